@@ -1,0 +1,94 @@
+"""What a recurrent model has to beat: count-based models on the same split and vocabulary.
+
+    python -m benchmarks.ngram data=sherlock data.root=DIR
+
+prints the perplexity of the unigram model and of an interpolated modified Kneser-Ney trigram,
+both estimated on the training split. Each token of a split is predicted from its true history,
+except the split's first one, which has none and which the recurrent model does not predict either.
+"""
+
+import sys
+import time
+from collections.abc import Sequence
+
+import numpy as np
+from hydra import compose, initialize_config_dir
+from hydra.errors import HydraException
+from rich.console import Console
+from rich.table import Table
+
+from benchmarks.kneser_ney import Floats, Ids, KneserNey
+from lm.config import CONFIG_DIR, DataConfig, register, typed
+from lm.data.tokens import Tokens, load_tokens
+from sweeps import sweeper
+from sweeps.command import exit_on_user_error
+from sweeps.errors import UserError
+
+
+def perplexity(probabilities: Floats) -> float:
+    """exp of the mean negative log-likelihood per token."""
+    return float(np.exp(-np.log(probabilities).mean()))
+
+
+def unigram(text: Tokens) -> Floats:
+    """Relative frequencies in the training split: float64[V].
+
+    A type it never has (<unk>, where only held-out text needs it) counts as if seen once, so that
+    all probabilities are above zero and sum to one.
+    """
+    counts = np.maximum(np.array(text.vocabulary.counts, np.float64), 1)
+    frequencies: Floats = counts / counts.sum()
+    return frequencies
+
+
+def measure(text: Tokens) -> dict[str, list[float]]:
+    """Perplexity on valid and, where there is one, test, by model."""
+    frequencies = unigram(text)
+    trigram = KneserNey(text.train, len(text.vocabulary), order=3)
+    splits = _held_out(text).values()
+    return {
+        "unigram": [perplexity(frequencies[ids[1:]]) for ids in splits],
+        "Kneser-Ney trigram": [perplexity(trigram.probabilities(ids)[1:]) for ids in splits],
+    }
+
+
+def main(overrides: Sequence[str]) -> None:
+    """Print the table for the corpus that the overrides choose."""
+    data = _compose(overrides)
+    text = load_tokens(data)
+    start = time.perf_counter()
+    rows = measure(text)
+    seconds = time.perf_counter() - start
+    caption = (
+        f"{len(text.train):,} training tokens, {len(text.vocabulary):,} types, {seconds:.1f} s"
+    )
+    splits = _held_out(text)
+    table = Table(title=f"Perplexity on {data.name}", caption=caption)
+    table.add_column("model")
+    for name, ids in splits.items():
+        unknown = float((ids == text.vocabulary.unk_id).mean())
+        table.add_column(f"{name}\n{len(ids):,} tokens\n{unknown:.1%} <unk>", justify="right")
+    for model, perplexities in rows.items():
+        table.add_row(model, *(f"{value:.1f}" for value in perplexities))
+    Console().print(table)
+
+
+def _held_out(text: Tokens) -> dict[str, Ids]:
+    splits = {"valid": text.valid, "test": text.test}
+    return {name: ids for name, ids in splits.items() if len(ids) > 1}
+
+
+def _compose(overrides: Sequence[str]) -> DataConfig:
+    register()
+    sweeper.register()
+    try:
+        with initialize_config_dir(str(CONFIG_DIR.resolve()), version_base="1.3"):
+            config = compose("config", overrides=list(overrides))
+    except HydraException as error:
+        raise UserError(str(error)) from error
+    return typed(config).data
+
+
+if __name__ == "__main__":
+    with exit_on_user_error():
+        main(sys.argv[1:])

@@ -1,0 +1,45 @@
+"""What defines the result of a run: its options and its text, wherever that text lies."""
+
+import dataclasses
+from collections.abc import Mapping
+from typing import Any
+
+from lm.config import RUN_ONLY, Config, typed
+from lm.data.tokens import Tokens, load_tokens
+from lm.data.windows import predictions, steps_per_epoch
+from sweeps.errors import UserError
+
+
+def identify(values: Mapping[str, Any]) -> dict[str, Any]:
+    """Check a composed configuration against its text, before any work is spent on it.
+
+    Returns:
+      Plain values, equal for two configurations exactly if they compute the same.
+
+    Raises:
+      UserError: an option is out of range, or does not fit the others or the text.
+    """
+    config = typed(values)
+    text = load_tokens(config.data)
+    _check_text(config, text)
+    identity = dataclasses.asdict(config)
+    for key in RUN_ONLY:
+        del identity[key]
+    del identity["train"]["checkpoint_minutes"]
+    del identity["data"]["root"]
+    identity["data"]["files"] = text.digest
+    return identity
+
+
+def _check_text(config: Config, text: Tokens) -> None:
+    """Refuse a text that is too short for its batches, or too poor for its loss."""
+    steps_per_epoch(len(text.train), config.train)
+    predictions(len(text.valid), config.train)
+    if len(text.test):
+        predictions(len(text.test), config.train)
+    vocab_size = len(text.vocabulary)
+    if config.loss.kind != "softmax" and config.loss.samples >= vocab_size:
+        raise UserError(
+            f"loss.samples={config.loss.samples} must be below the vocabulary's size, "
+            f"{vocab_size}; lower it or take loss.kind=softmax."
+        )

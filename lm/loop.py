@@ -1,0 +1,87 @@
+"""Training from the first update to the last: reports, evaluation, checkpoints, resume."""
+
+import logging
+import math
+import time
+from collections.abc import Mapping
+from typing import Any
+
+import jax
+
+from lm import devices
+from lm.checkpoint import Checkpoints
+from lm.config import typed
+from lm.data.tokens import load_tokens
+from lm.interrupt import Interrupt
+from lm.program import count_parameters
+from lm.step import TrainState
+from lm.trainer import Trainer
+from sweeps.run import Diverged, Run
+
+log = logging.getLogger(__name__)
+
+
+def train(values: Mapping[str, Any], run: Run) -> None:
+    """Train one model; goes on from its last checkpoint, if the run's folder holds one.
+
+    Args:
+      values: a composed configuration, plain values.
+      run: takes the reports; its folder takes vocabulary and checkpoints.
+
+    Raises:
+      Diverged: the loss or the gradient is no finite number any more.
+      KeyboardInterrupt: Ctrl-C or SIGTERM; a checkpoint was written first.
+      UserError: the input is bad, or the disk is full.
+    """
+    config = typed(values)
+    text = load_tokens(config.data)
+    text.vocabulary.save(run.directory / "vocab.tsv")
+    trainer = Trainer(config, text)
+    with Checkpoints(run.directory / "checkpoints") as checkpoints:
+        state, step = _start(trainer, checkpoints, run)
+        state, compile_seconds = trainer.compile(state)
+        run.record(
+            device=devices.describe(),
+            parameters=count_parameters(state.params),
+            compile_seconds=round(compile_seconds, 3),
+        )
+        _train_on(trainer, state, step, checkpoints, run)
+
+
+def _start(trainer: Trainer, checkpoints: Checkpoints, run: Run) -> tuple[TrainState, int]:
+    """The state to go on from, and its step."""
+    restored = checkpoints.restore(jax.eval_shape(trainer.start))
+    if restored is None:
+        return trainer.start(), 0
+    step = int(restored.step)
+    run.resume_at(step)
+    log.info("Going on from the checkpoint of step %d.", step)
+    return restored, step
+
+
+def _train_on(
+    trainer: Trainer, state: TrainState, step: int, checkpoints: Checkpoints, run: Run
+) -> None:
+    """Advance report by report, with a checkpoint after each epoch and at a signal."""
+    saved = time.monotonic()
+    epoch_steps, epoch_seconds = 0, 0.0
+    with Interrupt() as interrupt:
+        while step < trainer.total_steps:
+            state, steps, seconds, metrics, finite = trainer.advance(state, step)
+            step, epoch_steps, epoch_seconds = step + steps, epoch_steps + steps, epoch_seconds + seconds
+            epoch_ended = finite and step % trainer.steps_per_epoch == 0
+            if epoch_ended:
+                metrics["words_per_second"] = epoch_steps * trainer.words_per_step / epoch_seconds
+                metrics |= trainer.evaluate(state.params, "valid")
+                epoch_steps, epoch_seconds = 0, 0.0
+                if step == trainer.total_steps and "test" in trainer.held_out:
+                    metrics |= trainer.evaluate(state.params, "test")
+            run.report(step, metrics, trainer.total_steps)
+            if not finite or not math.isfinite(metrics.get("valid/loss", 0.0)):
+                raise Diverged(step)
+            minutes = (time.monotonic() - saved) / 60
+            if epoch_ended or interrupt.wanted or minutes >= trainer.config.train.checkpoint_minutes:
+                checkpoints.save(state)
+                saved = time.monotonic()
+            if interrupt.wanted:
+                raise KeyboardInterrupt(f"stopped after step {step}, which is saved")

@@ -1,0 +1,156 @@
+"""The language model: embedding -> stacked recurrence -> tanh hidden layer -> N-way softmax.
+
+Sequences are time-major inside the model (T time, B batch, V vocabulary, E embed, H rnn, D the
+width of the features that the softmax sees), so that a time step is one contiguous slice.
+"""
+
+import jax
+import jax.numpy as jnp
+from flax import nnx
+from jax import Array
+from jax.nn import initializers
+from jax.nn.initializers import Initializer
+
+from lm.cells import CELLS, Carry, RecurrentWeights, recur, zero_carry
+from lm.config import InitializerConfig, ModelConfig
+
+
+def matrix_initializer(config: InitializerConfig, fan_in_axis: int = -2) -> Initializer:
+    """How a weight matrix starts; variance scaling is `scale / fan-in`, truncated normal."""
+    if config.kind == "uniform":
+        return _uniform(config.scale)
+    return initializers.variance_scaling(
+        config.scale,
+        "fan_in",
+        "truncated_normal",
+        in_axis=fan_in_axis,
+        out_axis=-3 - fan_in_axis,
+    )
+
+
+def _uniform(scale: float) -> Initializer:
+    """U(-scale, scale); `jax.nn.initializers.uniform` starts at zero."""
+
+    def initialize(key: Array, shape: tuple[int, ...], dtype: type = jnp.float32) -> Array:
+        return jax.random.uniform(key, shape, dtype, -scale, scale)
+
+    return initialize
+
+
+class Embedding(nnx.Module):
+    """Word vectors: one row of [V, E] for each id."""
+
+    def __init__(self, vocab_size: int, size: int, scale: float, *, rngs: nnx.Rngs) -> None:
+        self.weight = nnx.Param(_uniform(scale)(rngs.params(), (vocab_size, size), jnp.float32))
+
+    def __call__(self, ids_tb: Array) -> Array:
+        return self.weight[...][ids_tb]
+
+
+class Recurrence(nnx.Module):
+    """One recurrent layer over a whole sequence."""
+
+    def __init__(
+        self, kind: str, inputs: int, size: int, config: ModelConfig, *, rngs: nnx.Rngs
+    ) -> None:
+        self.cell = CELLS[kind]
+        self.size = size
+        initialize = matrix_initializer(config.initializer)
+        width = self.cell.gates * size
+        bias = jnp.zeros(width, jnp.float32)
+        if kind == "lstm":  # so that at the start it remembers (Jozefowicz et al. 2015)
+            bias = bias.at[size : 2 * size].set(config.forget_bias)
+        self.input_kernel = nnx.Param(initialize(rngs.params(), (inputs, width), jnp.float32))
+        self.recurrent_kernel = nnx.Param(initialize(rngs.params(), (size, width), jnp.float32))
+        self.bias = nnx.Param(bias)
+        self.recurrent_bias = nnx.Param(jnp.zeros(size, jnp.float32)) if kind == "gru" else None
+
+    def __call__(self, x_tbe: Array, carry: Carry) -> tuple[Carry, Array]:
+        x_tbz = x_tbe @ self.input_kernel[...] + self.bias[...][None, None, :]
+        bias = None if self.recurrent_bias is None else self.recurrent_bias[...]
+        return recur(self.cell, RecurrentWeights(self.recurrent_kernel[...], bias), carry, x_tbz)
+
+    def zero_carry(self, batch_size: int) -> Carry:
+        return zero_carry(self.cell, batch_size, self.size)
+
+
+class Hidden(nnx.Module):
+    """tanh(x W + b), between the recurrence and the softmax."""
+
+    def __init__(
+        self, inputs: int, size: int, initialize: Initializer, *, rngs: nnx.Rngs
+    ) -> None:
+        self.kernel = nnx.Param(initialize(rngs.params(), (inputs, size), jnp.float32))
+        self.bias = nnx.Param(jnp.zeros(size, jnp.float32))
+
+    def __call__(self, x_tbh: Array) -> Array:
+        return jnp.tanh(x_tbh @ self.kernel[...] + self.bias[...][None, None, :])
+
+
+class Output(nnx.Module):
+    """The softmax's weights, one row of [V, D] for each word, so that losses can pick rows."""
+
+    def __init__(
+        self, vocab_size: int, inputs: int, initialize: Initializer, *, rngs: nnx.Rngs
+    ) -> None:
+        self.weight = nnx.Param(initialize(rngs.params(), (vocab_size, inputs), jnp.float32))
+        self.bias = nnx.Param(jnp.zeros(vocab_size, jnp.float32))
+
+
+class LanguageModel(nnx.Module):
+    """A word-level (or character-level) recurrent language model."""
+
+    def __init__(self, config: ModelConfig, vocab_size: int, *, rngs: nnx.Rngs) -> None:
+        self.embedding = Embedding(vocab_size, config.embed_size, config.embed_scale, rngs=rngs)
+        inputs = [config.embed_size] + [config.rnn_size] * (config.layers - 1)
+        self.layers = nnx.List(
+            Recurrence(config.cell, size, config.rnn_size, config, rngs=rngs) for size in inputs
+        )
+        features = config.rnn_size
+        hidden = None
+        if config.hidden_size is not None:
+            initialize = matrix_initializer(config.initializer)
+            hidden = Hidden(config.rnn_size, config.hidden_size, initialize, rngs=rngs)
+            features = config.hidden_size
+        self.hidden = nnx.data(hidden)
+        by_row = matrix_initializer(config.initializer, fan_in_axis=-1)
+        self.output = Output(vocab_size, features, by_row, rngs=rngs)
+
+    def zero_carry(self, batch_size: int) -> tuple[Carry, ...]:
+        """The state before the first word, one carry a layer."""
+        return tuple(layer.zero_carry(batch_size) for layer in self.layers)
+
+    def __call__(
+        self,
+        ids_tb: Array,
+        carries: tuple[Carry, ...],
+        dropout: tuple[Array, Array] | None = None,
+    ) -> tuple[Array, tuple[Carry, ...]]:
+        """Read words.
+
+        Args:
+          ids_tb: i32[T, B].
+          carries: the state before the first of them.
+          dropout: (rate, key) in training; None reads without dropout.
+
+        Returns:
+          Features for the softmax, f32[T, B, D], and the state after the last word.
+        """
+        x = _dropout(self.embedding(ids_tb), dropout, 0)
+        after = []
+        for index, (layer, carry) in enumerate(zip(self.layers, carries, strict=True)):
+            carry, x = layer(x, carry)
+            after.append(carry)
+            x = _dropout(x, dropout, index + 1)
+        if self.hidden is not None:
+            x = self.hidden(x)
+        return x, tuple(after)
+
+
+def _dropout(x: Array, dropout: tuple[Array, Array] | None, place: int) -> Array:
+    """Inverted dropout on the non-recurrent connections (Zaremba et al. 2014, section 3.1)."""
+    if dropout is None:
+        return x
+    rate, key = dropout
+    kept = jax.random.bernoulli(jax.random.fold_in(key, place), 1 - rate, x.shape)
+    return jnp.where(kept, x / (1 - rate), 0.0)

@@ -1,0 +1,67 @@
+"""Options -> optax chain: clip by global norm, update rule, learning rate.
+
+Numbers that a sweep may vary come in as arrays, so that trials that differ only in them share one
+compiled program.
+"""
+
+from typing import NamedTuple
+
+import jax.numpy as jnp
+import optax
+from jax import Array
+
+from lm.config import Config, OptimizerConfig
+
+
+class Hyperparameters(NamedTuple):
+    """What may change between trials, or within one, without compiling again; f32 scalars."""
+
+    learning_rate: Array
+    momentum: Array
+    clip_norm: Array
+    """Infinity: the gradient is not clipped."""
+    dropout: Array
+
+
+def hyperparameters(config: Config, epoch: int) -> Hyperparameters:
+    """Those of one epoch, counted from 0."""
+    clip_norm = config.train.clip_norm
+    return Hyperparameters(
+        learning_rate=jnp.float32(learning_rate(config.optimizer, epoch)),
+        momentum=jnp.float32(config.optimizer.momentum or 0.0),
+        clip_norm=jnp.float32(jnp.inf if clip_norm is None else clip_norm),
+        dropout=jnp.float32(config.model.dropout),
+    )
+
+
+def learning_rate(config: OptimizerConfig, epoch: int) -> float:
+    """The full rate for `hold_epochs` epochs, then times `decay` for each epoch after them."""
+    if config.hold_epochs is None:
+        return config.learning_rate
+    return float(config.learning_rate * config.decay ** max(epoch + 1 - config.hold_epochs, 0))
+
+
+def build_optimizer(
+    config: OptimizerConfig, values: Hyperparameters
+) -> optax.GradientTransformation:
+    """The chain for one step; its state does not depend on `values`."""
+    return optax.chain(
+        optax.clip_by_global_norm(values.clip_norm),
+        _rule(config, values.momentum),
+        optax.scale_by_learning_rate(values.learning_rate),
+    )
+
+
+def _rule(config: OptimizerConfig, momentum: Array) -> optax.GradientTransformation:
+    if config.kind == "momentum":
+        return optax.trace(momentum)  # type: ignore[arg-type]
+    assert config.epsilon is not None
+    if config.kind == "adam":
+        assert config.beta1 is not None
+        assert config.beta2 is not None
+        return optax.scale_by_adam(config.beta1, config.beta2, config.epsilon)
+    assert config.smoothing is not None
+    return optax.chain(
+        optax.scale_by_rms(config.smoothing, config.epsilon, eps_in_sqrt=False),  # as PyTorch
+        optax.trace(momentum),  # type: ignore[arg-type]
+    )

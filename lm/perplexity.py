@@ -1,0 +1,91 @@
+"""Evaluation with the full softmax: the negative log-likelihood of every word of a held-out text.
+
+`predict=all` reads the text in streams with the state carried along, every word but the first being
+a target once. `predict=last` predicts each word from the window before it, from a zero state, as
+such a model was trained. B streams, T time, W windows.
+"""
+
+from typing import NamedTuple
+
+import jax.numpy as jnp
+import numpy as np
+from jax import Array, lax
+
+from lm.config import TrainConfig
+from lm.data.batches import Ids
+from lm.data.windows import predictions
+from lm.losses import softmax_loss
+from lm.model import LanguageModel
+
+SLIDING_WINDOWS = 256
+"""Windows read side by side with `predict=last`."""
+
+
+class HeldOut(NamedTuple):
+    """A text to evaluate on, padded so that texts of different lengths share one program."""
+
+    inputs: Array
+    """i32[W, T, B]."""
+    targets: Array
+    """i32[W, T, B], or i32[W, B] for `predict=last`; -1 is padding."""
+    windows: Array
+    """i32[]: windows that hold any target."""
+
+
+def lay_out(ids: Ids, train: TrainConfig, room: int) -> HeldOut:
+    """Cut a held-out text into windows, with room for a text of so many predictions."""
+    if train.predict == "all":
+        return _touching(ids, train, room)
+    return _sliding(ids, train.sequence_length, room)
+
+
+def _touching(ids: Ids, train: TrainConfig, room: int) -> HeldOut:
+    batch_size, length = train.batch_size, train.sequence_length
+    rows = -(-room // (batch_size * length)) * length
+    own_rows = -(-(len(ids) - 1) // batch_size)
+
+    def layout(part: Ids, fill: int) -> Array:
+        part = np.pad(part, (0, own_rows * batch_size - len(part)), constant_values=fill)
+        columns = part.reshape(batch_size, own_rows).T
+        columns = np.pad(columns, ((0, rows - own_rows), (0, 0)), constant_values=fill)
+        return jnp.asarray(columns.reshape(-1, length, batch_size))
+
+    return HeldOut(layout(ids[:-1], 0), layout(ids[1:], -1), jnp.int32(-(-own_rows // length)))
+
+
+def _sliding(ids: Ids, length: int, room: int) -> HeldOut:
+    count = len(ids) - length
+    width = SLIDING_WINDOWS
+    total = -(-room // width)
+    starts = np.minimum(np.arange(total * width), count - 1)
+    inputs = ids[starts[:, None] + np.arange(length)[None, :]].reshape(total, width, length)
+    targets = np.where(np.arange(total * width) < count, ids[starts + length], -1)
+    return HeldOut(
+        jnp.asarray(inputs.transpose(0, 2, 1)),
+        jnp.asarray(targets.reshape(total, width).astype(np.int32)),
+        jnp.int32(-(-count // width)),
+    )
+
+
+def window_losses(model: LanguageModel, text: HeldOut) -> Array:
+    """Sum of the negative log-likelihoods of each window's targets, nats; f32[W]."""
+    sliding = text.targets.ndim == 2
+    zero = model.zero_carry(text.inputs.shape[-1])
+
+    def body(index: Array, loop: tuple[tuple, Array]) -> tuple[tuple, Array]:
+        carry, sums = loop
+        features, carry = model(text.inputs[index], zero if sliding else carry)
+        features = features[-1] if sliding else features.reshape(-1, features.shape[-1])
+        targets = text.targets[index].reshape(-1)
+        losses = softmax_loss(
+            features, model.output.weight[...], model.output.bias[...], jnp.maximum(targets, 0)
+        )
+        return carry, sums.at[index].set(jnp.where(targets >= 0, losses, 0.0).sum())
+
+    sums = jnp.zeros(len(text.targets), jnp.float32)
+    return lax.fori_loop(0, text.windows, body, (zero, sums))[1]
+
+
+def mean_loss(sums: Array, tokens: int, train: TrainConfig) -> float:
+    """Nats per predicted token of a text of so many tokens; perplexity is its exponential."""
+    return float(np.asarray(sums, np.float64).sum() / predictions(tokens, train))

@@ -1,0 +1,93 @@
+"""A Ray session and what its machines have. Only this file and `sweeps.runner` know Ray."""
+
+import logging
+import os
+import socket
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from sweeps.errors import UserError
+from sweeps.options import SweepOptions
+
+SETTINGS = {
+    "TUNE_DISABLE_AUTO_CALLBACK_LOGGERS": "1",  # we write events and tables ourselves
+    "TUNE_FUNCTION_THREAD_TIMEOUT_S": "60",  # for a stopped trial to end, before its worker goes on
+    "RAY_AIR_NEW_OUTPUT": "0",  # the newer reporter prints at every verbosity
+    "RAY_CHDIR_TO_TRIAL_DIR": "0",
+    "RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO": "0",
+    "RAY_TRAIN_ENABLE_V2_MIGRATION_WARNINGS": "0",
+    "RAY_USAGE_STATS_ENABLED": "0",
+}
+"""Environment variables of Ray, for the driver and its workers."""
+
+
+@contextmanager
+def session() -> Iterator[None]:
+    """A Ray session: the one that runs already, the cluster at RAY_ADDRESS, or one of our own."""
+    os.environ.update(SETTINGS)
+    import ray
+
+    for name in ("ray", "ray.tune", "ray.train", "ray.data"):
+        logging.getLogger(name).setLevel(logging.CRITICAL)
+    if ray.is_initialized():
+        yield
+        return
+    # Left to itself, Ray would join whatever cluster last ran on this machine, dead or alive.
+    address = os.environ.get("RAY_ADDRESS") or "local"
+    _check_address(address)
+    try:
+        ray.init(
+            address=address,
+            log_to_driver=False,
+            include_dashboard=False,
+            logging_level=logging.CRITICAL,
+        )
+    except (ConnectionError, RuntimeError, ValueError, TimeoutError) as error:
+        raise UserError(
+            f"Ray cannot start with RAY_ADDRESS={address} ({error}); mend the address, or set it "
+            "to local to run on this machine."
+        ) from error
+    try:
+        yield
+    finally:
+        ray.shutdown()
+
+
+def _check_address(address: str) -> None:
+    """Ask a cluster's port for an answer; Ray itself would try for minutes."""
+    host, _, port = address.rpartition(":")
+    if not host or "/" in host or not port.isdigit():
+        return
+    try:
+        socket.create_connection((host, int(port)), timeout=5).close()
+    except OSError as error:
+        raise UserError(
+            f"no Ray cluster answers at RAY_ADDRESS={address} ({error}); start it, mend the "
+            "address, or unset RAY_ADDRESS to run on this machine."
+        ) from error
+
+
+def gpus_per_trial(options: SweepOptions) -> float:
+    """What the options ask for, or one where the cluster has any."""
+    if options.gpus_per_trial is not None:
+        return options.gpus_per_trial
+    return 1.0 if any(node.get("GPU", 0) >= 1 for node in _nodes()) else 0.0
+
+
+def _nodes() -> list[dict[str, float]]:
+    """Resources of every machine of the cluster."""
+    import ray
+
+    nodes = ray.nodes()  # type: ignore[no-untyped-call]
+    return [node["Resources"] for node in nodes if node["Alive"]]
+
+
+def check_resources(cpus: int, gpus: float) -> None:
+    """Stop before Tune waits forever for a machine that is not there."""
+    sizes = [(node.get("CPU", 0), node.get("GPU", 0)) for node in _nodes()]
+    if not any(cpus <= have_cpus and gpus <= have_gpus for have_cpus, have_gpus in sizes):
+        machines = ", ".join(f"{have:g} CPUs and {gpu:g} GPUs" for have, gpu in sizes)
+        raise UserError(
+            f"a trial asks for {cpus} CPUs and {gpus:g} GPUs (sweep.cpus_per_trial, "
+            f"sweep.gpus_per_trial), but the machines have {machines}; ask for less."
+        )

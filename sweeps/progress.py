@@ -1,0 +1,195 @@
+"""What a sweep shows while it works: a live table on a terminal, plain lines elsewhere."""
+
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from types import TracebackType
+from typing import Self
+
+from rich.console import Console, Group
+from rich.live import Live
+from rich.table import Table
+
+LIVE_SECONDS = 0.5
+LINE_SECONDS = 10.0
+
+
+@dataclass
+class _Running:
+    """A trial in progress."""
+
+    began: float
+    step: int = 0
+    total: int | None = None
+    first: tuple[float, int] | None = None
+    """Time and step of the first report: compilation and resumed steps lie before it."""
+    latest: float = 0.0
+    metrics: dict[str, float] = field(default_factory=dict)
+
+    @property
+    def share(self) -> float | None:
+        """Part of the trial that is done, 0 to 1."""
+        return min(1.0, self.step / self.total) if self.total else None
+
+    def left(self, now: float) -> float | None:
+        """Seconds until its end at the rate since the first report."""
+        if not self.total or self.first is None or self.step <= self.first[1]:
+            return None
+        rate = (self.step - self.first[1]) / (self.latest - self.first[0])
+        return max(0.0, (self.total - self.step) / rate - (now - self.latest))
+
+
+class Progress:
+    """Counts a sweep's trials and estimates its end. Use it as a context around the work."""
+
+    def __init__(
+        self,
+        names: Sequence[str],
+        *,
+        kept: int,
+        tags: Sequence[str],
+        console: Console,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        """Describe the work.
+
+        Args:
+          names: trials to run.
+          kept: trials that an earlier run has done.
+          tags: metrics shown for each running trial.
+          describe: how a trial ended, in one line, asked for when it has.
+          console: where to show it.
+          clock: seconds; for tests.
+        """
+        self._waiting = dict.fromkeys(names)
+        self._running: dict[str, _Running] = {}
+        self._durations: list[float] = []
+        self._total = len(names) + kept
+        self._done = kept
+        self._tags = tags
+        self._console, self._clock = console, clock
+        self._live: Live | None = None
+        self._began = self._shown = clock()
+        self._slots = 1
+
+    def __enter__(self) -> Self:
+        if self._console.is_terminal:
+            self._live = Live(
+                console=self._console,
+                auto_refresh=False,
+                transient=True,
+                redirect_stdout=False,
+                redirect_stderr=False,
+            )
+            self._live.start()
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        if self._live:
+            self._live.stop()
+
+    def started(self, name: str) -> None:
+        """A trial's worker has begun."""
+        self._waiting.pop(name, None)
+        self._running[name] = _Running(began=self._clock())
+        self._slots = max(self._slots, len(self._running))
+
+    def reported(
+        self, name: str, step: int, total: int | None, metrics: Mapping[str, float]
+    ) -> None:
+        """A trial has come to a step."""
+        if trial := self._running.get(name):
+            trial.step, trial.total, trial.latest = step, total, self._clock()
+            trial.first = trial.first or (trial.latest, step)
+            trial.metrics.update(metrics)
+
+    def retried(self, name: str) -> None:
+        """A trial's worker died; it waits for another one."""
+        self._running.pop(name, None)
+        self._waiting[name] = None
+        self._console.print(f"{_short(name)}: its worker died; it is started again", style="yellow")
+
+    def ended(self, name: str, how: str) -> None:
+        """A trial has come to its end; `how` says to which, in one line."""
+        self._waiting.pop(name, None)
+        if trial := self._running.pop(name, None):
+            self._durations.append(self._clock() - trial.began)
+        self._done += 1
+        line = f"[{self._done}/{self._total}] {_short(name)}: {how}"
+        self._console.print(line, markup=False, highlight=False, soft_wrap=True)
+
+    def refresh(self) -> None:
+        """Show the present state, if it is time to."""
+        now = self._clock()
+        if now - self._shown < (LIVE_SECONDS if self._live else LINE_SECONDS):
+            return
+        self._shown = now
+        if self._live:
+            self._live.update(Group(self._summary(now), self._table(now)), refresh=True)
+        else:
+            lines = [self._summary(now), *self._lines(now)]
+            self._console.print("\n  ".join(lines), markup=False, highlight=False, soft_wrap=True)
+
+    def seconds_left(self, now: float) -> float | None:
+        """Estimate for the whole sweep; None before the first trial can be judged."""
+        left = [trial.left(now) for trial in self._running.values()]
+        known = [seconds for seconds in left if seconds is not None]
+        spans = [*self._durations]
+        for trial, seconds in zip(self._running.values(), left, strict=True):
+            if seconds is not None:
+                spans.append(now - trial.began + seconds)
+        if not spans:
+            return None
+        span = sum(spans) / len(spans)
+        unknown = len(left) - len(known) + len(self._waiting)
+        shared = (sum(known) + unknown * span) / self._slots
+        return max([shared, *known])
+
+    def _summary(self, now: float) -> str:
+        counts = f"{self._done} of {self._total} trials done, {len(self._running)} running"
+        left = _clock_time(self.seconds_left(now))
+        passed = _clock_time(now - self._began)
+        return f"{counts}, {len(self._waiting)} waiting · {passed} passed, {left} left"
+
+    def _cells(self, trial: _Running, now: float) -> list[str]:
+        share = "" if trial.share is None else f"{trial.share:.0%}"
+        values = [_value(trial.metrics.get(tag)) for tag in self._tags]
+        return [share, *values, _clock_time(trial.left(now))]
+
+    def _lines(self, now: float) -> list[str]:
+        heads = ["", *(f"{tag} " for tag in self._tags), "left "]
+        return [
+            "  ".join([_short(name), *map("".join, zip(heads, cells, strict=True))])
+            for name, trial in self._running.items()
+            if (cells := self._cells(trial, now))
+        ]
+
+    def _table(self, now: float) -> Table:
+        table = Table("trial", box=None, pad_edge=False, header_style="bold")
+        for head in ["done", *self._tags, "left"]:
+            table.add_column(head, justify="right")
+        for name, trial in self._running.items():
+            table.add_row(_short(name), *self._cells(trial, now))
+        return table
+
+
+def _short(name: str) -> str:
+    return name.rpartition(",id=")[0] or name
+
+
+def _value(value: float | None) -> str:
+    return "" if value is None else f"{value:.5g}"
+
+
+def _clock_time(seconds: float | None) -> str:
+    """`1:05` for 65 seconds, `2:03:00` above an hour, `?` for None."""
+    if seconds is None:
+        return "?"
+    minutes, rest = divmod(round(seconds), 60)
+    hours, minutes = divmod(minutes, 60)
+    return f"{hours}:{minutes:02}:{rest:02}" if hours else f"{minutes}:{rest:02}"

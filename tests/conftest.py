@@ -1,0 +1,24 @@
+"""Strictness for all tests: a silent broadcast is a bug. And where real corpora lie."""
+
+import os
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+os.environ["JAX_NUMPY_RANK_PROMOTION"] = "raise"
+os.environ["JAX_PLATFORMS"] = "cpu"
+
+_DATA = Path(os.environ.get("LM_SWEEPS_DATA") or Path(__file__).parents[2] / "shared" / "data")
+
+
+@pytest.fixture(scope="session")
+def real_data() -> Callable[[str], str]:
+    """The folder of a corpus under $LM_SWEEPS_DATA (ptb, sherlock, ...); skips where it is not."""
+
+    def find(name: str) -> str:
+        if not (_DATA / name).is_dir():
+            pytest.skip(f"no corpus {name} in {_DATA}; set LM_SWEEPS_DATA to the folder of corpora")
+        return str(_DATA / name)
+
+    return find

@@ -1,0 +1,34 @@
+"""The package stays light, and knows nothing of the application."""
+
+import ast
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+import sweeps
+
+PACKAGE = Path(sweeps.__file__).parent
+
+
+@pytest.mark.parametrize("module", ["run", "sweeper", "writer", "store", "plan", "table", "worker"])
+def test_importing_needs_neither_ray_nor_jax(module: str) -> None:
+    program = f"import sys, sweeps.{module}; print(*sys.modules)"
+    loaded = subprocess.run(
+        [sys.executable, "-c", program], text=True, capture_output=True, check=True
+    ).stdout.split()
+    assert not {"ray", "jax", "flax", "optax", "lm", "tensorflow"} & set(loaded)
+
+
+def test_only_two_files_know_ray_and_none_the_application() -> None:
+    users: dict[str, set[str]] = {}
+    for path in PACKAGE.glob("*.py"):
+        for node in ast.walk(ast.parse(path.read_text())):
+            names = [item.name for item in node.names] if isinstance(node, ast.Import) else []
+            if isinstance(node, ast.ImportFrom):
+                names = [str(node.module)]
+            for name in names:
+                users.setdefault(name.partition(".")[0], set()).add(path.stem)
+    assert users["ray"] == {"cluster", "runner"}
+    assert not {"lm", "jax", "flax", "optax"} & set(users)
