@@ -62,25 +62,25 @@ def _start(trainer: Trainer, checkpoints: Checkpoints, run: Run) -> tuple[TrainS
 def _train_on(
     trainer: Trainer, state: TrainState, step: int, checkpoints: Checkpoints, run: Run
 ) -> None:
-    """Advance report by report, with a checkpoint after each epoch and at a signal."""
+    """Advance report by report; a checkpoint after each epoch, after some time, at a signal."""
     saved = time.monotonic()
-    epoch_steps, epoch_seconds = 0, 0.0
+    seconds, first_step = 0.0, step
     with Interrupt() as interrupt:
         while step < trainer.total_steps:
-            state, steps, seconds, metrics, finite = trainer.advance(state, step)
-            step, epoch_steps, epoch_seconds = step + steps, epoch_steps + steps, epoch_seconds + seconds
-            epoch_ended = finite and step % trainer.steps_per_epoch == 0
-            if epoch_ended:
-                metrics["words_per_second"] = epoch_steps * trainer.words_per_step / epoch_seconds
-                metrics |= trainer.evaluate(state.params, "valid")
-                epoch_steps, epoch_seconds = 0, 0.0
-                if step == trainer.total_steps and "test" in trainer.held_out:
-                    metrics |= trainer.evaluate(state.params, "test")
+            state, steps, spent, metrics, finite = trainer.advance(state, step)
+            step, seconds = step + steps, seconds + spent
+            epoch_ended = step % trainer.steps_per_epoch == 0
+            if epoch_ended and finite:
+                words = (step - first_step) * trainer.words_per_step
+                metrics["words_per_second"] = words / seconds
+                metrics |= trainer.evaluate_epoch(state.params, last=step == trainer.total_steps)
+                finite = math.isfinite(metrics["valid/loss"])
+                seconds, first_step = 0.0, step
             run.report(step, metrics, trainer.total_steps)
-            if not finite or not math.isfinite(metrics.get("valid/loss", 0.0)):
+            if not finite:
                 raise Diverged(step)
-            minutes = (time.monotonic() - saved) / 60
-            if epoch_ended or interrupt.wanted or minutes >= trainer.config.train.checkpoint_minutes:
+            due = time.monotonic() - saved >= 60 * trainer.config.train.checkpoint_minutes
+            if epoch_ended or due or interrupt.wanted:
                 checkpoints.save(state)
                 saved = time.monotonic()
             if interrupt.wanted:

@@ -80,6 +80,13 @@ class Trainer:
         }
         return Advance(state, steps, seconds, metrics, bool(totals.finite))
 
+    def evaluate_epoch(self, params: Params, last: bool) -> dict[str, float]:
+        """Validation metrics; after the last epoch those of the test split, if any, too."""
+        splits = self.tokens if last else ["valid"]
+        return {
+            tag: value for split in splits for tag, value in self.evaluate(params, split).items()
+        }
+
     def evaluate(self, params: Params, split: str) -> dict[str, float]:
         """Loss in nats per word and perplexity of a held-out split."""
         sums = self.program.evaluate(params, self.held_out[split])

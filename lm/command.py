@@ -1,0 +1,26 @@
+"""What the commands share: how they find Hydra's configuration, and how they end."""
+
+import sys
+from collections.abc import Callable
+
+import hydra
+from omegaconf import DictConfig
+
+from lm.config import CONFIG_DIR, register
+from sweeps import sweeper
+from sweeps.command import exit_on_user_error
+
+
+def run_command(task: Callable[[DictConfig], None], mode: str) -> None:
+    """Compose the configuration of the command line and hand it to a task.
+
+    Args:
+      task: takes the composed configuration.
+      mode: Hydra's RUN or MULTIRUN. It belongs to the command, not to the configuration: the
+        single run that reproduces a trial names the sweep's file, for the values it sets.
+    """
+    register()
+    sweeper.register()
+    sys.argv.append(f"hydra.mode={mode}")
+    main = hydra.main(version_base="1.3", config_path=str(CONFIG_DIR), config_name="config")
+    main(exit_on_user_error()(task))()

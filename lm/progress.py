@@ -1,0 +1,58 @@
+"""What a single run shows while it works: a bar on a terminal, and a line for each epoch."""
+
+from collections.abc import Mapping
+from types import TracebackType
+from typing import Self
+
+from rich.console import Console
+from rich.progress import (
+    BarColumn,
+    MofNCompleteColumn,
+    TextColumn,
+    TimeElapsedColumn,
+    TimeRemainingColumn,
+)
+from rich.progress import Progress as Bar
+
+
+class Progress:
+    """Shows reports as they come; give `reported` to the run."""
+
+    def __init__(self, console: Console) -> None:
+        self._console = console
+        self._bar = Bar(
+            TextColumn("step"),
+            MofNCompleteColumn(),
+            BarColumn(),
+            TextColumn("{task.fields[shown]}"),
+            TimeElapsedColumn(),
+            TextColumn("left"),
+            TimeRemainingColumn(),
+            console=console,
+            transient=True,
+            disable=not console.is_terminal,
+        )
+        self._task = self._bar.add_task("", total=None, shown="compiling")
+
+    def __enter__(self) -> Self:
+        self._bar.start()
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self._bar.stop()
+
+    def reported(self, step: int, metrics: Mapping[str, float], total_steps: int | None) -> None:
+        """Show a report."""
+        shown = f"loss {metrics['train/loss']:.3f}  {metrics['words_per_second']:,.0f} words/s"
+        self._bar.update(self._task, completed=step, total=total_steps, shown=shown)
+        if "valid/perplexity" in metrics:
+            line = f"epoch {metrics['epoch']:g}  step {step}  train {shown}"
+            for split in ("valid", "test"):
+                if f"{split}/perplexity" in metrics:
+                    line += f"  {split} perplexity {metrics[f'{split}/perplexity']:.2f}"
+            self._console.print(line, highlight=False)

@@ -1,0 +1,17 @@
+"""`python -m lm.sweep +sweep=NAME [overrides]`: train a grid of models in parallel.
+
+An override with several values, as in `model.cell=lstm,gru`, is an axis of the grid.
+"""
+
+from omegaconf import DictConfig
+
+from lm.command import run_command
+
+
+def main(config: DictConfig) -> None:
+    """Not called: with several runs Hydra hands over to the sweeper of `conf/config.yaml`."""
+    raise AssertionError("a sweep is the sweeper's")
+
+
+if __name__ == "__main__":
+    run_command(main, mode="MULTIRUN")

@@ -1,0 +1,94 @@
+"""`python -m lm.train [overrides]`: train one model, or go on with one that was interrupted.
+
+The same command finds the same folder again. JAX is imported only once the configuration is known
+to be sound, so that `--help` and mistakes answer at once.
+"""
+
+import shlex
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from hydra.core.hydra_config import HydraConfig
+from hydra.core.override_parser.overrides_parser import OverridesParser
+from omegaconf import DictConfig, OmegaConf
+from rich.console import Console
+
+from lm.command import run_command
+from lm.config import RUN_ONLY
+from lm.identity import identify
+from lm.progress import Progress
+from sweeps import space
+from sweeps.provenance import collect
+from sweeps.run import Run
+from sweeps.store import DONE, fingerprint, move_aside, read_trial, write_trial
+
+
+def main(config: DictConfig) -> None:
+    """Train the model of a composed configuration, or report that it is trained."""
+    console = Console(soft_wrap=True)
+    overrides = list(HydraConfig.get().overrides.task)
+    values = OmegaConf.to_container(config, resolve=True)
+    assert isinstance(values, dict)
+    directory = train_single({str(key): value for key, value in values.items()}, overrides, console)
+    trial = read_trial(directory)
+    console.print(f"{trial.summary()}", highlight=False)
+    console.print(f"results:    {directory}", highlight=False)
+    look = f"tensorboard --logdir {shlex.quote(str(directory.parent))}"
+    console.print(f"look at it: {look}", highlight=False)
+
+
+def train_single(values: dict[str, Any], overrides: Sequence[str], console: Console) -> Path:
+    """Check, train and record one run; gives the folder of its results.
+
+    Args:
+      values: a composed configuration.
+      overrides: those that made it.
+      console: shows progress.
+    """
+    key = fingerprint(identify(values))
+    name = values["name"] or run_name(overrides, key)
+    directory = Path(values["output_dir"]) / "single" / name
+    if values["fresh"] and (aside := move_aside(directory)):
+        console.print(f"The earlier run is now {aside}.", highlight=False)
+    earlier = read_trial(directory)
+    if earlier.status in DONE and earlier.fingerprint == key:
+        console.print("Trained before; fresh=true trains it again.", highlight=False)
+        return directory
+    write_trial(
+        directory,
+        config=values,
+        overrides=overrides,
+        fingerprint=key,
+        provenance=collect(Path(__file__).parent),
+    )
+    _train(directory, values, console)
+    return directory
+
+
+def _train(directory: Path, values: Mapping[str, Any], console: Console) -> None:
+    from lm.loop import train  # imports JAX
+
+    metric, mode = values["sweep"]["metric"], values["sweep"]["mode"]
+    with (
+        Progress(console) as progress,
+        Run(directory, metric=metric, mode=mode, on_report=progress.reported) as run,
+    ):
+        train(values, run)
+
+
+def run_name(overrides: Sequence[str], key: str) -> str:
+    """What a single run is called: the options that were given, and what identifies its result."""
+    parsed = OverridesParser.create().parse_overrides(list(overrides))
+    given = {
+        item.key_or_group: space.label(item.value())
+        for item in parsed
+        if item.key_or_group.partition(".")[0] not in RUN_ONLY
+        and item.key_or_group not in ("data.root", "data.files")
+    }
+    short = space.short_keys(list(given))
+    return space.trial_name(dict(zip(short, given.values(), strict=True)), key)
+
+
+if __name__ == "__main__":
+    run_command(main, mode="RUN")
