@@ -82,9 +82,7 @@ def zero_carry(cell: Cell, batch_size: int, size: int) -> Carry:
     return tuple(jnp.zeros((batch_size, size), jnp.float32) for _ in range(cell.states))
 
 
-def recur(
-    cell: Cell, weights: RecurrentWeights, carry: Carry, x_tbz: Array
-) -> tuple[Carry, Array]:
+def recur(cell: Cell, weights: RecurrentWeights, carry: Carry, x_tbz: Array) -> tuple[Carry, Array]:
     """Run a cell over a sequence.
 
     Args:

@@ -192,9 +192,8 @@ def _options(section: Any, prefix: str = "") -> Iterator[tuple[str, Any, Mapping
 
 
 def _check_range(key: str, value: Any, metadata: Mapping[str, Any]) -> None:
-    if choices := metadata["choices"]:
-        if value not in choices:
-            raise UserError(f"{key}={value} is not known; choose one of {', '.join(choices)}.")
+    if (choices := metadata["choices"]) and value not in choices:
+        raise UserError(f"{key}={value} is not known; choose one of {', '.join(choices)}.")
     if isinstance(value, bool) or not isinstance(value, int | float):
         return
     at_least, above, at_most, below = metadata["range"]

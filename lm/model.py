@@ -4,15 +4,19 @@ Sequences are time-major inside the model (T time, B batch, V vocabulary, E embe
 width of the features that the softmax sees), so that a time step is one contiguous slice.
 """
 
+from collections.abc import Callable
+
 import jax
 import jax.numpy as jnp
 from flax import nnx
 from jax import Array
 from jax.nn import initializers
-from jax.nn.initializers import Initializer
 
 from lm.cells import CELLS, Carry, RecurrentWeights, recur, zero_carry
 from lm.config import InitializerConfig, ModelConfig
+
+Initializer = Callable[[Array, tuple[int, ...], type], Array]
+"""Key, shape and type to a parameter's first value."""
 
 
 def matrix_initializer(config: InitializerConfig, fan_in_axis: int = -2) -> Initializer:
@@ -31,7 +35,7 @@ def matrix_initializer(config: InitializerConfig, fan_in_axis: int = -2) -> Init
 def _uniform(scale: float) -> Initializer:
     """U(-scale, scale); `jax.nn.initializers.uniform` starts at zero."""
 
-    def initialize(key: Array, shape: tuple[int, ...], dtype: type = jnp.float32) -> Array:
+    def initialize(key: Array, shape: tuple[int, ...], dtype: type) -> Array:
         return jax.random.uniform(key, shape, dtype, -scale, scale)
 
     return initialize
@@ -77,9 +81,7 @@ class Recurrence(nnx.Module):
 class Hidden(nnx.Module):
     """tanh(x W + b), between the recurrence and the softmax."""
 
-    def __init__(
-        self, inputs: int, size: int, initialize: Initializer, *, rngs: nnx.Rngs
-    ) -> None:
+    def __init__(self, inputs: int, size: int, initialize: Initializer, *, rngs: nnx.Rngs) -> None:
         self.kernel = nnx.Param(initialize(rngs.params(), (inputs, size), jnp.float32))
         self.bias = nnx.Param(jnp.zeros(size, jnp.float32))
 

@@ -54,7 +54,7 @@ def build_optimizer(
 
 def _rule(config: OptimizerConfig, momentum: Array) -> optax.GradientTransformation:
     if config.kind == "momentum":
-        return optax.trace(momentum)  # type: ignore[arg-type]
+        return optax.trace(momentum)
     assert config.epsilon is not None
     if config.kind == "adam":
         assert config.beta1 is not None
@@ -63,5 +63,5 @@ def _rule(config: OptimizerConfig, momentum: Array) -> optax.GradientTransformat
     assert config.smoothing is not None
     return optax.chain(
         optax.scale_by_rms(config.smoothing, config.epsilon, eps_in_sqrt=False),  # as PyTorch
-        optax.trace(momentum),  # type: ignore[arg-type]
+        optax.trace(momentum),
     )

@@ -11,11 +11,15 @@ import jax.numpy as jnp
 import numpy as np
 from jax import Array, lax
 
+from lm.cells import Carry
 from lm.config import TrainConfig
 from lm.data.batches import Ids
 from lm.data.windows import predictions
 from lm.losses import softmax_loss
 from lm.model import LanguageModel
+
+Loop = tuple[tuple[Carry, ...], Array]
+"""One carry a layer, and the sums of the windows so far; f32[W]."""
 
 SLIDING_WINDOWS = 256
 """Windows read side by side with `predict=last`."""
@@ -72,7 +76,7 @@ def window_losses(model: LanguageModel, text: HeldOut) -> Array:
     sliding = text.targets.ndim == 2
     zero = model.zero_carry(text.inputs.shape[-1])
 
-    def body(index: Array, loop: tuple[tuple, Array]) -> tuple[tuple, Array]:
+    def body(index: Array, loop: Loop) -> Loop:
         carry, sums = loop
         features, carry = model(text.inputs[index], zero if sliding else carry)
         features = features[-1] if sliding else features.reshape(-1, features.shape[-1])
@@ -82,8 +86,9 @@ def window_losses(model: LanguageModel, text: HeldOut) -> Array:
         )
         return carry, sums.at[index].set(jnp.where(targets >= 0, losses, 0.0).sum())
 
-    sums = jnp.zeros(len(text.targets), jnp.float32)
-    return lax.fori_loop(0, text.windows, body, (zero, sums))[1]
+    start: Loop = (zero, jnp.zeros(len(text.targets), jnp.float32))
+    end: Loop = lax.fori_loop(0, text.windows, body, start)
+    return end[1]
 
 
 def mean_loss(sums: Array, tokens: int, train: TrainConfig) -> float:

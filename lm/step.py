@@ -98,7 +98,7 @@ def train_step(
     (loss, carry), grads = value_and_grad(
         recipe, state.params, state.carry, batch, values.dropout, key
     )
-    metrics = StepMetrics(loss, optax.global_norm(grads))
+    metrics = StepMetrics(loss, optax.tree.norm(grads))
     updates, optimizer = build_optimizer(recipe.optimizer, values).update(
         grads, state.optimizer, state.params
     )

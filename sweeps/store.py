@@ -19,7 +19,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-import yaml  # type: ignore[import-untyped]
+import yaml
 
 from sweeps.errors import UserError
 from sweeps.files import make_directory, read_json, unwritable, write_json, write_text

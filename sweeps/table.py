@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from rich.console import Console
+from rich.measure import Measurement
 from rich.table import Table
 from rich.text import Text
 
@@ -17,6 +18,7 @@ from sweeps.space import short_keys
 from sweeps.store import Trial
 
 _ORDER = ("finished", "stopped", "diverged", "interrupted", "failed")
+_WIDE = Console(width=1000)
 _COLOURS = {"finished": "green", "diverged": "yellow", "failed": "red"}
 
 
@@ -68,7 +70,10 @@ def print_results(
       reproduce: command that runs a trial alone, given its overrides.
     """
     console.print()
-    console.print(_table(rows, metric))
+    table = _table(rows, metric)
+    if not console.is_terminal:  # a pipe has no width: there the table takes what it needs
+        console.width = max(console.width, Measurement.get(_WIDE, _WIDE.options, table).maximum)
+    console.print(table)
     console.print()
     for row in rows:
         if row.trial.status == "failed":

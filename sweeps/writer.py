@@ -21,12 +21,12 @@ from pathlib import Path
 from typing import Any
 
 import crc32c
-from tensorboard.compat.proto.event_pb2 import (  # type: ignore[import-untyped]
+from tensorboard.compat.proto.event_pb2 import (
     Event,
     SessionLog,
     SourceMetadata,
 )
-from tensorboard.compat.proto.summary_pb2 import Summary  # type: ignore[import-untyped]
+from tensorboard.compat.proto.summary_pb2 import Summary
 
 from sweeps.files import unwritable, write_text
 

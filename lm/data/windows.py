@@ -5,7 +5,7 @@ from sweeps.errors import UserError
 
 
 def windows_in_stream(length: int, train: TrainConfig) -> int:
-    """Windows of a stream: touching ones for `predict=all` (Zaremba et al. 2014), else every one."""
+    """Windows of a stream: touching ones for `predict=all` (Zaremba et al. 2014), else all."""
     if train.predict == "all":
         return (length - 1) // train.sequence_length
     return length - train.sequence_length

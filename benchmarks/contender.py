@@ -1,0 +1,129 @@
+"""One implementation in a process of its own, held to so many threads, that trains when told to.
+
+So several of them can take turns on an otherwise idle machine, none pays another's imports, and
+each has its own peak memory. Both ends of the pipe stand here: `Contender` is the one that tells,
+`serve` the one that trains; a message is a line of JSON.
+"""
+
+import importlib
+import json
+import math
+import os
+import resource
+import subprocess
+import sys
+import time
+from collections.abc import Mapping
+from contextlib import suppress
+from pathlib import Path
+from types import TracebackType
+from typing import IO, Any, NamedTuple, Self
+
+import numpy as np
+from numpy.typing import NDArray
+
+from lm.config import Config, typed
+from lm.devices import environment
+from sweeps.errors import UserError
+
+EPOCH_STEPS = 100
+"""Of the synthetic text."""
+
+
+class Turn(NamedTuple):
+    """What some steps cost."""
+
+    seconds: float
+    loss: float
+    """Mean, in nats per word."""
+    peak_bytes: int
+    """Largest resident memory of the process so far."""
+
+
+class Contender:
+    """The process of an implementation."""
+
+    def __init__(self, module: str, values: Mapping[str, Any], threads: int) -> None:
+        """Start it and wait for its first step.
+
+        Args:
+          module: has a class Training(config, ids) with a method run(steps) -> mean loss.
+          values: a composed configuration.
+          threads: that it may compute with.
+        """
+        self._module = module
+        self._process = subprocess.Popen(
+            [sys.executable, "-m", "benchmarks.contender", module],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            text=True,
+            cwd=Path(__file__).parents[1],
+            env=os.environ | environment(threads, gpus=0),
+        )
+        self.threads = threads
+        self.first_turn = Turn(*self._ask(values))
+
+    def train(self, steps: int) -> Turn:
+        """Let it take steps, and wait for them."""
+        return Turn(*self._ask(steps))
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self._process.communicate()  # closes its input, at whose end it ends
+
+    def _ask(self, message: Any) -> Any:
+        pipe = self._process
+        assert pipe.stdin
+        assert pipe.stdout
+        with suppress(BrokenPipeError):  # it has ended, and gives no answer
+            pipe.stdin.write(json.dumps(message) + "\n")
+            pipe.stdin.flush()
+        answer = pipe.stdout.readline()
+        if not answer:
+            pipe.communicate()
+            raise UserError(f"{self._module} ended early; what it said stands above.")
+        return json.loads(answer)
+
+
+def serve(module: str, messages: IO[str], answers: IO[str]) -> None:
+    """Train as told, until the messages end.
+
+    The first answer is about construction and the first step, imports left out.
+    """
+    training_class = importlib.import_module(module).Training
+    config = typed(json.loads(messages.readline()))
+    ids = synthetic_text(config)
+    began = time.perf_counter()
+    training = training_class(config, ids)
+    steps = 1
+    while True:
+        loss = training.run(steps)
+        seconds = time.perf_counter() - began
+        peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
+        print(json.dumps(Turn(seconds, loss, peak)), file=answers, flush=True)
+        message = messages.readline()
+        if not message:
+            return
+        steps = json.loads(message)
+        began = time.perf_counter()
+
+
+def synthetic_text(config: Config) -> NDArray[np.int32]:
+    """Words drawn one by one, log-uniformly: Zipf's law, so rows are touched as in a real text."""
+    vocab_size, train = config.data.vocab_size, config.train
+    assert vocab_size is not None
+    length = train.batch_size * (train.sequence_length * EPOCH_STEPS + 1)
+    draws = np.random.default_rng(0).random(length)
+    ids = np.exp(draws * math.log(vocab_size + 1)).astype(np.int32) - 1
+    return np.minimum(ids, vocab_size - 1)
+
+
+if __name__ == "__main__":
+    serve(sys.argv[1], sys.stdin, sys.stdout)

@@ -1,0 +1,38 @@
+"""Our training on a given text, without the folders, reports and checkpoints of a run."""
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from numpy.typing import NDArray
+
+from lm.config import Config
+from lm.data.batches import streams
+from lm.optimizer import hyperparameters
+from lm.program import build_program, program_key
+from sweeps.errors import UserError
+
+
+class Training:
+    """Trains one configuration on a text; its state goes on from call to call."""
+
+    def __init__(self, config: Config, ids: NDArray[np.int32]) -> None:
+        assert config.data.vocab_size is not None
+        self.program = build_program(program_key(config, config.data.vocab_size))
+        self.values = hyperparameters(config, epoch=0)
+        self.streams_lb = jnp.asarray(streams(ids, config.train.batch_size))
+        init_key, self.key = jax.random.split(jax.random.key(config.seed))
+        self.state = self.program.initialize(init_key)
+
+    def run(self, steps: int) -> float:
+        """Take so many steps; gives their mean loss, in nats per word.
+
+        Raises:
+          UserError: the training diverged, so that it took fewer.
+        """
+        self.state, totals = self.program.train(
+            self.state, self.values, self.streams_lb, self.key, jnp.int32(steps)
+        )
+        totals = jax.device_get(totals)
+        if not totals.finite:
+            raise UserError("the training diverges; lower optimizer.learning_rate.")
+        return float(totals.sums.loss) / steps

@@ -1,0 +1,162 @@
+"""What a sweep costs beside training: its wall time against its trials' own.
+
+    python -m benchmarks.sweep_overhead                        # learning_rate, 2 epochs on Lee
+    python -m benchmarks.sweep_overhead +sweep=layer_grid      # another sweep, other overrides
+
+runs a real sweep in a temporary folder and prints where the time of its busiest slot went. A slot
+is what a trial occupies; there are as many as fit on this machine's cores. Training is the time of
+the updates alone, so that evaluation and checkpoints count as overhead.
+"""
+
+import csv
+import os
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Sequence
+from pathlib import Path
+from typing import NamedTuple
+
+from rich.console import Console
+from rich.table import Table
+
+from sweeps.command import exit_on_user_error
+from sweeps.errors import UserError
+from sweeps.files import read_json
+from sweeps.store import read_config, read_trial
+
+DEFAULT_SWEEP = ("+sweep=learning_rate", "train.epochs=2")
+
+
+class Spent(NamedTuple):
+    """A trial's seconds; those that are neither compiling nor updates are the rest of it."""
+
+    start: float
+    """Seconds since the epoch, as `end`."""
+    end: float
+    compiling: float
+    updates: float
+    slots: int
+    """Trials like this one that fit on the machine side by side."""
+
+
+class Sweep(NamedTuple):
+    """A sweep that has run."""
+
+    start: float
+    end: float
+    trials: list[Spent]
+    """In the order of their starts."""
+
+    @property
+    def slots(self) -> int:
+        """Trials that ran side by side."""
+        return max(1, min(len(self.trials), *(trial.slots for trial in self.trials)))
+
+
+def run_sweep(overrides: Sequence[str]) -> Sweep:
+    """Run `python -m lm.sweep` in a temporary folder.
+
+    Raises:
+      UserError: it failed, or one of its trials did.
+    """
+    with tempfile.TemporaryDirectory() as folder:
+        command = [sys.executable, "-m", "lm.sweep", *overrides, f"output_dir={folder}"]
+        start = time.time()
+        done = subprocess.run(command, capture_output=True, text=True)
+        end = time.time()
+        if done.returncode:
+            raise UserError(f"the sweep failed: {(done.stderr or done.stdout).strip()}")
+        results = sorted(Path(folder).glob("*/*/result.json"))
+        return Sweep(start, end, sorted(read_spent(path.parent) for path in results))
+
+
+def read_spent(directory: Path) -> Spent:
+    """Read a finished trial's folder.
+
+    Raises:
+      UserError: it did not finish.
+    """
+    trial, facts = read_trial(directory), read_json(directory / "provenance.json") or {}
+    if trial.status != "finished":
+        raise UserError(f"trial {directory.name} ended as {trial.status}: {trial.error}.")
+    config = read_config(directory)
+    words = config["train"]["batch_size"] * config["train"]["sequence_length"]
+    end = (directory / "result.json").stat().st_mtime
+    return Spent(
+        end - trial.seconds,
+        end,
+        facts["compile_seconds"],
+        update_seconds(directory / "metrics.csv", words),
+        len(os.sched_getaffinity(0)) // config["sweep"]["cpus_per_trial"],
+    )
+
+
+def update_seconds(metrics: Path, words_per_step: int) -> float:
+    """Seconds that the updates took, from the words per second of each epoch."""
+    seconds, before = 0.0, 0
+    with metrics.open(newline="") as table:
+        for row in csv.DictReader(table):
+            if row["valid/loss"]:  # this row ends an epoch, and its speed is the epoch's
+                steps = int(row["step"]) - before
+                seconds += steps * words_per_step / float(row["words_per_second"])
+                before = int(row["step"])
+    return seconds
+
+
+def busiest_slot(trials: Sequence[Spent], slots: int) -> list[Spent]:
+    """Those of the slot whose trials took longest; each started where one was free first."""
+    lanes: list[list[Spent]] = [[] for _ in range(slots)]
+    for trial in trials:
+        min(lanes, key=lambda lane: lane[-1].end if lane else 0.0).append(trial)
+    return max(lanes, key=lambda lane: sum(trial.end - trial.start for trial in lane))
+
+
+def account(sweep: Sweep) -> dict[str, float]:
+    """Where the wall time went, in seconds; the parts add up to it."""
+    first = min(trial.start for trial in sweep.trials)
+    last = max(trial.end for trial in sweep.trials)
+    lane = busiest_slot(sweep.trials, sweep.slots)
+    updates = sum(trial.updates for trial in lane)
+    compiling = sum(trial.compiling for trial in lane)
+    inside = sum(trial.end - trial.start for trial in lane)
+    return {
+        "training updates": updates,
+        "before the first trial": first - sweep.start,
+        "compiling": compiling,
+        "evaluation, checkpoints, loading": inside - updates - compiling,
+        "between trials": last - first - inside,
+        "after the last trial": sweep.end - last,
+    }
+
+
+def main(overrides: Sequence[str]) -> None:
+    """Run a sweep and print the table."""
+    named = any(override.startswith("+sweep=") for override in overrides)
+    sweep = run_sweep([*(() if named else DEFAULT_SWEEP), *overrides])
+    Console().print(_table(sweep))
+
+
+def _table(sweep: Sweep) -> Table:
+    count, wall = len(sweep.trials), sweep.end - sweep.start
+    parts = account(sweep)
+    training = sum(trial.updates for trial in sweep.trials)
+    per_trial = (wall * sweep.slots - training) / count
+    table = Table(title=f"{count} trials, {sweep.slots} at a time", show_footer=True)
+    table.add_column("busiest slot", "wall time")
+    table.add_column("seconds", f"{wall:.1f}", justify="right")
+    table.add_column("share", "100%", justify="right")
+    for name, seconds in parts.items():
+        table.add_row(name, f"{seconds:.1f}", f"{seconds / wall:.0%}")
+    overhead = wall - parts["training updates"]
+    table.caption = (
+        f"overhead {overhead:.1f} s; over all slots {per_trial:.1f} s a trial "
+        f"(wall time x {sweep.slots}, less {training:.1f} s of training, / {count})"
+    )
+    return table
+
+
+if __name__ == "__main__":
+    with exit_on_user_error():
+        main(sys.argv[1:])

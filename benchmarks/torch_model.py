@@ -1,0 +1,179 @@
+"""The same training in PyTorch, as one who knows it would write it: the peer to be compared with.
+
+Model, loss, clipping and update rule are those of `lm`, on the same ids: `nn.LSTM` over the whole
+sequence, time-major ids cut without a copy, the output layer's rows taken by one `F.embedding`
+(somewhat faster on a CPU than two of them, or than indexing), a fused optimizer (no slower than the
+others). Subnormal numbers are flushed to zero, as XLA does it. One difference in what is computed:
+PyTorch's recurrences have a second bias vector.
+
+Shapes: T time, B batch, V vocabulary, D features, N = T B targets, S candidates.
+"""
+
+import math
+from typing import NamedTuple, TypeAlias
+
+import numpy as np
+import torch
+import torch.nn.functional as F  # noqa: N812 (its usual name)
+from numpy.typing import NDArray
+from torch import Tensor, nn
+
+from lm.config import Config, ModelConfig
+from sweeps.errors import UserError
+
+RECURRENCES = {"rnn": nn.RNN, "gru": nn.GRU, "lstm": nn.LSTM}
+
+State: TypeAlias = tuple[Tensor, ...] | Tensor | None
+"""Of the recurrence between two batches; None is zero."""
+
+
+class LanguageModel(nn.Module):
+    """Embedding -> stacked recurrence -> tanh hidden layer -> softmax."""
+
+    def __init__(self, config: ModelConfig, vocab_size: int) -> None:
+        super().__init__()
+        self.embedding = nn.Embedding(vocab_size, config.embed_size)
+        self.dropout = nn.Dropout(config.dropout)
+        between = config.dropout if config.layers > 1 else 0.0
+        self.recurrence = RECURRENCES[config.cell](
+            config.embed_size, config.rnn_size, config.layers, dropout=between
+        )
+        self.hidden = None
+        if config.hidden_size is not None:
+            self.hidden = nn.Linear(config.rnn_size, config.hidden_size)
+        self.output = nn.Linear(config.hidden_size or config.rnn_size, vocab_size)
+
+    def forward(self, ids_tb: Tensor, state: State) -> tuple[Tensor, State]:
+        """Read words; gives features for the softmax [N, D], and the state after the last word."""
+        x, state = self.recurrence(self.dropout(self.embedding(ids_tb)), state)
+        x = self.dropout(x).flatten(0, 1)
+        return x if self.hidden is None else torch.tanh(self.hidden(x)), state
+
+
+class Candidates(NamedTuple):
+    """One draw of different word ids, shared by a whole batch."""
+
+    ids: Tensor
+    """i64[S]."""
+    tries: int
+    """Draws it took, repeated ids included."""
+
+
+class LogUniform:
+    """The candidate sampler of `lm.sampler`, in NumPy: draws ids until S are different."""
+
+    def __init__(self, samples: int, vocab_size: int, seed: int = 0) -> None:
+        self.samples = samples
+        self.scale = math.log1p(vocab_size)
+        self.generator = np.random.default_rng(seed)
+
+    def draw(self) -> Candidates:
+        """The first S different ids of an endless sequence of draws."""
+        draws = np.empty(0, np.int64)
+        places = draws
+        while len(places) < self.samples:
+            block = np.exp(self.generator.random(2 * self.samples) * self.scale)
+            draws = np.concatenate([draws, block.astype(np.int64) - 1])
+            places = np.sort(np.unique(draws, return_index=True)[1])
+        places = places[: self.samples]
+        return Candidates(torch.from_numpy(draws[places]), int(places[-1]) + 1)
+
+    def log_expected_count(self, ids: Tensor, tries: int) -> Tensor:
+        """How often each id is expected among the candidates, as a logarithm."""
+        p = torch.log1p(1 / (ids + 1.0)) / self.scale
+        if tries == self.samples:
+            return torch.log(self.samples * p)
+        return torch.log(-torch.expm1(tries * torch.log1p(-p)))
+
+
+def sampled_softmax_loss(
+    features: Tensor, output: nn.Linear, targets: Tensor, sampler: LogUniform, drawn: Candidates
+) -> Tensor:
+    """Mean cross entropy of each target among itself and the candidates (Jean et al. 2015)."""
+    count = len(targets)
+    rows = torch.cat([targets, drawn.ids])
+    weight = F.embedding(rows, output.weight)
+    offset = output.bias[rows] - sampler.log_expected_count(rows, drawn.tries)
+    true_n = (features * weight[:count]).sum(1) + offset[:count]
+    sampled_ns = torch.addmm(offset[count:], features, weight[count:].T)
+    hits_ns = targets[:, None] == drawn.ids
+    sampled_ns = sampled_ns.masked_fill(hits_ns, torch.finfo(torch.float32).min)
+    logits = torch.cat([true_n[:, None], sampled_ns], dim=1)
+    return F.cross_entropy(logits, torch.zeros_like(targets))
+
+
+class Training:
+    """Trains one configuration on a text; its state goes on from call to call."""
+
+    def __init__(self, config: Config, ids: NDArray[np.int32]) -> None:
+        """Build the model.
+
+        Raises:
+          UserError: the configuration has no counterpart here.
+        """
+        _check(config)
+        torch.set_flush_denormal(True)
+        vocab_size, batch_size = config.data.vocab_size, config.train.batch_size
+        assert vocab_size is not None
+        self.config = config
+        self.model = LanguageModel(config.model, vocab_size)
+        self.optimizer = torch.optim.SGD(
+            self.model.parameters(),
+            lr=config.optimizer.learning_rate,
+            momentum=config.optimizer.momentum or 0.0,
+            fused=True,
+        )
+        self.sampler = LogUniform(config.loss.samples, vocab_size)
+        length = len(ids) // batch_size
+        streams = ids[: length * batch_size].astype(np.int64).reshape(batch_size, length)
+        self.streams_lb = torch.from_numpy(np.ascontiguousarray(streams.T))
+        self.position = 0
+        self.state: State = None
+
+    def run(self, steps: int) -> float:
+        """Take so many steps; gives their mean loss, in nats per word."""
+        total = torch.zeros(())
+        for _ in range(steps):
+            total += self._step(*self._next_window())
+        return float(total) / steps
+
+    def _next_window(self) -> tuple[Tensor, Tensor]:
+        length = self.config.train.sequence_length
+        if self.position + length >= len(self.streams_lb):
+            self.position, self.state = 0, None
+        window = self.streams_lb[self.position : self.position + length + 1]
+        self.position += length
+        return window[:-1], window[1:].reshape(-1)
+
+    def _step(self, inputs_tb: Tensor, targets: Tensor) -> Tensor:
+        features, state = self.model(inputs_tb, self.state)
+        loss = self._loss(features, targets)
+        self.optimizer.zero_grad()
+        loss.backward()
+        if self.config.train.clip_norm is not None:
+            nn.utils.clip_grad_norm_(self.model.parameters(), self.config.train.clip_norm)
+        self.optimizer.step()
+        self.state = _detach(state)  # backpropagation ends at the batch's start
+        return loss.detach()
+
+    def _loss(self, features: Tensor, targets: Tensor) -> Tensor:
+        output = self.model.output
+        if self.config.loss.kind == "softmax":
+            return F.cross_entropy(output(features), targets)
+        return sampled_softmax_loss(features, output, targets, self.sampler, self.sampler.draw())
+
+
+def _detach(state: State) -> State:
+    if isinstance(state, tuple):
+        return tuple(part.detach() for part in state)
+    return None if state is None else state.detach()
+
+
+def _check(config: Config) -> None:
+    for key, value, known in (
+        ("loss.kind", config.loss.kind, ("softmax", "sampled_softmax")),
+        ("optimizer", config.optimizer.kind, ("momentum",)),
+        ("train.predict", config.train.predict, ("all",)),
+    ):
+        if value not in known:
+            raise UserError(f"{key}={value} has no PyTorch counterpart here; use {known[0]}.")

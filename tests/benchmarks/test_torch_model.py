@@ -1,0 +1,110 @@
+"""The peer computes what ours does; otherwise its speed would say nothing."""
+
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+
+from benchmarks import our_model
+from benchmarks.compose import compose_values
+from benchmarks.contender import synthetic_text
+from lm.config import Config, typed
+from lm.losses import sampled_softmax_loss
+from lm.sampler import Candidates, expected_count
+from sweeps.errors import UserError
+
+torch = pytest.importorskip("torch", reason="the bench extra brings PyTorch")
+
+from benchmarks import torch_model  # noqa: E402
+
+TOLERANCE = 1e-5
+
+
+def configure(*overrides: str) -> Config:
+    small = (
+        "data.vocab_size=60",
+        "model.embed_size=6",
+        "model.rnn_size=8",
+        "model.hidden_size=7",
+        "model.layers=2",
+        "train.batch_size=3",
+        "train.sequence_length=5",
+        "train.clip_norm=0.2",
+    )
+    return typed(compose_values([*small, *overrides]))
+
+
+def to_torch(values: jax.Array) -> Any:
+    return torch.tensor(np.array(values))
+
+
+def as_torch(params: dict[str, Any]) -> dict[str, Any]:
+    """Our parameters under PyTorch's names; its second bias is zero."""
+    named = {
+        "embedding.weight": params["embedding"]["weight"],
+        "hidden.weight": params["hidden"]["kernel"].T,
+        "hidden.bias": params["hidden"]["bias"],
+        "output.weight": params["output"]["weight"],
+        "output.bias": params["output"]["bias"],
+    }
+    for index, layer in params["layers"].items():
+        named[f"recurrence.weight_ih_l{index}"] = layer["input_kernel"].T
+        named[f"recurrence.weight_hh_l{index}"] = layer["recurrent_kernel"].T
+        named[f"recurrence.bias_ih_l{index}"] = layer["bias"]
+        named[f"recurrence.bias_hh_l{index}"] = jnp.zeros_like(layer["bias"])
+    return {name: to_torch(values) for name, values in named.items()}
+
+
+def test_peer_trains_to_the_same_parameters_as_ours() -> None:
+    config = configure()
+    ids = synthetic_text(config)[: 3 * 26]  # 5 windows, so that the text is read more than twice
+    ours, peer = our_model.Training(config, ids), torch_model.Training(config, ids)
+    peer.model.load_state_dict(as_torch(ours.state.params))
+    for index in range(config.model.layers):  # ours has no such bias
+        getattr(peer.model.recurrence, f"bias_hh_l{index}").requires_grad_(False)
+    for _ in range(4):
+        assert peer.run(3) == pytest.approx(ours.run(3), rel=TOLERANCE)
+    trained = peer.model.state_dict()
+    for name, expected in as_torch(ours.state.params).items():
+        np.testing.assert_allclose(trained[name], expected, atol=TOLERANCE, err_msg=name)
+
+
+def test_sampled_loss_of_the_peer_equals_ours() -> None:
+    vocab_size, generator = 60, np.random.default_rng(0)
+    features, weight = generator.normal(size=(2, vocab_size, 7)).astype(np.float32)
+    targets = generator.integers(0, vocab_size, vocab_size)
+    ids, tries = np.arange(0, 40, 4), 13
+    output = torch.nn.Linear(7, vocab_size)
+    output.weight.data = torch.tensor(weight)
+    peer = torch_model.sampled_softmax_loss(
+        torch.tensor(features),
+        output,
+        torch.tensor(targets),
+        torch_model.LogUniform(len(ids), vocab_size),
+        torch_model.Candidates(torch.tensor(ids), tries),
+    )
+    bias = jnp.asarray(output.bias.detach().numpy())
+    candidates = Candidates(jnp.asarray(ids), jnp.int32(tries))
+    ours = sampled_softmax_loss(features, weight, bias, jnp.asarray(targets), candidates)
+    assert peer.item() == pytest.approx(float(ours.mean()), rel=TOLERANCE)
+
+
+def test_peer_draws_different_candidates_as_often_as_expected() -> None:
+    sampler, count, vocab_size = torch_model.LogUniform(8, 40), np.zeros(40), 40
+    tries = []
+    for _ in range(4000):
+        candidates = sampler.draw()
+        tries.append(candidates.tries)
+        assert len(set(candidates.ids.tolist())) == 8
+        count[candidates.ids.numpy()] += 1
+    middle = Candidates(jnp.zeros(8, jnp.int32), jnp.float32(np.mean(tries)))
+    expected = expected_count(jnp.arange(vocab_size), middle, vocab_size)
+    np.testing.assert_allclose(count / 4000, expected, atol=0.04)
+
+
+def test_what_the_peer_cannot_do_is_refused() -> None:
+    config = configure("optimizer=adam")
+    with pytest.raises(UserError, match="optimizer=adam"):
+        torch_model.Training(config, synthetic_text(config))

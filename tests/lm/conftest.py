@@ -1,0 +1,69 @@
+"""A made-up text, and configurations small enough to train in a second."""
+
+import random
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import hydra
+import pytest
+from omegaconf import OmegaConf
+
+from lm.config import CONFIG_DIR, register
+from sweeps import sweeper
+
+Compose = Callable[..., dict[str, Any]]
+
+TINY = (
+    "data=text",
+    "model.embed_size=5",
+    "model.rnn_size=7",
+    "model.hidden_size=6",
+    "optimizer.learning_rate=0.05",
+    "train.batch_size=4",
+    "train.sequence_length=5",
+    "train.epochs=2",
+    "train.report_every=7",
+)
+
+
+@pytest.fixture(scope="session")
+def compose() -> Compose:
+    """Overrides -> plain values, as the commands compose them."""
+    register()
+    sweeper.register()
+
+    def make(*overrides: str) -> dict[str, Any]:
+        with hydra.initialize_config_dir(str(CONFIG_DIR), version_base="1.3"):
+            config = hydra.compose("config", overrides=list(overrides))
+        values = OmegaConf.to_container(config, resolve=True)
+        assert isinstance(values, dict)
+        return {str(key): value for key, value in values.items()}
+
+    return make
+
+
+@pytest.fixture(scope="session")
+def story(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """603 words of 20 types, each with two likely successors, so that there is much to learn."""
+    draw = random.Random(0)
+    words = [f"{a}{b}" for a in "bdgk" for b in "aeiou"]
+    index, text = 0, []
+    for _ in range(603):
+        text.append(words[index])
+        index = (3 * index + draw.choice([1, 1, 1, 4])) % len(words)
+    path = tmp_path_factory.mktemp("text") / "story.txt"
+    path.write_text(" ".join(text) + "\n")
+    return path
+
+
+@pytest.fixture(scope="session")
+def tiny(compose: Compose, story: Path) -> Compose:
+    """Further overrides -> the values of a tiny run on the made-up text."""
+    return lambda *overrides: compose(*TINY, f"data.files=[{story}]", *overrides)
+
+
+@pytest.fixture(scope="session")
+def tiny_overrides(story: Path) -> list[str]:
+    """The same for a command line."""
+    return [*TINY, f"data.files=[{story}]"]

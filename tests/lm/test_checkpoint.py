@@ -1,0 +1,107 @@
+"""Checkpoints come back bit by bit, the newest readable one counts, and old ones go."""
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+
+from lm.checkpoint import Checkpoints
+from lm.config import typed
+from lm.program import build_program, program_key
+from lm.step import TrainState
+from sweeps.errors import UserError
+
+Compose = Callable[..., dict[str, Any]]
+
+
+@pytest.fixture(scope="module")
+def state(tiny: Compose) -> TrainState:
+    config = typed(tiny("optimizer=adam", "model.layers=2"))
+    fresh = build_program(program_key(config, 20)).initialize(jax.random.key(0))
+    return jax.tree.map(lambda leaf: leaf + 1, fresh)
+
+
+def at(state: TrainState, step: int) -> TrainState:
+    """The state with this step, and its number in the weights."""
+    bias = state.params["output"]["bias"] * 0 + step
+    params = {**state.params, "output": {**state.params["output"], "bias": bias}}
+    return state._replace(params=params, step=jnp.int32(step))
+
+
+def like(state: TrainState) -> TrainState:
+    return jax.eval_shape(lambda: state)
+
+
+def test_state_comes_back_bit_by_bit(tmp_path: Path, state: TrainState) -> None:
+    with Checkpoints(tmp_path / "c") as checkpoints:
+        checkpoints.save(at(state, 5))
+    with Checkpoints(tmp_path / "c") as checkpoints:
+        restored = checkpoints.restore(like(state))
+    assert jax.tree.structure(restored) == jax.tree.structure(state)
+    for one, other in zip(jax.tree.leaves(restored), jax.tree.leaves(at(state, 5)), strict=True):
+        assert one.dtype == other.dtype
+        np.testing.assert_array_equal(one, other)
+
+
+def test_there_is_none_before_the_first(tmp_path: Path, state: TrainState) -> None:
+    with Checkpoints(tmp_path / "c") as checkpoints:
+        assert checkpoints.restore(like(state)) is None
+
+
+def test_newest_two_are_kept_and_the_newest_is_restored(tmp_path: Path, state: TrainState) -> None:
+    with Checkpoints(tmp_path / "c") as checkpoints:
+        for step in (9, 10, 100):
+            checkpoints.save(at(state, step))
+        restored = checkpoints.restore(like(state))
+    assert sorted(path.name for path in (tmp_path / "c").iterdir()) == ["10", "100"]
+    assert restored is not None
+    assert int(restored.step) == 100
+    assert float(restored.params["output"]["bias"][0]) == 100
+
+
+def test_damaged_one_is_left_out_and_its_step_can_be_saved_again(
+    tmp_path: Path, state: TrainState
+) -> None:
+    with Checkpoints(tmp_path / "c") as checkpoints:
+        for step in (1, 2):
+            checkpoints.save(at(state, step))
+    for path in (tmp_path / "c" / "2").rglob("*"):
+        if path.is_file():
+            path.write_bytes(path.read_bytes()[: path.stat().st_size // 2])
+    with Checkpoints(tmp_path / "c") as checkpoints:
+        restored = checkpoints.restore(like(state))
+        assert restored is not None
+        assert int(restored.step) == 1
+        checkpoints.save(at(state, 2))
+    with Checkpoints(tmp_path / "c") as checkpoints:
+        restored = checkpoints.restore(like(state))
+    assert restored is not None
+    assert int(restored.step) == 2
+
+
+def test_half_written_one_of_a_killed_process_is_no_checkpoint(
+    tmp_path: Path, state: TrainState
+) -> None:
+    with Checkpoints(tmp_path / "c") as checkpoints:
+        checkpoints.save(at(state, 1))
+    half = tmp_path / "c" / "2.orbax-checkpoint-tmp"
+    half.mkdir()
+    (half / "_METADATA").write_text("{")
+    with Checkpoints(tmp_path / "c") as checkpoints:
+        restored = checkpoints.restore(like(state))
+    assert restored is not None
+    assert int(restored.step) == 1
+
+
+def test_folder_that_cannot_be_written_is_one_sentence(tmp_path: Path, state: TrainState) -> None:
+    with Checkpoints(tmp_path / "c") as checkpoints:
+        checkpoints.save(at(state, 1))
+        (tmp_path / "c").rename(tmp_path / "away")
+        (tmp_path / "c").write_text("a file in its place")
+        with pytest.raises(UserError, match="cannot write a checkpoint to") as caught:
+            checkpoints.save(at(state, 2))
+        assert "\n" not in str(caught.value)

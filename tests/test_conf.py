@@ -1,0 +1,131 @@
+"""Every configuration file composes and types; every option has a default and is read."""
+
+import dataclasses
+import re
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import hydra
+import pytest
+import yaml
+from hydra.core.override_parser.overrides_parser import OverridesParser
+from hydra.types import RunMode
+from omegaconf import DictConfig, OmegaConf
+
+from lm.config import CONFIG_DIR, Config, register, typed
+from sweeps import space, sweeper
+
+ROOT = Path(__file__).parents[1]
+SWEEPS = sorted(path.stem for path in CONFIG_DIR.glob("sweep/*.yaml"))
+TEXT = "data=text", "data.files=[a.txt]"  # the only corpus without files of its own
+
+Compose = Callable[..., DictConfig]
+
+
+@pytest.fixture(scope="module")
+def compose() -> Compose:
+    register()
+    sweeper.register()
+
+    def make(*overrides: str, hydra_node: bool = False) -> DictConfig:
+        with hydra.initialize_config_dir(str(CONFIG_DIR), version_base="1.3"):
+            return hydra.compose(
+                "config", overrides=list(overrides), return_hydra_config=hydra_node
+            )
+
+    return make
+
+
+def choices(group: str) -> list[str]:
+    return sorted(path.stem for path in (CONFIG_DIR / group).glob("*.yaml"))
+
+
+def check(config: DictConfig) -> Config:
+    assert not OmegaConf.missing_keys(config)
+    values = OmegaConf.to_container(config, resolve=True)
+    assert isinstance(values, dict)
+    return typed({str(key): value for key, value in values.items()})
+
+
+def test_groups_are_those_that_are_tested() -> None:
+    files = {path.relative_to(CONFIG_DIR).parts[0] for path in CONFIG_DIR.rglob("*.yaml")}
+    assert files == {"config.yaml", "data", "optimizer", "sweep"}
+
+
+@pytest.mark.parametrize("name", choices("data"))
+def test_data_composes_and_types(compose: Compose, name: str) -> None:
+    files = TEXT[1:] if name == "text" else ()
+    assert check(compose(f"data={name}", *files)).data.name == name
+
+
+@pytest.mark.parametrize("name", choices("optimizer"))
+def test_optimizer_composes_and_types(compose: Compose, name: str) -> None:
+    assert check(compose(f"optimizer={name}")).optimizer.kind == name
+
+
+@pytest.mark.parametrize("name", SWEEPS)
+def test_every_trial_of_a_sweep_composes_and_types(compose: Compose, name: str) -> None:
+    config = compose(f"+sweep={name}", hydra_node=True)
+    assert config.hydra.mode == RunMode.MULTIRUN
+    params = [space.param_text(key, value) for key, value in config.hydra.sweeper.params.items()]
+    parse = OverridesParser.create().parse_overrides
+    found = space.build(parse(params), parse([f"+sweep={name}"]))
+    trials = [[value.override for value in values] for values in found.grid()]
+    assert len(trials) > 1
+    typed_trials = {repr(check(compose(*found.fixed, *trial))) for trial in trials}
+    assert len(typed_trials) == len(trials)
+
+
+@pytest.mark.parametrize(("name", "trials"), [("layer_grid", 8), ("learning_rate", 6)])
+def test_sweeps_have_the_trials_that_the_readme_names(name: str, trials: int) -> None:
+    params = yaml.safe_load((CONFIG_DIR / "sweep" / f"{name}.yaml").read_text())["hydra"]
+    counts = [len(values.split(",")) for values in params["sweeper"]["params"].values()]
+    product = 1
+    for count in counts:
+        product *= count
+    assert product == trials
+
+
+@pytest.mark.parametrize("name", SWEEPS)
+def test_sweep_file_opens_with_its_package(name: str) -> None:
+    """After any other comment Hydra ignores the line, silently."""
+    lines = (CONFIG_DIR / "sweep" / f"{name}.yaml").read_text().splitlines()
+    assert lines[0] == "# @package _global_"
+    assert lines[1].startswith("# ")
+
+
+@pytest.mark.parametrize(
+    "path", [path for path in CONFIG_DIR.rglob("*.yaml") if path.parent.name != "sweep"]
+)
+def test_config_file_opens_with_what_it_is(path: Path) -> None:
+    assert path.read_text().startswith("# ")
+
+
+def test_every_option_has_a_default(compose: Compose) -> None:
+    assert not OmegaConf.missing_keys(compose())
+
+
+def options(schema: type, prefix: str = "") -> Iterator[tuple[str, Any]]:
+    for field in dataclasses.fields(schema):
+        if dataclasses.is_dataclass(field.type):
+            assert isinstance(field.type, type)
+            yield from options(field.type, f"{prefix}{field.name}.")
+        else:
+            yield prefix + field.name, field
+
+
+@pytest.mark.parametrize("key", [key for key, _ in options(Config)])
+def test_every_option_is_read(key: str) -> None:
+    """As an attribute, or by its name in quotes, in a file other than its schema's."""
+    schemas = {ROOT / "sweeps" / "options.py", ROOT / "lm" / "config.py"}
+    files = {*ROOT.glob("lm/**/*.py"), *ROOT.glob("sweeps/**/*.py")} - schemas
+    name = key.rpartition(".")[2]
+    pattern = re.compile(rf"""\.{name}\b|\[["']{name}["']\]""")
+    assert any(pattern.search(path.read_text()) for path in files), f"nothing reads {key}"
+
+
+def test_every_option_of_the_application_has_its_meaning() -> None:
+    for key, field in options(Config):
+        if not key.startswith("sweep."):
+            assert field.metadata["meaning"], key

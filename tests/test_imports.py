@@ -1,0 +1,89 @@
+"""Who may import whom, and which outside libraries stand where."""
+
+import ast
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[1]
+JAX = {"jax", "jaxlib", "flax", "optax", "orbax"}
+
+
+def imports(path: Path) -> set[str]:
+    """Dotted names of all modules that a file imports, within functions too."""
+    names: set[str] = set()
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        if isinstance(node, ast.Import):
+            names |= {alias.name for alias in node.names}
+        elif isinstance(node, ast.ImportFrom):
+            assert node.level == 0, f"{path} imports by a relative path"
+            names |= {f"{node.module}.{alias.name}" for alias in node.names}
+    return names
+
+
+def users(library: str) -> set[str]:
+    """Files of the two packages that import a library."""
+    files = [*ROOT.glob("lm/**/*.py"), *ROOT.glob("sweeps/**/*.py")]
+    assert len(files) > 30
+    return {
+        path.relative_to(ROOT).as_posix()
+        for path in files
+        if any(name.partition(".")[0] == library for name in imports(path))
+    }
+
+
+def test_sweeps_knows_nothing_of_language_models() -> None:
+    for library in ("lm", *JAX, "gensim", "torch"):
+        assert not {path for path in users(library) if path.startswith("sweeps/")}, library
+
+
+@pytest.mark.parametrize(
+    ("library", "files"),
+    [
+        ("ray", {"sweeps/runner.py", "sweeps/cluster.py"}),
+        ("gensim", set()),
+        ("torch", set()),
+        ("orbax", {"lm/checkpoint.py"}),
+        ("tensorboard", {"sweeps/writer.py"}),
+        ("optax", {"lm/optimizer.py", "lm/step.py"}),
+        ("flax", {"lm/model.py", "lm/program.py"}),
+    ],
+)
+def test_outside_library_stands_in_few_files(library: str, files: set[str]) -> None:
+    assert users(library) == files
+
+
+@pytest.mark.parametrize(
+    ("lower", "above"),
+    [
+        ("lm/cells.py", {"lm.model", "lm.config", "lm.step"}),
+        ("lm/model.py", {"lm.losses", "lm.step", "lm.optimizer", "lm.program", "lm.loop"}),
+        ("lm/losses.py", {"lm.model", "lm.step", "lm.config"}),
+        ("lm/step.py", {"lm.program", "lm.trainer", "lm.loop", "lm.train", "sweeps"}),
+        ("lm/program.py", {"lm.trainer", "lm.loop", "lm.train", "sweeps"}),
+        ("lm/trainer.py", {"lm.loop", "lm.train", "lm.checkpoint", "sweeps"}),
+        ("lm/loop.py", {"lm.train", "lm.sweep", "lm.command"}),
+    ],
+)
+def test_imports_point_downwards(lower: str, above: set[str]) -> None:
+    for name in imports(ROOT / lower):
+        assert not {module for module in above if f"{name}.".startswith(f"{module}.")}, name
+
+
+@pytest.mark.parametrize(
+    ("module", "absent"),
+    [
+        ("lm.train", {"ray", "gensim", *JAX}),
+        ("lm.sweep", {"ray", "gensim", *JAX}),
+        ("lm.identity", {"ray", "gensim", *JAX}),
+        ("lm.loop", {"ray", "gensim"}),
+    ],
+)
+def test_importing_stays_light(module: str, absent: set[str]) -> None:
+    program = f"import {module}, sys; print(*{{name.partition('.')[0] for name in sys.modules}})"
+    done = subprocess.run(
+        [sys.executable, "-c", program], capture_output=True, text=True, check=True, cwd=ROOT
+    )
+    assert not absent & set(done.stdout.split())
