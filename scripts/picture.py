@@ -9,9 +9,9 @@ import socket
 import subprocess
 import sys
 import time
+from urllib.parse import urlencode
 
 from playwright.sync_api import sync_playwright
-
 
 RUN_NAMES = "tb-runs-table-wrapper, runs-table, runs-data-table"
 
@@ -41,7 +41,7 @@ def main() -> None:
                 executable_path=given.chromium, args=["--no-sandbox", "--disable-gpu"]
             )
             page = browser.new_page(viewport={"width": 1500, "height": 1150})
-            query = f"runFilter={given.filter.replace('=', '%3D')}&tagFilter=%28train%7Cvalid%29%2F%28loss%7Cperp%29"
+            query = urlencode({"runFilter": given.filter, "tagFilter": "(train|valid)/(loss|perp)"})
             page.goto(f"http://127.0.0.1:{port}/?{query}#timeseries")
             page.wait_for_timeout(9000)
             shown = page.locator(RUN_NAMES).first.inner_text()
