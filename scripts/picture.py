@@ -7,7 +7,6 @@ python scripts/picture.py outputs/layer_grid docs/layer_grid.png --chromium /usr
 import argparse
 import socket
 import subprocess
-import sys
 import time
 from urllib.parse import urlencode
 
@@ -53,4 +52,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    main()
