@@ -12,17 +12,14 @@ import time
 from collections.abc import Sequence
 
 import numpy as np
-from hydra import compose, initialize_config_dir
-from hydra.errors import HydraException
 from rich.console import Console
 from rich.table import Table
 
+from benchmarks.compose import compose_values
 from benchmarks.kneser_ney import Floats, Ids, KneserNey
-from lm.config import CONFIG_DIR, DataConfig, register, typed
+from lm.config import typed
 from lm.data.tokens import Tokens, load_tokens
-from sweeps import sweeper
 from sweeps.command import exit_on_user_error
-from sweeps.errors import UserError
 
 
 def perplexity(probabilities: Floats) -> float:
@@ -54,7 +51,7 @@ def measure(text: Tokens) -> dict[str, list[float]]:
 
 def main(overrides: Sequence[str]) -> None:
     """Print the table for the corpus that the overrides choose."""
-    data = _compose(overrides)
+    data = typed(compose_values(overrides)).data
     text = load_tokens(data)
     start = time.perf_counter()
     rows = measure(text)
@@ -76,17 +73,6 @@ def main(overrides: Sequence[str]) -> None:
 def _held_out(text: Tokens) -> dict[str, Ids]:
     splits = {"valid": text.valid, "test": text.test}
     return {name: ids for name, ids in splits.items() if len(ids) > 1}
-
-
-def _compose(overrides: Sequence[str]) -> DataConfig:
-    register()
-    sweeper.register()
-    try:
-        with initialize_config_dir(str(CONFIG_DIR.resolve()), version_base="1.3"):
-            config = compose("config", overrides=list(overrides))
-    except HydraException as error:
-        raise UserError(str(error)) from error
-    return typed(config).data
 
 
 if __name__ == "__main__":
