@@ -6,6 +6,7 @@ from types import TracebackType
 from typing import Self
 
 import jax
+import numpy as np
 import orbax.checkpoint as ocp
 
 from lm.step import TrainState
@@ -60,11 +61,8 @@ class Checkpoints:
           UserError: there are checkpoints, and none can be read.
         """
         steps = sorted(self._manager.all_steps(), reverse=True)
-        # Orbax wants to know where arrays go; the first device is where training puts them.
-        place = jax.sharding.SingleDeviceSharding(jax.devices()[0])
-        target = jax.tree.map(
-            lambda x: jax.ShapeDtypeStruct(x.shape, x.dtype, sharding=place), like
-        )
+        # Orbax would tie the arrays to a device, for which JAX compiles every function once more.
+        target = jax.tree.map(lambda x: np.empty(x.shape, x.dtype), like)
         for step in steps:
             try:
                 state = self._manager.restore(step, args=ocp.args.StandardRestore(target))
@@ -73,7 +71,9 @@ class Checkpoints:
                 continue
             assert isinstance(state, TrainState)
             self._forget_after(step, steps)
-            return state
+            # Copies, for training uses its buffers up.
+            restored: TrainState = jax.device_put(state, may_alias=False)
+            return restored
         if steps:
             raise UserError(
                 f"none of the checkpoints in {self.directory} can be read; delete that folder to "

@@ -13,9 +13,10 @@ from typing import Any
 
 from hydra.core.config_store import ConfigStore
 from omegaconf import MISSING, OmegaConf
+from omegaconf.errors import ConfigKeyError, MissingMandatoryValue
 
 from sweeps.errors import UserError
-from sweeps.options import SweepOptions
+from sweeps.options import RayOptions, SchedulerOptions, SearchOptions, SweepOptions
 
 _packaged = Path(__file__).parent / "conf"  # where a wheel carries conf/
 CONFIG_DIR = _packaged if _packaged.is_dir() else Path(__file__).parents[1] / "conf"
@@ -141,11 +142,15 @@ class TrainConfig:
         unit="minutes",
         at_least=0,
     )
+    changes: list[dict[str, Any]] = option(
+        "numbers that change during training, `{step: updates made before, option: number}`; "
+        "options: optimizer.learning_rate, optimizer.momentum, train.clip_norm"
+    )
 
 
 @dataclass(unsafe_hash=True)
 class Config:
-    """The root. `output_dir`, `name`, `fresh` and `sweep` do not change what a run computes."""
+    """The root; the keys of `RUN_ONLY` do not change what a run computes."""
 
     data: DataConfig = field(default_factory=DataConfig)
     model: ModelConfig = field(default_factory=ModelConfig)
@@ -153,13 +158,19 @@ class Config:
     optimizer: OptimizerConfig = field(default_factory=OptimizerConfig)
     train: TrainConfig = field(default_factory=TrainConfig)
     sweep: SweepOptions = field(default_factory=SweepOptions)
+    search: SearchOptions = field(default_factory=SearchOptions)
+    scheduler: SchedulerOptions = field(default_factory=SchedulerOptions)
+    ray: RayOptions = field(default_factory=RayOptions)
     seed: int = option("source of everything random", at_least=0, at_most=2**32 - 1)
     output_dir: str = option("root of all results")
     name: str | None = option("folder of a single run; null: made from its overrides")
     fresh: bool = option("start a finished single run again; its old folder is moved aside")
 
 
-RUN_ONLY = ("output_dir", "name", "fresh", "sweep")
+CHANGEABLE = ("optimizer.learning_rate", "optimizer.momentum", "train.clip_norm")
+"""Options that `train.changes` may name."""
+
+RUN_ONLY = ("output_dir", "name", "fresh", "sweep", "search", "scheduler", "ray")
 """Keys of the root that do not change what a run computes."""
 
 
@@ -172,12 +183,26 @@ def typed(values: Mapping[str, Any]) -> Config:
     """Check a composed configuration and give it its types.
 
     Raises:
-      UserError: an option is out of its range or does not fit the others.
+      UserError: an option is missing, unknown, out of its range, or does not fit the others.
     """
-    config = OmegaConf.to_object(OmegaConf.merge(OmegaConf.structured(Config), values))
+    try:
+        config = OmegaConf.to_object(OmegaConf.merge(OmegaConf.structured(Config), values))
+    except (MissingMandatoryValue, ConfigKeyError) as error:
+        what = "has no value" if isinstance(error, MissingMandatoryValue) else "is no option"
+        raise UserError(
+            f"{error.full_key} {what}: the configuration is one of another version of this "
+            "program; use that version, for a trial the commit in its provenance.json."
+        ) from error
     assert isinstance(config, Config)
-    for key, value, metadata in _options(config):
+    options = {key: (value, metadata) for key, value, metadata in _options(config)}
+    for key, (value, metadata) in options.items():
         _check_range(key, value, metadata)
+    for change in config.train.changes:
+        _check_change(change, options)
+    # An int and a float that are equal are the same change, and the same trial.
+    config.train.changes = [
+        {key: float(change[key]) for key in change} for change in config.train.changes
+    ]
     _check_combinations(config)
     return config
 
@@ -207,6 +232,26 @@ def _check_range(key: str, value: Any, metadata: Mapping[str, Any]) -> None:
             raise UserError(f"{key}={value} is out of range; it must be {words} {bound}.")
     if not math.isfinite(value):
         raise UserError(f"{key}={value} is not a finite number; give one, or null where allowed.")
+
+
+def _check_change(
+    change: Mapping[str, Any], options: Mapping[str, tuple[Any, Mapping[str, Any]]]
+) -> None:
+    for key, value in change.items():
+        if isinstance(value, bool) or not isinstance(value, int | float):
+            raise UserError(f"train.changes has {key}={value}, which is not a number.")
+    if not change.get("step", -1) >= 0:
+        raise UserError(f"train.changes has {dict(change)}, which needs a step of at least 0.")
+    for key, value in change.items():
+        if key == "step":
+            continue
+        if key not in CHANGEABLE:
+            raise UserError(
+                f"train.changes names {key}, which cannot change; {', '.join(CHANGEABLE)} can."
+            )
+        if key == "optimizer.momentum" and options[key][0] is None:
+            raise UserError("train.changes names optimizer.momentum; this rule has none.")
+        _check_range(key, value, options[key][1])
 
 
 _RULE_OPTIONS = {

@@ -1,5 +1,8 @@
 """Where a trial computes: its share of the machine, and the name of what it got."""
 
+import os
+from typing import Any
+
 
 def environment(cpus: int, gpus: float) -> dict[str, str]:
     """Environment of a worker process that holds it to its share; must be set before JAX loads.
@@ -8,7 +11,7 @@ def environment(cpus: int, gpus: float) -> dict[str, str]:
       cpus: threads of XLA's CPU client.
       gpus: GPUs of a trial; a fraction reserves that share of one's memory.
     """
-    threads = {"NPROC": str(cpus), "OMP_NUM_THREADS": str(cpus)}
+    threads = _threads(cpus)
     if gpus == 0:
         return {**threads, "JAX_PLATFORMS": "cpu"}  # Ray does not hide GPUs from who asked for none
     share = min(gpus, 1.0)
@@ -20,3 +23,27 @@ def describe() -> str:
     import jax
 
     return str(jax.devices()[0].device_kind)
+
+
+def surroundings() -> dict[str, Any]:
+    """What this process' numbers depend on besides the program: threads, and JAX's settings.
+
+    Returns:
+      `cpus`: threads of XLA's CPU client; `environment`: variables that give another process the
+      same.
+    """
+    # As XLA counts them: NPROC, else the cores that this process may use.
+    affinity = getattr(os, "sched_getaffinity", None)
+    available = len(affinity(0)) if affinity else os.cpu_count() or 1
+    asked = os.environ.get("NPROC", "")
+    cpus = int(asked) if asked.isdigit() and int(asked) > 0 else available
+    settings = {
+        name: value
+        for name, value in sorted(os.environ.items())
+        if name.startswith(("JAX_", "XLA_"))
+    }
+    return {"cpus": cpus, "environment": {**_threads(cpus), **settings}}
+
+
+def _threads(cpus: int) -> dict[str, str]:
+    return {"NPROC": str(cpus), "OMP_NUM_THREADS": str(cpus)}

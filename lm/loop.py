@@ -12,10 +12,10 @@ from lm import devices
 from lm.checkpoint import Checkpoints
 from lm.config import typed
 from lm.data.tokens import load_tokens
-from lm.interrupt import Interrupt
 from lm.program import count_parameters
 from lm.step import TrainState
 from lm.trainer import Trainer
+from sweeps.interrupt import Interrupt
 from sweeps.run import Diverged, Run
 
 log = logging.getLogger(__name__)
@@ -37,13 +37,15 @@ def train(values: Mapping[str, Any], run: Run) -> None:
     text = load_tokens(config.data)
     text.vocabulary.save(run.directory / "vocab.tsv")
     trainer = Trainer(config, text)
-    with Checkpoints(run.directory / "checkpoints") as checkpoints:
+    with Checkpoints(run.checkpoints) as checkpoints:
         state, step = _start(trainer, checkpoints, run)
         state, compile_seconds = trainer.compile(state)
         run.record(
             device=devices.describe(),
             parameters=count_parameters(state.params),
             compile_seconds=round(compile_seconds, 3),
+            volatile=["words_per_second"],
+            **devices.surroundings(),
         )
         _train_on(trainer, state, step, checkpoints, run)
 
@@ -80,8 +82,11 @@ def _train_on(
             if not finite:
                 raise Diverged(step)
             due = time.monotonic() - saved >= 60 * trainer.config.train.checkpoint_minutes
-            if epoch_ended or due or interrupt.wanted:
+            if epoch_ended or due or interrupt.wanted or run.stop_wanted:
                 checkpoints.save(state)
+                run.saved()
                 saved = time.monotonic()
             if interrupt.wanted:
                 raise KeyboardInterrupt(f"stopped after step {step}, which is saved")
+            if run.stop_wanted:
+                return

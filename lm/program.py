@@ -44,7 +44,14 @@ def program_key(config: Config, vocab_size: int) -> ProgramKey:
     optimizer = replace(
         config.optimizer, learning_rate=1.0, momentum=None, hold_epochs=None, decay=1.0
     )
-    train = replace(config.train, epochs=1, clip_norm=None, report_every=1, checkpoint_minutes=0.0)
+    train = replace(
+        config.train,
+        epochs=1,
+        clip_norm=None,
+        report_every=1,
+        checkpoint_minutes=0.0,
+        changes=(),  # type: ignore[arg-type]  # unlike a list it can be hashed
+    )
     model = replace(config.model, dropout=0.5 if config.model.dropout > 0 else 0.0)
     return ProgramKey(model, config.loss, optimizer, train, vocab_size)
 

@@ -18,10 +18,12 @@ from lm.command import run_command
 from lm.config import RUN_ONLY
 from lm.identity import identify
 from lm.progress import Progress
-from sweeps import space
+from sweeps import naming
+from sweeps.errors import UserError
 from sweeps.provenance import collect
 from sweeps.run import Run
-from sweeps.store import DONE, fingerprint, move_aside, read_trial, write_trial
+from sweeps.store import DONE, Spec, fingerprint, move_aside, read_trial, write_trial
+from sweeps.url import is_url
 
 
 def main(config: DictConfig) -> None:
@@ -46,6 +48,11 @@ def train_single(values: dict[str, Any], overrides: Sequence[str], console: Cons
       overrides: those that made it.
       console: shows progress.
     """
+    if is_url(values["output_dir"]):
+        raise UserError(
+            f"output_dir={values['output_dir']} is a URL, and a single run writes to a folder; "
+            "give output_dir=DIR."
+        )
     key = fingerprint(identify(values))
     name = values["name"] or run_name(overrides, key)
     directory = Path(values["output_dir"]) / "single" / name
@@ -55,13 +62,14 @@ def train_single(values: dict[str, Any], overrides: Sequence[str], console: Cons
     if earlier.status in DONE and earlier.fingerprint == key:
         console.print("Trained before; fresh=true trains it again.", highlight=False)
         return directory
-    write_trial(
-        directory,
+    spec = Spec(
         config=values,
-        overrides=overrides,
+        overrides=tuple(overrides),
+        settings=given(overrides),
         fingerprint=key,
-        provenance=collect(Path(__file__).parent),
+        command=shlex.join(["python", "-m", "lm.train", *overrides]),
     )
+    write_trial(directory, spec, collect(Path(__file__).parent))
     _train(directory, values, console)
     return directory
 
@@ -79,15 +87,19 @@ def _train(directory: Path, values: Mapping[str, Any], console: Console) -> None
 
 def run_name(overrides: Sequence[str], key: str) -> str:
     """What a single run is called: the options that were given, and what identifies its result."""
-    parsed = OverridesParser.create().parse_overrides(list(overrides))
-    given = {
-        item.key_or_group: space.label(item.value())
-        for item in parsed
+    settings = given(overrides)
+    short = naming.short_keys(list(settings))
+    return naming.trial_name(dict(zip(short, settings.values(), strict=True)), key)
+
+
+def given(overrides: Sequence[str]) -> dict[str, str]:
+    """Option in full -> label, of the options that say what is computed."""
+    return {
+        item.key_or_group: naming.label(item.value())
+        for item in OverridesParser.create().parse_overrides(list(overrides))
         if item.key_or_group.partition(".")[0] not in RUN_ONLY
         and item.key_or_group not in ("data.root", "data.files")
     }
-    short = space.short_keys(list(given))
-    return space.trial_name(dict(zip(short, given.values(), strict=True)), key)
 
 
 if __name__ == "__main__":

@@ -7,6 +7,7 @@ from typing import NamedTuple
 import jax
 import jax.numpy as jnp
 
+from lm.changes import changed, steps_to_next
 from lm.config import Config
 from lm.data.batches import streams
 from lm.data.tokens import Tokens
@@ -57,7 +58,7 @@ class Trainer:
     def compile(self, state: TrainState) -> tuple[TrainState, float]:
         """Compile by taking no step and evaluating no window; gives the seconds it took."""
         began = time.perf_counter()
-        state, _ = self._run(state, 0, 0)
+        state, _ = self._run(state, self.config, 0, 0)
         nothing = self.held_out["valid"]._replace(windows=jnp.int32(0))
         jax.block_until_ready(self.program.evaluate(state.params, nothing))
         return state, time.perf_counter() - began
@@ -66,15 +67,17 @@ class Trainer:
         """Train from `step` to the next report, at the latest to the end of the epoch."""
         epoch, position = divmod(step, self.steps_per_epoch)
         wanted = min(self.config.train.report_every, self.steps_per_epoch - position)
+        wanted = int(min(wanted, steps_to_next(self.config, step)))
+        config = changed(self.config, step)
         began = time.perf_counter()
-        state, totals = self._run(state, epoch, wanted)
+        state, totals = self._run(state, config, epoch, wanted)
         totals = jax.device_get(totals)  # waits for the device; the one transfer of a report
         seconds = time.perf_counter() - began
         steps = int(totals.steps)
         metrics = {
             "train/loss": float(totals.sums.loss) / steps,
             "train/grad_norm": float(totals.sums.grad_norm) / steps,
-            "train/learning_rate": learning_rate(self.config.optimizer, epoch),
+            "train/learning_rate": learning_rate(config.optimizer, epoch),
             "epoch": (step + steps) / self.steps_per_epoch,
             "words_per_second": steps * self.words_per_step / seconds,
         }
@@ -93,8 +96,10 @@ class Trainer:
         loss = mean_loss(sums, self.tokens[split], self.config.train)
         return {f"{split}/loss": loss, f"{split}/perplexity": perplexity(loss)}
 
-    def _run(self, state: TrainState, epoch: int, steps: int) -> tuple[TrainState, Totals]:
-        values = hyperparameters(self.config, epoch)
+    def _run(
+        self, state: TrainState, config: Config, epoch: int, steps: int
+    ) -> tuple[TrainState, Totals]:
+        values = hyperparameters(config, epoch)
         return self.program.train(state, values, self.streams_lb, self.train_key, jnp.int32(steps))
 
 

@@ -1,16 +1,20 @@
 """A Ray session and what its machines have. Only this file and `sweeps.runner` know Ray."""
 
 import logging
+import math
 import os
 import socket
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 
 from sweeps.errors import UserError
 from sweeps.options import SweepOptions
 
 SETTINGS = {
     "TUNE_DISABLE_AUTO_CALLBACK_LOGGERS": "1",  # we write events and tables ourselves
+    "TUNE_DISABLE_SIGINT_HANDLER": "1",  # Ctrl-C lets the trials save first
+    "TUNE_GLOBAL_CHECKPOINT_S": "1000000000",  # our folders are the state, not Tune's
     "TUNE_FUNCTION_THREAD_TIMEOUT_S": "60",  # for a stopped trial to end, before its worker goes on
     "RAY_AIR_NEW_OUTPUT": "0",  # the newer reporter prints at every verbosity
     "RAY_CHDIR_TO_TRIAL_DIR": "0",
@@ -22,8 +26,12 @@ SETTINGS = {
 
 
 @contextmanager
-def session() -> Iterator[None]:
-    """A Ray session: the one that runs already, the cluster at RAY_ADDRESS, or one of our own."""
+def session(address: str | None) -> Iterator[None]:
+    """A Ray session: the one that runs already, the cluster at an address, or one of our own.
+
+    Args:
+      address: `host:port`; None: RAY_ADDRESS, if that is set, else this machine.
+    """
     os.environ.update(SETTINGS)
     import ray
 
@@ -33,7 +41,7 @@ def session() -> Iterator[None]:
         yield
         return
     # Left to itself, Ray would join whatever cluster last ran on this machine, dead or alive.
-    address = os.environ.get("RAY_ADDRESS") or "local"
+    address = address or os.environ.get("RAY_ADDRESS") or "local"
     _check_address(address)
     try:
         ray.init(
@@ -44,8 +52,9 @@ def session() -> Iterator[None]:
         )
     except (ConnectionError, RuntimeError, ValueError, TimeoutError) as error:
         raise UserError(
-            f"Ray cannot start with RAY_ADDRESS={address} ({error}); mend the address, or set it "
-            "to local to run on this machine."
+            f"Ray cannot start with ray.address={address} ({error}); mend the address, or take "
+            "ray.address=local to run on this machine; if that cluster asks for a token, set "
+            "RAY_AUTH_MODE=token here too."
         ) from error
     try:
         yield
@@ -62,8 +71,8 @@ def _check_address(address: str) -> None:
         socket.create_connection((host, int(port)), timeout=5).close()
     except OSError as error:
         raise UserError(
-            f"no Ray cluster answers at RAY_ADDRESS={address} ({error}); start it, mend the "
-            "address, or unset RAY_ADDRESS to run on this machine."
+            f"no Ray cluster answers at ray.address={address} ({error}); start it, mend the "
+            "address, or take ray.address=local to run on this machine."
         ) from error
 
 
@@ -72,6 +81,28 @@ def gpus_per_trial(options: SweepOptions) -> float:
     if options.gpus_per_trial is not None:
         return options.gpus_per_trial
     return 1.0 if any(node.get("GPU", 0) >= 1 for node in _nodes()) else 0.0
+
+
+def slots(address: str | None, cpus: int, gpus: float | None) -> int:
+    """Trials that can run at a time: on the cluster at an address, else on this machine."""
+    if address or os.environ.get("RAY_ADDRESS"):
+        with session(address):
+            sizes = [(node.get("CPU", 0), node.get("GPU", 0)) for node in _nodes()]
+    else:
+        sizes = [(os.cpu_count() or 1, local_gpus())]
+        gpus = min(1.0, local_gpus()) if gpus is None else gpus
+    return max(1, sum(int(_fits(have, cpus, gpus)) for have in sizes))
+
+
+def local_gpus() -> int:
+    """GPUs of this machine, found without a driver library."""
+    return len(list(Path("/dev").glob("nvidia[0-9]*")))
+
+
+def _fits(have: tuple[float, float], cpus: int, gpus: float | None) -> float:
+    """Trials that a machine's CPUs and GPUs can hold at a time."""
+    by_gpu = have[1] / gpus if gpus and have[1] else math.inf
+    return min(have[0] // cpus, by_gpu)
 
 
 def _nodes() -> list[dict[str, float]]:

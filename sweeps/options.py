@@ -1,6 +1,12 @@
-"""The options of a sweep, as they stand under `sweep:` in a configuration."""
+"""The options of a sweep, as they stand under `sweep`, `search`, `scheduler` and `ray`.
 
-from dataclasses import dataclass
+None of these changes what a trial computes, so none is part of its fingerprint.
+"""
+
+import math
+import operator
+from dataclasses import dataclass, field
+from typing import Any
 
 from omegaconf import MISSING
 
@@ -9,37 +15,145 @@ from sweeps.errors import UserError
 
 @dataclass
 class SweepOptions:
-    """How a sweep is named, ranked and given resources.
-
-    None of these changes what a trial computes, so none is part of its fingerprint.
-    """
+    """`sweep`: how a sweep is named, ranked and given resources."""
 
     name: str | None = MISSING
     """Folder under `output_dir`; null: the sweep file's name, else the axes' names."""
     metric: str = MISSING
-    """Tag of the reported metric by which trials are ranked."""
+    """Tag of the reported metric by which trials are ranked, stopped and searched."""
     mode: str = MISSING
     """`min` or `max`: which end of the metric is best."""
     progress: list[str] = MISSING
     """Tags shown for each running trial while the sweep runs."""
+    zip: list[list[str]] = MISSING
+    """Axes that step together: `[[model.rnn_size,model.hidden_size]]`."""
+    exclude: list[str] = MISSING
+    """Combinations that are left out: `['model.cell=rnn,train.sequence_length=20']`."""
+    replicate: str | None = MISSING
+    """Axis whose values repeat a setting, as seeds do; tables show its mean and deviation."""
     cpus_per_trial: int = MISSING
     """CPU cores of a trial; its threads are held to them."""
     gpus_per_trial: float | None = MISSING
     """GPUs of a trial, fractions allowed; null: one if the cluster has any, else none."""
+    trial_minutes: float | None = MISSING
+    """A trial is stopped after so long, resumed parts included, in a stuck step too."""
     retries: int = MISSING
     """How often a trial is started again after its worker process died."""
+    preview: bool = MISSING
+    """Print what would be run, and what it would cost, and run nothing."""
+    fresh: bool = MISSING
+    """Move the sweep's earlier folder aside and start anew."""
 
 
-def checked(options: SweepOptions) -> SweepOptions:
+@dataclass
+class SearchOptions:
+    """`search`: which settings of the axes are trained."""
+
+    kind: str = MISSING
+    """`grid`, `random`, or `optuna` (TPE)."""
+    trials: int | None = MISSING
+    """Trials of a random or Optuna search; draws of a grid's intervals; null: none given."""
+    seed: int = MISSING
+    """Of the draws."""
+
+
+@dataclass
+class SchedulerOptions:
+    """`scheduler`: which trials are stopped early, or changed while they run."""
+
+    kind: str = MISSING
+    """`none`, `asha`, `median` or `pbt`."""
+    time: str = MISSING
+    """What the rule counts: `step`, or a tag that is reported with the metric, such as `epoch`."""
+    grace: float | None = MISSING
+    """asha, median: a trial that has not come this far is not stopped."""
+    factor: float | None = MISSING
+    """asha: one of so many trials goes on at each rung; rungs lie at grace * factor**k."""
+    samples: int | None = MISSING
+    """median: so many other trials must have come as far."""
+    interval: float | None = MISSING
+    """pbt: time between two comparisons of the population."""
+    quantile: float | None = MISSING
+    """pbt: this share of the population, its worst, goes on from its best."""
+    resample: float | None = MISSING
+    """pbt: probability that a number is drawn anew rather than changed by a fifth."""
+    seed: int | None = MISSING
+    """pbt: of its choices."""
+
+
+@dataclass
+class RayOptions:
+    """`ray`: where trials run."""
+
+    address: str | None = MISSING
+    """`host:port` of a running cluster; null: $RAY_ADDRESS, else this machine."""
+
+
+@dataclass
+class Options:
+    """All of the above: the keys that an application's root configuration has for its sweeps."""
+
+    sweep: SweepOptions = field(default_factory=SweepOptions)
+    search: SearchOptions = field(default_factory=SearchOptions)
+    scheduler: SchedulerOptions = field(default_factory=SchedulerOptions)
+    ray: RayOptions = field(default_factory=RayOptions)
+
+
+KINDS = {
+    "search.kind": ("grid", "random", "optuna"),
+    "scheduler.kind": ("none", "asha", "median", "pbt"),
+    "sweep.mode": ("min", "max"),
+}
+_AT_LEAST = {
+    "sweep.cpus_per_trial": 1,
+    "sweep.gpus_per_trial": 0,
+    "sweep.retries": 0,
+    "search.trials": 1,
+    "scheduler.grace": 0,
+    "scheduler.samples": 1,
+    "scheduler.quantile": 0,
+    "scheduler.resample": 0,
+}
+_ABOVE = {"sweep.trial_minutes": 0, "scheduler.factor": 1, "scheduler.interval": 0}
+_AT_MOST = {"scheduler.quantile": 0.5, "scheduler.resample": 1}
+_NEEDED = {
+    "asha": ("grace", "factor"),
+    "median": ("grace", "samples"),
+    "pbt": ("interval", "quantile", "resample", "seed"),
+}
+
+
+def checked(options: Options) -> Options:
     """Return the options, which make sense.
 
     Raises:
       UserError: one of them does not.
     """
-    if options.mode not in ("min", "max"):
-        raise UserError(f"sweep.mode={options.mode} is not known; choose min or max.")
-    for name, least in (("cpus_per_trial", 1), ("gpus_per_trial", 0), ("retries", 0)):
-        value = getattr(options, name)
-        if value is not None and not value >= least:
-            raise UserError(f"sweep.{name}={value} is out of range; it must be at least {least}.")
+    for key, choices in KINDS.items():
+        if (value := _get(options, key)) not in choices:
+            raise UserError(f"{key}={value} is not known; choose {_listed(choices)}.")
+    for bounds, holds, words in (
+        (_AT_LEAST, operator.ge, "at least"),
+        (_ABOVE, operator.gt, "above"),
+        (_AT_MOST, operator.le, "at most"),
+    ):
+        for key, bound in bounds.items():
+            value = _get(options, key)
+            if value is not None and not (holds(value, bound) and math.isfinite(value)):
+                raise UserError(f"{key}={value} is out of range; it must be {words} {bound}.")
+    for name in _NEEDED.get(options.scheduler.kind, ()):
+        if getattr(options.scheduler, name) is None:
+            raise UserError(f"scheduler={options.scheduler.kind} needs scheduler.{name}.")
+    if options.search.kind != "grid" and options.search.trials is None:
+        kind = options.search.kind
+        raise UserError(f"search={kind} needs a number of trials; give search.trials=N.")
     return options
+
+
+def _get(options: Options, key: str) -> Any:
+    group, _, name = key.partition(".")
+    return getattr(getattr(options, group), name)
+
+
+def _listed(choices: tuple[str, ...]) -> str:
+    return f"{', '.join(choices[:-1])} or {choices[-1]}"

@@ -1,52 +1,80 @@
-"""From a search space to trials that are composed, checked and named, before anything runs."""
+"""From a setting to a trial that is composed and checked, before anything runs."""
 
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+import re
+import shlex
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import Any
 
-from sweeps.space import Space, digits_needed, short_keys, trial_name
-from sweeps.store import fingerprint
+from sweeps.search import Setting
+from sweeps.space import Space
+from sweeps.store import Spec, fingerprint
+
+Compose = Callable[[Sequence[str]], tuple[Mapping[str, Any], Mapping[str, str]]]
+"""Overrides -> resolved configuration of plain values, and the file chosen of each group."""
+
+Identify = Callable[[Mapping[str, Any]], Mapping[str, Any]]
+"""Configuration -> what defines its result; raises UserError where it is invalid."""
 
 
 @dataclass(frozen=True)
 class Planned:
     """A trial that can be run."""
 
-    name: str
-    settings: Mapping[str, str]
-    """Axis key in full -> label."""
-    overrides: tuple[str, ...]
-    config: Mapping[str, Any]
-    fingerprint: str
+    spec: Spec
+    identity: Mapping[str, Any]
 
 
-def plan(
-    space: Space,
-    compose: Callable[[Sequence[str]], Mapping[str, Any]],
-    identify: Callable[[Mapping[str, Any]], Mapping[str, Any]],
-) -> list[Planned]:
-    """Compose, check and name every trial; those that would compute the same appear once.
+@dataclass(frozen=True)
+class Planner:
+    """Makes trials of settings."""
 
-    Args:
-      space: what varies.
-      compose: overrides -> resolved configuration of plain values.
-      identify: configuration -> what defines its result; raises UserError where it is invalid.
-    """
-    found: dict[str, tuple[dict[str, str], tuple[str, ...], Mapping[str, Any]]] = {}
-    for values in space.grid():
-        overrides = (*space.fixed, *(value.override for value in values))
-        config = compose(overrides)
-        labels = [value.label for value in values]
-        settings = dict(zip((axis.key for axis in space.axes), labels, strict=True))
-        found.setdefault(fingerprint(identify(config)), (settings, overrides, config))
-    digits, short = digits_needed(found), short_keys([axis.key for axis in space.axes])
-    return [
-        Planned(
-            name=trial_name(dict(zip(short, settings.values(), strict=True)), key, digits),
-            settings=settings,
-            overrides=overrides,
+    space: Space
+    compose: Compose
+    identify: Identify
+    reproduce: str
+    """Command that runs a trial alone, given its overrides."""
+    population: Mapping[str, Any] = field(default_factory=dict)
+    """How the trials may change each other while they run; empty: they do not."""
+
+    def trial(self, setting: Setting) -> Planned:
+        """Compose and check one trial."""
+        overrides = (*self.space.fixed, *(value.override for value in setting))
+        config, choices = self.compose(overrides)
+        identity = self.identify(config)
+        planned = {**identity, "population": self.population} if self.population else identity
+        labels = (value.label for value in setting)
+        spec = Spec(
             config=config,
-            fingerprint=key,
+            overrides=overrides,
+            settings=dict(zip((axis.key for axis in self.space.axes), labels, strict=True)),
+            fingerprint=fingerprint(identity),
+            command=command(self.reproduce, overrides),
+            choices=choices,
+            origin=fingerprint(planned),
         )
-        for key, (settings, overrides, config) in found.items()
-    ]
+        return Planned(spec, planned)
+
+    def trials(self, settings: Iterable[Setting]) -> list[Planned]:
+        """Compose and check every trial; those that would compute the same appear once."""
+        found: dict[str, Planned] = {}
+        for setting in settings:
+            trial = self.trial(setting)
+            found.setdefault(trial.spec.fingerprint, trial)
+        return list(found.values())
+
+
+def command(reproduce: str, overrides: Iterable[str]) -> str:
+    """What runs a trial alone: without the overrides that speak of its sweep."""
+    return f"{reproduce} {shlex.join(filter(_is_own, overrides))}"
+
+
+def _is_own(override: str) -> bool:
+    """Whether an override says something of the trial, and not of the sweep that it is in.
+
+    A single run writes to a folder, so a URL for the sweep's results is of the sweep too.
+    """
+    key, _, value = override.lstrip("+").partition("=")
+    if key == "output_dir":
+        return re.match(r"[\w+.-]+\\?:[\\/]*//", value) is None
+    return re.match(r"sweep\.|(search|scheduler|ray)\b", key) is None

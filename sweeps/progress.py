@@ -44,7 +44,7 @@ class Progress:
 
     def __init__(
         self,
-        names: Sequence[str],
+        total: int,
         *,
         kept: int,
         tags: Sequence[str],
@@ -54,17 +54,15 @@ class Progress:
         """Describe the work.
 
         Args:
-          names: trials to run.
-          kept: trials that an earlier run has done.
+          total: trials in the end.
+          kept: of these, what an earlier run has done.
           tags: metrics shown for each running trial.
-          describe: how a trial ended, in one line, asked for when it has.
           console: where to show it.
           clock: seconds; for tests.
         """
-        self._waiting = dict.fromkeys(names)
         self._running: dict[str, _Running] = {}
         self._durations: list[float] = []
-        self._total = len(names) + kept
+        self._total = total
         self._done = kept
         self._tags = tags
         self._console, self._clock = console, clock
@@ -93,9 +91,12 @@ class Progress:
         if self._live:
             self._live.stop()
 
+    @property
+    def _waiting(self) -> int:
+        return max(0, self._total - self._done - len(self._running))
+
     def started(self, name: str) -> None:
         """A trial's worker has begun."""
-        self._waiting.pop(name, None)
         self._running[name] = _Running(began=self._clock())
         self._slots = max(self._slots, len(self._running))
 
@@ -111,12 +112,10 @@ class Progress:
     def retried(self, name: str) -> None:
         """A trial's worker died; it waits for another one."""
         self._running.pop(name, None)
-        self._waiting[name] = None
         self._console.print(f"{_short(name)}: its worker died; it is started again", style="yellow")
 
     def ended(self, name: str, how: str) -> None:
         """A trial has come to its end; `how` says to which, in one line."""
-        self._waiting.pop(name, None)
         if trial := self._running.pop(name, None):
             self._durations.append(self._clock() - trial.began)
         self._done += 1
@@ -146,7 +145,7 @@ class Progress:
         if not spans:
             return None
         span = sum(spans) / len(spans)
-        unknown = len(left) - len(known) + len(self._waiting)
+        unknown = len(left) - len(known) + self._waiting
         shared = (sum(known) + unknown * span) / self._slots
         return max([shared, *known])
 
@@ -154,7 +153,7 @@ class Progress:
         counts = f"{self._done} of {self._total} trials done, {len(self._running)} running"
         left = _clock_time(self.seconds_left(now))
         passed = _clock_time(now - self._began)
-        return f"{counts}, {len(self._waiting)} waiting · {passed} passed, {left} left"
+        return f"{counts}, {self._waiting} waiting · {passed} passed, {left} left"
 
     def _cells(self, trial: _Running, now: float) -> list[str]:
         share = "" if trial.share is None else f"{trial.share:.0%}"

@@ -35,13 +35,31 @@ def collect(source: Path) -> Provenance:
             "untracked": [line[3:] for line in (status or "").splitlines() if line[:2] == "??"],
         },
         "packages": packages(),
-        "python": platform.python_version(),
-        "platform": platform.platform(),
-        "hostname": socket.gethostname(),
+        **machine(),
         "command": shlex.join(["python", *sys.orig_argv[1:]]),
         "started": datetime.now(UTC).isoformat(timespec="seconds"),
     }
     return Provenance(facts, diff or "")
+
+
+def machine() -> dict[str, str]:
+    """Where the running program runs: on a cluster a worker's machine is not the command's."""
+    return {
+        "python": platform.python_version(),
+        "platform": platform.platform(),
+        "processor": processor(),
+        "hostname": socket.gethostname(),
+    }
+
+
+def processor() -> str:
+    """The model of this machine's processor, as far as the system tells it."""
+    try:
+        lines = Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines()
+    except OSError:
+        lines = []
+    models = (line.partition(":")[2].strip() for line in lines if line.startswith("model name"))
+    return next(models, "") or platform.processor() or platform.machine()
 
 
 def packages() -> dict[str, str]:

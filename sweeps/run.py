@@ -5,33 +5,47 @@
 
 Single runs and the workers of a sweep use it alike. On the way out the trial's status is written:
 
-| the objective          | status      | the exception                               |
-|------------------------|-------------|---------------------------------------------|
-| returns                | finished    |                                             |
-| raises Diverged        | diverged    | ends here: divergence is a result           |
-| is stopped by Ray      | stopped     | goes on: SystemExit(0) must end Ray's thread |
-| is interrupted, Ctrl-C | interrupted | goes on: the command exits with 130         |
-| raises anything else   | failed      | goes on; its traceback is in error.txt      |
+| the objective                  | status      | the exception                                |
+|--------------------------------|-------------|----------------------------------------------|
+| returns                        | finished    |                                              |
+| returns since `stop_wanted`    | as wanted   |                                              |
+| raises Diverged                | diverged    | ends here: divergence is a result            |
+| is stopped by Ray              | stopped     | goes on: SystemExit(0) must end Ray's thread |
+| is interrupted, Ctrl-C         | interrupted | goes on: the command exits with 130          |
+| raises anything else           | failed      | goes on; its traceback is in error.txt       |
 
-A process that is killed leaves the status `running`.
+A process that is killed leaves the status `running`. An objective keeps what it needs to go on
+later in the folder `run.checkpoints`, and says `run.saved()` when that is complete.
 """
 
-import math
 import time
 import traceback
 from collections.abc import Callable, Mapping
+from contextlib import ExitStack
 from pathlib import Path
 from types import TracebackType
-from typing import Any, Self
+from typing import Any, NamedTuple, Self
 
 from sweeps.errors import UserError
 from sweeps.files import read_json, write_json, write_text
-from sweeps.writer import EventWriter, MetricsTable
+from sweeps.lock import locked
+from sweeps.tally import fold, tally, values_of
+from sweeps.writer import EventWriter, MetricsTable, sound_until
 
 RESULT_SECONDS = 5.0
 """Time between two updates of a running trial's result.json."""
 
 OnReport = Callable[[int, Mapping[str, float], int | None], None]
+
+
+class Stop(NamedTuple):
+    """A wish from outside that a trial should end before its end."""
+
+    status: str
+    """`stopped` or `interrupted`."""
+    by: str | None = None
+    """The rule that wants it: `time`, or None."""
+    reason: str = ""
 
 
 class Diverged(Exception):  # noqa: N818 (a result, not an error)
@@ -43,16 +57,25 @@ class Diverged(Exception):  # noqa: N818 (a result, not an error)
 
 
 class Run:
-    """A trial's folder from the objective's side.
+    """A trial's folder from the objective's side; one process at a time has it.
 
-    `result.json` holds status, step, total_steps, seconds (spent on the history that is kept,
-    resumes included), metrics (the last value of each tag), best (of the ranking metric, with its
-    step; NaN never wins) and error (one line). It is brought up to date every five seconds;
+    `result.json` holds status, stopped_by (a rule's name), step, total_steps, seconds (spent on the
+    history that is kept, resumes included), metrics (the last value of each tag), best (of the
+    ranking metric, with its step; NaN never wins) and error (one line). It is brought up to date
+    every five seconds;
     events and table rows are with the operating system when `report` returns.
     """
 
     def __init__(
-        self, directory: Path, *, metric: str, mode: str, on_report: OnReport | None = None
+        self,
+        directory: Path,
+        *,
+        metric: str,
+        mode: str,
+        on_report: OnReport | None = None,
+        on_saved: Callable[[], None] = lambda: None,
+        wanted: Callable[[float], Stop | None] = lambda seconds: None,
+        patience: float = 0.0,
     ) -> None:
         """Describe a run; nothing is touched before it is entered.
 
@@ -60,25 +83,52 @@ class Run:
           directory: the trial's folder; it exists.
           metric: tag whose best value is kept.
           mode: `min` or `max`.
-          on_report: called after each report with step, metrics and total_steps.
+          on_report: called after each report with step, metrics and total_steps; where the metric
+            is in it, once its checkpoint is complete: who acts on it can go on from there.
+          on_saved: called when a checkpoint is complete.
+          wanted: seconds that the trial has used -> whether it should stop now.
+          patience: seconds to wait for another process that still has the folder.
         """
         if mode not in ("min", "max"):
             raise UserError(f"sweep.mode={mode} is not known; choose min or max.")
         self.directory = directory
         self.metric = metric
-        self._sign = 1.0 if mode == "min" else -1.0
+        self.mode = mode
         self._on_report = on_report
+        self._on_saved = on_saved
+        self._unsent: tuple[int, Mapping[str, float], int | None] | None = None
+        self._wanted = wanted
+        self._patience = patience
+        self._stop: Stop | None = None
+        self._held = ExitStack()
         self._events: EventWriter | None = None
         self._table: MetricsTable | None = None
         self._result: dict[str, Any] = {}
 
+    @property
+    def checkpoints(self) -> Path:
+        """Folder for all that the objective needs to go on later."""
+        return self.directory / "checkpoints"
+
+    @property
+    def seconds(self) -> float:
+        """Spent on the history that is kept, resumes included."""
+        return self._seconds_before + time.monotonic() - self._entered
+
+    @property
+    def stop_wanted(self) -> bool:
+        """Whether the objective should save what it needs to go on later, and return."""
+        return self._stop is not None
+
     def __enter__(self) -> Self:
+        held = f"{self.directory} is being trained by another process; wait for it, or stop it."
+        self._held.enter_context(locked(self.directory / ".lock", held, self._patience))
         (self.directory / "error.txt").unlink(missing_ok=True)
         earlier = read_json(self.directory / "result.json") or {}
         self._seconds_before = float(earlier.get("seconds") or 0)
         self._entered = time.monotonic()
         self._result = {key: earlier.get(key, empty) for key, empty in _empty().items()}
-        self._result["error"] = None
+        self._result |= {"error": None, "stopped_by": None}
         self._write_result("running")
         return self
 
@@ -100,22 +150,39 @@ class Run:
         now, values = time.time(), {tag: float(value) for tag, value in metrics.items()}
         self._events.write(step, now, values)
         self._table.write(step, now, values)
-        self._keep(step, values)
+        fold(self._result, step, values, self.metric, self.mode)
         self._result["total_steps"] = total_steps
         if time.monotonic() - self._written >= RESULT_SECONDS:
             self._write_result("running")
-        if self._on_report:
-            self._on_report(step, values, total_steps)
+        self._send()
+        self._unsent = (step, values, total_steps)
+        if self.metric not in values:
+            self._send()
+        self._stop = self._stop or self._wanted(self.seconds)
+
+    def saved(self) -> None:
+        """Say that `checkpoints` holds all there is to go on from the latest report."""
+        self._on_saved()
+        self._send()
+
+    def _send(self) -> None:
+        unsent, self._unsent = self._unsent, None
+        if unsent and self._on_report:
+            self._on_report(*unsent)
 
     def resume_at(self, step: int) -> None:
-        """Forget every row and event after this step: a checkpoint of it was restored."""
+        """Forget every row and event after this step: a checkpoint of it was restored.
+
+        Events that a crash or another history took from before it come back from `metrics.csv`.
+        """
         self._close()
-        self._events = EventWriter(self.directory, start=step + 1)
         self._table = MetricsTable(self.directory / "metrics.csv", keep_until=step)
-        self._result = _empty()
+        sound = min(step, sound_until(self.directory))
+        self._events = EventWriter(self.directory, start=sound + 1)
+        self._result = {**_empty(), **tally(self._table.kept, self.metric, self.mode)}
         for row in self._table.kept:
-            values = {tag: row[tag] for tag in row if tag not in ("step", "wall_time")}
-            self._keep(int(row["step"]), values)
+            if row["step"] > sound:
+                self._events.write(int(row["step"]), row["wall_time"], values_of(row))
 
     def record(self, **facts: Any) -> None:
         """Add facts that only the running program knows, such as its device, to the provenance."""
@@ -131,24 +198,22 @@ class Run:
         status = _status(error)
         if error is not None and status != "stopped":
             self._result["error"] = _one_line(error)
+        ended = self._result["step"] == self._result["total_steps"]
+        if error is None and self._stop and not ended:
+            status = self._stop.status
+            self._result |= {"stopped_by": self._stop.by, "error": self._stop.reason or None}
         if status == "failed" and error is not None:
             write_text(self.directory / "error.txt", "".join(traceback.format_exception(error)))
         if isinstance(error, Diverged):
             self._result["step"] = error.step
-        try:
-            self._close()
-        finally:
-            self._write_result(status)
+        with self._held:
+            try:
+                self._close()
+            finally:
+                self._write_result(status)
+            if error is None or isinstance(error, Diverged):
+                self._send()
         return isinstance(error, Diverged)
-
-    def _keep(self, step: int, values: Mapping[str, float]) -> None:
-        self._result["step"] = step
-        self._result["metrics"].update(values)
-        value, best = values.get(self.metric, math.nan), self._result["best"]
-        if math.isnan(value):
-            return
-        if best is None or self._sign * value < self._sign * best["value"]:
-            self._result["best"] = {"metric": self.metric, "value": value, "step": step}
 
     def _close(self) -> None:
         for file in (self._events, self._table):
@@ -156,14 +221,20 @@ class Run:
                 file.close()
 
     def _write_result(self, status: str) -> None:
-        seconds = self._seconds_before + time.monotonic() - self._entered
-        result = {"status": status, "seconds": round(seconds, 3), **self._result}
+        result = {"status": status, "seconds": round(self.seconds, 3), **self._result}
         write_json(self.directory / "result.json", result)
         self._written = time.monotonic()
 
 
 def _empty() -> dict[str, Any]:
-    return {"step": 0, "total_steps": None, "metrics": {}, "best": None, "error": None}
+    return {
+        "step": 0,
+        "total_steps": None,
+        "metrics": {},
+        "best": None,
+        "error": None,
+        "stopped_by": None,
+    }
 
 
 def _status(error: BaseException | None) -> str:

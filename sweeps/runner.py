@@ -1,178 +1,151 @@
 """Trials in parallel through Ray Tune.
 
-Tune gets a flat list of trial folders. A worker reads its configuration from the folder and writes
-everything there; Tune itself starts, retries and stops workers, and passes progress on.
+Tune gets trial folders, as a flat list or one by one from a searcher. A worker reads its
+configuration from the folder and writes everything there; Tune itself starts, retries, stops and
+compares trials, and passes progress on.
 """
 
 import shutil
-from collections.abc import Mapping, Sequence
 from contextlib import redirect_stdout
-from dataclasses import replace
+from dataclasses import asdict, replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 from sweeps import cluster
 from sweeps.files import make_directory
 from sweeps.hooks import locate
-from sweeps.options import SweepOptions
-from sweeps.outcome import Outcome, settle
+from sweeps.interrupt import Interrupt
+from sweeps.job import Job
+from sweeps.options import Options
+from sweeps.optuna_search import searcher
+from sweeps.outcome import Outcome
 from sweeps.progress import Progress
-from sweeps.worker import Throttle, Work, train_trial
+from sweeps.remote import Mirror, without_checkpoints
+from sweeps.scheduler import build, remember
+from sweeps.trainable import train
+from sweeps.watch import Desk, folder_of, watch
+from sweeps.worker import Work
+
+STOP = ".stop"
+"""In a sweep's folder: trials are to stop while there is something in it."""
 
 
 def run_trials(
-    directories: Sequence[Path],
+    job: Job,
     work: Work,
-    options: SweepOptions,
+    options: Options,
     *,
     environment: str | None,
     scratch: Path,
     progress: Progress,
+    mirror: Mirror | None,
 ) -> Outcome:
     """Train every trial; returns when all have ended or Ctrl-C was pressed.
 
     Args:
-      directories: trial folders with distinct names.
-      work: what the trials share; its `environment` is filled in here.
+      job: the trials.
+      work: what they share; its `environment`, `facts` and `stop_file` are filled in here.
       options: resources and retries.
       environment: dotted path of a function (cpus, gpus) -> environment variables; or None.
-      scratch: folder for Tune's own state, emptied first.
+      scratch: folder for Tune's own state, emptied first and deleted afterwards.
       progress: told about each start, report and end.
+      mirror: of the URL that keeps the results; None: trial folders are the same everywhere.
 
     Raises:
       UserError: the cluster cannot be reached, or cannot ever hold one trial.
     """
-    shutil.rmtree(scratch, ignore_errors=True)
+    _clear(scratch, mirror)
     make_directory(scratch)
-    outcome = Outcome()
+    outcome = Outcome(metric=work.metric, mode=work.mode, trial_seconds=work.trial_seconds or 0.0)
+    sweep, name = options.sweep, scratch.parent.name
     try:
         # Ray prints paragraphs about dead workers, whatever its log level.
-        with (scratch / "driver.log").open("w") as log, redirect_stdout(log), cluster.session():
-            gpus = cluster.gpus_per_trial(options)
-            cluster.check_resources(options.cpus_per_trial, gpus)
-            variables = locate(environment)(options.cpus_per_trial, gpus) if environment else {}
-            work = replace(work, environment={**cluster.SETTINGS, **variables})
-            with progress:
-                _tune(directories, work, options, gpus, scratch, progress, outcome)
+        with (
+            (scratch / "driver.log").open("w") as log,
+            redirect_stdout(log),
+            cluster.session(options.ray.address),
+        ):
+            gpus = cluster.gpus_per_trial(sweep)
+            cluster.check_resources(sweep.cpus_per_trial, gpus)
+            variables = locate(environment)(sweep.cpus_per_trial, gpus) if environment else {}
+            work = replace(
+                work,
+                environment=variables,
+                facts={"cpus": sweep.cpus_per_trial, "gpus": gpus},
+                stop_file=str(scratch.with_name(STOP) / "now"),
+            )
+            with progress, Interrupt() as interrupt:
+                desk = Desk(
+                    progress,
+                    outcome,
+                    options.scheduler.kind,
+                    interrupt,
+                    ask_to_stop=partial(_ask_to_stop, Path(work.stop_file), mirror),
+                    fetch=partial(_fetch, mirror),
+                )
+                storage = str(scratch) if mirror is None else f"{mirror.url}/{name}/.ray"
+                _tune(job, work, options, gpus, storage, desk)
     except KeyboardInterrupt:
         outcome.interrupted = True
+    _clear(scratch, mirror)
     return outcome
 
 
-def _tune(
-    directories: Sequence[Path],
-    work: Work,
-    options: SweepOptions,
-    gpus: float,
-    scratch: Path,
-    progress: Progress,
-    outcome: Outcome,
-) -> None:
+def _tune(job: Job, work: Work, options: Options, gpus: float, storage: str, desk: Desk) -> None:
     from ray import tune
 
-    resources = {"cpu": options.cpus_per_trial, "gpu": gpus}
-    trainable = tune.with_resources(_train, resources)
+    rule = build(options.scheduler, options.sweep, job.axes)
+    remember(rule, job.earlier, options.scheduler, work.metric)
+    resources = {"cpu": options.sweep.cpus_per_trial, "gpu": gpus}
+    space: dict[str, Any] = {"work": asdict(work)}
+    if job.place is None:
+        space["directory"] = tune.grid_search([str(path) for path in job.directories])
+    if job.values:
+        values = {str(path): job.values[path] for path in job.directories}
+        space["values"] = tune.sample_from(
+            lambda spec: values[spec.config.directory]  # type: ignore[attr-defined]
+        )
     tuner = tune.Tuner(
-        trainable,
-        param_space={
-            "directory": tune.grid_search([str(path) for path in directories]),
-            "work": vars(work),
-        },
+        tune.with_resources(train, resources),
+        param_space=space,
         tune_config=tune.TuneConfig(
             reuse_actors=True,
-            trial_name_creator=_trial_id,
-            trial_dirname_creator=_trial_id,
+            trial_name_creator=lambda trial: folder_of(trial).name,
+            trial_dirname_creator=lambda trial: str(trial.trial_id),
+            scheduler=rule.scheduler,
+            search_alg=searcher(job, options) if job.place else None,
+            num_samples=job.total - job.kept if job.place else 1,
         ),
         run_config=tune.RunConfig(
             name="tune",
-            storage_path=str(scratch),
+            storage_path=storage,
             verbose=0,
-            failure_config=tune.FailureConfig(max_failures=options.retries),
-            callbacks=[_callback(progress, outcome)],
+            failure_config=tune.FailureConfig(max_failures=options.sweep.retries),
+            callbacks=[watch(desk, rule)],
         ),
     )
     tuner.fit()
-    outcome.interrupted = len(outcome.ended) + len(outcome.lost) < len(directories)
+    desk.outcome.interrupted = desk.interrupt.wanted
 
 
-def _train(config: dict[str, Any]) -> None:
-    """The function that Tune calls in a worker."""
-    from ray import tune
-
-    def send(step: int, metrics: Mapping[str, float], total_steps: int | None) -> None:
-        tune.report({"step": step, "metrics": dict(metrics), "total_steps": total_steps})
-
-    train_trial(Path(config["directory"]), Work(**config["work"]), Throttle(send))
+def _ask_to_stop(stop_file: Path, mirror: Mirror | None) -> None:
+    """Leave a file where the workers look for it."""
+    stop_file.parent.mkdir(parents=True, exist_ok=True)
+    stop_file.touch()
+    if mirror:
+        mirror.push("/".join(stop_file.parent.parts[-2:]))
 
 
-def _callback(progress: Progress, outcome: Outcome) -> Any:
-    from ray import tune
-
-    class Watch(tune.Callback):
-        """Passes Tune's events on."""
-
-        def __reduce__(self) -> Any:
-            # Tune pickles its set-up for a restore that we never make.
-            return tune.Callback, ()
-
-        def on_trial_start(self, iteration: int, trials: Any, trial: Any, **info: Any) -> None:
-            progress.started(_name(trial))
-
-        def on_trial_result(
-            self, iteration: int, trials: Any, trial: Any, result: dict[str, Any], **info: Any
-        ) -> None:
-            if "metrics" in result:
-                total = result["total_steps"]
-                progress.reported(_name(trial), result["step"], total, result["metrics"])
-
-        def on_trial_complete(self, iteration: int, trials: Any, trial: Any, **info: Any) -> None:
-            outcome.ended.add(_name(trial))
-            progress.ended(_name(trial), settle(_directory(trial), outcome).summary())
-
-        def on_trial_recover(self, iteration: int, trials: Any, trial: Any, **info: Any) -> None:
-            progress.retried(_name(trial))
-
-        def on_trial_error(self, iteration: int, trials: Any, trial: Any, **info: Any) -> None:
-            outcome.lost[_name(trial)] = _cause(trial)
-            progress.ended(_name(trial), settle(_directory(trial), outcome).summary())
-
-        def on_experiment_end(self, trials: Any, **info: Any) -> None:
-            # Some of Tune's own errors end a trial without telling the callbacks.
-            for trial in trials:
-                if trial.status == "ERROR":
-                    outcome.lost.setdefault(_name(trial), _cause(trial))
-
-        def on_step_end(self, iteration: int, trials: Any, **info: Any) -> None:
-            progress.refresh()
-
-    return Watch()
+def _fetch(mirror: Mirror | None, directory: Path) -> None:
+    """Bring a trial's folder to this machine, but for its checkpoints."""
+    if mirror:
+        mirror.pull("/".join(directory.parts[-2:]), without_checkpoints)
 
 
-def _directory(trial: Any) -> Path:
-    return Path(trial.config["directory"])
-
-
-def _name(trial: Any) -> str:
-    return _directory(trial).name
-
-
-def _trial_id(trial: Any) -> str:
-    return str(trial.trial_id)
-
-
-def _cause(trial: Any) -> str:
-    """Why Ray gave a trial up: one line, then Ray's own account of every attempt."""
-    from ray import cloudpickle
-    from ray.exceptions import RayActorError
-
-    try:
-        account = Path(trial.error_file).read_text()
-        error = cloudpickle.loads(Path(trial.pickled_error_file).read_bytes())
-    except (OSError, TypeError):
-        return "Ray gave it up without saying why"
-    if isinstance(error, RayActorError):
-        times = f"{trial.num_failures} times" if trial.num_failures > 1 else "once"
-        line = f"its worker process died {times} (killed, crashed, or out of memory)"
-    else:
-        line = str(error).strip().splitlines()[-1]
-    return f"{line}\n{account}"
+def _clear(scratch: Path, mirror: Mirror | None) -> None:
+    """Forget Tune's own state, and a wish to stop."""
+    for folder in (scratch, scratch.with_name(STOP)):
+        shutil.rmtree(folder, ignore_errors=True)
+        if mirror:
+            mirror.remove("/".join(folder.parts[-2:]))

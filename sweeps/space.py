@@ -1,18 +1,24 @@
-"""Hydra overrides -> axes -> trials, and what a trial is called. Pure: text in, values out."""
+"""Hydra overrides -> axes. Pure: text in, values out."""
 
-import hashlib
-import itertools
-import re
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+import math
+import random
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from typing import Any
 
-from hydra.core.override_parser.types import Override, QuotedString, ValueType
+from hydra.core.override_parser.types import (
+    ChoiceSweep,
+    IntervalSweep,
+    Override,
+    RangeSweep,
+    ValueType,
+)
 
 from sweeps.errors import UserError
+from sweeps.naming import label
 
-MAX_NAME_BYTES = 180
-"""File systems allow 255; what is left is for suffixes such as `.old-<time>`."""
+DRAWN_DIGITS = 4
+"""Significant digits of a drawn number: so names and commands stay short, and are exact."""
 
 
 @dataclass(frozen=True)
@@ -26,12 +32,49 @@ class Value:
 
 
 @dataclass(frozen=True)
+class Interval:
+    """All numbers from start to end, both included."""
+
+    start: float
+    end: float
+    log: bool = False
+    """Uniform in the logarithm."""
+    integer: bool = False
+
+    def at(self, share: float) -> float:
+        """The number that has this share (0 to 1) of the interval's weight below it."""
+        start, end = self.start, self.end
+        if self.integer:  # each whole number has a span of its own
+            start, end = start - 0.5, end + 0.5
+        if self.log:
+            number = math.exp(math.log(start) + share * (math.log(end) - math.log(start)))
+        else:
+            number = start + share * (end - start)
+        return self.rounded(number)
+
+    def rounded(self, number: float) -> float:
+        """The number as a trial takes it: within the interval, short to write down."""
+        number = min(max(number, self.start), self.end)
+        if self.integer:
+            return round(number)
+        short = float(f"{number:.{DRAWN_DIGITS}g}")
+        return short if self.start <= short <= self.end else number
+
+
+@dataclass(frozen=True)
 class Axis:
-    """A swept option or configuration group."""
+    """A swept option or configuration group: a list of values, or an interval of numbers."""
 
     key: str
     """In full, without Hydra's `+`: `model.rnn_size`."""
     values: tuple[Value, ...]
+    interval: Interval | None = None
+    element: str = ""
+    """The key as overrides write it, `+` included."""
+
+    def number(self, number: float) -> Value:
+        """The setting at a number of the interval."""
+        return Value(f"{self.element}={number!r}", label(number))
 
 
 @dataclass(frozen=True)
@@ -41,10 +84,6 @@ class Space:
     axes: tuple[Axis, ...]
     fixed: tuple[str, ...]
 
-    def grid(self) -> list[tuple[Value, ...]]:
-        """Every combination, one value of each axis; the rightmost axis varies fastest."""
-        return list(itertools.product(*(axis.values for axis in self.axes)))
-
 
 def build(params: Sequence[Override], arguments: Sequence[Override]) -> Space:
     """Join a sweep file's overrides with the command line's, which win key by key.
@@ -52,7 +91,7 @@ def build(params: Sequence[Override], arguments: Sequence[Override]) -> Space:
     A key that both name keeps its place among the axes if it still is one.
 
     Raises:
-      UserError: an axis has no end (`interval`) or no values.
+      UserError: an axis has no values, or an interval none that it could be.
     """
     merged: dict[str, Override] = {}
     for override in [*params, *arguments]:
@@ -84,83 +123,36 @@ def _fixed(override: Override) -> str:
 
 
 def _axis(key: str, override: Override) -> Axis:
+    element = override.get_key_element()
+    sweep = override.value()
     if override.value_type is ValueType.INTERVAL_SWEEP:
-        raise UserError(
-            f"{override.input_line} has no end of values, and a grid needs each one; "
-            f"list them, as in {key}=0.01,0.1, or step through them with range()."
-        )
+        assert isinstance(sweep, IntervalSweep)
+        return Axis(key, (), _interval(override, sweep), element)
+    shuffled = False
+    if isinstance(sweep, ChoiceSweep | RangeSweep) and sweep.shuffle:
+        shuffled = True  # here, as Hydra would draw another order at each look
+        override = replace(override, _value=replace(sweep, shuffle=False))
     values = [
-        Value(f"{override.get_key_element()}={text}", label(element))
-        for text, element in zip(
+        Value(f"{element}={text}", label(item))
+        for text, item in zip(
             override.sweep_string_iterator(), override.sweep_iterator(), strict=True
         )
     ]
     if not values:
         raise UserError(f"{override.input_line} matches no value; check its spelling.")
-    return Axis(key, tuple(values))
+    if shuffled:
+        random.Random(key).shuffle(values)
+    return Axis(key, tuple(values), element=element)
 
 
-def label(value: Any) -> str:
-    """A value in its shortest exact form, of the characters [A-Za-z0-9._+-] only.
-
-    Other characters become `_`; four hexadecimal digits then keep apart what would read alike.
-    """
-    if value is None:
-        return "null"
-    if isinstance(value, bool):
-        return str(value).lower()
-    if isinstance(value, float) and value.is_integer() and abs(value) < 1e15:
-        return str(int(value))
-    if isinstance(value, QuotedString):
-        return label(value.text)
-    if isinstance(value, int | float):
-        return repr(value)
-    text = value if isinstance(value, str) else Override._get_value_element_as_str(value)
-    clean = re.sub(r"[^A-Za-z0-9._+-]", "_", text)
-    if clean == text:
-        return text
-    return f"{clean.strip('_')}-{hashlib.sha256(text.encode()).hexdigest()[:4]}"
-
-
-def short_keys(keys: Sequence[str]) -> list[str]:
-    """The last component of each key; more of them where two would read alike."""
-    split = [re.split(r"[./@:]", key) for key in keys]
-    return [_shortest_suffix(parts, split) for parts in split]
-
-
-def _shortest_suffix(parts: list[str], others: list[list[str]]) -> str:
-    for size in range(1, len(parts)):
-        suffix = parts[-size:]
-        if sum(other[-size:] == suffix for other in others) == 1:
-            return _clean_key(suffix)
-    return _clean_key(parts)
-
-
-def _clean_key(parts: Iterable[str]) -> str:
-    return re.sub(r"[^A-Za-z0-9._+-]", "_", ".".join(parts))
-
-
-def trial_name(pairs: Mapping[str, str], fingerprint: str, digits: int = 6) -> str:
-    """`embed_size=64,rnn_size=192,id=3f2a9c`: each pair ends in a comma, so that the filter
-    `learning_rate=0.1,` never matches 0.15; trailing pairs give way where a name gets too long.
-
-    Args:
-      pairs: short key -> label, in the axes' order.
-      fingerprint: hexadecimal; its first `digits` close the name.
-    """
-    closing = f"id={fingerprint[:digits]}"
-    name = ""
-    for key, text in pairs.items():
-        if len(name) + len(f"{key}={text},{closing}") > MAX_NAME_BYTES:
-            break
-        name += f"{key}={text},"
-    return name + closing
-
-
-def digits_needed(fingerprints: Iterable[str], at_least: int = 6) -> int:
-    """How many first digits tell all these fingerprints apart."""
-    different = set(fingerprints)
-    for digits in range(at_least, 64):
-        if len({text[:digits] for text in different}) == len(different):
-            return digits
-    return 64
+def _interval(override: Override, sweep: IntervalSweep) -> Interval:
+    start, end = sweep.start, sweep.end
+    assert start is not None
+    assert end is not None
+    integer = isinstance(start, int) and isinstance(end, int)
+    interval = Interval(start, end, log="log" in sweep.tags, integer=integer)
+    if not (math.isfinite(start) and math.isfinite(end) and start < end):
+        raise UserError(f"{override.input_line} is empty; its end must be above its start.")
+    if interval.log and start <= 0:
+        raise UserError(f"{override.input_line} has no logarithm at {start}; start above 0.")
+    return interval

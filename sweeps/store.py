@@ -4,7 +4,8 @@
 |-------------------|-------------------------------------------------------------------|
 | config.yaml       | the resolved configuration                                        |
 | overrides.yaml    | the overrides that make it, a list of strings                     |
-| provenance.json   | fingerprint, git commit, packages, machine, command, seed, device |
+| trial.json        | fingerprint, settings, and the command that runs it alone         |
+| provenance.json   | git commit, packages, machine, command, seed, device, threads     |
 | provenance.diff   | uncommitted changes, where there were any                         |
 | metrics.csv, events.out.tfevents.* | every report                                     |
 | result.json       | status and final values (see `sweeps.run`)                        |
@@ -13,7 +14,7 @@
 
 import hashlib
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
@@ -36,18 +37,46 @@ def fingerprint(identity: Mapping[str, Any]) -> str:
 
 
 @dataclass(frozen=True)
+class Spec:
+    """What a trial is, whatever becomes of it."""
+
+    config: Mapping[str, Any]
+    """Resolved, plain values only."""
+    overrides: tuple[str, ...]
+    """Hydra overrides that make this configuration."""
+    settings: Mapping[str, str]
+    """Key of a swept or given option, in full -> label."""
+    fingerprint: str
+    """Of what defines its result."""
+    command: str
+    """Runs it alone."""
+    choices: Mapping[str, str] = field(default_factory=dict)
+    """Configuration group -> the file chosen."""
+    origin: str = ""
+    """What names it, in hexadecimal; empty: its fingerprint."""
+
+
+@dataclass(frozen=True)
 class Trial:
     """A trial's folder as it stands; `status` is `waiting` before its first start."""
 
     directory: Path
     fingerprint: str
     status: str
+    settings: dict[str, str] = field(default_factory=dict)
+    """Key of a swept or given option, in full -> label."""
+    command: str = ""
+    """Runs it alone."""
+    origin: str = ""
+    """What names it: its fingerprint; of a population's trial, that of what it was planned as."""
     step: int = 0
     total_steps: int | None = None
     seconds: float = 0.0
     metrics: dict[str, float] = field(default_factory=dict)
     best: dict[str, Any] | None = None
     error: str | None = None
+    stopped_by: str | None = None
+    """The rule that stopped it: the scheduler's kind, or `time`."""
 
     @property
     def done(self) -> bool:
@@ -71,62 +100,79 @@ class Trial:
         return ", ".join(words)
 
 
-def write_trial(
-    directory: Path,
-    *,
-    config: Mapping[str, Any],
-    overrides: Sequence[str],
-    fingerprint: str,
-    provenance: Provenance,
-) -> None:
+def write_trial(directory: Path, spec: Spec, provenance: Provenance) -> None:
     """Make or refresh a trial's folder; its results stay.
 
     Args:
       directory: created with its parents where missing.
-      config: resolved configuration, plain values only.
-      overrides: Hydra overrides that make this configuration.
-      fingerprint: of what defines the result.
+      spec: what the trial is.
       provenance: of the running program; the configuration's `seed`, if any, is added.
 
     Raises:
       UserError: the folder cannot be written, or holds a trial with another fingerprint.
     """
     make_directory(directory)
-    earlier = read_json(directory / "provenance.json") or {}
-    if earlier.get("fingerprint", fingerprint) != fingerprint:
+    earlier = read_json(directory / "trial.json") or {}
+    if earlier.get("fingerprint", spec.fingerprint) != spec.fingerprint:
         raise UserError(
             f"{directory} holds a result of a different configuration or of different data; "
             "move it away, or choose another name or output_dir=DIR."
         )
-    facts = {"fingerprint": fingerprint, "seed": config.get("seed"), **provenance.facts}
-    write_text(directory / "config.yaml", _yaml(dict(config)))
-    write_text(directory / "overrides.yaml", _yaml(list(overrides)))
-    write_json(directory / "provenance.json", facts)
+    write_text(directory / "config.yaml", to_yaml(dict(spec.config)))
+    write_text(directory / "overrides.yaml", to_yaml(list(spec.overrides)))
+    write_json(directory / "provenance.json", {"seed": spec.config.get("seed"), **provenance.facts})
     if provenance.diff:
         write_text(directory / "provenance.diff", provenance.diff + "\n")
     else:
         (directory / "provenance.diff").unlink(missing_ok=True)
+    # Last: a folder counts as a trial's once this file is there.
+    describe_trial(directory, spec)
+
+
+def describe_trial(directory: Path, spec: Spec) -> None:
+    """Write what identifies a trial, if that is not what its folder says already."""
+    earlier = read_json(directory / "trial.json") or {}
+    described = {
+        "fingerprint": spec.fingerprint,
+        "origin": spec.origin or spec.fingerprint,
+        "settings": dict(spec.settings),
+        "choices": dict(spec.choices),
+        "command": spec.command,
+    }
+    if described != earlier:
+        write_json(directory / "trial.json", described)
 
 
 def read_trial(directory: Path) -> Trial:
     """Read a trial's folder; a missing or damaged result counts as `waiting`."""
-    facts = read_json(directory / "provenance.json") or {}
-    result = read_json(directory / "result.json") or {"status": "waiting"}
-    known = {key: result[key] for key in Trial.__dataclass_fields__ if key in result}
-    return Trial(**{**known, "directory": directory, "fingerprint": facts.get("fingerprint", "")})
+    known = read_json(directory / "trial.json") or {}
+    known |= read_json(directory / "result.json") or {}
+    known = {key: known[key] for key in Trial.__dataclass_fields__ if key in known}
+    return Trial(**{"fingerprint": "", "status": "waiting", **known, "directory": directory})
 
 
 def read_config(directory: Path) -> dict[str, Any]:
     """Read a trial's resolved configuration."""
-    config = yaml.safe_load((directory / "config.yaml").read_text(encoding="utf-8"))
+    config = _read_yaml(directory / "config.yaml")
     assert isinstance(config, dict)
     return config
 
 
-def set_status(directory: Path, status: str, error: str) -> None:
-    """Correct the status of a trial that could not do it itself, for its process is gone."""
+def read_overrides(directory: Path) -> list[str]:
+    """Read the overrides that make a trial's configuration."""
+    overrides = _read_yaml(directory / "overrides.yaml")
+    assert isinstance(overrides, list)
+    return overrides
+
+
+def _read_yaml(path: Path) -> Any:
+    return yaml.load(path.read_bytes(), getattr(yaml, "CSafeLoader", yaml.SafeLoader))
+
+
+def correct_result(directory: Path, **facts: Any) -> None:
+    """Put right what a trial could not write itself, for its process is gone."""
     result = read_json(directory / "result.json") or {}
-    write_json(directory / "result.json", {**result, "status": status, "error": error})
+    write_json(directory / "result.json", {**result, **facts})
 
 
 def move_aside(directory: Path) -> Path | None:
@@ -146,5 +192,6 @@ def move_aside(directory: Path) -> Path | None:
     return aside
 
 
-def _yaml(values: Any) -> str:
+def to_yaml(values: Any) -> str:
+    """Plain values as a file shows them."""
     return str(yaml.safe_dump(values, sort_keys=False, allow_unicode=True))

@@ -1,4 +1,4 @@
-"""The Hydra sweeper `ray_tune`: composes and checks every trial, runs them, ranks them.
+"""The Hydra sweeper `ray_tune`: hands a command line's sweep to the driver.
 
 A trial is a list of Hydra overrides. All of them are composed, checked by the application and
 fingerprinted before Ray starts; the workers get values, not Hydra.
@@ -6,8 +6,8 @@ fingerprinted before Ray starts; the workers get values, not Hydra.
 
 import re
 import sys
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -17,40 +17,32 @@ from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.core.plugins import Plugins
 from hydra.plugins.sweeper import Sweeper
 from hydra.types import HydraContext, TaskFunction
-from omegaconf import MISSING, DictConfig, OmegaConf
-from omegaconf.errors import MissingMandatoryValue
+from omegaconf import DictConfig, OmegaConf
 from rich.console import Console
 
 from sweeps import space
-from sweeps.command import INTERRUPTED, exit_on_user_error
+from sweeps.agenda import Agenda
+from sweeps.command import exit_on_user_error
+from sweeps.compose import Composer
+from sweeps.driver import run
 from sweeps.errors import UserError
-from sweeps.files import make_directory
-from sweeps.hooks import locate, source_folder
-from sweeps.options import SweepOptions, checked
-from sweeps.outcome import Outcome, settle
-from sweeps.plan import Planned, plan
-from sweeps.progress import Progress
-from sweeps.provenance import collect
-from sweeps.store import read_trial, write_trial
-from sweeps.table import Row, print_results, rank, write_results
-from sweeps.worker import Work
+from sweeps.hooks import locate
+from sweeps.naming import short_keys
+from sweeps.options import Options, SweepOptions, checked
+from sweeps.outlook import preview
+from sweeps.plan import Planner
+from sweeps.program import Program
+from sweeps.remote import mirror_of
+from sweeps.url import is_url
 
 
 @dataclass
-class SweeperConfig:
-    """`hydra.sweeper`: what is swept, and the application's functions by dotted path."""
+class SweeperConfig(Program):
+    """`hydra.sweeper`: what is swept, and the application's side of it."""
 
     _target_: str = "hydra_plugins.ray_tune.RayTuneSweeper"
     params: dict[str, Any] = field(default_factory=dict)
     """Override key -> values in Hydra's grammar; a sweep file fills this in."""
-    objective: str = MISSING
-    """Function (config, run) that trains one trial; runs in a worker."""
-    identify: str = MISSING
-    """Function config -> what defines the result; raises UserError for an invalid one."""
-    environment: str | None = None
-    """Function (cpus, gpus) -> environment variables of a worker; null: none."""
-    reproduce: str = MISSING
-    """Command that runs one trial alone, given its overrides: `python -m app.train`."""
 
 
 def register() -> None:
@@ -73,19 +65,9 @@ class RayTuneSweeper(Sweeper):
 
     __module__ = "hydra_plugins.ray_tune"  # see `register`
 
-    def __init__(
-        self,
-        params: Mapping[str, Any],
-        objective: str,
-        identify: str,
-        environment: str | None,
-        reproduce: str,
-    ) -> None:
+    def __init__(self, params: Mapping[str, Any], **program: Any) -> None:
         self.params = dict(params)
-        self.objective = objective
-        self.identify = identify
-        self.environment = environment
-        self.reproduce = reproduce
+        self.program = Program(**program)
         self.console = Console(file=sys.stdout)
 
     def setup(
@@ -101,22 +83,22 @@ class RayTuneSweeper(Sweeper):
 
         The process exits with 1 if a trial failed, with 130 after Ctrl-C.
         """
-        options = checked(_sweep_options(self._master))
+        options = checked(_options(self._master))
         found = self._space(arguments)
-        trials = plan(found, self._compose, locate(self.identify))
-        folder = Path(self._master.output_dir) / _sweep_name(options, self._master, found)
-        outcome = self._run(folder, trials, options)
-        rows = [
-            Row(trial.settings, trial.overrides, settle(folder / trial.name, outcome))
-            for trial in trials
-        ]
-        ranked = rank(rows, options.metric, options.mode)
-        write_results(folder / "results.csv", ranked, options.metric)
-        print_results(self.console, folder, ranked, options.metric, self.reproduce)
-        if outcome.interrupted:
-            sys.exit(INTERRUPTED)
-        if any(row.trial.status == "failed" for row in rows):
-            sys.exit(1)
+        output_dir = str(self._master.output_dir)
+        mirror = mirror_of(output_dir) if is_url(output_dir) else None
+        root = mirror.local if mirror else Path(output_dir)
+        folder = root / _sweep_name(options.sweep, self._master, found)
+        identify = locate(self.program.identify)
+        compose = Composer(self._loader, self._master, [axis.key for axis in found.axes])
+        scheduler = options.scheduler
+        population = asdict(scheduler) if scheduler.kind == "pbt" else {}
+        planner = Planner(found, compose, identify, self.program.reproduce, population)
+        agenda = Agenda(folder, planner, options, self.program, self.console, mirror)
+        if options.sweep.preview:
+            preview(agenda)
+        elif status := run(agenda):
+            sys.exit(status)
 
     def _space(self, arguments: list[str]) -> space.Space:
         parser = OverridesParser.create(config_loader=self._loader)
@@ -125,80 +107,26 @@ class RayTuneSweeper(Sweeper):
         if not found.axes:
             raise UserError(
                 "there is nothing to sweep over; name a sweep file with +sweep=NAME or give an "
-                f"option several values, as in key=1,2; for a single run use {self.reproduce}."
+                "option several values, as in key=1,2; for a single run use "
+                f"{self.program.reproduce}."
             )
         return found
 
-    def _compose(self, overrides: Sequence[str]) -> Mapping[str, Any]:
-        composed = self._loader.load_sweep_config(self._master, list(overrides))
-        keys = [str(key) for key in composed if key != "hydra"]
-        return _plain(OmegaConf.masked_copy(composed, keys))
 
-    def _run(self, folder: Path, trials: Sequence[Planned], options: SweepOptions) -> Outcome:
-        """Run what is not done yet."""
-        make_directory(folder)
-        left = [trial for trial in trials if not _is_done(folder / trial.name, trial.fingerprint)]
-        if not left:
-            return Outcome()
-        provenance = collect(source_folder(self.objective))
-        for trial in left:
-            write_trial(
-                folder / trial.name,
-                config=trial.config,
-                overrides=trial.overrides,
-                fingerprint=trial.fingerprint,
-                provenance=provenance,
-            )
-        progress = Progress(
-            [trial.name for trial in left],
-            kept=len(trials) - len(left),
-            tags=options.progress,
-            console=self.console,
-        )
-        kept = f", {len(trials) - len(left)} of them done before" if len(left) < len(trials) else ""
-        self.console.print(f"{len(trials)} trials{kept}, in {folder}", highlight=False)
-        from sweeps.runner import run_trials  # imports Ray
-
-        return run_trials(
-            [(folder / trial.name).absolute() for trial in left],
-            Work(self.objective, options.metric, options.mode, folder=str(Path.cwd())),
-            options,
-            environment=self.environment,
-            scratch=(folder / ".ray").absolute(),
-            progress=progress,
-        )
-
-
-def _sweep_options(config: DictConfig) -> SweepOptions:
-    options = OmegaConf.to_object(OmegaConf.merge(OmegaConf.structured(SweepOptions), config.sweep))
-    assert isinstance(options, SweepOptions)
+def _options(config: DictConfig) -> Options:
+    keys = list(asdict(Options()))
+    given = OmegaConf.masked_copy(config, keys)
+    options = OmegaConf.to_object(OmegaConf.merge(OmegaConf.structured(Options), given))
+    assert isinstance(options, Options)
     return options
 
 
 def _sweep_name(options: SweepOptions, config: DictConfig, found: space.Space) -> str:
     """`sweep.name`, else the sweep file's name, else the axes'."""
     chosen = options.name or config.hydra.runtime.choices.get("sweep")
-    name = chosen or "_x_".join(space.short_keys([axis.key for axis in found.axes]))
+    name = chosen or "_x_".join(short_keys([axis.key for axis in found.axes]))
     if not re.fullmatch(r"[A-Za-z0-9._+-]{1,180}", name) or name.startswith("."):
         raise UserError(
             f"sweep.name={name} cannot name a folder; use letters, digits and ._+- only."
         )
     return str(name)
-
-
-def _plain(config: Any) -> Mapping[str, Any]:
-    try:
-        values = OmegaConf.to_container(
-            config, resolve=True, throw_on_missing=True, enum_to_str=True
-        )
-    except MissingMandatoryValue as error:
-        raise UserError(
-            f"{error.full_key} has no value; give it one on the command line."
-        ) from error
-    assert isinstance(values, dict)
-    return {str(key): value for key, value in values.items()}
-
-
-def _is_done(directory: Path, fingerprint: str) -> bool:
-    trial = read_trial(directory)
-    return trial.done and trial.fingerprint == fingerprint

@@ -1,135 +1,107 @@
-"""Trials -> the ranked table: `results.csv`, and its short form on the terminal."""
+"""Trials as tables on the terminal."""
 
-import csv
-import io
-import math
-import shlex
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-from pathlib import Path
+from collections.abc import Iterable, Sequence
 
 from rich.console import Console
 from rich.measure import Measurement
 from rich.table import Table
 from rich.text import Text
 
-from sweeps.files import write_text
-from sweeps.space import short_keys
-from sweeps.store import Trial
+from sweeps.comparison import Comparison
+from sweeps.naming import short_keys
+from sweeps.ranking import Scored
+from sweeps.replicates import groups
 
-_ORDER = ("finished", "stopped", "diverged", "interrupted", "failed")
+COLOURS = {
+    "finished": "green",
+    "stopped": "cyan",
+    "diverged": "yellow",
+    "interrupted": "magenta",
+    "failed": "red",
+}
 _WIDE = Console(width=1000)
-_COLOURS = {"finished": "green", "diverged": "yellow", "failed": "red"}
 
 
-@dataclass(frozen=True)
-class Row:
-    """A trial beside its settings."""
-
-    settings: Mapping[str, str]
-    """Axis key in full -> label."""
-    overrides: tuple[str, ...]
-    trial: Trial
-
-
-def rank(rows: Sequence[Row], metric: str, mode: str) -> list[Row]:
-    """Finished trials by their best value of the metric, then the others by status.
-
-    A crashed trial may have had the best value of all: so status comes first.
-    """
-    return sorted(rows, key=lambda row: (_status_rank(row), _score(row, metric, mode)))
-
-
-def write_results(path: Path, rows: Sequence[Row], metric: str) -> None:
-    """Write `results.csv`: trial, axes, status, final metrics, best, seconds, directory."""
-    axes = list(rows[0].settings) if rows else []
-    tags = list(dict.fromkeys(tag for row in rows for tag in row.trial.metrics))
-    columns = ["trial", *axes, "status", *tags, f"best/{metric}", "seconds", "directory"]
-    text = io.StringIO()
-    table = csv.writer(text, lineterminator="\n")
-    table.writerow(columns)
-    for row in rows:
-        trial = row.trial
-        metrics = [_number(trial.metrics.get(tag)) for tag in tags]
-        top = _number(trial.best_of(metric)[0])
-        settings = [row.settings[key] for key in axes]
-        known = [trial.directory.name, *settings, trial.status, *metrics, top]
-        table.writerow([*known, f"{trial.seconds:.1f}", str(trial.directory)])
-    write_text(path, text.getvalue())
-
-
-def print_results(
-    console: Console, folder: Path, rows: Sequence[Row], metric: str, reproduce: str
-) -> None:
-    """Print the ranked table, then where everything is and how to go on.
-
-    Args:
-      folder: the sweep's.
-      rows: at least one, in rank.
-      metric: by which they are ranked.
-      reproduce: command that runs a trial alone, given its overrides.
-    """
-    console.print()
-    table = _table(rows, metric)
-    if not console.is_terminal:  # a pipe has no width: there the table takes what it needs
-        console.width = max(console.width, Measurement.get(_WIDE, _WIDE.options, table).maximum)
-    console.print(table)
-    console.print()
-    for row in rows:
-        if row.trial.status == "failed":
-            where = row.trial.directory / "error.txt"
-            _line(console, f"failed: {row.trial.error} ({where})")
-    _line(console, f"results:     {folder / 'results.csv'}")
-    if rows[0].trial.status == "finished":
-        command = f"{reproduce} {shlex.join(rows[0].overrides)}"
-        _line(console, f"best trial:  {rows[0].trial.directory}")
-        _line(console, f"again alone: {command}")
-    _line(console, f"look at it:  tensorboard --logdir {shlex.quote(str(folder))}")
-
-
-def _table(rows: Sequence[Row], metric: str) -> Table:
-    settings = short_keys(list(rows[0].settings))
-    table = Table(box=None, header_style="bold", pad_edge=False)
-    table.add_column("#", justify="right")
-    for name in settings:
-        table.add_column(name, justify="right")
-    for name in (f"best {metric}", "at step"):
+def ranked(comparison: Comparison, top: int) -> Table:
+    """The best trials, a row each."""
+    table = plain("#", *_setting_heads(comparison, comparison.axes))
+    for name in (f"best {comparison.metric}", "at step"):
         table.add_column(name, justify="right")
     table.add_column("status")
     table.add_column("seconds", justify="right")
     table.add_column("id")
-    for place, row in enumerate(rows, start=1):
-        table.add_row(str(place), *row.settings.values(), *_result_cells(row.trial, metric))
+    for place, one in enumerate(comparison.trials[:top], start=1):
+        table.add_row(
+            str(place),
+            *_setting_cells(comparison, one.sweep, one.settings.values()),
+            short(one.best),
+            "" if one.step is None else str(one.step),
+            _status(one),
+            f"{one.trial.seconds:.1f}",
+            one.trial.directory.name.rpartition("id=")[2],
+        )
     return table
 
 
-def _result_cells(trial: Trial, metric: str) -> list[str | Text]:
-    top, step = trial.best_of(metric)
-    at = "" if step is None else str(step)
-    status = Text(trial.status, style=_COLOURS.get(trial.status, ""))
-    short_id = trial.directory.name.rpartition("id=")[2]
-    return [_short(top), at, status, f"{trial.seconds:.1f}", short_id]
+def replicates(comparison: Comparison, top: int) -> Table:
+    """The best settings, a row each: mean, deviation and number of their replicates."""
+    assert comparison.replicate
+    axes = [axis for axis in comparison.axes if axis != comparison.replicate]
+    table = plain(*_setting_heads(comparison, axes), "mean", "deviation", "finished")
+    for group in groups(comparison.trials, comparison.replicate, comparison.mode)[:top]:
+        table.add_row(
+            *_setting_cells(comparison, group.sweep, group.settings.values()),
+            short(group.mean),
+            short(group.deviation, 3),
+            f"{group.n} of {group.trials}",
+        )
+    return table
 
 
-def _line(console: Console, text: str) -> None:
+def _setting_heads(comparison: Comparison, axes: Sequence[str]) -> list[str]:
+    full = dict(zip(comparison.axes, short_keys(comparison.axes), strict=True))
+    return [*["sweep"][: len(comparison.sweeps) > 1], *(full[axis] for axis in axes)]
+
+
+def _setting_cells(comparison: Comparison, sweep: str, labels: Iterable[str]) -> list[str]:
+    return [*[sweep][: len(comparison.sweeps) > 1], *labels]
+
+
+def plain(*heads: str) -> Table:
+    """An empty table without rules; columns of words keep to the left."""
+    table = Table(box=None, header_style="bold", pad_edge=False)
+    for head in heads:
+        table.add_column(head, justify="left" if head in ("sweep", "axis") else "right")
+    return table
+
+
+def _status(one: Scored) -> Text:
+    trial, words = one.trial, one.trial.status
+    if trial.status == "stopped" and trial.error:
+        words += f" {trial.error}"
+    elif trial.status == "diverged":
+        words += f" at step {trial.step}"
+    return Text(words, style=COLOURS.get(trial.status, ""))
+
+
+def show(console: Console, table: Table) -> None:
+    """Print a table whole, wherever it goes."""
+    if not console.is_terminal:  # a pipe has no width: there the table takes what it needs
+        console.width = max(console.width, Measurement.get(_WIDE, _WIDE.options, table).maximum)
+    console.print(table)
+
+
+def rest(console: Console, hidden: int, where: str) -> None:
+    """Say how many rows a table leaves out, and where they are."""
+    if hidden > 0:
+        line(console, f"... and {hidden} more: {where}")
+
+
+def line(console: Console, text: str) -> None:
+    """Print a line as it is."""
     console.print(text, markup=False, highlight=False, soft_wrap=True)
 
 
-def _status_rank(row: Row) -> int:
-    status = row.trial.status
-    return _ORDER.index(status) if status in _ORDER else len(_ORDER)
-
-
-def _score(row: Row, metric: str, mode: str) -> float:
-    value, _ = row.trial.best_of(metric)
-    if value is None:
-        return math.inf
-    return value if mode == "min" else -value
-
-
-def _number(value: float | None) -> str:
-    return "" if value is None else repr(value)
-
-
-def _short(value: float | None) -> str:
-    return "" if value is None else f"{value:.6g}"
+def short(value: float | None, digits: int = 6) -> str:
+    """A number for the eye; nothing for None."""
+    return "" if value is None else f"{value:.{digits}g}"

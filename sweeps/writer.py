@@ -14,6 +14,7 @@ import io
 import os
 import socket
 import struct
+import sys
 import time
 from collections.abc import Iterator, Mapping
 from io import FileIO
@@ -55,6 +56,38 @@ class EventWriter:
     def _append(self, event: Any) -> None:
         event.wall_time = event.wall_time or time.time()
         _write_all(self._file, _frame(event.SerializeToString()), self.path)
+
+
+def sound_until(directory: Path) -> int:
+    """The last step before which no event file has a damaged or missing record.
+
+    A reader stops at the first such record of a file. A process that is killed leaves none; a
+    machine that goes down may. Without any file it is -1.
+    """
+    paths = list(directory.glob("events.out.tfevents.*"))
+    sound = sys.maxsize if paths else -1
+    for path in paths:
+        steps, whole = _read_steps(path.read_bytes())
+        if not whole:
+            sound = min(sound, max(steps, default=-1))
+    return sound
+
+
+def _read_steps(data: bytes) -> tuple[list[int], bool]:
+    """Steps of the summaries up to the first damage, and whether there is none."""
+    steps: list[int] = []
+    at = 0
+    while at < len(data):
+        header = data[at : at + 8]
+        size = struct.unpack("<Q", header)[0] if len(header) == 8 else 0
+        body = data[at + 12 : at + 12 + size]
+        if data[at : at + 16 + size] != _frame(body) or len(body) < size:
+            return steps, False
+        event = Event.FromString(body)
+        if event.HasField("summary"):
+            steps.append(event.step)
+        at += 16 + size
+    return steps, True
 
 
 def _open_new(directory: Path) -> tuple[FileIO, Path]:

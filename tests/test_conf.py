@@ -15,6 +15,8 @@ from omegaconf import DictConfig, OmegaConf
 
 from lm.config import CONFIG_DIR, Config, register, typed
 from sweeps import space, sweeper
+from sweeps.options import Options, SearchOptions, checked
+from sweeps.search import settings
 
 ROOT = Path(__file__).parents[1]
 SWEEPS = sorted(path.stem for path in CONFIG_DIR.glob("sweep/*.yaml"))
@@ -50,7 +52,7 @@ def check(config: DictConfig) -> Config:
 
 def test_groups_are_those_that_are_tested() -> None:
     files = {path.relative_to(CONFIG_DIR).parts[0] for path in CONFIG_DIR.rglob("*.yaml")}
-    assert files == {"config.yaml", "data", "optimizer", "sweep"}
+    assert files == {"config.yaml", "data", "optimizer", "scheduler", "search", "sweep"}
 
 
 @pytest.mark.parametrize("name", choices("data"))
@@ -64,6 +66,22 @@ def test_optimizer_composes_and_types(compose: Compose, name: str) -> None:
     assert check(compose(f"optimizer={name}")).optimizer.kind == name
 
 
+def sweep_options(config: Config) -> Options:
+    return Options(config.sweep, config.search, config.scheduler, config.ray)
+
+
+@pytest.mark.parametrize("name", choices("search"))
+def test_search_composes_and_types(compose: Compose, name: str) -> None:
+    config = check(compose(f"search={name}", "search.trials=3"))
+    assert checked(sweep_options(config)).search.kind == name
+
+
+@pytest.mark.parametrize("name", choices("scheduler"))
+def test_scheduler_composes_and_types(compose: Compose, name: str) -> None:
+    config = check(compose(f"scheduler={name}"))
+    assert checked(sweep_options(config)).scheduler.kind == name
+
+
 @pytest.mark.parametrize("name", SWEEPS)
 def test_every_trial_of_a_sweep_composes_and_types(compose: Compose, name: str) -> None:
     config = compose(f"+sweep={name}", hydra_node=True)
@@ -71,7 +89,8 @@ def test_every_trial_of_a_sweep_composes_and_types(compose: Compose, name: str) 
     params = [space.param_text(key, value) for key, value in config.hydra.sweeper.params.items()]
     parse = OverridesParser.create().parse_overrides
     found = space.build(parse(params), parse([f"+sweep={name}"]))
-    trials = [[value.override for value in values] for values in found.grid()]
+    grid = settings(found, SearchOptions("grid", None, 0))
+    trials = [[value.override for value in setting] for setting in grid]
     assert len(trials) > 1
     typed_trials = {repr(check(compose(*found.fixed, *trial))) for trial in trials}
     assert len(typed_trials) == len(trials)
@@ -127,5 +146,5 @@ def test_every_option_is_read(key: str) -> None:
 
 def test_every_option_of_the_application_has_its_meaning() -> None:
     for key, field in options(Config):
-        if not key.startswith("sweep."):
+        if key.partition(".")[0] not in ("sweep", "search", "scheduler", "ray"):
             assert field.metadata["meaning"], key

@@ -42,8 +42,20 @@ def test_sweeps_knows_nothing_of_language_models() -> None:
 @pytest.mark.parametrize(
     ("library", "files"),
     [
-        ("ray", {"sweeps/runner.py", "sweeps/cluster.py"}),
+        (
+            "ray",
+            {
+                "sweeps/runner.py",
+                "sweeps/cluster.py",
+                "sweeps/scheduler.py",
+                "sweeps/optuna_search.py",
+                "sweeps/trainable.py",
+                "sweeps/watch.py",
+            },
+        ),
         ("gensim", set()),
+        ("pandas", {"sweeps/frames.py"}),
+        ("plotly", {"sweeps/report/__init__.py"}),
         ("torch", set()),
         ("orbax", {"lm/checkpoint.py"}),
         ("tensorboard", {"sweeps/writer.py"}),
@@ -77,7 +89,9 @@ def test_imports_point_downwards(lower: str, above: set[str]) -> None:
     [
         ("lm.train", {"ray", "gensim", *JAX}),
         ("lm.sweep", {"ray", "gensim", *JAX}),
+        ("lm.reproduce", {"ray", "gensim", *JAX}),
         ("lm.identity", {"ray", "gensim", *JAX}),
+        ("lm.compare", {"ray", "gensim", "pandas", "optuna", "plotly", *JAX}),
         ("lm.loop", {"ray", "gensim"}),
     ],
 )

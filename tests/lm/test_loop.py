@@ -123,6 +123,20 @@ def test_resumed_run_equals_uninterrupted_run(
     assert_same_result(tmp_path, whole[predict], values)
 
 
+def test_resuming_in_a_process_that_has_compiled_compiles_nothing_and_changes_nothing(
+    tmp_path: Path, tiny: Compose, caplog: pytest.LogCaptureFixture
+) -> None:
+    values = tiny("model.rnn_size=9", "optimizer=adam", "train.checkpoint_minutes=0")
+    with jax.log_compiles(), caplog.at_level(logging.WARNING):
+        run(tmp_path / "whole", values)
+        interrupted(tmp_path / "resumed", values, killed_at(30))
+        run(tmp_path / "resumed", values)
+    compiled = [record.getMessage() for record in caplog.records]
+    for function in ("train_steps", "evaluate"):
+        assert sum(f"Compiling jit({function})" in line for line in compiled) == 1
+    assert_same_result(tmp_path / "resumed", tmp_path / "whole", values)
+
+
 def test_run_killed_between_checkpoints_forgets_what_was_not_saved(
     whole: dict[str, Path], tmp_path: Path, tiny: Compose
 ) -> None:

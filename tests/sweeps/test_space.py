@@ -1,21 +1,12 @@
-"""Hydra's grammar becomes axes, trials and names."""
-
-import re
+"""Hydra's grammar becomes axes."""
 
 import pytest
 from hydra.core.override_parser.overrides_parser import OverridesParser
 
 from sweeps.errors import UserError
-from sweeps.space import (
-    MAX_NAME_BYTES,
-    Space,
-    build,
-    digits_needed,
-    label,
-    param_text,
-    short_keys,
-    trial_name,
-)
+from sweeps.options import SearchOptions
+from sweeps.search import settings
+from sweeps.space import Interval, Space, build, param_text
 
 
 def space(params: dict[str, object], *arguments: str) -> Space:
@@ -25,7 +16,10 @@ def space(params: dict[str, object], *arguments: str) -> Space:
 
 
 def overrides(found: Space) -> list[list[str]]:
-    return [[value.override for value in values] for values in found.grid()]
+    return [
+        [value.override for value in setting]
+        for setting in settings(found, SearchOptions("grid", None, 0))
+    ]
 
 
 @pytest.mark.parametrize(
@@ -86,39 +80,43 @@ def test_yaml_values_of_a_sweep_file_are_read_as_hydra_reads_them(value: object,
     assert param_text("k", value) == text
 
 
-def test_endless_axis_is_refused() -> None:
-    with pytest.raises(UserError, match=r"rate=interval\(0,1\) has no end"):
-        space({"rate": "interval(0,1)"})
+@pytest.mark.parametrize(
+    ("text", "interval"),
+    [
+        ("interval(0,1)", Interval(0, 1)),
+        ("int(interval(1,10))", Interval(1, 10, integer=True)),
+        ("tag(log,interval(1e-3,1))", Interval(1e-3, 1, log=True)),
+        ("tag(log,int(interval(1,100)))", Interval(1, 100, log=True, integer=True)),
+    ],
+)
+def test_interval_is_an_axis_of_numbers(text: str, interval: Interval) -> None:
+    (axis,) = space({"+rate": text}).axes
+    assert (axis.key, axis.values, axis.interval) == ("rate", (), interval)
 
 
-def test_keys_that_read_alike_get_more_components() -> None:
-    keys = ["model.size", "data.size", "optimizer", "train.rate"]
-    assert short_keys(keys) == ["model.size", "data.size", "optimizer", "rate"]
+@pytest.mark.parametrize(
+    ("text", "sentence"),
+    [
+        ("interval(1,1)", "its end must be above its start"),
+        ("tag(log,interval(0,1))", "has no logarithm at 0"),
+    ],
+)
+def test_interval_without_numbers_is_refused(text: str, sentence: str) -> None:
+    with pytest.raises(UserError, match=sentence):
+        space({"rate": text})
 
 
-def test_name_holds_each_pair_with_a_comma_and_the_fingerprint() -> None:
-    pairs = {"embed_size": "64", "rnn_size": "192", "hidden_size": "96"}
-    name = trial_name(pairs, "3f2a9c77")
-    assert name == "embed_size=64,rnn_size=192,hidden_size=96,id=3f2a9c"
+def test_numbers_of_an_interval_are_short_within_it_and_spread_as_it_says() -> None:
+    logarithmic = Interval(1e-3, 1, log=True)
+    assert [logarithmic.at(share) for share in (0, 1 / 3, 1)] == [0.001, 0.01, 1.0]
+    assert Interval(0.12345678, 0.12345679).at(0.5) == pytest.approx(0.123456785)
+    whole = [Interval(1, 3, integer=True).at(share) for share in (0, 0.2, 0.4, 0.6, 0.8, 1)]
+    assert whole == [1, 1, 2, 2, 3, 3]
+    assert all(isinstance(number, int) for number in whole)
 
 
-def test_filter_with_a_comma_never_matches_a_longer_value() -> None:
-    names = [trial_name({"learning_rate": label(rate)}, "0" * 64) for rate in (0.1, 0.15)]
-    assert [bool(re.search("learning_rate=0.1,", name)) for name in names] == [True, False]
-
-
-def test_name_is_short_and_safe_whatever_the_values() -> None:
-    pairs = {f"key{i}": label(f"/väl/{i}" * 9) for i in range(20)}
-    name = trial_name(pairs, "ab" * 32)
-    assert len(name.encode()) <= MAX_NAME_BYTES
-    assert re.fullmatch(r"[A-Za-z0-9._+,=-]+", name)
-    assert name.endswith(",id=ababab")
-
-
-def test_values_that_differ_in_forbidden_characters_stay_apart() -> None:
-    assert len({label("a/b"), label("a:b"), label("a_b")}) == 3
-
-
-def test_fingerprints_get_digits_until_they_differ() -> None:
-    assert digits_needed(["aaaaaa1", "bbbbbbb"]) == 6
-    assert digits_needed(["aaaaaa1", "aaaaaa2"]) == 7
+def test_shuffled_values_have_one_order() -> None:
+    orders = {tuple(v.label for v in space({"a": "shuffle(range(0,9))"}).axes[0].values)}
+    orders |= {tuple(v.label for v in space({"a": "shuffle(range(0,9))"}).axes[0].values)}
+    (order,) = orders
+    assert sorted(order) == list("012345678") != list(order)

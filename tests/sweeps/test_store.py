@@ -10,19 +10,20 @@ from sweeps.files import read_json, write_json
 from sweeps.outcome import Outcome, settle
 from sweeps.provenance import Provenance, collect
 from sweeps.run import Run
-from sweeps.store import fingerprint, move_aside, read_config, read_trial, write_trial
+from sweeps.store import Spec, fingerprint, move_aside, read_config, read_trial, write_trial
 
 CONFIG = {"rate": 1e-05, "size": None, "names": ["a", "é"], "flag": True, "seed": 3}
 
 
 def write(directory: Path, config: dict[str, Any] = CONFIG, diff: str = "") -> None:
-    write_trial(
-        directory,
+    spec = Spec(
         config=config,
-        overrides=["rate=1e-05"],
+        overrides=("rate=1e-05",),
+        settings={"rate": "1e-05"},
         fingerprint=fingerprint(config),
-        provenance=Provenance({"git": {"commit": "abc"}}, diff),
+        command="python -m app rate=1e-05",
     )
+    write_trial(directory, spec, Provenance({"git": {"commit": "abc"}}, diff))
 
 
 def test_fingerprint_depends_on_content_not_on_order() -> None:
@@ -34,10 +35,12 @@ def test_config_is_read_back_as_it_was_written(tmp_path: Path) -> None:
     write(tmp_path / "t")
     assert read_config(tmp_path / "t") == CONFIG
     assert read_json(tmp_path / "t" / "provenance.json") == {
-        "fingerprint": fingerprint(CONFIG),
         "seed": 3,
         "git": {"commit": "abc"},
     }
+    trial = read_trial(tmp_path / "t")
+    assert trial.fingerprint == trial.origin == fingerprint(CONFIG)
+    assert (trial.settings, trial.command) == ({"rate": "1e-05"}, "python -m app rate=1e-05")
 
 
 def test_new_folder_waits_and_a_run_gives_it_a_status(tmp_path: Path) -> None:
@@ -96,7 +99,7 @@ def test_provenance_knows_versions_and_command(tmp_path: Path) -> None:
         ("finished", Outcome(interrupted=True), "finished"),
         ("running", Outcome(interrupted=True), "interrupted"),
         ("stopped", Outcome(interrupted=True), "interrupted"),
-        ("stopped", Outcome(ended={"t"}), "stopped"),
+        ("stopped", Outcome(ended={"t"}, stopped={"t": ("asha", "by asha at 1")}), "stopped"),
         ("running", Outcome(ended={"t"}), "failed"),
         ("running", Outcome(lost={"t": "its worker process died\nmore"}), "failed"),
     ],
@@ -107,7 +110,7 @@ def test_status_that_cannot_be_true_is_put_right(
     directory = tmp_path / "t"
     write(directory)
     write_json(directory / "result.json", {"status": status, "step": 5, "metrics": {"loss": 1.0}})
-    assert settle(directory, outcome).status == expected
+    assert settle(read_trial(directory), outcome).status == expected
     after = read_trial(directory)
     assert (after.status, after.step, after.metrics) == (expected, 5, {"loss": 1.0})
     assert (directory / "error.txt").exists() == (expected == "failed")

@@ -1,48 +1,12 @@
 """A whole sweep of a program that is no language model, through Hydra and Ray."""
 
-import csv
-import os
-import signal
-import subprocess
-import sys
-import time
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from sweeps.files import read_json
 from sweeps.writer import read_metrics
-
-HERE = Path(__file__).parent
-
-
-def start(folder: Path, *arguments: str) -> subprocess.Popen[str]:
-    environment = {**os.environ, "PYTHONPATH": str(HERE)}
-    environment.pop("RAY_ADDRESS", None)
-    command = [sys.executable, "-m", "toy", *arguments]
-    pipe = subprocess.PIPE
-    return subprocess.Popen(
-        command, cwd=folder, env=environment, text=True, stdout=pipe, stderr=pipe
-    )
-
-
-def end(process: subprocess.Popen[str]) -> subprocess.CompletedProcess[str]:
-    with process:
-        try:
-            out, err = process.communicate(timeout=120)
-        except subprocess.TimeoutExpired:
-            process.kill()
-            raise
-        return subprocess.CompletedProcess(process.args, process.returncode, out, err)
-
-
-def toy(folder: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
-    return end(start(folder, *arguments))
-
-
-def rows(folder: Path) -> list[dict[str, str]]:
-    with (folder / "results.csv").open(newline="") as file:
-        return list(csv.DictReader(file))
 
 
 @pytest.mark.parametrize(
@@ -50,29 +14,34 @@ def rows(folder: Path) -> list[dict[str, str]]:
     [
         (["--multirun", "rate=0.1"], "there is nothing to sweep over"),
         (["--multirun", "rate=interval(0,1)"], "has no end of values"),
+        (["+sweep=grid", "search=random"], "search=random needs a number of trials"),
+        (["+sweep=grid", "search=random", "search.trials=0"], "it must be at least 1"),
+        (["+sweep=grid", "scheduler=asha", "scheduler.factor=1"], "it must be above 1"),
+        (["--multirun", "seed=0,1", "scheduler=pbt"], "sweep over one of: rate"),
+        (["+sweep=grid", "sweep.zip=[[rate,size]]"], "sweep.zip names size"),
+        (["+sweep=grid", "ray.address=localhost:1"], "no Ray cluster answers at ray.address"),
         (["+sweep=grid", "rate=0.1,-1"], "rate=-1 is out of range"),
         (["+sweep=grid", "rat=0.1"], "Could not override 'rat'"),
         (["+sweep=grid", "shape=tiny"], "Could not find 'shape/tiny'"),
-        (["+sweep=grid", "output_dir=/proc/x"], "cannot write /proc/x/grid"),
+        (["+sweep=grid", "output_dir=/proc/x"], "cannot write /proc/x ("),
         (["+sweep=grid", "sweep.mode=best"], "sweep.mode=best is not known"),
         (["+sweep=grid", "sweep.name=a/b"], "sweep.name=a/b cannot name a folder"),
     ],
 )
 def test_bad_input_stops_before_anything_runs(
-    tmp_path: Path, arguments: list[str], sentence: str
+    toy: Any, tmp_path: Path, arguments: list[str], sentence: str
 ) -> None:
-    done = toy(tmp_path, *arguments)
+    done = toy(*arguments)
     assert done.returncode == 1
     assert sentence in done.stderr
     assert "Traceback" not in done.stderr
     assert not list(tmp_path.rglob("result.json"))
 
 
-def test_sweep_survives_its_trials_and_continues_where_it_stopped(tmp_path: Path) -> None:
+def test_sweep_survives_its_trials_and_continues_where_it_stopped(toy: Any, tmp_path: Path) -> None:
     command = ["+sweep=grid", "shape=small", "rate=0.1,2", "steps=20", "pause=0.05"]
-    done = toy(tmp_path, *command, "fault=none,raise,kill_once,kill")
-    folder = tmp_path / "outputs" / "grid"
-    found = {(row["rate"], row["fault"]): row for row in rows(folder)}
+    done = toy(*command, "fault=none,raise,kill_once,kill")
+    found = {(row["rate"], row["fault"]): row for row in toy.rows("grid")}
     assert done.returncode == 1, done.stderr
     assert {key: row["status"] for key, row in found.items()} == {
         ("0.1", "none"): "finished",
@@ -87,12 +56,13 @@ def test_sweep_survives_its_trials_and_continues_where_it_stopped(tmp_path: Path
     check_killed_trial_went_on(tmp_path, found["0.1", "none"], found["0.1", "kill_once"])
     check_terminal(done.stdout, found)
 
-    again = toy(tmp_path, *command, "fault=none,kill_once")
+    again = toy(*command, "fault=none,kill_once")
     assert again.returncode == 0
     assert "[1/" not in again.stdout  # nothing was left to run
-    assert [row["fault"] for row in rows(folder)] == ["none", "kill_once", "none", "kill_once"]
+    assert "All 4 trials were done before." in again.stdout
+    assert len(toy.rows("grid")) == 8  # a folder's table has all that is in it
 
-    crowded = toy(tmp_path, *command, "seed=1", "sweep.cpus_per_trial=999")
+    crowded = toy(*command, "fault=none", "rate=0.3,0.4", "sweep.cpus_per_trial=999")
     assert crowded.returncode == 1
     assert "a trial asks for 999 CPUs" in crowded.stderr
 
@@ -104,6 +74,8 @@ def check_killed_trial_went_on(root: Path, whole: dict[str, str], killed: dict[s
     assert resumed == undisturbed
     facts = read_json(root / whole["directory"] / "provenance.json") or {}
     assert (facts["device"], facts["share"]) == ("toy", "1:0")
+    assert facts["environment"] == {"TOY_SHARE": "1:0"}
+    assert (facts["cpus"], facts["gpus"]) == (1, 0)
 
 
 def check_terminal(text: str, found: dict[tuple[str, str], dict[str, str]]) -> None:
@@ -115,32 +87,25 @@ def check_terminal(text: str, found: dict[tuple[str, str], dict[str, str]]) -> N
     assert "(raylet)" not in text
 
 
-def test_interrupted_sweep_shows_its_table_and_goes_on_later(tmp_path: Path) -> None:
-    command = ["--multirun", "sweep.name=stop", "rate=0.01,0.02,0.03", "steps=60", "pause=0.05"]
-    process = start(tmp_path, *command)
-    folder = tmp_path / "outputs" / "stop"
-    deadline = time.monotonic() + 60
-    while not any(read_metrics(path)[5:] for path in folder.glob("*/metrics.csv")):
-        assert time.monotonic() < deadline
-        time.sleep(0.1)
-    process.send_signal(signal.SIGINT)
-    stopped = end(process)
-    assert stopped.returncode == 130, stopped.stderr
-    assert "Traceback" not in stopped.stderr
-    assert "look at it:" in stopped.stdout
-    assert {row["status"] for row in rows(folder)} == {"interrupted"}
-
-    assert toy(tmp_path, *command).returncode == 0
-    for row in rows(folder):
-        table = read_metrics(tmp_path / row["directory"] / "metrics.csv")
-        assert [line["step"] for line in table] == list(range(1, 61))
-        assert row["status"] == "finished"
-
-
-def test_workers_are_reused_and_each_trial_gets_its_own_settings(tmp_path: Path) -> None:
-    done = toy(tmp_path, "+sweep=grid", "rate=0.1,0.2,0.3,0.4", "steps=3", "sweep.retries=0")
+def test_preview_tells_what_would_run_and_writes_nothing(toy: Any, tmp_path: Path) -> None:
+    command = ["+sweep=grid", "steps=5", "rate=0.1,0.2,0.3"]
+    assert toy(*command, "rate=0.1,0.2", "shape=small").returncode == 0
+    before = {path: path.stat().st_mtime_ns for path in tmp_path.rglob("*")}
+    more = ["sweep.exclude=['rate=0.3,shape=large']", "sweep.preview=true"]
+    done = toy(*command, *more)
     assert done.returncode == 0, done.stderr
-    table = rows(tmp_path / "outputs" / "grid")
+    rows = [text.split() for text in done.stdout.splitlines()]
+    assert ["1", "0.1", "small", "done"] in rows
+    assert ["2", "0.1", "large", "to", "run"] in rows
+    assert "5 trials: 2 done before, 3 to run" in done.stdout
+    assert "sweep.exclude: 1 left out by rate=0.3,shape=large" in done.stdout
+    assert {path: path.stat().st_mtime_ns for path in tmp_path.rglob("*")} == before
+
+
+def test_workers_are_reused_and_each_trial_gets_its_own_settings(toy: Any, tmp_path: Path) -> None:
+    done = toy("+sweep=grid", "rate=0.1,0.2,0.3,0.4", "steps=3", "sweep.retries=0")
+    assert done.returncode == 0, done.stderr
+    table = toy.rows("grid")
     assert len(table) == 8
     for row in table:
         expected = (1 - 2 * float(row["rate"])) ** 6

@@ -3,20 +3,24 @@
 python -m toy +sweep=grid
 """
 
-import json
+import ctypes
 import os
+import resource
 import signal
 import time
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
 from typing import Any
 
 import hydra
 
 from sweeps import sweeper
 from sweeps.errors import UserError
+from sweeps.files import read_json, write_json
 from sweeps.run import Diverged, Run
 
-RUN_ONLY = ("output_dir", "sweep")
+RUN_ONLY = ("output_dir", "sweep", "search", "scheduler", "ray", "pause")
 
 
 def identify(config: Mapping[str, Any]) -> Mapping[str, Any]:
@@ -36,28 +40,80 @@ def descend(config: Mapping[str, Any], run: Run) -> None:
     start, x = _restore(run)
     run.record(device="toy", share=os.environ.get("TOY_SHARE", ""), pid=os.getpid())
     for step in range(start + 1, config["steps"] + 1):
-        x -= config["rate"] * 2 * x
+        x -= _rate(config, step - 1) * 2 * x
         _fault(config["fault"], step, run)
         run.report(step, {"loss": x * x, "train/x": x}, config["steps"])
-        (run.directory / "checkpoint.json").write_text(json.dumps([step, x]))
         if x * x > 1e6:
             raise Diverged(step)
+        with _full_disk(config["fault"], step, run):
+            _save(run, step, x)
+        if run.stop_wanted:
+            return
         time.sleep(config["pause"])
 
 
+@contextmanager
+def _full_disk(kind: str, step: int, run: Run) -> Iterator[None]:
+    """Once, no file can grow: the system refuses as it does on a full disk."""
+    mark = _mark(run, "full")
+    if kind != "full" or step != 5 or mark.exists():
+        yield
+        return
+    mark.touch()
+    with _limit(resource.RLIMIT_FSIZE, 0):
+        yield
+
+
+@contextmanager
+def _limit(what: int, value: int) -> Iterator[None]:
+    """Have the system refuse more than this for a while."""
+    before = resource.getrlimit(what)
+    resource.setrlimit(what, (value, before[1]))
+    try:
+        yield
+    finally:
+        resource.setrlimit(what, before)
+
+
+def _rate(config: Mapping[str, Any], step: int) -> float:
+    """The rate after so many steps."""
+    changes = [change["rate"] for change in config.get("changes", []) if change["step"] <= step]
+    return float([config["rate"], *changes][-1])
+
+
+def _save(run: Run, step: int, x: float) -> None:
+    run.checkpoints.mkdir(exist_ok=True)
+    write_json(run.checkpoints / "state.json", {"step": step, "x": x})
+    run.saved()
+
+
 def _restore(run: Run) -> tuple[int, float]:
-    path = run.directory / "checkpoint.json"
-    if not path.exists():
+    state = read_json(run.checkpoints / "state.json")
+    if state is None:
         return 0, 1.0
-    step, x = json.loads(path.read_text())
-    run.resume_at(step)
-    return step, x
+    run.resume_at(state["step"])
+    return state["step"], state["x"]
+
+
+def _mark(run: Run, what: str) -> Path:
+    """A file for faults that happen once: outside the trial's folder, which may be a copy."""
+    folder = Path.cwd() / "marks"
+    folder.mkdir(exist_ok=True)
+    return folder / f"{run.directory.name.rpartition('id=')[2]}.{what}"
 
 
 def _fault(kind: str, step: int, run: Run) -> None:
-    died = run.directory / "died"
+    died = _mark(run, "died")
+    if kind == "stuck" and step == 3:
+        ctypes.PyDLL(None).sleep(600)  # in C, with the interpreter's lock held
     if kind == "raise" and step == 3:
         raise ValueError("this trial raises")
+    if kind == "raise_once" and step == 4 and not died.exists():
+        died.touch()
+        raise ValueError("this trial raises once")
+    if kind == "memory" and step == 3:
+        with _limit(resource.RLIMIT_AS, 2**30):
+            bytearray(2**40)
     if kind == "kill" or (kind == "kill_once" and step == 4 and not died.exists()):
         died.touch()
         os.kill(os.getpid(), signal.SIGKILL)

@@ -6,7 +6,7 @@ import threading
 
 import pytest
 
-from lm.interrupt import Interrupt
+from sweeps.interrupt import Interrupt
 
 
 @pytest.mark.parametrize("number", Interrupt.SIGNALS)

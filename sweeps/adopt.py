@@ -1,0 +1,40 @@
+"""Trials that another sweep of the same output folder has trained already."""
+
+import shutil
+from collections.abc import Collection, Mapping
+from pathlib import Path
+
+from sweeps.files import read_json, unwritable, write_json
+from sweeps.folder import read_sweep
+from sweeps.store import Trial
+
+
+def trained_elsewhere(folder: Path, fingerprints: Collection[str]) -> Mapping[str, Trial]:
+    """Finished trials of the sweeps beside a folder, by fingerprint."""
+    found: dict[str, Trial] = {}
+    for path in sorted(folder.parent.glob("[!.]*/sweep.json")):
+        if path.parent == folder or ".old-" in path.parent.name or not fingerprints:
+            continue
+        for trial in read_sweep(path.parent).trials:
+            if trial.done and trial.fingerprint in fingerprints:
+                found.setdefault(trial.fingerprint, trial)
+    return found
+
+
+def adopt(trial: Trial, directory: Path, settings: Mapping[str, str]) -> None:
+    """Copy a trial into another sweep.
+
+    Raises:
+      UserError: the copy cannot be written.
+    """
+    fresh = directory.with_name(f".{directory.name}.copy")
+    try:
+        shutil.rmtree(fresh, ignore_errors=True)
+        shutil.copytree(trial.directory, fresh, ignore=shutil.ignore_patterns(".lock"))
+        known = read_json(fresh / "trial.json") or {}
+        write_json(fresh / "trial.json", {**known, "settings": dict(settings)})
+        facts = read_json(fresh / "provenance.json") or {}
+        write_json(fresh / "provenance.json", {**facts, "copied_from": str(trial.directory)})
+        fresh.rename(directory)
+    except OSError as error:
+        raise unwritable(directory, error) from error

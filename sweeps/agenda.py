@@ -1,0 +1,169 @@
+"""What is left of a sweep: which trials there are to be, and which of them are done."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from functools import cached_property
+from pathlib import Path
+
+from rich.console import Console
+
+from sweeps.adopt import adopt, trained_elsewhere
+from sweeps.errors import UserError
+from sweeps.folder import Shelf
+from sweeps.hooks import source_folder
+from sweeps.job import Job
+from sweeps.options import Options
+from sweeps.plan import Planned, Planner
+from sweeps.population import current
+from sweeps.program import Program
+from sweeps.provenance import Provenance, collect
+from sweeps.remote import Mirror, without_checkpoints
+from sweeps.search import Dimension, dimensions, excluder, ordered, position, settings
+from sweeps.space import Axis
+from sweeps.store import Trial, read_config, write_trial
+from sweeps.worker import STUCK
+
+PROBES = 4
+"""Random settings that stand for all trials of an Optuna search before there are any."""
+
+
+@dataclass(frozen=True)
+class Agenda:
+    """A sweep before it runs."""
+
+    folder: Path
+    planner: Planner
+    options: Options
+    program: Program
+    console: Console
+    mirror: Mirror | None = None
+    """Of the URL that keeps the results; None: the folder does."""
+
+    @cached_property
+    def planned(self) -> list[Planned]:
+        """All trials; a few random ones where Optuna is to find them."""
+        space, sweep, search = self.planner.space, self.options.sweep, self.options.search
+        if self.searching:
+            search = replace(search, kind="random", trials=PROBES)
+        return self.planner.trials(settings(space, search, sweep.zip, sweep.exclude))
+
+    @property
+    def searching(self) -> bool:
+        """Whether a search makes up the trials as it learns."""
+        return self.options.search.kind == "optuna"
+
+    @cached_property
+    def mutable(self) -> dict[str, Axis]:
+        """The axes along which a population's trials move; none of another sweep.
+
+        Raises:
+          UserError: it is a population, and there are none; or Optuna is to lead it.
+        """
+        if self.options.scheduler.kind != "pbt":
+            return {}
+        able, axes = self.program.changeable, self.planner.space.axes
+        found = {axis.key: axis for axis in axes if axis.key in able}
+        if not found or self.program.changes is None:
+            raise UserError(
+                "scheduler=pbt changes numbers of running trials, and no axis is one that can "
+                f"change; sweep over one of: {', '.join(able) or 'none in this program'}."
+            )
+        if self.searching:
+            raise UserError("scheduler=pbt searches by itself; take search=random or search=grid.")
+        return found
+
+    def shelf(self) -> Shelf:
+        """Open the folder.
+
+        Raises:
+          UserError: it holds trials of another configuration.
+        """
+        axes = [axis.key for axis in self.planner.space.axes]
+        move = self.mirror.move if self.mirror else Path.rename
+        return Shelf(self.folder, axes, self.planned, self.options.sweep, bool(self.mutable), move)
+
+    def is_done(self, trial: Trial | None) -> bool:
+        """Whether nothing is left to compute under the present options."""
+        if trial is None or trial.done or trial.status != "stopped":
+            return trial is not None and trial.done
+        if trial.stopped_by != "time":
+            return trial.stopped_by == self.options.scheduler.kind
+        minutes = self.options.sweep.trial_minutes
+        return minutes is not None and trial.seconds >= 60 * minutes
+
+    def job(self, shelf: Shelf) -> Job:
+        """Make or refresh the folders of all that is left to run."""
+        return self._search(shelf) if self.searching else self._list(shelf)
+
+    def _list(self, shelf: Shelf) -> Job:
+        if not (self.options.sweep.fresh or self.mutable or self.mirror):
+            self._adopt(shelf)
+        left = [trial for trial in self.planned if not self.is_done(shelf.find(trial))]
+        folders = [self._prepare(shelf, trial) for trial in left]
+        keys, changes = list(self.mutable), self.program.changes or ""
+        return Job(
+            folders,
+            kept=len(self.planned) - len(left),
+            values={path: current(read_config(path), changes, keys) for path in folders if keys},
+            axes=self.mutable,
+            earlier=[trial for trial in shelf.trials if self.is_done(trial)],
+        )
+
+    def _adopt(self, shelf: Shelf) -> None:
+        """Copy what sweeps beside this one have trained already."""
+        missing = [trial for trial in self.planned if shelf.find(trial) is None]
+        elsewhere = trained_elsewhere(self.folder, {trial.spec.fingerprint for trial in missing})
+        for trial in missing:
+            if there := elsewhere.get(trial.spec.fingerprint):
+                adopt(there, shelf.path(trial), shelf.settings(trial))
+                shelf.add(trial)
+                self.console.print(f"copied {there.directory}", highlight=False, soft_wrap=True)
+
+    def _search(self, shelf: Shelf) -> Job:
+        """Trials that an earlier run began, and those that Optuna is yet to find."""
+        space = self.planner.space
+        excluded = excluder(space, self.options.sweep.exclude)
+        placed = [(position(self.dimensions, trial.settings), trial) for trial in shelf.trials]
+        inside = [(place, trial) for place, trial in placed if place is not None]
+        earlier = [(place, trial) for place, trial in inside if self.is_done(trial)]
+        began = [trial.directory.absolute() for _, trial in inside if not self.is_done(trial)]
+
+        def place(at: Sequence[float]) -> Path | None:
+            setting = ordered(space, self.dimensions, at)
+            if excluded(setting):
+                return None
+            planned = self.planner.trial(setting)
+            return None if shelf.find(planned) else self._prepare(shelf, planned)
+
+        assert self.options.search.trials is not None
+        return Job(
+            began,
+            kept=len(earlier),
+            earlier=[trial for _, trial in earlier],
+            places=[at for at, _ in earlier],
+            dimensions=self.dimensions,
+            place=place,
+            wanted=self.options.search.trials,
+        )
+
+    @cached_property
+    def dimensions(self) -> list[Dimension]:
+        """Axes, and those that step together."""
+        return dimensions(self.planner.space, self.options.sweep.zip)
+
+    def _prepare(self, shelf: Shelf, planned: Planned) -> Path:
+        """Make or refresh the folder of a trial that is to be run."""
+        path, trial = shelf.path(planned), shelf.find(planned)
+        (path / STUCK).unlink(missing_ok=True)
+        if trial is None or trial.fingerprint == planned.spec.fingerprint:
+            spec = replace(planned.spec, settings=shelf.settings(planned))
+            write_trial(path, spec, self._provenance)
+        if trial is None:
+            shelf.add(planned)
+        if self.mirror:
+            self.mirror.push(path.relative_to(self.mirror.local).as_posix(), without_checkpoints)
+        return path.absolute()
+
+    @cached_property
+    def _provenance(self) -> Provenance:
+        return collect(source_folder(self.program.objective))

@@ -1,0 +1,107 @@
+"""A sweep from its settings to its table: what is done is kept, what is left is run."""
+
+from dataclasses import replace
+from pathlib import Path
+
+from sweeps.agenda import Agenda
+from sweeps.command import INTERRUPTED
+from sweeps.comparison import of_sweep
+from sweeps.errors import UserError
+from sweeps.folder import read_sweep
+from sweeps.job import Job
+from sweeps.lock import locked
+from sweeps.outcome import Outcome, settle
+from sweeps.progress import Progress
+from sweeps.remote import of_sweep as beside_trials
+from sweeps.remote import without_checkpoints
+from sweeps.results import print_results, write_results
+from sweeps.store import move_aside
+from sweeps.worker import Work
+
+
+def run(agenda: Agenda) -> int:
+    """Run what is not done yet, and show the table.
+
+    Returns:
+      Exit status: 0, 1 if a trial failed, 130 after Ctrl-C.
+
+    Raises:
+      UserError: bad input, or another command has the folder.
+    """
+    folder, mirror = agenda.folder, agenda.mirror
+    held = f"another command is running the sweep in {folder}; wait for it, or stop it."
+    with locked(folder.parent / f".{folder.name}.lock", held):
+        if mirror:
+            mirror.pull(folder.name, without_checkpoints)
+        if agenda.options.sweep.fresh:
+            _move_aside(agenda)
+        shelf = agenda.shelf()
+        shelf.write()
+        if mirror:
+            mirror.push(folder.name, without_checkpoints)
+        job = agenda.job(shelf)
+        return _show(agenda, job, _train(agenda, job))
+
+
+def _move_aside(agenda: Agenda) -> None:
+    if agenda.mirror and (agenda.folder / "sweep.json").exists():
+        raise UserError(
+            f"sweep.fresh=true cannot move what is at {agenda.mirror.url}; move it by the means of "
+            "that store, or give this sweep another folder with sweep.name=NAME."
+        )
+    if aside := move_aside(agenda.folder):
+        agenda.console.print(f"The earlier sweep is now {aside}.", highlight=False)
+
+
+def _train(agenda: Agenda, job: Job) -> Outcome:
+    options, program, console = agenda.options, agenda.program, agenda.console
+    if job.total == job.kept:
+        console.print(f"All {job.kept} trials were done before.", highlight=False)
+        return Outcome(metric=options.sweep.metric, mode=options.sweep.mode)
+    before = f", {job.kept} of them done before" if job.kept else ""
+    console.print(f"{job.total} trials{before}, in {agenda.folder}", highlight=False)
+    limit = options.sweep.trial_minutes
+    work = Work(
+        objective=program.objective,
+        metric=options.sweep.metric,
+        mode=options.sweep.mode,
+        identify=program.identify,
+        folder=str(Path.cwd()),
+        url=agenda.mirror.url if agenda.mirror else "",
+        trial_seconds=None if limit is None else 60 * limit,
+        time=options.scheduler.time,
+        changes=program.changes or "",
+        reproduce=program.reproduce,
+    )
+    from sweeps.runner import run_trials  # imports Ray
+
+    return run_trials(
+        job,
+        work,
+        options,
+        environment=program.environment,
+        scratch=(agenda.folder / ".ray").absolute(),
+        progress=Progress(job.total, kept=job.kept, tags=options.sweep.progress, console=console),
+        mirror=agenda.mirror,
+    )
+
+
+def _show(agenda: Agenda, job: Job, outcome: Outcome) -> int:
+    """Settle, rank and show all trials of the folder; the status speaks of those just run."""
+    folder, mirror = agenda.folder, agenda.mirror
+    if mirror:
+        mirror.pull(folder.name, without_checkpoints)
+    sweep = read_sweep(folder)
+    trials = tuple(settle(trial, outcome) for trial in sweep.trials)
+    comparison = of_sweep(replace(sweep, trials=trials))
+    write_results(folder / "results.csv", comparison)
+    print_results(agenda.console, comparison, agenda.program.verify)
+    if mirror:
+        mirror.push(folder.name, beside_trials)
+        for now, before in zip(trials, sweep.trials, strict=True):
+            if now != before:
+                mirror.push(f"{folder.name}/{now.directory.name}", without_checkpoints)
+    if outcome.interrupted:
+        return INTERRUPTED
+    run = {path.name for path in job.directories} | outcome.ended | set(outcome.lost)
+    return int(any(t.status == "failed" for t in trials if t.directory.name in run))

@@ -1,0 +1,179 @@
+"""A sweep's folder is its state: what is in it, and where a trial goes.
+
+`sweep.json` has the axes of all sweeps that filled the folder, how they rank trials, and the base
+that all trials share. A trial is known by its fingerprint, whatever its folder is called.
+"""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any
+
+from sweeps.base import Base, agreed, base, differing
+from sweeps.errors import UserError
+from sweeps.files import make_directory, read_json, unwritable, write_json
+from sweeps.naming import digits_needed, label, short_keys, trial_name
+from sweeps.options import SweepOptions
+from sweeps.plan import Planned
+from sweeps.store import Trial, read_config, read_trial
+
+
+@dataclass(frozen=True)
+class Sweep:
+    """A sweep's folder as it stands."""
+
+    folder: Path
+    axes: tuple[str, ...] = ()
+    """Keys in full, in the order in which they came."""
+    metric: str = ""
+    mode: str = "min"
+    replicate: str | None = None
+    """Axis whose values repeat a setting."""
+    base: Base = field(default_factory=dict)
+    trials: tuple[Trial, ...] = ()
+
+
+def read_sweep(folder: Path) -> Sweep:
+    """Read a sweep's folder with all its trials, by name.
+
+    Raises:
+      UserError: there is no sweep in it.
+    """
+    known = read_json(folder / "sweep.json")
+    if known is None:
+        raise UserError(f"{folder} holds no sweep: it has no sweep.json; name a sweep's folder.")
+    found = sorted(path.parent for path in folder.glob("[!.]*/trial.json"))
+    trials = tuple(read_trial(path) for path in found)
+    return Sweep(folder, **{**known, "axes": tuple(known["axes"]), "trials": trials})
+
+
+class Shelf:
+    """Finds and makes the folders of a sweep's trials."""
+
+    def __init__(
+        self,
+        folder: Path,
+        axes: Sequence[str],
+        planned: Sequence[Planned],
+        options: SweepOptions,
+        population: bool = False,
+        move: Callable[[Path, Path], object] = Path.rename,
+    ) -> None:
+        """Open or make a sweep's folder for these axes.
+
+        Args:
+          folder: the sweep's.
+          axes: keys of what this command sweeps.
+          planned: some or all of its trials: what they have in common is compared.
+          options: how it ranks.
+          population: whether a trial is still itself when it has been changed while it ran.
+          move: renames a trial's folder.
+
+        Raises:
+          UserError: the folder holds trials of another base configuration.
+        """
+        old = read_sweep(folder) if (folder / "sweep.json").exists() else Sweep(folder)
+        every = tuple(dict.fromkeys([*old.axes, *axes]))
+        common = base((trial.identity for trial in planned), every)
+        if changed := differing(old.base, common, every):
+            there = ", ".join(f"{key}={old.base[key]} (now {common[key]})" for key in changed)
+            raise UserError(
+                f"{folder} holds trials of another configuration: {there}; give this sweep another "
+                "folder with sweep.name=NAME, or move that one aside with sweep.fresh=true."
+            )
+        kept = agreed(old.base, common) if old.base else common
+        self.sweep = Sweep(folder, every, options.metric, options.mode, options.replicate, kept)
+        self._short = short_keys(list(every))
+        self._population = population
+        self._move = move
+        self._known = {self._key(trial): trial for trial in old.trials}
+        self._old = old
+        self._digits = digits_needed(
+            [
+                *(trial.origin for trial in old.trials),
+                *(trial.spec.origin for trial in planned),
+            ]
+        )
+
+    @property
+    def folder(self) -> Path:
+        """The sweep's."""
+        return self.sweep.folder
+
+    def find(self, planned: Planned) -> Trial | None:
+        """The trial's folder, where there is one."""
+        spec = planned.spec
+        return self._known.get(spec.origin if self._population else spec.fingerprint)
+
+    @property
+    def trials(self) -> list[Trial]:
+        """All there are."""
+        return list(self._known.values())
+
+    def add(self, planned: Planned) -> None:
+        """Take note of a trial whose folder was made."""
+        trial = read_trial(self.path(planned))
+        self._known[self._key(trial)] = trial
+
+    def path(self, planned: Planned) -> Path:
+        """Where a trial is, or is to be."""
+        if trial := self.find(planned):
+            return trial.directory
+        return self.folder / self._name(self.settings(planned), planned.spec.origin)
+
+    def settings(self, planned: Planned) -> dict[str, str]:
+        """The trial's label on every axis of the folder."""
+        spec = planned.spec
+        return {
+            key: spec.settings.get(key) or _setting(key, spec.config, spec.choices)
+            for key in self.sweep.axes
+        }
+
+    def write(self) -> None:
+        """Bring `sweep.json` and the names of earlier trials up to date with the axes.
+
+        Raises:
+          UserError: the folder cannot be written.
+        """
+        make_directory(self.folder)
+        facts = asdict(self.sweep)
+        del facts["folder"], facts["trials"]
+        write_json(self.folder / "sweep.json", facts)
+        if self.sweep.axes != self._old.axes:
+            for trial in self._old.trials:
+                self._rename(trial)
+
+    def _key(self, trial: Trial) -> str:
+        return trial.origin if self._population else trial.fingerprint
+
+    def _name(self, settings: Mapping[str, str], key: str) -> str:
+        pairs = dict(zip(self._short, settings.values(), strict=True))
+        return trial_name(pairs, key, self._digits)
+
+    def _rename(self, trial: Trial) -> None:
+        """Give an earlier trial a name and settings with the new axes in it."""
+        known = read_json(trial.directory / "trial.json") or {}
+        config = read_config(trial.directory)
+        settings = {
+            key: known["settings"].get(key) or _setting(key, config, known["choices"])
+            for key in self.sweep.axes
+        }
+        directory = self.folder / self._name(settings, trial.origin)
+        try:
+            self._move(trial.directory, directory)
+        except OSError as error:
+            raise unwritable(directory, error) from error
+        write_json(directory / "trial.json", {**known, "settings": settings})
+        self._known[self._key(trial)] = read_trial(directory)
+
+
+def _setting(key: str, config: Mapping[str, Any], choices: Mapping[str, str]) -> str:
+    """The label of an axis in a trial that another sweep made."""
+    if key in choices:
+        return label(choices[key])
+    value: Any = config
+    for part in key.split("."):
+        if not isinstance(value, Mapping) or part not in value:
+            return "unset"
+        value = value[part]
+    return label(value)

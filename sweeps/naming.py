@@ -1,0 +1,77 @@
+"""What values, axes and trials are called. Pure: values in, text out."""
+
+import hashlib
+import re
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+
+from hydra.core.override_parser.types import Override, QuotedString
+
+MAX_NAME_BYTES = 180
+"""File systems allow 255; what is left is for suffixes such as `.old-<time>`."""
+
+
+def label(value: Any) -> str:
+    """A value in its shortest exact form, of the characters [A-Za-z0-9._+-] only.
+
+    Other characters become `_`; four hexadecimal digits then keep apart what would read alike.
+    """
+    if value is None:
+        return "null"
+    if isinstance(value, bool):
+        return str(value).lower()
+    if isinstance(value, float) and value.is_integer() and abs(value) < 1e15:
+        return str(int(value))
+    if isinstance(value, QuotedString):
+        return label(value.text)
+    if isinstance(value, int | float):
+        return repr(value)
+    text = value if isinstance(value, str) else Override._get_value_element_as_str(value)
+    clean = re.sub(r"[^A-Za-z0-9._+-]", "_", text)
+    if clean == text:
+        return text
+    return f"{clean.strip('_')}-{hashlib.sha256(text.encode()).hexdigest()[:4]}"
+
+
+def short_keys(keys: Sequence[str]) -> list[str]:
+    """The last component of each key; more of them where two would read alike."""
+    split = [re.split(r"[./@:]", key) for key in keys]
+    return [_shortest_suffix(parts, split) for parts in split]
+
+
+def _shortest_suffix(parts: list[str], others: list[list[str]]) -> str:
+    for size in range(1, len(parts)):
+        suffix = parts[-size:]
+        if sum(other[-size:] == suffix for other in others) == 1:
+            return _clean_key(suffix)
+    return _clean_key(parts)
+
+
+def _clean_key(parts: Iterable[str]) -> str:
+    return re.sub(r"[^A-Za-z0-9._+-]", "_", ".".join(parts))
+
+
+def trial_name(pairs: Mapping[str, str], fingerprint: str, digits: int = 6) -> str:
+    """`embed_size=64,rnn_size=192,id=3f2a9c`: each pair ends in a comma, so that the filter
+    `learning_rate=0.1,` never matches 0.15; trailing pairs give way where a name gets too long.
+
+    Args:
+      pairs: short key -> label, in the axes' order.
+      fingerprint: hexadecimal; its first `digits` close the name.
+    """
+    closing = f"id={fingerprint[:digits]}"
+    name = ""
+    for key, text in pairs.items():
+        if len(name) + len(f"{key}={text},{closing}") > MAX_NAME_BYTES:
+            break
+        name += f"{key}={text},"
+    return name + closing
+
+
+def digits_needed(fingerprints: Iterable[str], at_least: int = 6) -> int:
+    """How many first digits tell all these fingerprints apart."""
+    different = set(fingerprints)
+    for digits in range(at_least, 64):
+        if len({text[:digits] for text in different}) == len(different):
+            return digits
+    return 64

@@ -1,0 +1,72 @@
+"""`sweep.preview=true`: what a sweep would run and cost; nothing is run or written."""
+
+import os
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from sweeps import cluster
+from sweeps.agenda import Agenda
+from sweeps.folder import Shelf
+from sweeps.hooks import locate
+from sweeps.preview import Cost, Line, print_preview
+from sweeps.search import settings
+
+
+def preview(agenda: Agenda) -> None:
+    """Show what `driver.run` would do.
+
+    Raises:
+      UserError: bad input.
+    """
+    shelf, options = agenda.shelf(), agenda.options
+    gpus = options.sweep.gpus_per_trial
+    # Ray, where there is a cluster to be asked, before JAX: it starts processes by forking.
+    slots = cluster.slots(options.ray.address, options.sweep.cpus_per_trial, gpus)
+    costs = _costs(agenda)
+    lines = _search_lines(agenda, shelf) if agenda.searching else _lines(agenda, shelf, costs)
+    wanted = options.search.trials or 0
+    print_preview(
+        agenda.console,
+        lines,
+        slots,
+        unknown=max(0, wanted - len(lines)) if agenda.searching else 0,
+        samples=[cost for cost in costs if cost] if agenda.searching else (),
+        linked=options.sweep.zip,
+        exclude=options.sweep.exclude,
+        excluded=_excluded(agenda),
+    )
+
+
+def _lines(agenda: Agenda, shelf: Shelf, costs: Sequence[Cost | None]) -> list[Line]:
+    lines = []
+    for planned, cost in zip(agenda.planned, costs, strict=True):
+        trial = shelf.find(planned)
+        lines.append(Line(shelf.settings(planned), trial, cost, agenda.is_done(trial)))
+    return lines
+
+
+def _search_lines(agenda: Agenda, shelf: Shelf) -> list[Line]:
+    """The trials that an Optuna search has already."""
+    return [Line(trial.settings, trial, None, agenda.is_done(trial)) for trial in shelf.trials]
+
+
+def _costs(agenda: Agenda) -> list[Cost | None]:
+    """What each planned trial takes, as far as the application can tell."""
+    program, sweep = agenda.program, agenda.options.sweep
+    configs: list[Mapping[str, Any]] = [planned.spec.config for planned in agenda.planned]
+    if program.estimate is None:
+        return [None] * len(configs)
+    if program.environment:  # as a trial would have it, before its libraries load
+        gpus = sweep.gpus_per_trial
+        share = float(cluster.local_gpus() > 0) if gpus is None else gpus
+        os.environ.update(locate(program.environment)(sweep.cpus_per_trial, share))
+    return list(locate(program.estimate)(configs))
+
+
+def _excluded(agenda: Agenda) -> int:
+    """How many settings of a grid `sweep.exclude` leaves out; 0 of a search."""
+    space, sweep, search = agenda.planner.space, agenda.options.sweep, agenda.options.search
+    if search.kind != "grid" or not sweep.exclude:
+        return 0
+    every, left = (settings(space, search, sweep.zip, rules) for rules in ((), sweep.exclude))
+    return len(every) - len(left)

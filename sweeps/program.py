@@ -1,0 +1,27 @@
+"""The application's side of a sweep, as it stands under `hydra.sweeper`."""
+
+from dataclasses import dataclass, field
+
+from omegaconf import MISSING
+
+
+@dataclass
+class Program:
+    """Functions by dotted path, and what else differs from one application to another."""
+
+    objective: str = MISSING
+    """(config, run): trains one trial; runs in a worker."""
+    identify: str = MISSING
+    """config -> what defines the result; raises UserError for an invalid one."""
+    reproduce: str = MISSING
+    """Command that runs one trial alone, given its overrides: `python -m app.train`."""
+    verify: str | None = None
+    """Command that runs a trial again and compares, given its folder: `python -m app.reproduce`."""
+    environment: str | None = None
+    """(cpus, gpus) -> environment variables of a worker; null: none."""
+    estimate: str | None = None
+    """configs -> what each would cost, a `sweeps.preview.Cost`; null: previews show no cost."""
+    changes: str | None = None
+    """Option for a list of `{step, key: value}`: numbers that change while a trial runs."""
+    changeable: list[str] = field(default_factory=list)
+    """Options that such a change may name."""

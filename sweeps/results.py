@@ -1,0 +1,66 @@
+"""What a sweep ends with: `results.csv`, and its short form on the terminal."""
+
+import csv
+import io
+import shlex
+from pathlib import Path
+
+from rich.console import Console
+
+from sweeps.comparison import Comparison
+from sweeps.files import write_text
+from sweeps.table import line, ranked, replicates, rest, show
+
+TOP = 50
+"""Rows shown on the terminal."""
+
+
+def write_results(path: Path, comparison: Comparison) -> None:
+    """Write `results.csv`: a row a trial, in rank, with settings, status, metrics and command."""
+    axes, metric = comparison.axes, comparison.metric
+    tags = list(dict.fromkeys(tag for one in comparison.trials for tag in one.trial.metrics))
+    text = io.StringIO()
+    table = csv.writer(text, lineterminator="\n")
+    last = f"best/{metric}", "seconds", "directory", "command"
+    table.writerow(["trial", *axes, "status", *tags, *last])
+    for one in comparison.trials:
+        trial = one.trial
+        metrics = [_number(trial.metrics.get(tag)) for tag in tags]
+        known = [trial.directory.name, *one.settings.values(), trial.status, *metrics]
+        seconds = f"{trial.seconds:.1f}"
+        table.writerow([*known, _number(one.best), seconds, str(trial.directory), trial.command])
+    write_text(path, text.getvalue())
+
+
+def print_results(console: Console, comparison: Comparison, verify: str | None = None) -> None:
+    """Print the ranked trials of one sweep, then where everything is and how to go on.
+
+    Args:
+      console: where to.
+      comparison: the trials of one sweep, at least one.
+      verify: command that runs a trial again and compares, given its folder.
+    """
+    folder, trials = comparison.sweeps[0].folder, comparison.trials
+    console.print()
+    show(console, ranked(comparison, TOP))
+    rest(console, len(trials) - TOP, "in results.csv")
+    if comparison.replicate:
+        console.print()
+        line(console, f"best {comparison.metric} over {comparison.replicate}, finished trials:")
+        show(console, replicates(comparison, TOP))
+    console.print()
+    for one in trials:
+        if one.trial.status == "failed":
+            where = one.trial.directory / "error.txt"
+            line(console, f"failed: {one.trial.error} ({where})")
+    line(console, f"results:     {folder / 'results.csv'}")
+    if trials[0].trial.status == "finished":
+        line(console, f"best trial:  {trials[0].trial.directory}")
+        line(console, f"again alone: {trials[0].trial.command}")
+        if verify:
+            line(console, f"verify it:   {verify} {shlex.quote(str(trials[0].trial.directory))}")
+    line(console, f"look at it:  tensorboard --logdir {shlex.quote(str(folder))}")
+
+
+def _number(value: float | None) -> str:
+    return "" if value is None else repr(value)

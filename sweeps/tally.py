@@ -1,0 +1,32 @@
+"""Reports -> what a result says of them. Pure, but for the result that is folded into."""
+
+import math
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+
+def tally(rows: Iterable[Mapping[str, float]], metric: str, mode: str) -> dict[str, Any]:
+    """What a result says of its reports: last step, last metrics, and the best of one."""
+    result: dict[str, Any] = {"step": 0, "metrics": {}, "best": None}
+    for row in rows:
+        fold(result, int(row["step"]), values_of(row), metric, mode)
+    return result
+
+
+def values_of(row: Mapping[str, float]) -> dict[str, float]:
+    """The metrics of a row of `metrics.csv`, by tag."""
+    return {tag: row[tag] for tag in row if tag not in ("step", "wall_time")}
+
+
+def fold(
+    result: dict[str, Any], step: int, values: Mapping[str, float], metric: str, mode: str
+) -> None:
+    """Take a report into a result; NaN is never the best."""
+    result["step"] = step
+    result["metrics"].update(values)
+    value, best = values.get(metric, math.nan), result["best"]
+    if math.isnan(value):
+        return
+    sign = 1.0 if mode == "min" else -1.0
+    if best is None or sign * value < sign * best["value"]:
+        result["best"] = {"metric": metric, "value": value, "step": step}

@@ -1,0 +1,179 @@
+"""Sweeps of the toy program, run as a user runs them; and made-up trees of trials."""
+
+import csv
+import math
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from sweeps.files import write_json
+from sweeps.naming import label, short_keys, trial_name
+from sweeps.provenance import Provenance
+from sweeps.run import Diverged, Run
+from sweeps.store import Spec, fingerprint, write_trial
+from sweeps.writer import read_metrics
+
+HERE = Path(__file__).parent
+SECONDS = 150
+
+
+class Toy:
+    """Commands of the toy program in a folder of their own."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self.outputs = folder / "outputs"
+        self.cache = folder / "cache"
+
+    def start(self, *arguments: str) -> subprocess.Popen[str]:
+        environment = {**os.environ, "PYTHONPATH": str(HERE)}
+        environment.pop("RAY_ADDRESS", None)
+        environment["XDG_CACHE_HOME"] = str(self.cache)
+        command = [sys.executable, "-m", "toy", *arguments]
+        pipe = subprocess.PIPE
+        return subprocess.Popen(
+            command, cwd=self.folder, env=environment, text=True, stdout=pipe, stderr=pipe
+        )
+
+    def __call__(self, *arguments: str) -> subprocess.CompletedProcess[str]:
+        return self.end(self.start(*arguments))
+
+    def end(self, process: subprocess.Popen[str]) -> subprocess.CompletedProcess[str]:
+        with process:
+            try:
+                out, err = process.communicate(timeout=SECONDS)
+            except subprocess.TimeoutExpired:
+                process.kill()
+                raise
+            return subprocess.CompletedProcess(process.args, process.returncode, out, err)
+
+    def signal_midway(
+        self, number: signal.Signals, name: str, *arguments: str
+    ) -> subprocess.CompletedProcess[str]:
+        """Start a sweep, and send a signal to it once a trial has made some steps."""
+        process = self.start(*arguments, f"sweep.name={name}")
+        self.wait(lambda: any(len(self.table(t)) > 5 for t in (self.outputs / name).glob("*,id=*")))
+        process.send_signal(number)
+        return self.end(process)
+
+    def wait(self, until: Callable[[], bool]) -> None:
+        deadline = time.monotonic() + 60
+        while not until():
+            assert time.monotonic() < deadline
+            time.sleep(0.05)
+
+    def rows(self, name: str) -> list[dict[str, str]]:
+        with (self.outputs / name / "results.csv").open(newline="") as file:
+            return list(csv.DictReader(file))
+
+    def table(self, directory: str | Path) -> list[tuple[int, float]]:
+        """Step and loss of each report of a trial."""
+        rows = read_metrics(self.folder / directory / "metrics.csv")
+        return [(int(row["step"]), row["loss"]) for row in rows]
+
+    def tables(self, name: str) -> dict[str, list[tuple[int, float]]]:
+        """All reports of all trials of a sweep, by the rate."""
+        return {row["rate"]: self.table(row["directory"]) for row in self.rows(name)}
+
+
+@pytest.fixture
+def toy(tmp_path: Path) -> Toy:
+    return Toy(tmp_path)
+
+
+Curve = Callable[[Mapping[str, Any], int], float]
+Ends = Callable[[Mapping[str, Any]], str]
+MakeSweep = Callable[..., Path]
+
+
+@pytest.fixture
+def make_sweep(tmp_path: Path) -> MakeSweep:
+    """Writes `<tmp_path>/<name>` with one trial a setting; gives the folder."""
+
+    def make(
+        settings: Sequence[Mapping[str, Any]],
+        curve: Curve,
+        *,
+        name: str = "grid",
+        steps: Sequence[int] = (10, 20, 30),
+        ends: Ends = lambda setting: "finished",
+        metric: str = "valid/loss",
+        mode: str = "min",
+        replicate: str | None = None,
+        base: Mapping[str, Any] | None = None,
+    ) -> Path:
+        folder = tmp_path / name
+        folder.mkdir(parents=True)
+        axes = list(dict.fromkeys(key for setting in settings for key in setting))
+        for setting in settings:
+            directory = _write(folder, setting, name)
+            status = ends(setting)
+            if status != "waiting":
+                with (
+                    suppress(SystemExit, RuntimeError),
+                    Run(directory, metric=metric, mode=mode) as r,
+                ):
+                    for step in steps:
+                        value = curve(setting, step)
+                        r.report(step, {metric: value, "train/loss": value / 2}, steps[-1])
+                    _end(status, steps[-1])
+        facts = {"axes": axes, "metric": metric, "mode": mode, "replicate": replicate}
+        write_json(folder / "sweep.json", {**facts, "base": dict(base or {})})
+        return folder
+
+    return make
+
+
+def _write(folder: Path, setting: Mapping[str, Any], name: str) -> Path:
+    labels = {key: label(value) for key, value in setting.items()}
+    overrides = tuple(f"{key}={text}" for key, text in labels.items())
+    identity = fingerprint({**setting, "of": name})
+    pairs = dict(zip(short_keys(list(labels)), labels.values(), strict=True))
+    spec = Spec(
+        dict(setting), overrides, labels, identity, f"python -m app.train {' '.join(overrides)}"
+    )
+    directory = folder / trial_name(pairs, identity)
+    write_trial(directory, spec, Provenance({"git": {"commit": None}}, ""))
+    return directory
+
+
+def _end(status: str, step: int) -> None:
+    """Leave a run as a trial of this status does."""
+    if status == "diverged":
+        raise Diverged(step)
+    if status == "stopped":
+        raise SystemExit(0)
+    if status == "failed":
+        raise RuntimeError("out of luck")
+    assert status == "finished"
+
+
+@pytest.fixture
+def grid(make_sweep: MakeSweep) -> Path:
+    """Rate x kind x seed, 12 trials; loss = 10 * rate + 1 / step, more at another seed."""
+
+    def curve(setting: Mapping[str, Any], step: int) -> float:
+        if setting["rate"] == 0.5 and setting["kind"] == "b" and setting["seed"] == 1:
+            return math.nan if step == 30 else 0.001  # the best of all, had it not diverged
+        return 10 * setting["rate"] + 1 / step + setting["seed"] / 100
+
+    def ends(setting: Mapping[str, Any]) -> str:
+        if setting["rate"] == 0.5 and setting["kind"] == "b":
+            return {0: "failed", 1: "diverged"}[setting["seed"]]
+        return "finished"
+
+    settings = [
+        {"rate": rate, "kind": kind, "seed": seed}
+        for rate in (0.01, 0.1, 0.5)
+        for kind in ("a", "b")
+        for seed in (0, 1)
+    ]
+    return make_sweep(settings, curve, ends=ends, replicate="seed")

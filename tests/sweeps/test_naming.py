@@ -1,0 +1,38 @@
+"""What axes and trials are called."""
+
+import re
+
+from sweeps.naming import MAX_NAME_BYTES, digits_needed, label, short_keys, trial_name
+
+
+def test_keys_that_read_alike_get_more_components() -> None:
+    keys = ["model.size", "data.size", "optimizer", "train.rate"]
+    assert short_keys(keys) == ["model.size", "data.size", "optimizer", "rate"]
+
+
+def test_name_holds_each_pair_with_a_comma_and_the_fingerprint() -> None:
+    pairs = {"embed_size": "64", "rnn_size": "192", "hidden_size": "96"}
+    name = trial_name(pairs, "3f2a9c77")
+    assert name == "embed_size=64,rnn_size=192,hidden_size=96,id=3f2a9c"
+
+
+def test_filter_with_a_comma_never_matches_a_longer_value() -> None:
+    names = [trial_name({"learning_rate": label(rate)}, "0" * 64) for rate in (0.1, 0.15)]
+    assert [bool(re.search("learning_rate=0.1,", name)) for name in names] == [True, False]
+
+
+def test_name_is_short_and_safe_whatever_the_values() -> None:
+    pairs = {f"key{i}": label(f"/väl/{i}" * 9) for i in range(20)}
+    name = trial_name(pairs, "ab" * 32)
+    assert len(name.encode()) <= MAX_NAME_BYTES
+    assert re.fullmatch(r"[A-Za-z0-9._+,=-]+", name)
+    assert name.endswith(",id=ababab")
+
+
+def test_values_that_differ_in_forbidden_characters_stay_apart() -> None:
+    assert len({label("a/b"), label("a:b"), label("a_b")}) == 3
+
+
+def test_fingerprints_get_digits_until_they_differ() -> None:
+    assert digits_needed(["aaaaaa1", "bbbbbbb"]) == 6
+    assert digits_needed(["aaaaaa1", "aaaaaa2"]) == 7

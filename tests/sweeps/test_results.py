@@ -1,0 +1,100 @@
+"""The ranked table that a sweep ends with."""
+
+import csv
+from dataclasses import replace
+from io import StringIO
+from pathlib import Path
+from typing import Any
+
+from rich.console import Console
+
+from sweeps.comparison import of_sweep
+from sweeps.folder import Sweep
+from sweeps.results import print_results, write_results
+from sweeps.store import Trial
+
+AXES = ("model.rnn_size", "optimizer")
+
+
+def trial(name: str, status: str, loss: float | None = None, **more: Any) -> Trial:
+    best = None if loss is None else {"metric": "valid/loss", "value": loss, "step": 10}
+    metrics = {} if loss is None else {"valid/loss": loss + 1}
+    settings = {"model.rnn_size": "64", "optimizer": name}
+    known = {"settings": settings, "command": "python -m app", "best": best, "metrics": metrics}
+    return Trial(Path(f"out/grid/{name}"), name, status, **known, **more)
+
+
+SWEEP = Sweep(
+    Path("out/grid"),
+    AXES,
+    "valid/loss",
+    "min",
+    trials=(
+        trial("id=a", "failed", 0.1, error="ValueError: x"),
+        trial("id=b", "interrupted"),
+        trial("id=c", "finished", 3.0, seconds=12.34),
+        trial("id=d", "diverged", 0.2, step=7),
+        trial("id=e", "finished", 2.0),
+        trial("id=f", "stopped", 5.0, error="by asha at step 3", stopped_by="asha"),
+        trial("id=g", "finished"),
+    ),
+)
+
+
+def ranks(sweep: Sweep) -> str:
+    return "".join(one.trial.fingerprint[-1] for one in of_sweep(sweep).trials)
+
+
+def test_status_ranks_before_the_metric() -> None:
+    assert ranks(SWEEP) == "ecgfdba"
+
+
+def test_maximised_metric_ranks_the_largest_first() -> None:
+    assert ranks(replace(SWEEP, mode="max")) == "cegfdba"
+
+
+def test_results_have_a_row_a_trial_and_a_column_a_setting(tmp_path: Path) -> None:
+    write_results(tmp_path / "results.csv", of_sweep(SWEEP))
+    with (tmp_path / "results.csv").open(newline="") as file:
+        rows = list(csv.DictReader(file))
+    assert len(rows) == len(SWEEP.trials)
+    assert rows[1] == {
+        "trial": "id=c",
+        "model.rnn_size": "64",
+        "optimizer": "id=c",
+        "status": "finished",
+        "valid/loss": "4.0",
+        "best/valid/loss": "3.0",
+        "seconds": "12.3",
+        "directory": "out/grid/id=c",
+        "command": "python -m app",
+    }
+    assert rows[-2]["best/valid/loss"] == ""
+
+
+def test_terminal_shows_what_became_of_trials_and_how_to_go_on() -> None:
+    text = StringIO()
+    print_results(Console(file=text, width=100), of_sweep(SWEEP))
+    lines = text.getvalue().splitlines()
+    assert any("stopped by asha at step 3" in line for line in lines)
+    assert any("diverged at step 7" in line for line in lines)
+    assert "failed: ValueError: x (out/grid/id=a/error.txt)" in lines
+    assert "again alone: python -m app" in lines
+    assert "look at it:  tensorboard --logdir out/grid" in lines
+
+
+def test_terminal_gives_mean_and_deviation_of_replicates() -> None:
+    trials = [
+        replace(trial(f"id={size}{seed}", "finished", loss), settings={"size": size, "seed": seed})
+        for size, losses in {"1": (1.0, 3.0), "2": (1.5, 1.5)}.items()
+        for seed, loss in zip("01", losses, strict=True)
+    ]
+    sweep = replace(SWEEP, axes=("size", "seed"), replicate="seed", trials=tuple(trials))
+    text = StringIO()
+    print_results(Console(file=text, width=100), of_sweep(sweep))
+    lines = [line.split() for line in text.getvalue().splitlines()]
+    assert ["2", "1.5", "0", "2", "of", "2"] in lines
+    assert ["1", "2", "1.41", "2", "of", "2"] in lines
+    assert lines.index(["2", "1.5", "0", "2", "of", "2"]) < lines.index(
+        ["1", "2", "1.41", "2", "of", "2"]
+    )
