@@ -1,0 +1,122 @@
+"""A comparison -> what the page's script reads: plain values that JSON can hold."""
+
+import math
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from sweeps.axes import in_order, numeric, ranges
+from sweeps.comparison import Comparison, tags_of
+from sweeps.importance import Importance
+from sweeps.naming import short_keys
+from sweeps.ranking import COUNTED, STATUSES, Scored
+from sweeps.writer import read_metrics
+
+MOST_POINTS = 500
+"""Points of a curve."""
+LEAST_POINTS = 20
+ALL_POINTS = 1_000_000
+"""Points of a page, about: some ten megabytes."""
+
+Row = Mapping[str, float]
+
+
+def page_data(comparison: Comparison, shares: Importance) -> dict[str, Any]:
+    """Everything that the page shows, NaN and infinities as None."""
+    tables = [read_metrics(one.trial.directory / "metrics.csv") for one in comparison.trials]
+    tags = tags_of(row for rows in tables for row in rows)
+    most = points_allowed(len(tables) * len(tags))
+    return {
+        "title": ", ".join(comparison.names),
+        "metric": comparison.metric,
+        "mode": comparison.mode,
+        "replicate": comparison.replicate,
+        "sweeps": comparison.names,
+        "several": len(comparison.sweeps) > 1,
+        "statuses": STATUSES,
+        "counted": COUNTED,
+        "axes": _axes(comparison),
+        "tags": tags,
+        "trials": [_trial(one, comparison.axes) for one in comparison.trials],
+        "curves": [curves(rows, tags, most) for rows in tables],
+        "points": most,
+        "longest": max((len(rows) for rows in tables), default=0),
+        "importance": {
+            "shares": list(shares.shares.items()),
+            "trials": shares.trials,
+            "reason": shares.reason,
+            "single": shares.single,
+        },
+    }
+
+
+def points_allowed(curves: int) -> int:
+    """Points of each of so many curves."""
+    return min(MOST_POINTS, max(LEAST_POINTS, ALL_POINTS // max(1, curves)))
+
+
+def curves(rows: Sequence[Row], tags: Sequence[str], most: int) -> dict[str, Any]:
+    """One trial's curves, each thinned to at most so many points.
+
+    Tags that were reported together share a *clock*: the steps and the seconds since the first
+    report. `values` has, for each tag by its place, the place of its clock and its values.
+    """
+    start = rows[0]["wall_time"] if rows else 0.0
+    clocks: list[dict[str, list[float]]] = []
+    places: dict[tuple[float, ...], int] = {}
+    values: dict[int, tuple[int, list[float | None]]] = {}
+    for place, tag in enumerate(tags):
+        points = thinned([row for row in rows if tag in row], most)
+        if not points:
+            continue
+        steps = tuple(row["step"] for row in points)
+        if steps not in places:
+            places[steps] = len(clocks)
+            seconds = [round(row["wall_time"] - start, 2) for row in points]
+            clocks.append({"steps": list(steps), "seconds": seconds})
+        values[place] = (places[steps], [_finite(row[tag]) for row in points])
+    return {"start": round(start, 2), "clocks": clocks, "values": values}
+
+
+def thinned(points: Sequence[Row], most: int) -> list[Row]:
+    """At most so many points, evenly spaced, the first and the last among them."""
+    if len(points) <= most:
+        return list(points)
+    return [points[round(place * (len(points) - 1) / (most - 1))] for place in range(most)]
+
+
+def _axes(comparison: Comparison) -> list[dict[str, Any]]:
+    found = []
+    for key, name in zip(comparison.axes, short_keys(comparison.axes), strict=True):
+        labels = [one.settings[key] for one in comparison.trials]
+        parts = [[part, members] for part, members in ranges(labels).items()]
+        ordered = in_order(labels)
+        about = {"labels": ordered, "numeric": numeric(ordered), "ranges": parts}
+        found.append({"key": key, "name": name, **about})
+    return found
+
+
+def _trial(one: Scored, axes: Sequence[str]) -> dict[str, Any]:
+    trial = one.trial
+    return {
+        "name": one.name,
+        "id": trial.directory.name.rpartition("id=")[2],
+        "sweep": one.sweep,
+        "status": trial.status,
+        "settings": [one.settings[axis] for axis in axes],
+        "best": _finite(one.best),
+        "at": one.step,
+        "step": trial.step,
+        "total": trial.total_steps,
+        "seconds": round(trial.seconds, 1),
+        "last": {tag: _finite(value) for tag, value in trial.metrics.items()},
+        "directory": str(trial.directory),
+        "command": trial.command,
+        "error": trial.error,
+    }
+
+
+def _finite(value: float | None) -> float | None:
+    """To six digits; None for what JSON lacks."""
+    if value is None or not math.isfinite(value):
+        return None
+    return float(f"{value:.6g}")

@@ -1,0 +1,93 @@
+"""Sweeps come into pandas whole."""
+
+import math
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+import pytest
+
+import sweeps
+from sweeps.errors import UserError
+
+
+def test_every_trial_is_a_row_with_typed_axes(grid: Path) -> None:
+    trials = sweeps.load(grid).trials
+    assert len(trials) == 12
+    assert list(trials.columns[:5]) == ["trial", "status", "rate", "kind", "seed"]
+    assert [str(trials[axis].dtype) for axis in ("rate", "seed")] == ["float64", "int64"]
+    assert set(trials["kind"]) == {"a", "b"}
+    best = trials.set_index("trial").query("rate == 0.01 and kind == 'a' and seed == 0").iloc[0]
+    assert best["best/valid/loss"] == pytest.approx(0.1 + 1 / 30)
+    assert (best["best/step"], best["step"], best["status"]) == (30, 30, "finished")
+    assert best["train/loss"] == pytest.approx(best["valid/loss"] / 2)
+    assert Path(best["directory"]).name == best.name
+    assert best["command"] == "python -m app.train rate=0.01 kind=a seed=0"
+    assert dict(trials["status"].value_counts()) == {"finished": 10, "failed": 1, "diverged": 1}
+
+
+def test_every_value_is_a_row_and_nan_stays(grid: Path) -> None:
+    metrics = sweeps.load(grid).metrics
+    assert list(metrics) == ["trial", "step", "wall_time", "relative_time", "tag", "value"]
+    assert len(metrics) == 12 * 3 * 2
+    lost = metrics[metrics["value"].isna()]
+    assert list(lost["step"]) == [30, 30]
+    assert metrics.groupby("trial")["relative_time"].min().eq(0).all()
+
+
+def test_infinite_values_stay(make_sweep: Any) -> None:
+    folder = make_sweep([{"a": 1}], lambda setting, step: math.inf)
+    frames = sweeps.load(folder)
+    assert frames.metrics["value"].eq(math.inf).all()
+    assert frames.trials["best/valid/loss"].eq(math.inf).all()
+
+
+def test_trial_that_never_started_has_no_values(make_sweep: Any) -> None:
+    folder = make_sweep([{"a": 1}], lambda setting, step: 1.0, ends=lambda setting: "waiting")
+    frames = sweeps.load(folder)
+    assert frames.trials[["status", "step"]].to_numpy().tolist() == [["waiting", 0]]
+    assert frames.trials["best/valid/loss"].isna().all()
+    assert frames.metrics.empty
+    assert str(frames.metrics["value"].dtype) == "float64"
+
+
+def test_filter_is_found_anywhere_and_ignores_case(grid: Path) -> None:
+    assert len(sweeps.load(grid, filter="KIND=a,.*SEED=1").trials) == 3
+    assert sweeps.load(grid, filter="^kind").trials.empty
+    with pytest.raises(UserError, match=r"'\(' is not a regular expression"):
+        sweeps.load(grid, filter="(")
+
+
+def test_several_sweeps_stand_together(grid: Path, make_sweep: Any) -> None:
+    other = make_sweep(
+        [{"rate": 1, "size": 8}, {"rate": 2, "size": 8}],
+        lambda setting, step: 1.0,
+        name="other",
+        base={"kind": "c"},
+    )
+    frames = sweeps.load(grid, other, other)
+    assert dict(frames.trials["sweep"].value_counts()) == {"grid": 12, "other": 2}
+    added = frames.trials[frames.trials["sweep"] == "other"]
+    assert list(added["kind"]) == ["c", "c"]  # all its trials have it, though it was not swept
+    assert pd.isna(added["seed"]).all()
+    assert set(frames.metrics["sweep"]) == {"grid", "other"}
+    assert len(sweeps.load(grid, other, filter="^other/rate=1,").trials) == 1
+
+
+def test_missing_sweep_is_one_sentence(tmp_path: Path, grid: Path) -> None:
+    with pytest.raises(UserError, match="none does not exist"):
+        sweeps.load(tmp_path / "none")
+    with pytest.raises(UserError, match="name those in it: grid"):
+        sweeps.load(grid.parent)
+    with pytest.raises(UserError, match="holds no sweep"):
+        sweeps.load(next(grid.glob("rate*")))
+
+
+def test_importing_sweeps_leaves_pandas_alone() -> None:
+    program = "import sys, sweeps; print(*sys.modules)"
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True)
+    assert not {"pandas", "numpy", "optuna", "plotly"} & set(done.stdout.split())
+    with pytest.raises(AttributeError, match="no attribute 'lode'"):
+        sweeps.lode  # noqa: B018
