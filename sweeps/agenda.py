@@ -8,6 +8,7 @@ from pathlib import Path
 from rich.console import Console
 
 from sweeps.adopt import adopt, trained_elsewhere
+from sweeps.axes import number
 from sweeps.errors import UserError
 from sweeps.folder import Shelf
 from sweeps.hooks import source_folder
@@ -70,6 +71,11 @@ class Agenda:
             )
         if self.searching:
             raise UserError("scheduler=pbt searches by itself; take search=random or search=grid.")
+        for key, axis in found.items():
+            if words := [value.label for value in axis.values if number(value.label) is None]:
+                raise UserError(
+                    f"scheduler=pbt changes numbers, and {key}={words[0]} is none; leave it out."
+                )
         return found
 
     def shelf(self) -> Shelf:
@@ -78,9 +84,10 @@ class Agenda:
         Raises:
           UserError: it holds trials of another configuration.
         """
+        population = bool(self.mutable)
         axes = [axis.key for axis in self.planner.space.axes]
         move = self.mirror.move if self.mirror else Path.rename
-        return Shelf(self.folder, axes, self.planned, self.options.sweep, bool(self.mutable), move)
+        return Shelf(self.folder, axes, self.planned, self.options.sweep, population, move)
 
     def is_done(self, trial: Trial | None) -> bool:
         """Whether nothing is left to compute under the present options."""

@@ -4,7 +4,6 @@ import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
 
 from sweeps.axes import MISSING
 from sweeps.errors import UserError
@@ -12,7 +11,6 @@ from sweeps.files import read_json
 from sweeps.folder import Sweep, read_sweep
 from sweeps.naming import label
 from sweeps.ranking import Scored, best_value, rank
-from sweeps.store import Trial
 from sweeps.writer import read_metrics
 
 
@@ -82,7 +80,7 @@ def compare(
 def of_sweep(sweep: Sweep) -> Comparison:
     """All trials of one sweep by its own metric, whatever became of them."""
     every = named([sweep])
-    scored = [replace(one, **_best(one.trial, sweep.metric)) for one in every]
+    scored = [_scored(one, sweep.metric, sweep.mode, sweep.mode) for one in every]
     return Comparison(
         sweeps=(sweep,),
         names=tuple(sweep_names([sweep])),
@@ -92,11 +90,6 @@ def of_sweep(sweep: Sweep) -> Comparison:
         mode=sweep.mode,
         trials=tuple(rank(scored, sweep.mode)),
     )
-
-
-def _best(trial: Trial, metric: str) -> dict[str, Any]:
-    best, step = trial.best_of(metric)
-    return {"best": best, "step": step}
 
 
 class matcher:  # noqa: N801 (called as a function)

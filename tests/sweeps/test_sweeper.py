@@ -18,6 +18,7 @@ from sweeps.writer import read_metrics
         (["+sweep=grid", "search=random", "search.trials=0"], "it must be at least 1"),
         (["+sweep=grid", "scheduler=asha", "scheduler.factor=1"], "it must be above 1"),
         (["--multirun", "seed=0,1", "scheduler=pbt"], "sweep over one of: rate"),
+        (["--multirun", "rate=0.1,fast", "scheduler=pbt"], "rate=fast is none"),
         (["+sweep=grid", "sweep.zip=[[rate,size]]"], "sweep.zip names size"),
         (["+sweep=grid", "ray.address=localhost:1"], "no Ray cluster answers at ray.address"),
         (["+sweep=grid", "rate=0.1,-1"], "rate=-1 is out of range"),
