@@ -76,6 +76,13 @@ def _check_address(address: str) -> None:
         ) from error
 
 
+def is_out_of_memory(error: BaseException | None) -> bool:
+    """Whether Ray ended a worker since its machine's memory ran low."""
+    from ray.exceptions import OutOfMemoryError
+
+    return isinstance(error, OutOfMemoryError)
+
+
 def gpus_per_trial(options: SweepOptions) -> float:
     """What the options ask for, or one where the cluster has any."""
     if options.gpus_per_trial is not None:

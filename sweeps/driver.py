@@ -1,5 +1,7 @@
 """A sweep from its settings to its table: what is done is kept, what is left is run."""
 
+from collections import Counter
+from collections.abc import Collection
 from dataclasses import replace
 from pathlib import Path
 
@@ -7,10 +9,10 @@ from sweeps.agenda import Agenda
 from sweeps.command import INTERRUPTED
 from sweeps.comparison import of_sweep
 from sweeps.errors import UserError
-from sweeps.folder import read_sweep
+from sweeps.folder import Shelf, read_sweep
 from sweeps.job import Job
 from sweeps.lock import locked
-from sweeps.outcome import Outcome, settle
+from sweeps.outcome import MemoryRanOut, Outcome, settle
 from sweeps.progress import Progress
 from sweeps.remote import of_sweep as beside_trials
 from sweeps.remote import without_checkpoints
@@ -39,8 +41,7 @@ def run(agenda: Agenda) -> int:
         shelf.write()
         if mirror:
             mirror.push(folder.name, without_checkpoints)
-        job = agenda.job(shelf)
-        return _show(agenda, job, _train(agenda, job))
+        return _show(agenda, *_train_all(agenda, shelf))
 
 
 def _move_aside(agenda: Agenda) -> None:
@@ -53,11 +54,48 @@ def _move_aside(agenda: Agenda) -> None:
         agenda.console.print(f"The earlier sweep is now {aside}.", highlight=False)
 
 
+def _train_all(agenda: Agenda, shelf: Shelf) -> tuple[Outcome, set[str]]:
+    """Train what is left; where memory runs out, what is left then.
+
+    A trial during which that happened more than `sweep.retries` times is given up.
+
+    Returns:
+      The outcome, and the names of the trials that were to be run.
+    """
+    retries = agenda.options.sweep.retries
+    times: Counter[str] = Counter()
+    names: set[str] = set()
+    while True:
+        job = agenda.job(shelf)
+        names |= {path.name for path in job.directories}
+        left = [path for path in job.directories if times[path.name] <= retries]
+        try:
+            rest = replace(job, directories=left)
+            outcome = _nothing(agenda) if times and not rest.left else _train(agenda, rest)
+        except MemoryRanOut as error:
+            times.update(path.name for path in error.running)
+            agenda.console.print("A machine ran out of memory; the sweep goes on.", style="yellow")
+            shelf = agenda.shelf()
+            continue
+        given_up = {name: count for name, count in times.items() if count > retries}
+        for name, count in given_up.items():
+            outcome.lost[name] = (
+                f"memory ran out {count} times while it ran; run fewer trials at a time with a "
+                "larger sweep.cpus_per_trial, or make it smaller"
+            )
+        return outcome, names | outcome.ended | set(outcome.lost)
+
+
+def _nothing(agenda: Agenda) -> Outcome:
+    """What becomes of no trials."""
+    return Outcome(metric=agenda.options.sweep.metric, mode=agenda.options.sweep.mode)
+
+
 def _train(agenda: Agenda, job: Job) -> Outcome:
     options, program, console = agenda.options, agenda.program, agenda.console
-    if job.total == job.kept:
+    if not job.left:
         console.print(f"All {job.kept} trials were done before.", highlight=False)
-        return Outcome(metric=options.sweep.metric, mode=options.sweep.mode)
+        return _nothing(agenda)
     before = f", {job.kept} of them done before" if job.kept else ""
     console.print(f"{job.total} trials{before}, in {agenda.folder}", highlight=False)
     limit = options.sweep.trial_minutes
@@ -86,7 +124,7 @@ def _train(agenda: Agenda, job: Job) -> Outcome:
     )
 
 
-def _show(agenda: Agenda, job: Job, outcome: Outcome) -> int:
+def _show(agenda: Agenda, outcome: Outcome, run: Collection[str]) -> int:
     """Settle, rank and show all trials of the folder; the status speaks of those just run."""
     folder, mirror = agenda.folder, agenda.mirror
     if mirror:
@@ -103,5 +141,4 @@ def _show(agenda: Agenda, job: Job, outcome: Outcome) -> int:
                 mirror.push(f"{folder.name}/{now.directory.name}", without_checkpoints)
     if outcome.interrupted:
         return INTERRUPTED
-    run = {path.name for path in job.directories} | outcome.ended | set(outcome.lost)
     return int(any(t.status == "failed" for t in trials if t.directory.name in run))

@@ -34,6 +34,11 @@ class Job:
     """Of an Optuna search: trials in the end."""
 
     @property
+    def left(self) -> int:
+        """Trials that are to be run."""
+        return self.total - self.kept
+
+    @property
     def total(self) -> int:
         """Trials in the end, those that are done already included."""
         return max(self.wanted, self.kept + len(self.directories))

@@ -1,6 +1,8 @@
 """How a sweep's trials ended, also those whose process could not say so itself."""
 
+from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
+from pathlib import Path
 from typing import Any
 
 from sweeps.errors import UserError
@@ -9,6 +11,14 @@ from sweeps.store import Trial, correct_result
 from sweeps.tally import tally
 from sweeps.worker import STUCK, is_stuck, time_is_up
 from sweeps.writer import read_metrics
+
+
+class MemoryRanOut(Exception):  # noqa: N818 (the sweep goes on)
+    """Ray ended a worker to save its machine, and Tune with it; these trials were running."""
+
+    def __init__(self, running: Iterable[Path]) -> None:
+        super().__init__("a machine ran out of memory")
+        self.running = tuple(running)
 
 
 @dataclass

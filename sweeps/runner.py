@@ -19,7 +19,7 @@ from sweeps.interrupt import Interrupt
 from sweeps.job import Job
 from sweeps.options import Options
 from sweeps.optuna_search import searcher
-from sweeps.outcome import Outcome
+from sweeps.outcome import MemoryRanOut, Outcome
 from sweeps.progress import Progress
 from sweeps.remote import Mirror, without_checkpoints
 from sweeps.scheduler import build, remember
@@ -54,7 +54,9 @@ def run_trials(
 
     Raises:
       UserError: the cluster cannot be reached, or cannot ever hold one trial.
+      MemoryRanOut: a machine did; the trials that have ended are settled.
     """
+    running: dict[str, Path] = {}
     _clear(scratch, mirror)
     make_directory(scratch)
     outcome = Outcome(metric=work.metric, mode=work.mode, trial_seconds=work.trial_seconds or 0.0)
@@ -83,12 +85,19 @@ def run_trials(
                     interrupt,
                     ask_to_stop=partial(_ask_to_stop, Path(work.stop_file), mirror),
                     fetch=partial(_fetch, mirror),
+                    running=running,
                 )
                 storage = str(scratch) if mirror is None else f"{mirror.url}/{name}/.ray"
                 _tune(job, work, options, gpus, storage, desk)
     except KeyboardInterrupt:
         outcome.interrupted = True
-    _clear(scratch, mirror)
+    except RuntimeError as error:
+        # Of all ways in which a worker may end, Tune does not expect this one.
+        if not cluster.is_out_of_memory(error.__cause__):
+            raise
+        raise MemoryRanOut(running.values()) from error
+    finally:
+        _clear(scratch, mirror)
     return outcome
 
 
@@ -115,7 +124,7 @@ def _tune(job: Job, work: Work, options: Options, gpus: float, storage: str, des
             trial_dirname_creator=lambda trial: str(trial.trial_id),
             scheduler=rule.scheduler,
             search_alg=searcher(job, options) if job.place else None,
-            num_samples=job.total - job.kept if job.place else 1,
+            num_samples=job.left if job.place else 1,
         ),
         run_config=tune.RunConfig(
             name="tune",

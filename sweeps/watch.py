@@ -2,7 +2,7 @@
 
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -29,6 +29,8 @@ class Desk:
     """Makes trials save and end."""
     fetch: Callable[[Path], None]
     """Brings a trial's folder up to date, where it was written on another machine."""
+    running: dict[str, Path] = field(default_factory=dict)
+    """Tune's trial id -> folder, of the trials that run just now."""
 
 
 def watch(desk: Desk, rule: Rule) -> Any:
@@ -42,7 +44,6 @@ def watch(desk: Desk, rule: Rule) -> Any:
 
         def __init__(self) -> None:
             self._folders: dict[str, Path] = {}
-            self._running: set[str] = set()
             self._saving: set[str] | None = None
             self._give_up = float("inf")
 
@@ -53,7 +54,7 @@ def watch(desk: Desk, rule: Rule) -> Any:
         def on_trial_start(self, iteration: int, trials: Any, trial: Any, **info: Any) -> None:
             # The first time it is the trial's own; a population may change it later.
             self._folders.setdefault(trial.trial_id, folder_of(trial))
-            self._running.add(trial.trial_id)
+            desk.running[trial.trial_id] = self._folders[trial.trial_id]
             progress.started(self._name(trial))
 
         def on_trial_result(
@@ -70,7 +71,7 @@ def watch(desk: Desk, rule: Rule) -> Any:
             self._ended(trial)
 
         def on_trial_recover(self, iteration: int, trials: Any, trial: Any, **info: Any) -> None:
-            self._running.discard(trial.trial_id)
+            desk.running.pop(trial.trial_id, None)
             progress.retried(self._name(trial))
 
         def on_trial_error(self, iteration: int, trials: Any, trial: Any, **info: Any) -> None:
@@ -91,16 +92,16 @@ def watch(desk: Desk, rule: Rule) -> Any:
                 return
             if self._saving is None:
                 desk.ask_to_stop()
-                self._saving = set(self._running)
+                self._saving = set(desk.running)
                 self._give_up = time.monotonic() + SAVE_SECONDS
-            if not self._saving & self._running or time.monotonic() > self._give_up:
+            if not self._saving & set(desk.running) or time.monotonic() > self._give_up:
                 raise KeyboardInterrupt
 
         def _name(self, trial: Any) -> str:
             return self._folders[trial.trial_id].name
 
         def _ended(self, trial: Any) -> None:
-            self._running.discard(trial.trial_id)
+            desk.running.pop(trial.trial_id, None)
             directory = self._folders[trial.trial_id]
             desk.fetch(directory)
             progress.ended(directory.name, settle(read_trial(directory), outcome).summary())

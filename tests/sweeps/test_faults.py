@@ -5,6 +5,7 @@ import os
 from pathlib import Path
 from typing import Any
 
+import psutil
 import pytest
 
 from sweeps.files import read_json
@@ -39,6 +40,24 @@ def test_trial_out_of_memory_fails_alone(toy: Any) -> None:
     assert toy.last.returncode == 1
     assert rows["memory"]["status"] == "failed"
     assert "failed: MemoryError" in toy.last.stdout
+    check_undisturbed(toy, rows["none"])
+
+
+def test_sweep_goes_on_when_ray_ends_a_worker_to_save_its_machine(
+    toy: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Ray's monitor ends the largest worker; Ray Tune by itself would end with it."""
+    memory = psutil.virtual_memory()
+    if memory.available < 12e9:
+        pytest.skip("needs 12 GB of free memory, to run out of 4 of them")
+    limit = (memory.total - memory.available + 4e9) / memory.total
+    monkeypatch.setenv("RAY_memory_usage_threshold", str(limit))
+    monkeypatch.setenv("RAY_memory_monitor_refresh_ms", "100")
+    rows = fault(toy, "eat", "sweep.retries=0")
+    assert toy.last.returncode == 1
+    assert "A machine ran out of memory; the sweep goes on." in toy.last.stdout
+    assert "failed: memory ran out 1 times while it ran; run fewer" in toy.last.stdout
+    assert rows["eat"]["status"] == "failed"
     check_undisturbed(toy, rows["none"])
 
 

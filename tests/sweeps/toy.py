@@ -111,6 +111,10 @@ def _fault(kind: str, step: int, run: Run) -> None:
     if kind == "raise_once" and step == 4 and not died.exists():
         died.touch()
         raise ValueError("this trial raises once")
+    if kind == "eat" and step == 3:
+        eaten = bytearray(b"x") * (6 * 10**9)
+        time.sleep(30)
+        del eaten
     if kind == "memory" and step == 3:
         with _limit(resource.RLIMIT_AS, 2**30):
             bytearray(2**40)
