@@ -1,0 +1,14 @@
+"""The benchmark of sweeps of many trials runs one."""
+
+import csv
+from pathlib import Path
+
+from benchmarks.sweep_scale import measure
+
+
+def test_sweep_of_trials_that_do_nothing_is_timed(tmp_path: Path) -> None:
+    seconds, megabytes = measure(2, tmp_path)
+    assert seconds > 0
+    assert megabytes > 10
+    with (tmp_path / "trivial" / "results.csv").open(newline="") as file:
+        assert [row["status"] for row in csv.DictReader(file)] == ["finished"] * 2
