@@ -13,7 +13,7 @@ from hydra.core.config_loader import ConfigLoader
 from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.core.override_parser.types import Override
 from omegaconf import DictConfig, OmegaConf
-from omegaconf.errors import MissingMandatoryValue
+from omegaconf.errors import MissingMandatoryValue, OmegaConfBaseException
 
 from sweeps.errors import UserError
 
@@ -32,7 +32,7 @@ class Composer:
         """
         self._loader, self._master = loader, master
         self._options = {key for key in axes if not loader.get_group_options(key)}
-        self._bases: dict[tuple[str, ...], DictConfig | None] = {}
+        self._bases: dict[tuple[str, ...], tuple[DictConfig, Mapping[str, str]] | None] = {}
 
     def __call__(self, overrides: Sequence[str]) -> Composed:
         """Compose a trial.
@@ -44,10 +44,10 @@ class Composer:
         rest = tuple(item.input_line or "" for item in parsed if not self._is_plain(item))
         if rest in self._bases:
             base = self._bases[rest]
-            return self._load(overrides) if base is None else self._set(base, parsed)
+            return self._set(*base, parsed, overrides) if base else self._load(overrides)
         found = self._load(overrides)
-        base = self._loader.load_sweep_config(self._master, list(rest))
-        self._bases[rest] = base if self._set(base, parsed) == found else None
+        base = self._loader.load_sweep_config(self._master, list(rest)), found[1]
+        self._bases[rest] = base if self._set(*base, parsed, overrides) == found else None
         return found
 
     def _is_plain(self, override: Override) -> bool:
@@ -62,29 +62,43 @@ class Composer:
         single = value is None or isinstance(value, str | int | float | bool)
         return not changes and override.key_or_group in self._options and single
 
-    def _set(self, base: DictConfig, parsed: Sequence[Override]) -> Composed:
-        for override in parsed:
-            if self._is_plain(override):
-                OmegaConf.update(base, override.key_or_group, override.value(), merge=True)
-        return _resolved(base)
+    def _set(
+        self,
+        base: DictConfig,
+        choices: Mapping[str, str],
+        parsed: Sequence[Override],
+        overrides: Sequence[str],
+    ) -> Composed:
+        try:
+            for override in parsed:
+                if self._is_plain(override):
+                    OmegaConf.update(base, override.key_or_group, override.value(), merge=True)
+        except OmegaConfBaseException:
+            return self._load(overrides)  # for Hydra's own words
+        return _values(base), choices
 
     def _load(self, overrides: Sequence[str]) -> Composed:
-        return _resolved(self._loader.load_sweep_config(self._master, list(overrides)))
+        composed = self._loader.load_sweep_config(self._master, list(overrides))
+        choices = {
+            str(group): str(file)
+            for group, file in composed.hydra.runtime.choices.items()
+            if not str(group).startswith("hydra/")
+        }
+        return _values(composed), choices
 
 
 @cache
 def _parse(text: str) -> Override:
-    return OverridesParser.create().parse_override(text)
+    return _parser().parse_override(text)
 
 
-def _resolved(composed: DictConfig) -> Composed:
-    choices = {
-        str(group): str(file)
-        for group, file in composed.hydra.runtime.choices.items()
-        if not str(group).startswith("hydra/")
-    }
-    values = {str(key): _plain(composed, key) for key in composed if key != "hydra"}
-    return values, choices
+@cache
+def _parser() -> OverridesParser:
+    return OverridesParser.create()
+
+
+def _values(composed: DictConfig) -> dict[str, Any]:
+    return {str(key): _plain(composed, key) for key in composed if key != "hydra"}
 
 
 def _plain(config: DictConfig, key: Any) -> Any:
