@@ -30,6 +30,7 @@ def run(agenda: Agenda) -> int:
     Raises:
       UserError: bad input, or another command has the folder.
     """
+    _ = agenda.mutable, agenda.planned  # bad input shows before anything is touched
     folder, mirror = agenda.folder, agenda.mirror
     held = f"another command is running the sweep in {folder}; wait for it, or stop it."
     with locked(folder.parent / f".{folder.name}.lock", held):

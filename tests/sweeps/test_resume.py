@@ -91,6 +91,10 @@ def test_other_configuration_never_shares_a_folder(toy: Any) -> None:
     assert "another configuration: steps=5 (now 6), seed=0 (now 1); give" in other.stderr
     assert toy.tables("s") == before
 
+    wrong = toy("--multirun", "sweep.name=s", "rate=0.1,-1", "steps=6", "sweep.fresh=true")
+    assert "rate=-1 is out of range" in wrong.stderr
+    assert toy.tables("s") == before  # nothing is moved for a command that cannot run
+
     fresh = toy("--multirun", "sweep.name=s", "rate=0.1", "seed=0,1", "steps=6", "sweep.fresh=true")
     assert fresh.returncode == 0, fresh.stderr
     (aside,) = toy.outputs.glob("s.old-*")
