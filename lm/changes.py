@@ -5,7 +5,8 @@ A population of trials changes them while it trains; listed here, a single run r
 
 from dataclasses import replace
 
-from lm.config import CHANGEABLE, Config
+from lm.checks import CHANGEABLE
+from lm.config import Config
 
 
 def changed(config: Config, step: int) -> Config:

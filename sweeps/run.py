@@ -26,7 +26,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, NamedTuple, Self
 
-from sweeps.errors import UserError
+from sweeps.errors import UserError, one_line
 from sweeps.files import read_json, write_json, write_text
 from sweeps.lock import locked
 from sweeps.tally import fold, tally, values_of
@@ -197,7 +197,7 @@ class Run:
     ) -> bool:
         status = _status(error)
         if error is not None and status != "stopped":
-            self._result["error"] = _one_line(error)
+            self._result["error"] = one_line(error, (UserError, Diverged))
         ended = self._result["step"] == self._result["total_steps"]
         if error is None and self._stop and not ended:
             status = self._stop.status
@@ -247,10 +247,3 @@ def _status(error: BaseException | None) -> str:
     if isinstance(error, SystemExit) and error.code in (0, None):
         return "stopped"
     return "failed"
-
-
-def _one_line(error: BaseException) -> str:
-    text = " ".join(str(error).split())
-    if isinstance(error, UserError | Diverged):
-        return text
-    return f"{type(error).__name__}: {text}" if text else type(error).__name__

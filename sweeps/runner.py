@@ -70,13 +70,8 @@ def run_trials(
         ):
             gpus = cluster.gpus_per_trial(sweep)
             cluster.check_resources(sweep.cpus_per_trial, gpus)
-            variables = locate(environment)(sweep.cpus_per_trial, gpus) if environment else {}
-            work = replace(
-                work,
-                environment=variables,
-                facts={"cpus": sweep.cpus_per_trial, "gpus": gpus},
-                stop_file=str(scratch.with_name(STOP) / "now"),
-            )
+            work = _with_share(work, sweep.cpus_per_trial, gpus, environment)
+            work = replace(work, stop_file=str(scratch.with_name(STOP) / "now"))
             with progress, Interrupt() as interrupt:
                 desk = Desk(
                     progress,
@@ -99,6 +94,12 @@ def run_trials(
     finally:
         _clear(scratch, mirror)
     return outcome
+
+
+def _with_share(work: Work, cpus: int, gpus: float, environment: str | None) -> Work:
+    """Tell the workers their share of the machine."""
+    variables = locate(environment)(cpus, gpus) if environment else {}
+    return replace(work, environment=variables, facts={"cpus": cpus, "gpus": gpus})
 
 
 def _tune(job: Job, work: Work, options: Options, gpus: float, storage: str, desk: Desk) -> None:

@@ -33,80 +33,85 @@ class Desk:
     """Tune's trial id -> folder, of the trials that run just now."""
 
 
+class Watch:
+    """Passes Tune's events on, and a wish to stop to the trials."""
+
+    def __init__(self, desk: Desk, rule: Rule) -> None:
+        self._desk, self._rule = desk, rule
+        self._folders: dict[str, Path] = {}
+        self._saving: set[str] | None = None
+        self._give_up = float("inf")
+
+    def on_trial_start(self, iteration: int, trials: Any, trial: Any, **info: Any) -> None:
+        # The first time it is the trial's own; a population may change it later.
+        self._folders.setdefault(trial.trial_id, folder_of(trial))
+        self._desk.running[trial.trial_id] = self._folders[trial.trial_id]
+        self._desk.progress.started(self._name(trial))
+
+    def on_trial_result(
+        self, iteration: int, trials: Any, trial: Any, result: dict[str, Any], **info: Any
+    ) -> None:
+        if "metrics" in result:
+            total = result["total_steps"]
+            self._desk.progress.reported(
+                self._name(trial), result["step"], total, result["metrics"]
+            )
+
+    def on_trial_complete(self, iteration: int, trials: Any, trial: Any, **info: Any) -> None:
+        self._desk.outcome.ended.add(self._name(trial))
+        if why := self._rule.stopped.get(trial.trial_id):
+            self._desk.outcome.stopped[self._name(trial)] = self._desk.kind, why
+        self._ended(trial)
+
+    def on_trial_recover(self, iteration: int, trials: Any, trial: Any, **info: Any) -> None:
+        self._desk.running.pop(trial.trial_id, None)
+        self._desk.progress.retried(self._name(trial))
+
+    def on_trial_error(self, iteration: int, trials: Any, trial: Any, **info: Any) -> None:
+        self._folders.setdefault(trial.trial_id, folder_of(trial))
+        self._desk.outcome.lost[self._name(trial)] = cause(trial)
+        self._ended(trial)
+
+    def on_experiment_end(self, trials: Any, **info: Any) -> None:
+        # Some of Tune's own errors end a trial without telling the callbacks.
+        for trial in trials:
+            if trial.status == "ERROR":
+                folder = self._folders.get(trial.trial_id, folder_of(trial))
+                self._desk.outcome.lost.setdefault(folder.name, cause(trial))
+
+    def on_step_end(self, iteration: int, trials: Any, **info: Any) -> None:
+        self._desk.progress.refresh()
+        if not self._desk.interrupt.wanted:
+            return
+        if self._saving is None:
+            self._desk.ask_to_stop()
+            self._saving = set(self._desk.running)
+            self._give_up = time.monotonic() + SAVE_SECONDS
+        if not self._saving & set(self._desk.running) or time.monotonic() > self._give_up:
+            raise KeyboardInterrupt
+
+    def _name(self, trial: Any) -> str:
+        return self._folders[trial.trial_id].name
+
+    def _ended(self, trial: Any) -> None:
+        self._desk.running.pop(trial.trial_id, None)
+        directory = self._folders[trial.trial_id]
+        self._desk.fetch(directory)
+        self._desk.progress.ended(
+            directory.name, settle(read_trial(directory), self._desk.outcome).summary()
+        )
+
+
 def watch(desk: Desk, rule: Rule) -> Any:
     """Make the callback for Tune."""
     from ray import tune
 
-    progress, outcome, interrupt = desk.progress, desk.outcome, desk.interrupt
-
-    class Watch(tune.Callback):
-        """Passes Tune's events on, and a wish to stop to the trials."""
-
-        def __init__(self) -> None:
-            self._folders: dict[str, Path] = {}
-            self._saving: set[str] | None = None
-            self._give_up = float("inf")
-
+    class Callback(Watch, tune.Callback):
         def __reduce__(self) -> Any:
             # Tune pickles its set-up for a restore that we never make.
             return tune.Callback, ()
 
-        def on_trial_start(self, iteration: int, trials: Any, trial: Any, **info: Any) -> None:
-            # The first time it is the trial's own; a population may change it later.
-            self._folders.setdefault(trial.trial_id, folder_of(trial))
-            desk.running[trial.trial_id] = self._folders[trial.trial_id]
-            progress.started(self._name(trial))
-
-        def on_trial_result(
-            self, iteration: int, trials: Any, trial: Any, result: dict[str, Any], **info: Any
-        ) -> None:
-            if "metrics" in result:
-                total = result["total_steps"]
-                progress.reported(self._name(trial), result["step"], total, result["metrics"])
-
-        def on_trial_complete(self, iteration: int, trials: Any, trial: Any, **info: Any) -> None:
-            outcome.ended.add(self._name(trial))
-            if why := rule.stopped.get(trial.trial_id):
-                outcome.stopped[self._name(trial)] = desk.kind, why
-            self._ended(trial)
-
-        def on_trial_recover(self, iteration: int, trials: Any, trial: Any, **info: Any) -> None:
-            desk.running.pop(trial.trial_id, None)
-            progress.retried(self._name(trial))
-
-        def on_trial_error(self, iteration: int, trials: Any, trial: Any, **info: Any) -> None:
-            self._folders.setdefault(trial.trial_id, folder_of(trial))
-            outcome.lost[self._name(trial)] = cause(trial)
-            self._ended(trial)
-
-        def on_experiment_end(self, trials: Any, **info: Any) -> None:
-            # Some of Tune's own errors end a trial without telling the callbacks.
-            for trial in trials:
-                if trial.status == "ERROR":
-                    folder = self._folders.get(trial.trial_id, folder_of(trial))
-                    outcome.lost.setdefault(folder.name, cause(trial))
-
-        def on_step_end(self, iteration: int, trials: Any, **info: Any) -> None:
-            progress.refresh()
-            if not interrupt.wanted:
-                return
-            if self._saving is None:
-                desk.ask_to_stop()
-                self._saving = set(desk.running)
-                self._give_up = time.monotonic() + SAVE_SECONDS
-            if not self._saving & set(desk.running) or time.monotonic() > self._give_up:
-                raise KeyboardInterrupt
-
-        def _name(self, trial: Any) -> str:
-            return self._folders[trial.trial_id].name
-
-        def _ended(self, trial: Any) -> None:
-            desk.running.pop(trial.trial_id, None)
-            directory = self._folders[trial.trial_id]
-            desk.fetch(directory)
-            progress.ended(directory.name, settle(read_trial(directory), outcome).summary())
-
-    return Watch()
+    return Callback(desk, rule)
 
 
 def folder_of(trial: Any) -> Path:
@@ -117,7 +122,7 @@ def folder_of(trial: Any) -> Path:
 def cause(trial: Any) -> str:
     """Why Ray gave a trial up: one line, then Ray's own account of every attempt."""
     from ray import cloudpickle
-    from ray.exceptions import OutOfMemoryError, RayActorError
+    from ray.exceptions import RayActorError
 
     try:
         account = Path(trial.error_file).read_text()
@@ -125,12 +130,7 @@ def cause(trial: Any) -> str:
     except (OSError, TypeError):
         return "Ray gave it up without saying why"
     times = f"{trial.num_failures} times" if trial.num_failures > 1 else "once"
-    if isinstance(error, OutOfMemoryError):
-        line = (
-            f"Ray ended its worker {times} because the machine ran out of memory; run fewer trials "
-            "at a time with a larger sweep.cpus_per_trial, or smaller ones"
-        )
-    elif isinstance(error, RayActorError):
+    if isinstance(error, RayActorError):
         line = f"its worker process died {times} (killed, crashed, or out of memory)"
     else:
         line = str(error).strip().splitlines()[-1]

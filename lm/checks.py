@@ -1,0 +1,106 @@
+"""Ranges and combinations of options, checked once a configuration has its types."""
+
+import dataclasses
+import math
+from collections.abc import Iterator, Mapping
+from typing import TYPE_CHECKING, Any
+
+from sweeps.errors import UserError
+
+if TYPE_CHECKING:
+    from lm.config import Config
+
+CHANGEABLE = ("optimizer.learning_rate", "optimizer.momentum", "train.clip_norm")
+"""Options that `train.changes` may name."""
+
+
+def check(config: "Config") -> None:
+    """Refuse what makes no sense.
+
+    Raises:
+      UserError: an option is out of its range or does not fit the others.
+    """
+    options = {key: (value, metadata) for key, value, metadata in _options(config)}
+    for key, (value, metadata) in options.items():
+        _check_range(key, value, metadata)
+    for change in config.train.changes:
+        _check_change(change, options)
+    # An int and a float that are equal are the same change, and the same trial.
+    config.train.changes = [
+        {key: float(change[key]) for key in change} for change in config.train.changes
+    ]
+    _check_combinations(config)
+
+
+def _options(section: Any, prefix: str = "") -> Iterator[tuple[str, Any, Mapping[str, Any]]]:
+    for item in dataclasses.fields(section):
+        value = getattr(section, item.name)
+        if dataclasses.is_dataclass(value):
+            yield from _options(value, f"{prefix}{item.name}.")
+        elif item.metadata:
+            yield prefix + item.name, value, item.metadata
+
+
+def _check_range(key: str, value: Any, metadata: Mapping[str, Any]) -> None:
+    if (choices := metadata["choices"]) and value not in choices:
+        raise UserError(f"{key}={value} is not known; choose one of {', '.join(choices)}.")
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        return
+    at_least, above, at_most, below = metadata["range"]
+    for bound, holds, words in (
+        (at_least, value >= at_least, "at least"),
+        (above, value > above, "above"),
+        (at_most, value <= at_most, "at most"),
+        (below, value < below, "below"),
+    ):
+        if not holds and not math.isinf(bound):
+            raise UserError(f"{key}={value} is out of range; it must be {words} {bound}.")
+    if not math.isfinite(value):
+        raise UserError(f"{key}={value} is not a finite number; give one, or null where allowed.")
+
+
+def _check_change(
+    change: Mapping[str, Any], options: Mapping[str, tuple[Any, Mapping[str, Any]]]
+) -> None:
+    for key, value in change.items():
+        if isinstance(value, bool) or not isinstance(value, int | float):
+            raise UserError(f"train.changes has {key}={value}, which is not a number.")
+    if not change.get("step", -1) >= 0:
+        raise UserError(f"train.changes has {dict(change)}, which needs a step of at least 0.")
+    for key, value in change.items():
+        if key == "step":
+            continue
+        if key not in CHANGEABLE:
+            raise UserError(
+                f"train.changes names {key}, which cannot change; {', '.join(CHANGEABLE)} can."
+            )
+        if key == "optimizer.momentum" and options[key][0] is None:
+            raise UserError("train.changes names optimizer.momentum; this rule has none.")
+        _check_range(key, value, options[key][1])
+
+
+_RULE_OPTIONS = {
+    "momentum": {"momentum"},
+    "adam": {"beta1", "beta2", "epsilon"},
+    "rmsprop": {"momentum", "smoothing", "epsilon"},
+}
+
+
+def _check_combinations(config: "Config") -> None:
+    data, optimizer = config.data, config.optimizer
+    if data.valid_fraction + data.test_fraction >= 1:
+        raise UserError(
+            f"data.valid_fraction={data.valid_fraction} and data.test_fraction="
+            f"{data.test_fraction} leave no text to train on; their sum must be below 1."
+        )
+    if data.name == "text" and not data.files:
+        raise UserError("data=text needs the files to read, as in data.files=[a.txt,b.txt].")
+    if data.name != "text" and data.files:
+        raise UserError(f"data.files goes with data=text; data={data.name} knows its own files.")
+    needed = _RULE_OPTIONS[optimizer.kind]
+    for name in sorted(set().union(*_RULE_OPTIONS.values())):
+        given = getattr(optimizer, name) is not None
+        if given and name not in needed:
+            raise UserError(f"optimizer.{name} has no meaning for optimizer={optimizer.kind}.")
+        if not given and name in needed:
+            raise UserError(f"optimizer={optimizer.kind} needs a number in optimizer.{name}.")
