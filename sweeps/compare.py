@@ -35,11 +35,12 @@ def main(arguments: Sequence[str] | None = None, command: str = "python -m sweep
     options = _parser(command).parse_args(arguments)
     comparison = compare(options.folders, options.filter, options.metric, options.mode)
     shares = importance(comparison.trials, comparison.axes)
-    print_comparison(Console(), comparison, shares, options.top)
-    if options.html is not None:
+    if options.html is not None:  # first, for the terminal may be a pipe that closes early
         from sweeps.report import write_report
 
         write_report(options.html, comparison, shares)
+    print_comparison(Console(), comparison, shares, options.top)
+    if options.html is not None:
         Console(soft_wrap=True).print(f"report: {options.html}", markup=False, highlight=False)
 
 
