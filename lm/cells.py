@@ -127,7 +127,7 @@ def _lstm_step(
     i, f, o = sigmoid(...);  g = tanh(...);  c_t = f * c + i * g;  h_t = o * tanh(c_t)
     """
     h, c = carry
-    a = np.repeat(_HALF, h.shape[-1])[None, :]
+    a = jnp.asarray(np.repeat(_HALF, h.shape[-1]))[None, :]
     gates = a * jnp.tanh(a * (x_z + u_z)) + (1 - a)
     i, f, g, o = jnp.split(gates, 4, axis=-1)
     c = f * c + i * g
