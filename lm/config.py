@@ -137,6 +137,10 @@ class TrainConfig:
         choices=("all", "last"),
     )
     report_every: int = option("updates between two reports", unit="updates", at_least=1)
+    precision: str = option(
+        "of matrix products; bfloat16 (GPUs): factors rounded to it, sums and parameters float32",
+        choices=("float32", "bfloat16"),
+    )
     checkpoint_minutes: float = option(
         "a checkpoint is written after every epoch, and within one after this long",
         unit="minutes",

@@ -42,11 +42,13 @@ def train(values: Mapping[str, Any], run: Run) -> None:
         state, compile_seconds = trainer.compile(state)
         run.record(
             device=devices.describe(),
+            **trainer.program.compute._asdict(),
             parameters=count_parameters(state.params),
             compile_seconds=round(compile_seconds, 3),
             volatile=["words_per_second"],
             **devices.surroundings(),
         )
+        log.info("Computing on %s: %s.", devices.describe(), trainer.program.compute)
         _train_on(trainer, state, step, checkpoints, run)
 
 
