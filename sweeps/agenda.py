@@ -13,6 +13,7 @@ from sweeps.errors import UserError
 from sweeps.folder import Shelf
 from sweeps.hooks import source_folder
 from sweeps.job import Job
+from sweeps.limits import STUCK
 from sweeps.options import Options
 from sweeps.plan import Planned, Planner
 from sweeps.population import current
@@ -22,7 +23,6 @@ from sweeps.remote import Mirror, without_checkpoints
 from sweeps.search import Dimension, dimensions, excluder, ordered, position, settings
 from sweeps.space import Axis
 from sweeps.store import Trial, read_config, write_trial
-from sweeps.worker import STUCK
 
 PROBES = 4
 """Random settings that stand for all trials of an Optuna search before there are any."""

@@ -18,7 +18,7 @@ from sweeps.remote import of_sweep as beside_trials
 from sweeps.remote import without_checkpoints
 from sweeps.results import print_results, write_results
 from sweeps.store import move_aside
-from sweeps.worker import Work
+from sweeps.work import Work
 
 
 def run(agenda: Agenda) -> int:

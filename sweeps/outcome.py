@@ -7,9 +7,9 @@ from typing import Any
 
 from sweeps.errors import UserError
 from sweeps.files import write_text
+from sweeps.limits import STUCK, is_stuck, time_is_up
 from sweeps.store import Trial, correct_result
 from sweeps.tally import tally
-from sweeps.worker import STUCK, is_stuck, time_is_up
 from sweeps.writer import read_metrics
 
 

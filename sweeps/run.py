@@ -25,36 +25,21 @@ from collections.abc import Callable, Mapping
 from contextlib import ExitStack
 from pathlib import Path
 from types import TracebackType
-from typing import Any, NamedTuple, Self
+from typing import Any, Self
 
+from sweeps.ending import Diverged, Stop, status_of
 from sweeps.errors import UserError, one_line
 from sweeps.files import read_json, write_json, write_text
 from sweeps.lock import locked
 from sweeps.tally import empty, fold, tally, values_of
 from sweeps.writer import EventWriter, MetricsTable, sound_until
 
+__all__ = ["Diverged", "OnReport", "Run", "Stop"]
+
 RESULT_SECONDS = 5.0
 """Time between two updates of a running trial's result.json."""
 
 OnReport = Callable[[int, Mapping[str, float], int | None], None]
-
-
-class Stop(NamedTuple):
-    """A wish from outside that a trial should end before its end."""
-
-    status: str
-    """`stopped` or `interrupted`."""
-    by: str | None = None
-    """The rule that wants it: `time`, or None."""
-    reason: str = ""
-
-
-class Diverged(Exception):  # noqa: N818 (a result, not an error)
-    """The loss stopped being a finite number."""
-
-    def __init__(self, step: int) -> None:
-        super().__init__(f"the loss is not finite at step {step}")
-        self.step = step
 
 
 class Run:
@@ -122,6 +107,10 @@ class Run:
         """Whether the objective should save what it needs to go on later, and return."""
         return self._stop is not None
 
+    def stop(self, wish: Stop) -> None:
+        """Have the objective told so by `stop_wanted`; the first wish counts."""
+        self._stop = self._stop or wish
+
     @property
     def closed(self) -> bool:
         """Whether the final status is written; nothing is reported any more."""
@@ -142,7 +131,7 @@ class Run:
     def report(
         self, step: int, metrics: Mapping[str, float], total_steps: int | None = None
     ) -> None:
-        """Record metrics, by tag, at an update step; the first starts a new history if none is resumed.
+        """Record metrics, by tag, at an update step; the first ever starts a new history.
 
         Raises:
           UserError: the disk is full, or the folder cannot be written any more.
@@ -209,7 +198,7 @@ class Run:
         if self._closed:
             return
         self._closed = True
-        status, ended = _status(error), self._result["step"] == self._result["total_steps"]
+        status, ended = status_of(error), self._result["step"] == self._result["total_steps"]
         if error is not None and status != "stopped":
             self._result["error"] = one_line(error, (UserError, Diverged))
         if error is None and self._stop and not ended:
@@ -236,15 +225,3 @@ class Run:
         result = {"status": status, "seconds": round(self.seconds, 3), **self._result}
         write_json(self.directory / "result.json", result)
         self._written = time.monotonic()
-
-
-def _status(error: BaseException | None) -> str:
-    if error is None:
-        return "finished"
-    if isinstance(error, Diverged):
-        return "diverged"
-    if isinstance(error, KeyboardInterrupt):
-        return "interrupted"
-    if isinstance(error, SystemExit) and error.code in (0, None):
-        return "stopped"
-    return "failed"

@@ -25,7 +25,7 @@ from sweeps.remote import Mirror, without_checkpoints
 from sweeps.scheduler import build, remember
 from sweeps.trainable import train
 from sweeps.watch import Desk, folder_of, watch
-from sweeps.worker import Work
+from sweeps.work import Work
 
 STOP = ".stop"
 """In a sweep's folder: trials are to stop while there is something in it."""

@@ -9,7 +9,8 @@ from typing import Any
 
 from sweeps import cluster
 from sweeps.population import pack, take_over
-from sweeps.worker import Report, Work, at_hand, train_trial
+from sweeps.work import Work
+from sweeps.worker import Report, at_hand, train_trial
 
 
 def train(config: dict[str, Any]) -> None:
