@@ -83,6 +83,14 @@ class Trial:
         """Whether nothing is left to compute."""
         return self.status in DONE
 
+    def is_over(self, rule: str, limit: float | None) -> bool:
+        """Whether nothing is left to compute under a scheduler's rule and a limit in seconds."""
+        if self.done or self.status != "stopped":
+            return self.done
+        if self.stopped_by != "time":
+            return self.stopped_by == rule
+        return limit is not None and self.seconds >= limit
+
     def best_of(self, metric: str) -> tuple[float | None, int | None]:
         """The best value of a metric and its step; None where another one was kept, or none."""
         if self.best is None or self.best["metric"] != metric:

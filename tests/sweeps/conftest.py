@@ -22,6 +22,7 @@ from sweeps.store import Spec, fingerprint, write_trial
 from sweeps.writer import read_metrics
 
 HERE = Path(__file__).parent
+SOURCES = str(HERE), str(HERE.parents[1])
 SECONDS = 150
 
 
@@ -34,7 +35,7 @@ class Toy:
         self.cache = folder / "cache"
 
     def start(self, *arguments: str) -> subprocess.Popen[str]:
-        environment = {**os.environ, "PYTHONPATH": str(HERE)}
+        environment = {**os.environ, "PYTHONPATH": os.pathsep.join(SOURCES)}
         environment.pop("RAY_ADDRESS", None)
         environment["XDG_CACHE_HOME"] = str(self.cache)
         command = [sys.executable, "-m", "toy", *arguments]
