@@ -75,7 +75,7 @@ def by_lane(rule: Rule, stop: Callable[[str], None]) -> Any:
         def on_trial_result(self, controller: Any, trial: Any, result: dict[str, Any]) -> Any:
             if not trial.config.get("lanes"):
                 return inner.on_trial_result(controller, trial, result)
-            for name, report in result.get("lanes", {}).items():
+            for name, report in result.get("lanes", ()):
                 if report["score"] is None or name in rule.stopped:
                     continue
                 if name not in known:

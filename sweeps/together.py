@@ -22,7 +22,7 @@ from sweeps.work import Work
 from sweeps.worker import LOCK_SECONDS, Report, Throttle, settle_in, surroundings
 
 Send = Callable[[dict[str, Any]], None]
-"""Takes `{"lanes": {name: report}, "ended": [name]}`; returns when the driver has acted on it."""
+"""Takes `{"lanes": [(name, report)], "ended": [name]}`; returns when the driver has acted on it."""
 
 
 class Lane(NamedTuple):
@@ -140,7 +140,8 @@ class Post:
         for name in ended:
             self._saved[name]()
         if reports or ended:
-            lanes = {name: asdict(report) for name, report in reports.items()}
+            # A list: Tune flattens dictionaries on their way to a scheduler.
+            lanes = [(name, asdict(report)) for name, report in reports.items()]
             self._send({"lanes": lanes, "ended": sorted(ended)})
         judged = any(report.score is not None for report in reports.values())
         if judged and self._work.rule != "none":

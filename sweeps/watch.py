@@ -57,7 +57,7 @@ class Watch:
     ) -> None:
         if "metrics" in result:
             self._reported(next(iter(self._lanes(trial))), result)
-        for name, report in result.get("lanes", {}).items():
+        for name, report in result.get("lanes", ()):
             self._reported(name, report)
         for name in result.get("ended", ()):
             if name in self._lanes(trial):

@@ -24,7 +24,7 @@ def test_diverging_and_failing_trials_leave_the_others_of_their_pack(toy: Any) -
     command = ["--multirun", "sweep.name=p", "steps=12", "sweep.pack=9", "rate=0.1,0.2,2"]
     done = toy(*command, "fault=none,raise", "sweep.cpus_per_trial=2")
     assert done.returncode == 1, done.stderr
-    print(done.stdout)
+    assert done.stdout.count("failed after") == 3
     rows = {(row["rate"], row["fault"]): row for row in toy.rows("p")}
     for (rate, fault), row in rows.items():
         if fault == "raise":
