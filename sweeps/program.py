@@ -28,7 +28,7 @@ class Program:
     """(config, cpus, gpus) -> how many may train together, a `sweeps.packing.Lanes`; null: as many
     as `sweep.pack` says."""
     estimate: str | None = None
-    """configs -> what each would cost, a `sweeps.preview.Cost`; null: previews show no cost."""
+    """configs -> what each would cost, a `sweeps.cost.Cost`; null: previews show no cost."""
     changes: str | None = None
     """Option for a list of `{step, key: value}`: numbers that change while a trial runs."""
     changeable: list[str] = field(default_factory=list)

@@ -5,7 +5,8 @@
 | config.yaml       | the resolved configuration                                        |
 | overrides.yaml    | the overrides that make it, a list of strings                     |
 | trial.json        | fingerprint, settings, and the command that runs it alone         |
-| provenance.json   | git commit, packages, machine, command, seed, device, threads     |
+| provenance.json   | git commit, packages, machine, command, seed, device, threads,    |
+|                   | `lanes`: width of the pack that it trained in, if it did          |
 | provenance.diff   | uncommitted changes, where there were any                         |
 | metrics.csv, events.out.tfevents.* | every report                                     |
 | result.json       | status and final values (see `sweeps.run`)                        |

@@ -83,6 +83,7 @@ def _run(lane: Lane, work: Work, post: "Post") -> Run:
 
 def _attempt(runs: Sequence[Run], work: Work) -> list[Run]:
     """Train, and end every run; gives those that failed together."""
+    pack = runs[0].directory.name
     with ExitStack() as entered:
         for run in runs:
             entered.enter_context(run)
@@ -90,7 +91,7 @@ def _attempt(runs: Sequence[Run], work: Work) -> list[Run]:
         try:
             with time_limit(runs, work):
                 for run in runs:
-                    run.record(**surroundings(work))
+                    run.record(**surroundings(work), pack=pack)
                 configs = [read_config(run.directory) for run in runs]
                 locate(work.pack)(configs, runs)
         except BaseException as error:
