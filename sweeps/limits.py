@@ -86,6 +86,8 @@ class Wish:
 
 def wishes(work: Work) -> set[str]:
     """The files that the driver left for its workers: to stop all, or trials by their names."""
+    if not work.stop_file:
+        return set()
     folder = Path(work.stop_file).parent
     if work.url:
         return set(mirror_of(work.url).names("/".join(folder.parts[-2:])))

@@ -163,9 +163,10 @@ def _costs(left: Sequence[Cost], packs: Sequence[Pack], slots: int, memory: int)
 
 def _assumption(packs: Sequence[Pack]) -> str:
     """How the time of packs was reckoned."""
-    if not packs:
+    pays = [pack.pay for pack in packs if pack.together]
+    if not pays:
         return ""
-    pay = min(pack.pay for pack in packs if pack.together)
+    pay = min(pays)
     one = f"up to {pay} trials of a pack" if pay > 1 else "a pack of k"
     return f"; {one} taken to last as long as {'one' if pay > 1 else 'k trials'}"
 

@@ -9,8 +9,6 @@ from sweeps.options import Options, RayOptions, SchedulerOptions, SearchOptions,
 from sweeps.packing import Lanes, Pack, Packer, packer_of, summary
 from sweeps.program import Program
 
-ABSENT = (None,) * 6
-
 
 def packed(
     groups: str, slots: int, most: int | None, fit: int, pay: int, halvings: Sequence[int] = ()
@@ -75,7 +73,8 @@ def test_programs_without_packs_are_asked_for_none() -> None:
     assert packer_of(options("1"), able) is None
     assert packer_of(options("auto"), alone) is None
     assert packer_of(options("auto", search="optuna"), able) is None
-    with pytest.raises(UserError, match="sweep.pack=3 needs a program that can train several"):
+    assert packer_of(options("auto", scheduler="pbt"), able) is None
+    with pytest.raises(UserError, match=r"sweep\.pack=3 needs a program that can train several"):
         packer_of(options("3"), alone)
     numbered, automatic = packer_of(options("3"), able), packer_of(options("auto"), able)
     assert numbered

@@ -12,6 +12,7 @@ import pytest
 from sweeps.files import read_json
 from sweeps.store import read_trial
 
+PREVIEW = "sweep.preview=true"
 PACKED = ["--multirun", "sweep.name=p", "sweep.cpus_per_trial=2", "steps=12"]
 
 
@@ -41,7 +42,7 @@ def test_diverging_and_failing_trials_leave_the_others_of_their_pack(toy: Any) -
     for row in toy.rows("p"):
         if row["fault"] == "raise":
             assert row["status"] == "failed"
-            assert len(toy.table(row["directory"])) == 2 - (row["rate"] == "2") * 0
+            assert len(toy.table(row["directory"])) == 2
         elif row["rate"] == "2":
             assert row["status"] == "diverged"
         else:
@@ -64,15 +65,6 @@ def test_killed_worker_takes_no_trial_of_its_pack_along(toy: Any) -> None:
     for fault in ("none", "kill_once"):
         check_undisturbed(toy, found[fault])
     assert {facts(toy, row)["lanes"] for row in found.values() if row["fault"] != "kill"} == {2}
-
-
-def test_pack_goes_on_from_each_trials_own_checkpoint(toy: Any) -> None:
-    """The trial that has finished before its neighbour kills the worker is left as it is."""
-    done = toy(*PACKED, "sweep.pack=2", "fault=kill_once", "rate=0.1,2")
-    assert done.returncode == 0, done.stderr
-    found = rows(toy, "rate")
-    check_undisturbed(toy, found["0.1"])
-    assert found["2"]["status"] == "diverged"
 
 
 def test_scheduler_stops_a_trial_and_leaves_the_others_of_its_pack(toy: Any) -> None:
@@ -135,33 +127,33 @@ def test_leftover_trial_is_a_pack_of_one_and_is_reproduced_as_one(toy: Any) -> N
     """The toy rounds otherwise in packs: only they give a packed trial's very numbers."""
     assert toy(*PACKED, "sweep.pack=2", "rate=0.11,0.22,0.33").returncode == 0
     assert [facts(toy, row)["lanes"] for row in toy.rows("p")] == [2, 2, 2]
-    program = "import sys; from sweeps.reproduce import Application, main; sys.exit(main({}))"
-    functions = '"toy.descend", "toy.identify", "toy.environment"'
     for row in toy.rows("p"):
-        for application, code in ((functions + ', "toy.descend_together"', 0), (functions, 1)):
-            done = subprocess.run(
-                [sys.executable, "-c", program.format(f"Application({application})")]
-                + [row["directory"]],
-                cwd=toy.folder,
-                env=toy.environment(),
-                text=True,
-                capture_output=True,
-            )
-            assert done.returncode == code, done.stdout + done.stderr
-            said = done.stdout if code == 0 else done.stderr
-            assert ("identical: 12 steps" if code == 0 else "was trained in a pack") in said
+        again = reproduce(toy, row, pack="toy.descend_together")
+        assert again.returncode == 0, again.stdout + again.stderr
+        assert "identical: 12 steps" in again.stdout
+    other = reproduce(toy, row, pack=None)
+    assert other.returncode == 1
+    assert "was trained in a pack, and this command knows of no packs" in other.stderr
+
+
+def reproduce(toy: Any, row: dict[str, str], pack: str | None) -> Any:
+    functions = ("toy.descend", "toy.identify", "toy.environment", pack)
+    program = f"from sweeps.reproduce import *; import sys; sys.exit(main(Application{functions}))"
+    command = [sys.executable, "-c", program, row["directory"]]
+    pipe = subprocess.PIPE
+    return subprocess.run(
+        command, cwd=toy.folder, env=toy.environment(), text=True, stdout=pipe, stderr=pipe
+    )
 
 
 @pytest.mark.parametrize("kind", ["scheduler=pbt", "search=optuna"])
-def test_trials_that_are_led_are_never_packed(toy: Any, kind: str) -> None:
-    axis = ["rate=interval(0.1,0.2)", "search.trials=3", "pay=8"]
-    command = [*PACKED, *axis, kind, *(["search=random"] if "pbt" in kind else [])]
-    done = toy(*command, "sweep.pack=3")
+def test_trials_that_are_led_are_not_packed(toy: Any, kind: str) -> None:
+    done = toy(*PACKED, "rate=0.1,0.2", "search.trials=2", kind, "sweep.pack=3")
     assert done.returncode == 1
     assert f"and {kind} decides on them while others run; take sweep.pack=1" in done.stderr
-    assert not list(toy.folder.rglob("result.json"))
-    assert toy(*command, "sweep.pack=auto").returncode == 0
-    assert not any("lanes" in facts(toy, row) for row in toy.rows("p"))
+    assert not list(toy.folder.rglob("config.yaml"))
+    allowed = toy(*PACKED, "rate=0.1,0.2", "search.trials=2", kind, "sweep.pack=auto", PREVIEW)
+    assert "2 trials: 2 to run" in allowed.stdout
 
 
 @pytest.mark.parametrize(
@@ -177,7 +169,7 @@ def test_trials_that_are_led_are_never_packed(toy: Any, kind: str) -> None:
     ],
 )
 def test_preview_tells_of_packs(toy: Any, arguments: list[str], told: str) -> None:
-    done = toy("+sweep=grid", "rate=0.1,0.2,0.3,0.4", "sweep.preview=true", *arguments)
+    done = toy("+sweep=grid", "rate=0.1,0.2,0.3,0.4", PREVIEW, *arguments)
     assert told in done.stdout, done.stdout + done.stderr
 
 
