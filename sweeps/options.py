@@ -1,6 +1,7 @@
 """The options of a sweep, as they stand under `sweep`, `search`, `scheduler` and `ray`.
 
-None of these changes what a trial computes, so none is part of its fingerprint.
+None of these changes what a trial computes, but for rounding (`sweep.cpus_per_trial`, `sweep.pack`),
+so none is part of its fingerprint.
 """
 
 import math
@@ -36,7 +37,8 @@ class SweepOptions:
     gpus_per_trial: float | None = MISSING
     """GPUs of a trial, fractions allowed; null: one if the cluster has any, else none."""
     pack: str = MISSING
-    """Trials that one worker trains together: a number, or `auto`: as many as pay; 1: none."""
+    """Trials that one worker trains together, in one trial's share of the machine: at most so
+    many; `auto`: as many as pay; 1: each alone."""
     trial_minutes: float | None = MISSING
     """A trial is stopped after so long, resumed parts included, in a stuck step too."""
     retries: int = MISSING
