@@ -1,7 +1,7 @@
 """The options of a sweep, as they stand under `sweep`, `search`, `scheduler` and `ray`.
 
-None of these changes what a trial computes, but for rounding (`sweep.cpus_per_trial`, `sweep.pack`),
-so none is part of its fingerprint.
+None of these changes what a trial computes, so none is part of its fingerprint; `cpus_per_trial`
+and `pack` change how it rounds.
 """
 
 import math
