@@ -36,9 +36,9 @@ _UNHARMED = ("OSError", "PermissionError", "FileNotFoundError", "Timeout")
 def use_cache() -> None:
     """Take compiled programs from the cache folder, and keep new ones there.
 
-    A cache that the user has set up for JAX is left as it is. JAX keeps apart versions, flags and
-    devices. It does not keep apart numbers of threads, on which a result's last bits hang, nor
-    all processors of the machines that share a home; so each has a folder of its own.
+    A cache that the user has set up for JAX is left as it is. JAX keeps apart versions, flags,
+    devices and instruction sets, but neither numbers of threads, for which XLA may compile
+    differently, nor all processors of machines that share a home: each has a folder of its own.
     """
     if _folder() is not None:
         return
