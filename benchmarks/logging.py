@@ -124,7 +124,8 @@ def main() -> None:
     for every, found in shares.items():
         wall, busy = (statistics.median(column) for column in zip(*found, strict=True))
         table.add_row(f"{every}", f"{wall:+.1%}", f"{busy:+.1%}", f"{alone / step / every:.2%}")
-    table.caption = f"{len(TAGS) + len(bench.metrics)} scalars a report, {given.rounds} rounds of {UPDATES} updates"
+    tags = len(TAGS) + len(bench.metrics)
+    table.caption = f"{tags} scalars a report, {given.rounds} rounds of {UPDATES} updates"
     Console().print(table)
 
 
