@@ -13,6 +13,7 @@ from typing import Any
 import jax
 import numpy as np
 
+from lm.compilation import use_cache
 from lm.config import Config, DataConfig, typed
 from lm.data.tokens import Tokens, load_tokens
 from lm.program import ProgramKey, count_parameters, program_key
@@ -58,6 +59,7 @@ def estimate(configs: Sequence[Mapping[str, Any]]) -> list[Cost]:
     Raises:
       UserError: a configuration or its text is bad, or a measured model does not fit into memory.
     """
+    use_cache()
     jax.devices()  # starts the device's client, as every trial does
     before = resident()
     trials = [typed(values) for values in configs]
