@@ -68,42 +68,48 @@ def _train_all(agenda: Agenda, shelf: Shelf) -> tuple[Outcome, set[str]]:
     Returns:
       The outcome, and the names of the trials that were to be run.
     """
-    retries = agenda.options.sweep.retries
     times: Counter[str] = Counter()
     names: set[str] = set()
     apart: set[str] = set()
     while True:
         job = agenda.job(shelf)
         names |= {path.name for path in job.directories}
-        left = [
-            path
-            for path in job.directories
-            if times[path.name] <= retries and (not apart or path.name in apart)
-        ]
+        rest = _rest(job, times, apart, agenda.options.sweep.retries)
         try:
-            rest = replace(
-                job, directories=left, halvings={**times, **dict.fromkeys(apart, WHOLLY)}
-            )
-            outcome = _nothing(agenda) if times and not rest.left else _train(agenda, rest)
+            again = times or apart
+            outcome = _nothing(agenda) if again and not rest.left else _train(agenda, rest)
         except MemoryRanOut as error:
             times.update(path.name for path in error.running)
-            agenda.console.print("A machine ran out of memory; the sweep goes on.", style="yellow")
-            shelf = agenda.shelf()
-            continue
-        if not apart and outcome.shared and not outcome.interrupted:
-            apart, shelf = outcome.shared, agenda.shelf()
-            agenda.console.print(
-                f"{len(apart)} trials lost their worker together; each is trained by itself.",
-                style="yellow",
-            )
-            continue
-        given_up = {name: count for name, count in times.items() if count > retries}
-        for name, count in given_up.items():
-            outcome.lost[name] = (
-                f"memory ran out {count} times while it ran; run fewer trials at a time with a "
-                "larger sweep.cpus_per_trial, or make it smaller"
-            )
-        return outcome, names | outcome.ended | set(outcome.lost)
+            said = "A machine ran out of memory; the sweep goes on."
+        else:
+            if apart or outcome.interrupted or not outcome.shared:
+                break
+            apart = outcome.shared
+            said = f"{len(apart)} trials lost their worker together; each is trained by itself."
+        agenda.console.print(said, style="yellow")
+        shelf = agenda.shelf()
+    outcome.lost |= _given_up(times, agenda.options.sweep.retries)
+    return outcome, names | outcome.ended | set(outcome.lost)
+
+
+def _rest(job: Job, times: Counter[str], apart: set[str], retries: int) -> Job:
+    """What is left of a job, in packs as narrow as they have to be."""
+    left = [
+        path
+        for path in job.directories
+        if times[path.name] <= retries and (not apart or path.name in apart)
+    ]
+    return replace(job, directories=left, halvings={**times, **dict.fromkeys(apart, WHOLLY)})
+
+
+def _given_up(times: Counter[str], retries: int) -> dict[str, str]:
+    """Name -> why, of trials during which memory ran out too often."""
+    return {
+        name: f"memory ran out {count} times while it ran; run fewer trials at a time with a "
+        "larger sweep.cpus_per_trial, or make it smaller"
+        for name, count in times.items()
+        if count > retries
+    }
 
 
 def _nothing(agenda: Agenda) -> Outcome:

@@ -55,9 +55,8 @@ class Watch:
     def on_trial_result(
         self, iteration: int, trials: Any, trial: Any, result: dict[str, Any], **info: Any
     ) -> None:
-        if "metrics" in result:
-            self._reported(next(iter(self._lanes(trial))), result)
-        for name, report in result.get("lanes", ()):
+        alone = [(name, result) for name in self._lanes(trial) if "metrics" in result]
+        for name, report in result.get("lanes", alone):
             self._reported(name, report)
         for name in result.get("ended", ()):
             if name in self._lanes(trial):
@@ -77,9 +76,8 @@ class Watch:
         share_stuck(list(lanes.values()))
         for name in lanes:
             self._desk.outcome.lost[name] = why
-            self._show_end(trial, name)
-        if len(lanes) > 1:
-            self._desk.outcome.shared |= set(lanes)
+            if self._show_end(trial, name) == "failed" and len(lanes) > 1:
+                self._desk.outcome.shared.add(name)
         self._desk.running.pop(trial.trial_id, None)
 
     def on_experiment_end(self, trials: Any, **info: Any) -> None:
@@ -117,13 +115,16 @@ class Watch:
                 self._desk.outcome.stopped[name] = self._desk.kind, why
         self._show_end(trial, name)
 
-    def _show_end(self, trial: Any, name: str) -> None:
+    def _show_end(self, trial: Any, name: str) -> str:
+        """Show how a trial ended; gives its status."""
         directory = self._lanes(trial).pop(name)
         running = self._desk.running.get(trial.trial_id, [])
         if directory in running:
             running.remove(directory)
         self._desk.fetch(directory)
-        self._desk.progress.ended(name, settle(read_trial(directory), self._desk.outcome).summary())
+        settled = settle(read_trial(directory), self._desk.outcome)
+        self._desk.progress.ended(name, settled.summary())
+        return settled.status
 
 
 def watch(desk: Desk, rule: Rule) -> Any:
