@@ -37,17 +37,17 @@ def train(values: Mapping[str, Any], run: Run) -> None:
     text = load_tokens(config.data)
     text.vocabulary.save(run.directory / "vocab.tsv")
     trainer = Trainer(config, text)
-    with Checkpoints(run.checkpoints) as checkpoints:
-        state, step = _start(trainer, checkpoints, run)
-        state, compile_seconds = trainer.compile(state)
-        run.record(
-            device=devices.describe(),
-            parameters=count_parameters(state.params),
-            compile_seconds=round(compile_seconds, 3),
-            volatile=["words_per_second"],
-            **devices.surroundings(),
-        )
-        _train_on(trainer, state, step, checkpoints, run)
+    checkpoints = Checkpoints(run.checkpoints)
+    state, step = _start(trainer, checkpoints, run)
+    state, compile_seconds = trainer.compile(state)
+    run.record(
+        device=devices.describe(),
+        parameters=count_parameters(state.params),
+        compile_seconds=round(compile_seconds, 3),
+        volatile=["words_per_second"],
+        **devices.surroundings(),
+    )
+    _train_on(trainer, state, step, checkpoints, run)
 
 
 def _start(trainer: Trainer, checkpoints: Checkpoints, run: Run) -> tuple[TrainState, int]:
