@@ -42,7 +42,7 @@ class Checkpoints:
             shutil.rmtree(half, ignore_errors=True)
             half.mkdir(parents=True)
             with (half / FILE).open("wb") as file:
-                np.savez(file, **arrays)
+                np.savez(file, **arrays)  # type: ignore[arg-type]  # it may pickle
             if final.exists():
                 shutil.rmtree(final)
             half.rename(final)
@@ -100,7 +100,7 @@ def _read(path: Path, like: TrainState) -> TrainState:
     """The state of a file; an exception of any kind where it is not one like this."""
 
     def leaf(place: Any, wanted: Any) -> NDArray[Any]:
-        array = arrays[jax.tree_util.keystr(place)]
+        array: NDArray[Any] = arrays[jax.tree_util.keystr(place)]
         if array.dtype.kind == "V":  # what NumPy makes of a type that it lacks, such as bfloat16
             array = array.view(wanted.dtype)
         if (array.shape, array.dtype) != (wanted.shape, wanted.dtype):

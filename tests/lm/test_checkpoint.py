@@ -10,7 +10,8 @@ import numpy as np
 import pytest
 
 from lm.checkpoint import Checkpoints
-from lm.config import typed
+from lm.config import Config, typed
+from lm.model import scales
 from lm.program import build_program, program_key
 from lm.step import TrainState
 from sweeps.errors import UserError
@@ -18,10 +19,14 @@ from sweeps.errors import UserError
 Compose = Callable[..., dict[str, Any]]
 
 
+def start(config: Config) -> TrainState:
+    program = build_program(program_key(config, 20))
+    return program.initialize(jax.random.key(0), scales(config.model))
+
+
 @pytest.fixture(scope="module")
 def state(tiny: Compose) -> TrainState:
-    config = typed(tiny("optimizer=adam", "model.layers=2"))
-    fresh = build_program(program_key(config, 20)).initialize(jax.random.key(0))
+    fresh = start(typed(tiny("optimizer=adam", "model.layers=2")))
     return jax.tree.map(lambda leaf: leaf + 1, fresh)
 
 
@@ -93,12 +98,7 @@ def test_types_that_numpy_lacks_come_back(tmp_path: Path, state: TrainState) -> 
 
 
 def test_state_of_another_model_is_not_read(tmp_path: Path, tiny: Compose) -> None:
-    states = [
-        build_program(program_key(typed(tiny(f"model.rnn_size={size}")), 20)).initialize(
-            jax.random.key(0)
-        )
-        for size in (7, 8)
-    ]
+    states = [start(typed(tiny(f"model.rnn_size={size}"))) for size in (7, 8)]
     Checkpoints(tmp_path).save(states[0])
     with pytest.raises(UserError, match="can be read"):
         Checkpoints(tmp_path).restore(like(states[1]))
