@@ -11,6 +11,7 @@ import jax.numpy as jnp
 import numpy as np
 from jax import Array, lax
 from jax.custom_batching import sequential_vmap
+from jax.typing import ArrayLike
 
 from lm.cells import Carry
 from lm.config import TrainConfig
@@ -95,6 +96,6 @@ def window_losses(model: LanguageModel, text: HeldOut) -> Array:
     return end[1]
 
 
-def mean_loss(sums: Array, tokens: int, train: TrainConfig) -> float:
+def mean_loss(sums: ArrayLike, tokens: int, train: TrainConfig) -> float:
     """Nats per predicted token of a text of so many tokens; perplexity is its exponential."""
     return float(np.asarray(sums, np.float64).sum() / predictions(tokens, train))

@@ -7,6 +7,7 @@ from typing import NamedTuple
 import jax
 import jax.numpy as jnp
 from jax import Array
+from jax.typing import ArrayLike
 
 from lm.changes import changed, steps_to_next
 from lm.config import Config, TrainConfig
@@ -127,7 +128,7 @@ class Trainer:
         """Loss in nats per word and perplexity of a held-out split."""
         return self.evaluation(self.program.evaluate(params, self.held_out[split]), split)
 
-    def evaluation(self, sums: Array, split: str) -> dict[str, float]:
+    def evaluation(self, sums: ArrayLike, split: str) -> dict[str, float]:
         """The same, from the sums of the split's windows."""
         loss = mean_loss(sums, self.tokens[split], self.config.train)
         return {f"{split}/loss": loss, f"{split}/perplexity": perplexity(loss)}

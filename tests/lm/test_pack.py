@@ -1,4 +1,4 @@
-"""Packs: a lane is what it would be beside any neighbours, and to rounding what it would be alone."""
+"""Packs: a lane is the trial alone, beside any neighbours, and ends by itself."""
 
 import json
 import logging
@@ -15,7 +15,7 @@ import jax
 import numpy as np
 import pytest
 
-from lm import loop, pack, pack_trainer
+from lm import loop, pack
 from lm.checkpoint import Checkpoints
 from lm.config import typed
 from lm.data.tokens import load_tokens
@@ -41,7 +41,10 @@ LANES: dict[str, Sequence[str]] = {
     "changes": ("train.changes=[{step:10,optimizer.learning_rate:0.01}]",),
     "diverges": DIVERGES,
 }
+NAMES = [name for name in LANES if name != "diverges"]
 DROPOUT = "model.dropout=0.2"
+MODES = [False, True]
+"""Whether in one program."""
 
 
 def train_pack(
@@ -49,18 +52,22 @@ def train_pack(
     trials: Mapping[str, Mapping[str, Any]],
     on_report: Mapping[str, OnReport] | None = None,
     wanted: Mapping[str, Wanted] | None = None,
+    together: bool | None = None,
+    width: int | None = None,
 ) -> dict[str, Trial]:
-    """Trains trials, by name, in folders of these names."""
+    """Trains trials, by name, in folders of these names; `width`: as if begun among so many."""
     with ExitStack() as stack:
         runs = []
         for name in trials:
             (folder / name).mkdir(exist_ok=True, parents=True)
+            if width:
+                (folder / name / "provenance.json").write_text(json.dumps({"lanes": width}))
             hooks: dict[str, Any] = {"on_report": (on_report or {}).get(name)}
             if name in (wanted or {}):
                 hooks["wanted"] = wanted[name]
             run = Run(folder / name, metric="valid/perplexity", mode="min", **hooks)
             runs.append(stack.enter_context(run))
-        pack.train(list(trials.values()), runs)
+        pack.train(list(trials.values()), runs, together)
     return {name: read_trial(folder / name) for name in trials}
 
 
@@ -95,23 +102,58 @@ def lanes(tiny: Compose, *names: str, options: Sequence[str] = ()) -> dict[str, 
 
 
 @pytest.fixture(scope="module")
-def whole(tmp_path_factory: pytest.TempPathFactory, tiny: Compose) -> Path:
-    """All lanes in one pack, uninterrupted."""
-    folder = tmp_path_factory.mktemp("whole")
-    train_pack(folder, lanes(tiny, *LANES))
+def whole(tmp_path_factory: pytest.TempPathFactory, tiny: Compose) -> dict[bool, Path]:
+    """All lanes in one pack, uninterrupted: in turns (False), and in one program (True)."""
+    folders = {together: tmp_path_factory.mktemp(f"together{together}") for together in MODES}
+    for together, folder in folders.items():
+        train_pack(folder, lanes(tiny, *LANES), together=together)
+    return folders
+
+
+@pytest.fixture(scope="module")
+def alone(tmp_path_factory: pytest.TempPathFactory, tiny: Compose) -> Path:
+    """Each of them as a single run."""
+    folder = tmp_path_factory.mktemp("alone")
+    for name, values in lanes(tiny, *LANES).items():
+        train_alone(folder / name, values)
     return folder
 
 
-@pytest.mark.parametrize("name", [name for name in LANES if name != "diverges"])
-def test_lane_is_the_same_bit_for_bit_in_a_pack_of_its_own(
-    whole: Path, tmp_path: Path, tiny: Compose, name: str
+@pytest.mark.parametrize("name", LANES)
+def test_lane_in_turns_is_the_trial_alone_bit_for_bit(
+    whole: dict[bool, Path], alone: Path, tiny: Compose, name: str
+) -> None:
+    one, other = read_trial(whole[False] / name), read_trial(alone / name)
+    assert (one.status, one.step, one.error) == (other.status, other.step, other.error)
+    if name == "diverges":
+        np.testing.assert_equal(history(whole[False] / name), history(alone / name))
+    else:
+        assert_same(whole[False] / name, alone / name, lanes(tiny, name)[name])
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_lane_of_one_program_is_the_trial_alone_to_rounding(
+    whole: dict[bool, Path], alone: Path, tiny: Compose, name: str
+) -> None:
+    one, other = whole[True] / name, alone / name
+    assert read_trial(one).status == read_trial(other).status == "finished"
+    for row, expected in zip(history(one), history(other), strict=True):
+        assert row == pytest.approx(expected, rel=ROUNDING)
+    values = lanes(tiny, name)[name]
+    for a, b in zip(final_state(one, values), final_state(other, values), strict=True):
+        np.testing.assert_allclose(a, b, rtol=ROUNDING, atol=ROUNDING)
+
+
+@pytest.mark.parametrize("name", ["plain", "scale", "changes"])
+def test_lane_of_one_program_is_the_same_in_any_place_beside_any_neighbours(
+    whole: dict[bool, Path], tmp_path: Path, tiny: Compose, name: str
 ) -> None:
     trials = lanes(tiny, name)
-    assert train_pack(tmp_path, trials)[name].status == "finished"
-    assert_same(tmp_path / name, whole / name, trials[name])
-    for folder in (tmp_path, whole):
+    train_pack(tmp_path, trials, together=True, width=len(LANES))
+    assert_same(tmp_path / name, whole[True] / name, trials[name])
+    for folder in (tmp_path, whole[True]):
         facts = json.loads((folder / name / "provenance.json").read_text())
-        assert facts["lanes"] == (2 if folder == tmp_path else len(LANES))
+        assert facts["lanes"] == len(LANES)
 
 
 OPTIONS = {
@@ -123,52 +165,40 @@ OPTIONS = {
 
 
 @pytest.mark.parametrize("options", OPTIONS.values(), ids=OPTIONS.keys())
-def test_lane_does_not_depend_on_width_or_neighbours(
+def test_lane_does_not_depend_on_its_neighbours_whatever_the_model(
     tmp_path: Path, tiny: Compose, options: Sequence[str]
 ) -> None:
-    names = ("plain", "seed", "scale")
-    train_pack(tmp_path / "three", lanes(tiny, *names, options=options))
-    train_pack(tmp_path / "two", lanes(tiny, "diverges", "seed", options=options))
+    for folder, names in (("one", ("seed", "scale")), ("other", ("diverges", "seed"))):
+        train_pack(tmp_path / folder, lanes(tiny, *names, options=options), together=True)
     values = lanes(tiny, "seed", options=options)["seed"]
-    assert_same(tmp_path / "three" / "seed", tmp_path / "two" / "seed", values)
+    assert_same(tmp_path / "one" / "seed", tmp_path / "other" / "seed", values)
+    train_alone(tmp_path / "alone", values)
+    rows = zip(history(tmp_path / "one" / "seed"), history(tmp_path / "alone"), strict=True)
+    for row, expected in rows:
+        assert row == pytest.approx(expected, rel=ROUNDING)
 
 
-@pytest.mark.parametrize("name", [name for name in LANES if name != "diverges"])
-def test_lane_is_the_trial_alone_to_rounding(
-    whole: Path, tmp_path: Path, tiny: Compose, name: str
-) -> None:
-    values = lanes(tiny, name)[name]
-    alone = train_alone(tmp_path, values)
-    packed = read_trial(whole / name)
-    assert (packed.status, packed.step) == (alone.status, alone.step)
-    pairs = zip(history(whole / name), history(tmp_path), strict=True)
-    for one, other in pairs:
-        assert one == pytest.approx(other, rel=ROUNDING)
-    for a, b in zip(final_state(whole / name, values), final_state(tmp_path, values), strict=True):
-        np.testing.assert_allclose(a, b, rtol=ROUNDING, atol=ROUNDING)
-
-
+@pytest.mark.parametrize("together", MODES)
 def test_diverging_lane_ends_as_it_does_alone_and_leaves_the_others(
-    whole: Path, tmp_path: Path, tiny: Compose
+    whole: dict[bool, Path], alone: Path, together: bool
 ) -> None:
-    alone = train_alone(tmp_path, lanes(tiny, "diverges")["diverges"])
-    packed = read_trial(whole / "diverges")
-    assert packed.status == alone.status == "diverged"
-    assert packed.step == alone.step < 7
-    assert packed.error == alone.error
-    assert [row["step"] for row in history(whole / "diverges")] == [packed.step]
-    assert all(
-        read_trial(whole / name).status == "finished" for name in LANES if name != "diverges"
-    )
+    packed, single = (read_trial(folder / "diverges") for folder in (whole[together], alone))
+    assert packed.status == single.status == "diverged"
+    assert packed.step == single.step < 7
+    assert packed.error == single.error
+    assert [row["step"] for row in history(whole[together] / "diverges")] == [packed.step]
+    assert all(read_trial(whole[together] / name).status == "finished" for name in NAMES)
 
 
-def test_lanes_report_at_their_own_steps_and_at_their_own_words_per_second(whole: Path) -> None:
-    steps = {name: [row["step"] for row in history(whole / name)] for name in LANES}
+@pytest.mark.parametrize("together", MODES)
+def test_lanes_report_at_their_own_steps(whole: dict[bool, Path], together: bool) -> None:
+    folder = whole[together]
+    steps = {name: [row["step"] for row in history(folder / name)] for name in LANES}
     assert steps["plain"] == [7, 14, 21, 23, 30, 37, 44, 46]
     assert steps["short"] == [7, 14, 21, 23]
     assert steps["changes"] == [7, 10, 17, 23, 30, 37, 44, 46]
     for name in ("plain", "changes"):
-        rows = read_metrics(whole / name / "metrics.csv")
+        rows = read_metrics(folder / name / "metrics.csv")
         assert all(row["words_per_second"] > 0 for row in rows)
         assert ["test/perplexity" in row for row in rows] == [False] * 7 + [True]
 
@@ -181,28 +211,29 @@ def signalled_at(step: int) -> OnReport:
     return on_report
 
 
+@pytest.mark.parametrize("together", MODES)
 def test_interrupted_lanes_save_and_go_on_to_the_same_numbers(
-    whole: Path, tmp_path: Path, tiny: Compose
+    whole: dict[bool, Path], tmp_path: Path, tiny: Compose, together: bool
 ) -> None:
-    names = [name for name in LANES if name != "diverges"]
-    trials = lanes(tiny, *names, options=("train.checkpoint_minutes=0",))
+    trials = lanes(tiny, *LANES, options=("train.checkpoint_minutes=0",))
     with pytest.raises(KeyboardInterrupt):
-        train_pack(tmp_path, trials, on_report={"plain": signalled_at(30)})
-    for name in names:
+        train_pack(tmp_path, trials, on_report={"plain": signalled_at(30)}, together=together)
+    for name in NAMES:
         trial = read_trial(tmp_path / name)
         assert trial.status == ("finished" if name == "short" else "interrupted")
         if name != "short":
             assert trial.error is not None
             assert "stopped after step 30, which is saved" in trial.error
             assert (tmp_path / name / "checkpoints" / "30").is_dir()
-    left = {name: trials[name] for name in names if name != "short"}
-    train_pack(tmp_path, left)
-    for name in names:
-        assert_same(tmp_path / name, whole / name, trials[name])
+    left = {name: trials[name] for name in NAMES if name != "short"}
+    train_pack(tmp_path, left, together=together)
+    for name in NAMES:
+        assert_same(tmp_path / name, whole[together] / name, trials[name])
 
 
+@pytest.mark.parametrize("together", MODES)
 def test_lanes_resumed_at_different_steps_equal_uninterrupted_ones(
-    whole: Path, tmp_path: Path, tiny: Compose
+    whole: dict[bool, Path], tmp_path: Path, tiny: Compose, together: bool
 ) -> None:
     """Each stopped at another report, and one not begun: the calls are cut at all their reports."""
     stops = {"plain": 10, "seed": 23, "clip": 37, "rate": 0, "changes": 17}
@@ -214,18 +245,20 @@ def test_lanes_resumed_at_different_steps_equal_uninterrupted_ones(
             return Stop("stopped", "time") if reached else None
 
         if step:
-            found = train_pack(tmp_path, {name: trials[name]}, wanted={name: wanted})[name]
+            hooks: dict[str, Any] = {"wanted": {name: wanted}, "together": together}
+            found = train_pack(tmp_path, {name: trials[name]}, **hooks, width=len(LANES))[name]
             assert found.status == "stopped"
     reached = [read_trial(tmp_path / name).step for name in stops]
     assert reached == [14, 23, 37, 0, 17]
-    train_pack(tmp_path, trials)
+    train_pack(tmp_path, trials, together=together)
     for name in stops:
         assert read_trial(tmp_path / name).status == "finished"
-        assert_same(tmp_path / name, whole / name, trials[name])
+        assert_same(tmp_path / name, whole[together] / name, trials[name])
 
 
+@pytest.mark.parametrize("together", MODES)
 def test_stopped_lane_is_closed_saved_and_left_behind(
-    whole: Path, tmp_path: Path, tiny: Compose
+    whole: dict[bool, Path], tmp_path: Path, tiny: Compose, together: bool
 ) -> None:
     def stop(seconds: float) -> Stop:
         return Stop("stopped", "asha", "too slow")
@@ -236,53 +269,31 @@ def test_stopped_lane_is_closed_saved_and_left_behind(
         closed.append(read_trial(tmp_path / "seed").status)
 
     trials = lanes(tiny, "plain", "seed")
-    found = train_pack(tmp_path, trials, on_report={"plain": look}, wanted={"seed": stop})
+    hooks: dict[str, Any] = {"together": together, "width": len(LANES)}
+    found = train_pack(tmp_path, trials, {"plain": look}, {"seed": stop}, **hooks)
     assert (found["seed"].status, found["seed"].stopped_by, found["seed"].step) == (
         "stopped",
         "asha",
         7,
     )
     assert closed == ["running"] + ["stopped"] * 7
-    assert_same(tmp_path / "plain", whole / "plain", trials["plain"])
-    assert train_pack(tmp_path, {"seed": trials["seed"]})["seed"].status == "finished"
-    assert_same(tmp_path / "seed", whole / "seed", trials["seed"])
+    assert_same(tmp_path / "plain", whole[together] / "plain", trials["plain"])
+    again = train_pack(tmp_path, {"seed": trials["seed"]}, together=together)
+    assert again["seed"].status == "finished"
+    assert_same(tmp_path / "seed", whole[together] / "seed", trials["seed"])
 
 
-def test_pack_goes_on_narrower_to_the_same_numbers(
-    whole: Path, tmp_path: Path, tiny: Compose, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    widths: list[int] = []
-    narrow = pack_trainer.PackTrainer.narrow
-
-    def note(self: pack_trainer.PackTrainer, width: int) -> list[int]:
-        widths.append(width)
-        return narrow(self, width)
-
-    def compile_for_nothing(self: pack_trainer.PackTrainer) -> None:
-        self.compile_seconds = 0.0
-
-    monkeypatch.setattr(pack_trainer.PackTrainer, "narrow", note)
-    monkeypatch.setattr(pack_trainer.PackTrainer, "compile", compile_for_nothing)
-    trials = lanes(tiny, "diverges", "plain", "short", "seed", "clip")
-    others = {
-        f"short{number}": tiny(DROPOUT, "train.epochs=1", f"seed={number}") for number in range(4)
-    }
-    train_pack(tmp_path, {**others, **trials})
-    assert widths == [4]  # of nine, three go on after the first epoch
-    for name in ("plain", "seed", "clip", "short"):
-        assert_same(tmp_path / name, whole / name, trials[name])
-
-
+@pytest.mark.parametrize("together", MODES)
 def test_lanes_that_differ_in_numbers_compile_once(
-    tmp_path: Path, tiny: Compose, caplog: pytest.LogCaptureFixture
+    tmp_path: Path, tiny: Compose, caplog: pytest.LogCaptureFixture, together: bool
 ) -> None:
-    size = ("model.rnn_size=9",)
+    packs = (("plain", "rate"), ("clip", "scale"), ("seed",))
     with jax.log_compiles(), caplog.at_level(logging.WARNING):
-        train_pack(tmp_path / "one", lanes(tiny, "plain", "rate", options=size))
-        train_pack(tmp_path / "two", lanes(tiny, "clip", "scale", options=size))
-        train_pack(tmp_path / "three", lanes(tiny, "seed", options=size))
+        for names in packs:
+            trials = lanes(tiny, *names, options=(f"model.rnn_size={9 + together}",))
+            train_pack(tmp_path / names[0], trials, together=together)
     compiled = [record.getMessage() for record in caplog.records]
-    for function in ("initialize", "train_lanes", "evaluate"):
+    for function in ("initialize", "train_lanes" if together else "train_steps", "evaluate"):
         assert sum(f"Compiling jit({function})" in line for line in compiled) == 1, function
 
 
@@ -295,7 +306,7 @@ def test_report_of_an_epoch_goes_out_once_its_checkpoint_is_complete(
         if "valid/perplexity" in metrics:
             there[step] = (tmp_path / "plain" / "checkpoints" / str(step)).is_dir()
 
-    train_pack(tmp_path, lanes(tiny, "plain", "seed"), on_report={"plain": look})
+    train_pack(tmp_path, lanes(tiny, "plain", "seed"), {"plain": look}, together=True)
     assert there == {23: True, 46: True}
 
 
@@ -313,14 +324,14 @@ def test_disk_that_is_full_ends_the_pack_with_one_sentence(
 
 
 def test_damaged_checkpoints_end_their_lane_alone(
-    whole: Path, tmp_path: Path, tiny: Compose
+    whole: dict[bool, Path], tmp_path: Path, tiny: Compose
 ) -> None:
     damaged = tmp_path / "seed" / "checkpoints" / "7"
     damaged.mkdir(parents=True)
     found = train_pack(tmp_path, lanes(tiny, "seed", "plain"))
     assert (found["seed"].status, found["plain"].status) == ("failed", "finished")
     assert "can be read" in str(found["seed"].error)
-    assert_same(tmp_path / "plain", whole / "plain", lanes(tiny, "plain")["plain"])
+    assert_same(tmp_path / "plain", whole[False] / "plain", lanes(tiny, "plain")["plain"])
 
 
 def test_trials_of_other_shapes_are_refused(tmp_path: Path, tiny: Compose) -> None:
