@@ -10,10 +10,12 @@ from lm import devices
 from lm.config import typed
 from lm.course import Course
 from lm.data.tokens import load_tokens
-from lm.lanes import Lanes, Part, Together, Turns
+from lm.lanes import Lanes, Part
 from lm.packing import group
 from lm.saving import Background
+from lm.together import Together
 from lm.trainer import Trainer, place
+from lm.turns import Turns
 from sweeps.errors import UserError
 from sweeps.files import make_directory, read_json, write_json
 from sweeps.interrupt import Interrupt
@@ -39,23 +41,13 @@ def train(
 
     Raises:
       KeyboardInterrupt: Ctrl-C or SIGTERM; checkpoints were written first.
-      UserError: the input is bad, the disk is full, or the pack does not fit into memory.
+      UserError: the input is bad, or the disk is full.
     """
     if any(group(values) != group(configs[0]) for values in configs[1:]):
         raise UserError(
             "these trials differ in more than numbers and cannot train together; train each alone."
         )
-    try:
-        _train(configs, runs, not devices.is_cpu() if together is None else together)
-    except jax.errors.JaxRuntimeError as error:
-        if "RESOURCE_EXHAUSTED" not in str(error):
-            raise
-        raise UserError(
-            f"{len(runs)} trials do not fit into memory together; lower sweep.pack."
-        ) from error
-
-
-def _train(configs: Sequence[Mapping[str, Any]], runs: Sequence[Run], together: bool) -> None:
+    together = not devices.is_cpu() if together is None else together
     courses = list(_courses(configs, runs))
     width = _width(runs)
     lanes: Lanes = Together(courses[0].trainer, width) if together else Turns()
@@ -65,12 +57,19 @@ def _train(configs: Sequence[Mapping[str, Any]], runs: Sequence[Run], together: 
         return
     how = f"in one program of {width} lanes" if together else "in turns"
     log.info("Training %d trials %s.", len(lanes.places), how)
-    share = lanes.compile() / len(lanes.places)  # so that a sweep's sum is what was spent
+    compile_seconds = lanes.compile()
     for index in lanes.places:
-        courses[index].record(share, lanes=width)
+        courses[index].record(compile_seconds, lanes=width)
+    try:
         if together:
-            make_directory(runs[index].checkpoints)
-            write_json(runs[index].checkpoints / WIDTH, {"lanes": width})
+            _pin(runs, width)
+        _train(lanes, courses)
+    except jax.errors.JaxRuntimeError:  # not enough memory, say: what is left may try with fewer
+        _unpin(runs)
+        raise
+
+
+def _train(lanes: Lanes, courses: Sequence[Course]) -> None:
     with Background() as background, Interrupt() as interrupt:
         while lanes.places:
             _advance(lanes, courses, background, interrupt)
@@ -97,6 +96,17 @@ def _width(runs: Sequence[Run]) -> int:
     files = [run.checkpoints / WIDTH for run in runs]
     files += [run.directory / "provenance.json" for run in runs]
     return max(2, len(runs), *(int((read_json(file) or {}).get("lanes", 0)) for file in files))
+
+
+def _pin(runs: Sequence[Run], width: int) -> None:
+    for run in runs:
+        make_directory(run.checkpoints)
+        write_json(run.checkpoints / WIDTH, {"lanes": width})
+
+
+def _unpin(runs: Sequence[Run]) -> None:
+    for run in runs:
+        (run.checkpoints / WIDTH).unlink(missing_ok=True)
 
 
 def _enter(lanes: Lanes, index: int, course: Course) -> None:

@@ -73,41 +73,47 @@ def lanes(values: Mapping[str, Any], cpus: int, gpus: float) -> Lanes:
       cpus: of a slot; host memory is shared among as many slots as the CPUs make.
       gpus: a slot's share of a GPU; 0: it computes on CPUs.
     """
-    config = typed(values)
-    need = memory(config)
+    need = memory(typed(values))
     if gpus > 0:
-        fit = need.lanes_in(0.9 * min(gpus, 1.0) * _gpu_bytes())  # as lm.devices reserves it
+        room = 0.9 * min(gpus, 1.0) * _gpu_bytes() - need.shared  # as lm.devices reserves it
+        fit = _clip(room / (need.state + need.step))
         return Lanes(fit, fit)
     slots = max(1, (psutil.cpu_count() or 1) // cpus)
-    return Lanes(need.lanes_in(0.8 * psutil.virtual_memory().total / slots - PROCESS), 1)
+    room = 0.8 * psutil.virtual_memory().total / slots - PROCESS - need.shared
+    return Lanes(_clip((room - need.step) / need.state), 1)  # in turns, one lane computes at a time
 
 
 class Memory(NamedTuple):
-    """Bytes on the device while a pack trains, roughly and rather too many."""
+    """Bytes that a pack needs, roughly and rather too many."""
 
     shared: float
     """Whatever the number of lanes: the text, and the logits of one evaluated lane."""
-    lane: float
-
-    def lanes_in(self, room: float) -> int:
-        """So many fit; at least one, which is no pack."""
-        return int(min(max((room - self.shared) // self.lane, 1), MOST_LANES))
+    state: float
+    """A lane's parameters and slots, and a copy of them while a checkpoint is written."""
+    step: float
+    """A lane's gradient and activations, while it takes a step."""
 
 
 def memory(config: Config) -> Memory:
-    """What a pack of a configuration needs: parameters, their gradient and slots, activations."""
+    """What a pack of a configuration needs."""
     text = load_tokens(config.data)
     vocab_size, words = len(text.vocabulary), len(text.train) + len(text.valid) + len(text.test)
     loss, train = config.loss, config.train
     tokens = train.batch_size * train.sequence_length
     slots = 1 if config.optimizer.kind == "momentum" else 2
-    # Gradient and update; parameters and slots, and a copy of them while a checkpoint is written.
-    numbers = (2 + 2 * (1 + slots)) * _parameters(config.model, vocab_size)
+    parameters = _parameters(config.model, vocab_size)
     # Logits, their exponentials and their gradient.
     logits = 3 * tokens * (vocab_size if loss.kind == "softmax" else loss.samples + 1)
     order = 3 * len(text.train) if train.predict == "last" else 0
-    lane = numbers + logits + order + _activations(config.model, train)
-    return Memory(4.0 * (3 * words + 3 * tokens * vocab_size), 4.0 * lane)
+    return Memory(
+        shared=4.0 * (3 * words + 3 * tokens * vocab_size),
+        state=4.0 * 2 * (1 + slots) * parameters,
+        step=4.0 * (2 * parameters + logits + order + _activations(config.model, train)),
+    )
+
+
+def _clip(count: float) -> int:
+    return int(min(max(count, 1), MOST_LANES))
 
 
 def _parameters(model: ModelConfig, vocab_size: int) -> int:
