@@ -47,7 +47,15 @@ def train(
         raise UserError(
             "these trials differ in more than numbers and cannot train together; train each alone."
         )
-    together = not devices.is_cpu() if together is None else together
+    try:
+        _train(configs, runs, not devices.is_cpu() if together is None else together)
+    except jax.errors.JaxRuntimeError:  # not enough memory, say: they may try again with fewer
+        for run in runs:
+            (run.checkpoints / WIDTH).unlink(missing_ok=True)
+        raise
+
+
+def _train(configs: Sequence[Mapping[str, Any]], runs: Sequence[Run], together: bool) -> None:
     courses = list(_courses(configs, runs))
     width = _width(runs)
     lanes: Lanes = Together(courses[0].trainer, width) if together else Turns()
@@ -60,16 +68,9 @@ def train(
     compile_seconds = lanes.compile()
     for index in lanes.places:
         courses[index].record(compile_seconds, lanes=width)
-    try:
         if together:
-            _pin(runs, width)
-        _train(lanes, courses)
-    except jax.errors.JaxRuntimeError:  # not enough memory, say: what is left may try with fewer
-        _unpin(runs)
-        raise
-
-
-def _train(lanes: Lanes, courses: Sequence[Course]) -> None:
+            make_directory(runs[index].checkpoints)
+            write_json(runs[index].checkpoints / WIDTH, {"lanes": width})
     with Background() as background, Interrupt() as interrupt:
         while lanes.places:
             _advance(lanes, courses, background, interrupt)
@@ -96,17 +97,6 @@ def _width(runs: Sequence[Run]) -> int:
     files = [run.checkpoints / WIDTH for run in runs]
     files += [run.directory / "provenance.json" for run in runs]
     return max(2, len(runs), *(int((read_json(file) or {}).get("lanes", 0)) for file in files))
-
-
-def _pin(runs: Sequence[Run], width: int) -> None:
-    for run in runs:
-        make_directory(run.checkpoints)
-        write_json(run.checkpoints / WIDTH, {"lanes": width})
-
-
-def _unpin(runs: Sequence[Run]) -> None:
-    for run in runs:
-        (run.checkpoints / WIDTH).unlink(missing_ok=True)
 
 
 def _enter(lanes: Lanes, index: int, course: Course) -> None:

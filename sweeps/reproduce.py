@@ -98,6 +98,8 @@ def reproduce(request: Request, application: Application, console: Console) -> b
     cpus, variables = _surroundings(request, application, recorded, console)
     place = _place(directory, request, console)
     facts = {"reproduces": str(directory), "cpus": cpus, "environment": variables}
+    if "lanes" in recorded.facts:  # a program may round by the width of its pack
+        facts["lanes"] = recorded.facts["lanes"]
     spec = _spec(directory, trial, config, key)
     write_trial(place, spec, Provenance({**now.facts, **facts}, now.diff))
     options = config.get("sweep") or {}

@@ -6,6 +6,7 @@ import os
 import signal
 import subprocess
 import sys
+import threading
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import ExitStack
 from pathlib import Path
@@ -19,6 +20,7 @@ from lm import loop, pack
 from lm.checkpoint import Checkpoints
 from lm.config import typed
 from lm.data.tokens import load_tokens
+from lm.together import Together
 from lm.trainer import Trainer
 from sweeps.errors import UserError
 from sweeps.run import OnReport, Run, Stop
@@ -297,17 +299,64 @@ def test_lanes_that_differ_in_numbers_compile_once(
         assert sum(f"Compiling jit({function})" in line for line in compiled) == 1, function
 
 
-def test_report_of_an_epoch_goes_out_once_its_checkpoint_is_complete(
-    tmp_path: Path, tiny: Compose
+def test_training_goes_on_while_checkpoints_are_written_and_reports_wait_for_them(
+    tmp_path: Path, tiny: Compose, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    there: dict[int, bool] = {}
+    trained_on, there = threading.Event(), dict[int, bool]()
+    save, advance = Checkpoints.save, Together.advance
+
+    def save_late(self: Checkpoints, state: Any) -> None:
+        assert trained_on.wait(60) or int(state.step) == 46  # after which there is nothing to train
+        save(self, state)
+
+    def advance_and_tell(self: Together) -> Any:
+        parts = advance(self)
+        if parts[0].metrics["epoch"] > 1:
+            trained_on.set()
+        return parts
 
     def look(step: int, metrics: Mapping[str, float], total: int | None) -> None:
         if "valid/perplexity" in metrics:
             there[step] = (tmp_path / "plain" / "checkpoints" / str(step)).is_dir()
 
+    monkeypatch.setattr(Checkpoints, "save", save_late)
+    monkeypatch.setattr(Together, "advance", advance_and_tell)
     train_pack(tmp_path, lanes(tiny, "plain", "seed"), {"plain": look}, together=True)
     assert there == {23: True, 46: True}
+
+
+@pytest.mark.parametrize("together", MODES)
+def test_pack_that_dies_goes_on_from_its_last_checkpoints(
+    whole: dict[bool, Path], tmp_path: Path, tiny: Compose, together: bool
+) -> None:
+    def die(step: int, metrics: Mapping[str, float], total: int | None) -> None:
+        if step == 37:
+            raise RuntimeError("gone")
+
+    trials = lanes(tiny, "plain", "seed")
+    with pytest.raises(RuntimeError, match="gone"):
+        train_pack(tmp_path, trials, {"seed": die}, together=together, width=len(LANES))
+    assert [path.name for path in (tmp_path / "plain" / "checkpoints").glob("[0-9]*")] == ["23"]
+    (tmp_path / "plain" / "provenance.json").unlink()  # its width is with its checkpoints, too
+    train_pack(tmp_path, trials, together=together)
+    for name in trials:
+        assert_same(tmp_path / name, whole[together] / name, trials[name])
+
+
+def test_pack_that_ran_out_of_memory_may_go_on_in_fewer_places(
+    tmp_path: Path, tiny: Compose, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def run_out(self: Together) -> Any:
+        raise jax.errors.JaxRuntimeError("RESOURCE_EXHAUSTED: out of memory")
+
+    trials = lanes(tiny, "plain", "seed", "short")
+    with monkeypatch.context() as patch:
+        patch.setattr(Together, "advance", run_out)
+        with pytest.raises(jax.errors.JaxRuntimeError):
+            train_pack(tmp_path, trials, together=True)
+    (tmp_path / "short" / "provenance.json").unlink()  # as the driver writes it anew
+    assert train_pack(tmp_path, lanes(tiny, "short"), together=True)["short"].status == "finished"
+    assert json.loads((tmp_path / "short" / "provenance.json").read_text())["lanes"] == 2
 
 
 def test_disk_that_is_full_ends_the_pack_with_one_sentence(
