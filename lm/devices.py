@@ -25,6 +25,13 @@ def describe() -> str:
     return str(jax.devices()[0].device_kind)
 
 
+def is_cpu() -> bool:
+    """Whether JAX computes on the CPU."""
+    import jax
+
+    return bool(jax.devices()[0].platform == "cpu")
+
+
 def surroundings() -> dict[str, Any]:
     """What this process' numbers depend on besides the program: threads, and JAX's settings.
 

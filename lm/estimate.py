@@ -19,7 +19,7 @@ from lm.data.tokens import Tokens, load_tokens
 from lm.program import ProgramKey, count_parameters, program_key
 from lm.trainer import Trainer
 from lm.warmup import Warmup, measure, resident
-from sweeps.preview import Cost
+from sweeps.cost import Cost
 
 MEASURED = 6
 """Programs that are compiled and timed."""
@@ -153,5 +153,6 @@ def _cost(config: Config, program: Program, warmup: Warmup, memory: float) -> Co
         parameters=program.parameters,
         seconds=start + epochs * each + last,
         bytes=round(memory + warmup.buffers),
+        lane_bytes=round(warmup.buffers),
         compile_seconds=warmup.compile,
     )

@@ -11,10 +11,11 @@ from flax import nnx
 from jax import Array
 
 from lm.config import Config, LossConfig, ModelConfig, OptimizerConfig, TrainConfig
-from lm.model import LanguageModel
+from lm.model import LanguageModel, Scales, scales
 from lm.optimizer import Hyperparameters, build_optimizer
+from lm.packing import without_arrays
 from lm.perplexity import HeldOut, window_losses
-from lm.step import Params, Recipe, Totals, TrainState, train_steps
+from lm.step import Params, Recipe, Totals, TrainState, train_lanes, train_steps
 
 
 class ProgramKey(NamedTuple):
@@ -30,47 +31,44 @@ class ProgramKey(NamedTuple):
 class Program(NamedTuple):
     """Functions of a trial; JAX compiles each at its first call."""
 
-    initialize: Callable[[Array], TrainState]
-    """key -> the state before the first update."""
+    initialize: Callable[[Array, Scales], TrainState]
+    """(key, scales) -> the state before the first update."""
     train: Callable[[TrainState, Hyperparameters, Array, Array, int], tuple[TrainState, Totals]]
     """(state, hyperparameters, streams_lb, key, steps) -> the state after so many steps. The state
     that goes in is donated: its buffers are used for the one that comes out."""
     evaluate: Callable[[Params, HeldOut], Array]
     """-> summed negative log-likelihood of each window of a held-out text."""
+    train_lanes: Callable[
+        [TrainState, Totals, Hyperparameters, Array, Array, int], tuple[TrainState, Totals]
+    ]
+    """The same for a pack: (state, totals, hyperparameters, streams_lb, keys, steps), all but
+    `streams_lb` and `steps` with a first axis of lanes; compiled once for each number of them."""
+    evaluate_lanes: Callable[[Params, HeldOut], Array]
+    """The same for a pack's parameters and one text."""
 
 
 def program_key(config: Config, vocab_size: int) -> ProgramKey:
     """Strip what comes in as an array or does not reach the device."""
-    optimizer = replace(
-        config.optimizer, learning_rate=1.0, momentum=None, hold_epochs=None, decay=1.0
-    )
-    train = replace(
-        config.train,
-        epochs=1,
-        clip_norm=None,
-        report_every=1,
-        checkpoint_minutes=0.0,
-        changes=(),  # type: ignore[arg-type]  # unlike a list it can be hashed
-    )
-    model = replace(config.model, dropout=0.5 if config.model.dropout > 0 else 0.0)
-    return ProgramKey(model, config.loss, optimizer, train, vocab_size)
+    code = without_arrays(config)
+    train = replace(code.train, report_every=1)
+    return ProgramKey(code.model, code.loss, code.optimizer, train, vocab_size)
 
 
 @lru_cache(maxsize=8)
 def build_program(key: ProgramKey) -> Program:
     """Make a trial's functions."""
 
-    def make_model(rng: Array) -> LanguageModel:
-        return LanguageModel(key.model, key.vocab_size, rngs=nnx.Rngs(params=rng))
+    def make_model(rng: Array, start: Scales) -> LanguageModel:
+        return LanguageModel(key.model, key.vocab_size, rngs=nnx.Rngs(params=rng), start=start)
 
-    def initialize(rng: Array) -> TrainState:
-        model = make_model(rng)
+    def initialize(rng: Array, start: Scales) -> TrainState:
+        model = make_model(rng, start)
         params = nnx.to_pure_dict(nnx.state(model, nnx.Param))
         zeros = Hyperparameters(*(jnp.float32(0) for _ in Hyperparameters._fields))
         optimizer = build_optimizer(key.optimizer, zeros).init(params)
         return TrainState(params, optimizer, model.zero_carry(key.train.batch_size), jnp.int32(0))
 
-    graph = nnx.graphdef(nnx.eval_shape(make_model, jax.random.key(0)))
+    graph = nnx.graphdef(nnx.eval_shape(make_model, jax.random.key(0), scales(key.model)))
     merge = partial(nnx.merge, graph)
     recipe = Recipe(merge, key.loss, key.optimizer, key.train, key.model.dropout > 0)
 
@@ -81,6 +79,8 @@ def build_program(key: ProgramKey) -> Program:
         jax.jit(initialize),
         jax.jit(partial(train_steps, recipe), donate_argnums=0),
         jax.jit(evaluate),
+        jax.jit(partial(train_lanes, recipe), donate_argnums=0),
+        jax.jit(jax.vmap(evaluate, in_axes=(0, None))),
     )
 
 

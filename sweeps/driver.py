@@ -18,7 +18,10 @@ from sweeps.remote import of_sweep as beside_trials
 from sweeps.remote import without_checkpoints
 from sweeps.results import print_results, write_results
 from sweeps.store import move_aside
-from sweeps.worker import Work
+from sweeps.work import Work
+
+WHOLLY = 32
+"""Halvings that leave a pack with one trial."""
 
 
 def run(agenda: Agenda) -> int:
@@ -30,7 +33,7 @@ def run(agenda: Agenda) -> int:
     Raises:
       UserError: bad input, or another command has the folder.
     """
-    _ = agenda.mutable, agenda.planned  # bad input shows before anything is touched
+    _ = agenda.mutable, agenda.packer, agenda.planned  # bad input shows before anything is touched
     folder, mirror = agenda.folder, agenda.mirror
     held = f"another command is running the sweep in {folder}; wait for it, or stop it."
     with locked(folder.parent / f".{folder.name}.lock", held):
@@ -58,7 +61,9 @@ def _move_aside(agenda: Agenda) -> None:
 def _train_all(agenda: Agenda, shelf: Shelf) -> tuple[Outcome, set[str]]:
     """Train what is left; where memory runs out, what is left then.
 
-    A trial during which that happened more than `sweep.retries` times is given up.
+    A trial during which that happened more than `sweep.retries` times is given up; a pack is half
+    as wide the next time. Trials that lost their worker together are trained once more, each by
+    itself: one of them may be at fault.
 
     Returns:
       The outcome, and the names of the trials that were to be run.
@@ -66,17 +71,31 @@ def _train_all(agenda: Agenda, shelf: Shelf) -> tuple[Outcome, set[str]]:
     retries = agenda.options.sweep.retries
     times: Counter[str] = Counter()
     names: set[str] = set()
+    apart: set[str] = set()
     while True:
         job = agenda.job(shelf)
         names |= {path.name for path in job.directories}
-        left = [path for path in job.directories if times[path.name] <= retries]
+        left = [
+            path
+            for path in job.directories
+            if times[path.name] <= retries and (not apart or path.name in apart)
+        ]
         try:
-            rest = replace(job, directories=left)
+            rest = replace(
+                job, directories=left, halvings={**times, **dict.fromkeys(apart, WHOLLY)}
+            )
             outcome = _nothing(agenda) if times and not rest.left else _train(agenda, rest)
         except MemoryRanOut as error:
             times.update(path.name for path in error.running)
             agenda.console.print("A machine ran out of memory; the sweep goes on.", style="yellow")
             shelf = agenda.shelf()
+            continue
+        if not apart and outcome.shared and not outcome.interrupted:
+            apart, shelf = outcome.shared, agenda.shelf()
+            agenda.console.print(
+                f"{len(apart)} trials lost their worker together; each is trained by itself.",
+                style="yellow",
+            )
             continue
         given_up = {name: count for name, count in times.items() if count > retries}
         for name, count in given_up.items():
@@ -109,6 +128,8 @@ def _train(agenda: Agenda, job: Job) -> Outcome:
         url=agenda.mirror.url if agenda.mirror else "",
         trial_seconds=None if limit is None else 60 * limit,
         time=options.scheduler.time,
+        pack=program.pack or "",
+        rule=options.scheduler.kind,
         changes=program.changes or "",
         reproduce=program.reproduce,
     )
@@ -118,7 +139,7 @@ def _train(agenda: Agenda, job: Job) -> Outcome:
         job,
         work,
         options,
-        environment=program.environment,
+        program=program,
         scratch=(agenda.folder / ".ray").absolute(),
         progress=Progress(job.total, kept=job.kept, tags=options.sweep.progress, console=console),
         mirror=agenda.mirror,
