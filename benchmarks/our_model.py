@@ -7,6 +7,7 @@ from numpy.typing import NDArray
 
 from lm.config import Config
 from lm.data.batches import streams
+from lm.model import scales
 from lm.optimizer import hyperparameters
 from lm.program import build_program, program_key
 from sweeps.errors import UserError
@@ -21,7 +22,7 @@ class Training:
         self.values = hyperparameters(config, epoch=0)
         self.streams_lb = jnp.asarray(streams(ids, config.train.batch_size))
         init_key, self.key = jax.random.split(jax.random.key(config.seed))
-        self.state = self.program.initialize(init_key)
+        self.state = self.program.initialize(init_key, scales(config.model))
 
     def run(self, steps: int) -> float:
         """Take so many steps; gives their mean loss, in nats per word.

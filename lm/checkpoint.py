@@ -1,55 +1,59 @@
-"""Checkpoints of a training state (Orbax): complete or absent, the newest readable one counts."""
+"""Checkpoints of a training state: complete or absent, the newest readable one counts.
+
+A checkpoint is a folder named by its update step, with one file: the arrays of the state by their
+place in it (NumPy's npz). It appears under its name once it is complete.
+"""
 
 import logging
+import shutil
 from pathlib import Path
-from types import TracebackType
-from typing import Self
+from typing import Any
 
 import jax
 import numpy as np
-import orbax.checkpoint as ocp
+from numpy.typing import NDArray
 
 from lm.step import TrainState
 from sweeps.errors import UserError
 
 log = logging.getLogger(__name__)
 
+KEPT = 2
+"""The newest ones; a damaged one then has another behind it."""
+FILE = "state.npz"
+
 
 class Checkpoints:
-    """The checkpoints of one run, in folders named by update step; the newest two are kept."""
+    """The checkpoints of one run; the newest two are kept."""
 
     def __init__(self, directory: Path) -> None:
-        logging.getLogger("absl").setLevel(logging.ERROR)  # Orbax reports each save at INFO
         self.directory = directory.absolute()
-        # Saving in the background gains nothing at 20 ms a save, and a save that has returned
-        # is one that a killed process cannot lose.
-        options = ocp.CheckpointManagerOptions(max_to_keep=2, enable_async_checkpointing=False)
-        self._manager = ocp.CheckpointManager(self.directory, options=options)
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        self._manager.close()
 
     def save(self, state: TrainState) -> None:
-        """Write a state under its step.
+        """Write a state, on the device or on the host, under its step.
 
         Raises:
           UserError: it cannot be written, as on a full disk; earlier checkpoints are intact.
         """
+        final = self.directory / str(int(state.step))
+        half = final.with_name(f"{final.name}.tmp")
+        arrays = _by_place(jax.device_get(state))
         try:
-            self._manager.save(int(state.step), args=ocp.args.StandardSave(state), force=True)
-        except (OSError, ValueError) as error:
+            shutil.rmtree(half, ignore_errors=True)
+            half.mkdir(parents=True)
+            with (half / FILE).open("wb") as file:
+                np.savez(file, **arrays)  # type: ignore[arg-type]  # it may pickle
+            if final.exists():
+                shutil.rmtree(final)
+            half.rename(final)
+        except OSError as error:
+            shutil.rmtree(half, ignore_errors=True)
             raise UserError(
                 f"cannot write a checkpoint to {self.directory} ({_first_line(error)}); free some "
                 "space, then give the same command again to go on from the last one."
             ) from error
+        for step in self._steps()[KEPT:]:
+            shutil.rmtree(self.directory / str(step), ignore_errors=True)
 
     def restore(self, like: TrainState) -> TrainState | None:
         """Read the newest readable state; None where there is no checkpoint at all.
@@ -60,17 +64,15 @@ class Checkpoints:
         Raises:
           UserError: there are checkpoints, and none can be read.
         """
-        steps = sorted(self._manager.all_steps(), reverse=True)
-        # Orbax would tie the arrays to a device, for which JAX compiles every function once more.
-        target = jax.tree.map(lambda x: np.empty(x.shape, x.dtype), like)
+        steps = self._steps()
         for step in steps:
             try:
-                state = self._manager.restore(step, args=ocp.args.StandardRestore(target))
+                state = _read(self.directory / str(step) / FILE, like)
             except Exception as error:  # a damaged file can surface as any error of its parsers
                 log.warning("checkpoint %d is damaged and left out: %s", step, _first_line(error))
                 continue
-            assert isinstance(state, TrainState)
-            self._forget_after(step, steps)
+            for damaged in steps[: steps.index(step)]:
+                shutil.rmtree(self.directory / str(damaged))
             # Copies, for training uses its buffers up.
             restored: TrainState = jax.device_put(state, may_alias=False)
             return restored
@@ -81,10 +83,31 @@ class Checkpoints:
             )
         return None
 
-    def _forget_after(self, step: int, steps: list[int]) -> None:
-        for damaged in steps:
-            if damaged > step:
-                self._manager.delete(damaged)
+    def _steps(self) -> list[int]:
+        """Those that there are, the newest first."""
+        if not self.directory.is_dir():
+            return []
+        names = (path.name for path in self.directory.iterdir())
+        return sorted((int(name) for name in names if name.isdecimal()), reverse=True)
+
+
+def _by_place(state: TrainState) -> dict[str, NDArray[Any]]:
+    leaves, _ = jax.tree_util.tree_flatten_with_path(state)
+    return {jax.tree_util.keystr(path): np.asarray(leaf) for path, leaf in leaves}
+
+
+def _read(path: Path, like: TrainState) -> TrainState:
+    """The state of a file; an exception of any kind where it is not one like this."""
+
+    def leaf(place: Any, wanted: Any) -> NDArray[Any]:
+        array: NDArray[Any] = arrays[jax.tree_util.keystr(place)]
+        if (array.shape, array.dtype) != (wanted.shape, wanted.dtype):
+            raise ValueError(f"{jax.tree_util.keystr(place)} is {array.dtype}{array.shape}")
+        return array
+
+    with path.open("rb") as file, np.load(file) as arrays:
+        state: TrainState = jax.tree_util.tree_map_with_path(leaf, like)
+    return state
 
 
 def _first_line(error: Exception) -> str:

@@ -1,12 +1,15 @@
 """How a program computes on the device that there is: the one place where that is chosen."""
 
-from contextlib import AbstractContextManager, nullcontext
-from typing import Any, NamedTuple
+from collections.abc import Callable
+from functools import wraps
+from typing import Any, NamedTuple, TypeVar
 
 import jax
 
 from lm.config import ModelConfig, TrainConfig
 from sweeps.errors import UserError
+
+T = TypeVar("T")
 
 
 class Compute(NamedTuple):
@@ -39,14 +42,19 @@ def choose(model: ModelConfig, train: TrainConfig, *, stacked: bool = False) -> 
     return Compute("cudnn" if fits and platform == "gpu" else "scan", train.precision)
 
 
-def products(precision: str) -> AbstractContextManager[Any]:
-    """While a function is traced in it, its matrix products are computed in this precision.
+def in_precision(precision: str, function: Callable[..., T]) -> Callable[..., T]:
+    """The function, whose matrix products are computed in this precision.
 
     bfloat16: operands are rounded to it, sums are kept in float32, and so are parameters and all
     other arrays. float32: as JAX computes it by default, on recent NVIDIA GPUs with factors of
     TensorFloat-32.
     """
-    if precision == "bfloat16":
-        rounded: AbstractContextManager[Any] = jax.default_matmul_precision("BF16_BF16_F32")
-        return rounded
-    return nullcontext()
+    if precision == "float32":
+        return function
+
+    @wraps(function)
+    def traced(*arguments: Any) -> T:
+        with jax.default_matmul_precision("BF16_BF16_F32"):
+            return function(*arguments)
+
+    return traced

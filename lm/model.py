@@ -5,6 +5,7 @@ width of the features that the softmax sees), so that a time step is one contigu
 """
 
 from collections.abc import Callable
+from typing import NamedTuple
 
 import jax
 import jax.numpy as jnp
@@ -21,12 +22,28 @@ Initializer = Callable[[Array, tuple[int, ...], type], Array]
 """Key, shape and type to a parameter's first value."""
 
 
-def matrix_initializer(config: InitializerConfig, fan_in_axis: int = -2) -> Initializer:
+class Scales(NamedTuple):
+    """The numbers that parameters start from; arrays, where models that differ in them share a
+    program."""
+
+    matrices: float | Array
+    embedding: float | Array
+    forget_bias: float | Array
+
+
+def scales(config: ModelConfig) -> Scales:
+    """Those of a configuration."""
+    return Scales(config.initializer.scale, config.embed_scale, config.forget_bias)
+
+
+def matrix_initializer(
+    config: InitializerConfig, scale: float | Array, fan_in_axis: int = -2
+) -> Initializer:
     """How a weight matrix starts; variance scaling is `scale / fan-in`, truncated normal."""
     if config.kind == "uniform":
-        return _uniform(config.scale)
+        return _uniform(scale)
     return initializers.variance_scaling(
-        config.scale,
+        scale,
         "fan_in",
         "truncated_normal",
         in_axis=fan_in_axis,
@@ -34,7 +51,7 @@ def matrix_initializer(config: InitializerConfig, fan_in_axis: int = -2) -> Init
     )
 
 
-def _uniform(scale: float) -> Initializer:
+def _uniform(scale: float | Array) -> Initializer:
     """U(-scale, scale); `jax.nn.initializers.uniform` starts at zero."""
 
     def initialize(key: Array, shape: tuple[int, ...], dtype: type) -> Array:
@@ -46,7 +63,7 @@ def _uniform(scale: float) -> Initializer:
 class Embedding(nnx.Module):
     """Word vectors: one row of [V, E] for each id."""
 
-    def __init__(self, vocab_size: int, size: int, scale: float, *, rngs: nnx.Rngs) -> None:
+    def __init__(self, vocab_size: int, size: int, scale: float | Array, *, rngs: nnx.Rngs) -> None:
         self.weight = nnx.Param(_uniform(scale)(rngs.params(), (vocab_size, size), jnp.float32))
 
     def __call__(self, ids_tb: Array) -> Array:
@@ -65,15 +82,17 @@ class Recurrence(nnx.Module):
         *,
         by: str = "scan",
         rngs: nnx.Rngs,
+        start: Scales | None = None,
     ) -> None:
         self.cell = CELLS[kind]
         self.by = by
         self.size = size
-        initialize = matrix_initializer(config.initializer)
+        start = start or scales(config)
+        initialize = matrix_initializer(config.initializer, start.matrices)
         width = self.cell.gates * size
         bias = jnp.zeros(width, jnp.float32)
         if kind == "lstm":  # so that at the start it remembers (Jozefowicz et al. 2015)
-            bias = bias.at[size : 2 * size].set(config.forget_bias)
+            bias = bias.at[size : 2 * size].set(start.forget_bias)
         self.input_kernel = nnx.Param(initialize(rngs.params(), (inputs, width), jnp.float32))
         self.recurrent_kernel = nnx.Param(initialize(rngs.params(), (size, width), jnp.float32))
         self.bias = nnx.Param(bias)
@@ -122,22 +141,34 @@ class LanguageModel(nnx.Module):
         *,
         recurrence: str = "scan",
         rngs: nnx.Rngs,
+        start: Scales | None = None,
     ) -> None:
-        """Draw parameters; `recurrence` is one of `lm.compute.Compute`."""
-        self.embedding = Embedding(vocab_size, config.embed_size, config.embed_scale, rngs=rngs)
+        """Draw its parameters.
+
+        Args:
+          config: sizes and distributions.
+          vocab_size: words.
+          recurrence: how the layers compute; see `lm.compute`.
+          rngs: of the parameters.
+          start: scales of the distributions; None: the configuration's.
+        """
+        start = start or scales(config)
+        initialize = matrix_initializer(config.initializer, start.matrices)
+        by_row = matrix_initializer(config.initializer, start.matrices, fan_in_axis=-1)
+        self.embedding = Embedding(vocab_size, config.embed_size, start.embedding, rngs=rngs)
         inputs = [config.embed_size] + [config.rnn_size] * (config.layers - 1)
         self.layers = nnx.List(
-            Recurrence(config.cell, size, config.rnn_size, config, by=recurrence, rngs=rngs)
+            Recurrence(
+                config.cell, size, config.rnn_size, config, by=recurrence, rngs=rngs, start=start
+            )
             for size in inputs
         )
         features = config.rnn_size
         hidden = None
         if config.hidden_size is not None:
-            initialize = matrix_initializer(config.initializer)
             hidden = Hidden(config.rnn_size, config.hidden_size, initialize, rngs=rngs)
             features = config.hidden_size
         self.hidden = nnx.data(hidden)
-        by_row = matrix_initializer(config.initializer, fan_in_axis=-1)
         self.output = Output(vocab_size, features, by_row, rngs=rngs)
 
     def zero_carry(self, batch_size: int) -> tuple[Carry, ...]:

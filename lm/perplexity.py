@@ -10,6 +10,8 @@ from typing import NamedTuple
 import jax.numpy as jnp
 import numpy as np
 from jax import Array, lax
+from jax.custom_batching import sequential_vmap
+from jax.typing import ArrayLike
 
 from lm.cells import Carry
 from lm.config import TrainConfig
@@ -20,6 +22,9 @@ from lm.model import LanguageModel
 
 Loop = tuple[tuple[Carry, ...], Array]
 """One carry a layer, and the sums of the windows so far; f32[W]."""
+
+_losses = sequential_vmap(softmax_loss)
+"""In a pack one lane after the other: the logits of all of them at once may not fit into memory."""
 
 SLIDING_WINDOWS = 256
 """Windows read side by side with `predict=last`."""
@@ -81,7 +86,7 @@ def window_losses(model: LanguageModel, text: HeldOut) -> Array:
         features, carry = model(text.inputs[index], zero if sliding else carry)
         features = features[-1] if sliding else features.reshape(-1, features.shape[-1])
         targets = text.targets[index].reshape(-1)
-        losses = softmax_loss(
+        losses = _losses(
             features, model.output.weight[...], model.output.bias[...], jnp.maximum(targets, 0)
         )
         return carry, sums.at[index].set(jnp.where(targets >= 0, losses, 0.0).sum())
@@ -91,6 +96,6 @@ def window_losses(model: LanguageModel, text: HeldOut) -> Array:
     return end[1]
 
 
-def mean_loss(sums: Array, tokens: int, train: TrainConfig) -> float:
+def mean_loss(sums: ArrayLike, tokens: int, train: TrainConfig) -> float:
     """Nats per predicted token of a text of so many tokens; perplexity is its exponential."""
     return float(np.asarray(sums, np.float64).sum() / predictions(tokens, train))

@@ -3,20 +3,21 @@
 from collections.abc import Callable
 from dataclasses import replace
 from functools import lru_cache, partial
-from typing import Any, NamedTuple, TypeVar
+from typing import NamedTuple, TypeVar
 
 import jax
 import jax.numpy as jnp
 from flax import nnx
 from jax import Array
 
-from lm.compute import Compute, choose, products
+from lm.compute import Compute, choose, in_precision
 from lm.config import Config, LossConfig, ModelConfig, OptimizerConfig, TrainConfig
-from lm.model import LanguageModel
+from lm.model import LanguageModel, Scales, scales
 from lm.optimizer import Hyperparameters, build_optimizer
+from lm.packing import without_arrays
 from lm.perplexity import HeldOut, window_losses
 from lm.rows import Params, can_lag, start_lagging
-from lm.step import Recipe, Totals, TrainState, settle, train_steps
+from lm.step import Recipe, Totals, TrainState, settle, train_lanes, train_steps
 
 T = TypeVar("T")
 
@@ -35,9 +36,9 @@ class Program(NamedTuple):
     """Functions of a trial; JAX compiles each at its first call."""
 
     compute: Compute
-    """How they do it on this device."""
-    initialize: Callable[[Array], TrainState]
-    """key -> the state before the first update."""
+    """How they do it on this device, but for lanes."""
+    initialize: Callable[[Array, Scales], TrainState]
+    """(key, scales) -> the state before the first update."""
     train: Callable[[TrainState, Hyperparameters, Array, Array, int], tuple[TrainState, Totals]]
     """(state, hyperparameters, streams_lb, key, steps) -> the state after so many steps. The state
     that goes in is donated: its buffers are used for the one that comes out."""
@@ -46,37 +47,33 @@ class Program(NamedTuple):
     evaluation, and before the hyperparameters change. The state that goes in is donated."""
     evaluate: Callable[[Params, HeldOut], Array]
     """-> summed negative log-likelihood of each window of a held-out text."""
+    train_lanes: Callable[
+        [TrainState, Totals, Hyperparameters, Array, Array, int], tuple[TrainState, Totals]
+    ]
+    """The same for a pack: (state, totals, hyperparameters, streams_lb, keys, steps), all but
+    `streams_lb` and `steps` with a first axis of lanes; compiled once for each number of them."""
+    settle_lanes: Callable[[TrainState, Hyperparameters, Array], TrainState]
+    evaluate_lanes: Callable[[Params, HeldOut], Array]
+    """The same for a pack's parameters and one text. The recurrence is always a scan: cuDNN's
+    cannot be mapped over lanes."""
 
 
 def program_key(config: Config, vocab_size: int) -> ProgramKey:
     """Strip what comes in as an array or does not reach the device."""
-    optimizer = replace(
-        config.optimizer, learning_rate=1.0, momentum=None, hold_epochs=None, decay=1.0
-    )
-    train = replace(
-        config.train,
-        epochs=1,
-        clip_norm=None,
-        report_every=1,
-        checkpoint_minutes=0.0,
-        changes=(),  # type: ignore[arg-type]  # unlike a list it can be hashed
-    )
-    model = replace(config.model, dropout=0.5 if config.model.dropout > 0 else 0.0)
-    return ProgramKey(model, config.loss, optimizer, train, vocab_size)
+    code = without_arrays(config)
+    train = replace(code.train, report_every=1)
+    return ProgramKey(code.model, code.loss, code.optimizer, train, vocab_size)
 
 
 @lru_cache(maxsize=8)
 def build_program(key: ProgramKey) -> Program:
     """Make a trial's functions."""
-
     compute = choose(key.model, key.train)
+    alone = _recipe(key, compute)
+    stacked = _recipe(key, choose(key.model, key.train, stacked=True))
 
-    def make_model(rng: Array) -> LanguageModel:
-        rngs = nnx.Rngs(params=rng)
-        return LanguageModel(key.model, key.vocab_size, recurrence=compute.recurrence, rngs=rngs)
-
-    def initialize(rng: Array) -> TrainState:
-        model = make_model(rng)
+    def initialize(rng: Array, start: Scales) -> TrainState:
+        model = _model(key, "scan", rng, start)
         params = nnx.to_pure_dict(nnx.state(model, nnx.Param))
         zeros = Hyperparameters(*(jnp.float32(0) for _ in Hyperparameters._fields))
         optimizer = build_optimizer(key.optimizer, zeros).init(params)
@@ -84,28 +81,36 @@ def build_program(key: ProgramKey) -> Program:
         carry = model.zero_carry(key.train.batch_size)
         return TrainState(params, optimizer, carry, updates, jnp.int32(0))
 
-    graph = nnx.graphdef(nnx.eval_shape(make_model, jax.random.key(0)))
-    merge = partial(nnx.merge, graph)
-    has_dropout = key.model.dropout > 0
-    recipe = Recipe(merge, key.loss, key.optimizer, key.train, has_dropout, key.vocab_size)
-
-    def evaluate(params: Params, text: HeldOut) -> Array:
-        return window_losses(merge(params), text)
-
-    def in_precision(function: Callable[..., T]) -> Callable[..., T]:
-        def computed(*arguments: Any) -> T:
-            with products(compute.precision):
-                return function(*arguments)
-
-        return computed
+    def in_its_precision(function: Callable[..., T], recipe: Recipe) -> Callable[..., T]:
+        return in_precision(compute.precision, partial(function, recipe))
 
     return Program(
         compute,
         jax.jit(initialize),
-        jax.jit(in_precision(partial(train_steps, recipe)), donate_argnums=0),
-        jax.jit(partial(settle, recipe), donate_argnums=0),
-        jax.jit(in_precision(evaluate)),
+        jax.jit(in_its_precision(train_steps, alone), donate_argnums=0),
+        jax.jit(partial(settle, alone), donate_argnums=0),
+        jax.jit(in_its_precision(_evaluate, alone)),
+        jax.jit(in_its_precision(train_lanes, stacked), donate_argnums=0),
+        jax.jit(jax.vmap(partial(settle, stacked)), donate_argnums=0),
+        jax.jit(jax.vmap(in_its_precision(_evaluate, stacked), in_axes=(0, None))),
     )
+
+
+def _model(key: ProgramKey, recurrence: str, rng: Array, start: Scales) -> LanguageModel:
+    rngs = nnx.Rngs(params=rng)
+    return LanguageModel(key.model, key.vocab_size, recurrence=recurrence, rngs=rngs, start=start)
+
+
+def _recipe(key: ProgramKey, compute: Compute) -> Recipe:
+    make = partial(_model, key, compute.recurrence)
+    graph = nnx.graphdef(nnx.eval_shape(make, jax.random.key(0), scales(key.model)))
+    merge = partial(nnx.merge, graph)
+    has_dropout = key.model.dropout > 0
+    return Recipe(merge, key.loss, key.optimizer, key.train, has_dropout, key.vocab_size)
+
+
+def _evaluate(recipe: Recipe, params: Params, text: HeldOut) -> Array:
+    return window_losses(recipe.merge(params), text)
 
 
 def count_parameters(params: Params) -> int:

@@ -6,14 +6,17 @@ from typing import NamedTuple
 
 import jax
 import jax.numpy as jnp
+from jax import Array
+from jax.typing import ArrayLike
 
 from lm.changes import changed, steps_to_next
-from lm.config import Config
+from lm.config import Config, TrainConfig
 from lm.data.batches import streams
 from lm.data.tokens import Tokens
 from lm.data.windows import predictions, steps_per_epoch
-from lm.optimizer import hyperparameters, learning_rate
-from lm.perplexity import lay_out, mean_loss
+from lm.model import scales
+from lm.optimizer import Hyperparameters, hyperparameters, learning_rate
+from lm.perplexity import HeldOut, lay_out, mean_loss
 from lm.program import build_program, program_key
 from lm.rows import Params
 from lm.step import Totals, TrainState
@@ -30,22 +33,40 @@ class Advance(NamedTuple):
     finite: bool
 
 
+class Placed(NamedTuple):
+    """A text on the device, laid out for the batches of a configuration."""
+
+    streams_lb: Array
+    steps_per_epoch: int
+    tokens: dict[str, int]
+    """Of each held-out split that is not empty."""
+    held_out: dict[str, HeldOut]
+
+
+def place(text: Tokens, train: TrainConfig) -> Placed:
+    """Bring a text onto the device."""
+    held_out = {"valid": text.valid, "test": text.test}
+    tokens = {split: len(ids) for split, ids in held_out.items() if len(ids)}
+    room = max(predictions(count, train) for count in tokens.values())
+    return Placed(
+        jnp.asarray(streams(text.train, train.batch_size)),
+        steps_per_epoch(len(text.train), train),
+        tokens,
+        {split: lay_out(held_out[split], train, room) for split in tokens},
+    )
+
+
 class Trainer:
     """Trains one configuration; steps and epochs are counted from 0."""
 
-    def __init__(self, config: Config, text: Tokens) -> None:
+    def __init__(self, config: Config, text: Tokens, placed: Placed | None = None) -> None:
+        """Prepare; `placed` is the text where it is on the device already."""
         self.config = config
         self.program = build_program(program_key(config, len(text.vocabulary)))
         self.init_key, self.train_key = jax.random.split(jax.random.key(config.seed))
-        self.streams_lb = jnp.asarray(streams(text.train, config.train.batch_size))
-        self.steps_per_epoch = steps_per_epoch(len(text.train), config.train)
+        placed = placed or place(text, config.train)
+        self.streams_lb, self.steps_per_epoch, self.tokens, self.held_out = placed
         self.total_steps = self.steps_per_epoch * config.train.epochs
-        held_out = {"valid": text.valid, "test": text.test}
-        self.tokens = {split: len(ids) for split, ids in held_out.items() if len(ids)}
-        room = max(predictions(count, config.train) for count in self.tokens.values())
-        self.held_out = {
-            split: lay_out(held_out[split], config.train, room) for split in self.tokens
-        }
 
     @property
     def words_per_step(self) -> int:
@@ -54,66 +75,80 @@ class Trainer:
 
     def start(self) -> TrainState:
         """The state before the first update."""
-        return self.program.initialize(self.init_key)
+        return self.program.initialize(self.init_key, scales(self.config.model))
 
     def compile(self, state: TrainState) -> tuple[TrainState, float]:
         """Compile by taking no step and evaluating no window; gives the seconds it took."""
         began = time.perf_counter()
-        state, _ = self._run(state, self.config, 0, 0)
-        state = self.program.settle(state, hyperparameters(self.config, 0), jnp.bool_(False))
+        state, _ = self._run(state, 0, 0)
+        state = self.program.settle(state, self.values(0), jnp.bool_(False))
         nothing = self.held_out["valid"]._replace(windows=jnp.int32(0))
         jax.block_until_ready(self.program.evaluate(state.params, nothing))
         return state, time.perf_counter() - began
 
+    def until_report(self, step: int) -> int:
+        """Updates from the report at `step` to the next, at the latest at the epoch's end."""
+        left = self.steps_per_epoch - step % self.steps_per_epoch
+        return int(min(self.config.train.report_every, left, steps_to_next(self.config, step)))
+
+    def values(self, step: int) -> Hyperparameters:
+        """Those of update `step`."""
+        return hyperparameters(changed(self.config, step), step // self.steps_per_epoch)
+
     def advance(self, state: TrainState, step: int) -> Advance:
-        """Train from `step` to the next report, at the latest to the end of the epoch."""
-        epoch, position = divmod(step, self.steps_per_epoch)
-        wanted = min(self.config.train.report_every, self.steps_per_epoch - position)
-        wanted = int(min(wanted, steps_to_next(self.config, step)))
-        config = changed(self.config, step)
+        """Train from `step` to the next report."""
         began = time.perf_counter()
-        state, totals = self._run(state, config, epoch, wanted)
+        state, totals = self._run(state, step, self.until_report(step))
         totals = jax.device_get(totals)  # waits for the device; the one transfer of a report
         seconds = time.perf_counter() - began
         steps = int(totals.steps)
-        state = self._settled(state, step + steps)
-        metrics = {
+        if self.settles(step + steps):
+            state = self.program.settle(state, self.values(step), jnp.bool_(True))
+        metrics = self.summary(step, totals, seconds)
+        return Advance(state, steps, seconds, metrics, bool(totals.finite))
+
+    def settles(self, step: int) -> bool:
+        """Whether lagging rows are settled before update `step`: at an epoch's end, and before the
+        hyperparameters change; by the step alone, so that a resumed run does the same."""
+        if step % self.steps_per_epoch == 0:
+            return True
+        return changed(self.config, step) != changed(self.config, step - 1)
+
+    def summary(self, step: int, totals: Totals, seconds: float) -> dict[str, float]:
+        """By TensorBoard tag, of the updates since `step`, which took so many seconds."""
+        config, steps = changed(self.config, step), int(totals.steps)
+        return {
             "train/loss": float(totals.sums.loss) / steps,
             "train/grad_norm": float(totals.sums.grad_norm) / steps,
-            "train/learning_rate": learning_rate(config.optimizer, epoch),
+            "train/learning_rate": learning_rate(config.optimizer, step // self.steps_per_epoch),
             "epoch": (step + steps) / self.steps_per_epoch,
             "words_per_second": steps * self.words_per_step / seconds,
         }
-        return Advance(state, steps, seconds, metrics, bool(totals.finite))
+
+    def splits(self, last: bool) -> list[str]:
+        """What an epoch ends with: validation; after the last one the test split, if any, too."""
+        return list(self.tokens) if last else ["valid"]
 
     def evaluate_epoch(self, params: Params, last: bool) -> dict[str, float]:
-        """Validation metrics; after the last epoch those of the test split, if any, too."""
-        splits = self.tokens if last else ["valid"]
-        return {
-            tag: value for split in splits for tag, value in self.evaluate(params, split).items()
-        }
+        """Metrics of the splits that an epoch ends with."""
+        found: dict[str, float] = {}
+        for split in self.splits(last):
+            found |= self.evaluate(params, split)
+        return found
 
     def evaluate(self, params: Params, split: str) -> dict[str, float]:
         """Loss in nats per word and perplexity of a held-out split."""
-        sums = self.program.evaluate(params, self.held_out[split])
+        return self.evaluation(self.program.evaluate(params, self.held_out[split]), split)
+
+    def evaluation(self, sums: ArrayLike, split: str) -> dict[str, float]:
+        """The same, from the sums of the split's windows."""
         loss = mean_loss(sums, self.tokens[split], self.config.train)
         return {f"{split}/loss": loss, f"{split}/perplexity": perplexity(loss)}
 
-    def _settled(self, state: TrainState, step: int) -> TrainState:
-        """Settle rows where that is due: by the step alone, so that a resumed run does the same."""
-        epoch, position = divmod(step, self.steps_per_epoch)
-        config = changed(self.config, step - 1)
-        if position == 0:
-            epoch -= 1
-        elif config == changed(self.config, step):
-            return state
-        return self.program.settle(state, hyperparameters(config, epoch), jnp.bool_(True))
-
-    def _run(
-        self, state: TrainState, config: Config, epoch: int, steps: int
-    ) -> tuple[TrainState, Totals]:
-        values = hyperparameters(config, epoch)
-        return self.program.train(state, values, self.streams_lb, self.train_key, jnp.int32(steps))
+    def _run(self, state: TrainState, step: int, steps: int) -> tuple[TrainState, Totals]:
+        return self.program.train(
+            state, self.values(step), self.streams_lb, self.train_key, jnp.int32(steps)
+        )
 
 
 def perplexity(loss: float) -> float:

@@ -142,7 +142,8 @@ def _seconds_each(run: Callable[[int], int], most: int, seconds: float) -> float
 
 def _time_save(state: TrainState) -> float:
     """Seconds of a checkpoint: the mean of the first, which prepares much, and a second."""
-    with tempfile.TemporaryDirectory() as folder, Checkpoints(Path(folder)) as checkpoints:
+    with tempfile.TemporaryDirectory() as folder:
+        checkpoints = Checkpoints(Path(folder))
         spent, _ = _timed(lambda: checkpoints.save(state))
         later = state._replace(step=state.step + 1)
         return (spent + _timed(lambda: checkpoints.save(later))[0]) / 2

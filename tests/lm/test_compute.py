@@ -11,7 +11,7 @@ from jax.experimental import rnn
 
 from lm import compute, cudnn
 from lm.cells import CELLS, RecurrentWeights
-from lm.compute import Compute, choose, products
+from lm.compute import Compute, choose, in_precision
 from lm.config import Config, typed
 from lm.recurrence import LayerWeights, recur
 from sweeps.errors import UserError
@@ -62,10 +62,13 @@ def test_cpu_takes_the_scan_and_refuses_bfloat16(
 def test_bfloat16_products_keep_float32_sums() -> None:
     # A CPU ignores it, so what the compiler is asked for has to do.
     def product(a: jax.Array, b: jax.Array) -> jax.Array:
-        with products("bfloat16"):
-            return a @ b
+        return a @ b
 
-    asked = jax.jit(product).lower(jnp.ones((2, 3)), jnp.ones((3, 4))).as_text()
+    asked = (
+        jax.jit(in_precision("bfloat16", product))
+        .lower(jnp.ones((2, 3)), jnp.ones((3, 4)))
+        .as_text()
+    )
     assert "lhs_precision_type = bf16" in asked
     assert "accumulation_type = f32" in asked
     assert "tensor<2x3xf32>" in asked

@@ -72,8 +72,7 @@ def history(directory: Path) -> list[dict[str, float]]:
 def final_state(directory: Path, values: Mapping[str, Any]) -> list[np.ndarray]:
     config = typed(values)
     like = jax.eval_shape(Trainer(config, load_tokens(config.data)).start)
-    with Checkpoints(directory / "checkpoints") as checkpoints:
-        state = checkpoints.restore(like)
+    state = Checkpoints(directory / "checkpoints").restore(like)
     return [np.asarray(leaf) for leaf in jax.tree.leaves(state)]
 
 

@@ -15,7 +15,7 @@ import lm.step
 from lm.config import Config, typed
 from lm.data.batches import Batch, streams
 from lm.data.windows import steps_per_epoch
-from lm.model import LanguageModel
+from lm.model import LanguageModel, scales
 from lm.optimizer import Hyperparameters, hyperparameters
 from lm.program import Program, build_program, program_key
 from lm.step import Recipe, StepMetrics, TrainState, train_step, train_steps
@@ -50,7 +50,7 @@ def recipe(config: Config) -> Recipe:
 
 
 def start(config: Config) -> TrainState:
-    return program(config).initialize(jax.random.key(1))
+    return program(config).initialize(jax.random.key(1), scales(config.model))
 
 
 def advance(config: Config, state: TrainState, steps: int) -> tuple[TrainState, lm.step.Totals]:
