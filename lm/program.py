@@ -89,10 +89,10 @@ def build_program(key: ProgramKey) -> Program:
         jax.jit(initialize),
         jax.jit(in_its_precision(train_steps, alone), donate_argnums=0),
         jax.jit(partial(settle, alone), donate_argnums=0),
-        jax.jit(in_its_precision(_evaluate, alone)),
+        jax.jit(in_its_precision(evaluate, alone)),
         jax.jit(in_its_precision(train_lanes, stacked), donate_argnums=0),
         jax.jit(jax.vmap(partial(settle, stacked)), donate_argnums=0),
-        jax.jit(jax.vmap(in_its_precision(_evaluate, stacked), in_axes=(0, None))),
+        jax.jit(jax.vmap(in_its_precision(evaluate, stacked), in_axes=(0, None))),
     )
 
 
@@ -109,7 +109,8 @@ def _recipe(key: ProgramKey, compute: Compute) -> Recipe:
     return Recipe(merge, key.loss, key.optimizer, key.train, has_dropout, key.vocab_size)
 
 
-def _evaluate(recipe: Recipe, params: Params, text: HeldOut) -> Array:
+def evaluate(recipe: Recipe, params: Params, text: HeldOut) -> Array:
+    """Summed negative log-likelihood of each window of a held-out text."""
     return window_losses(recipe.merge(params), text)
 
 
