@@ -9,6 +9,7 @@ import jax
 
 from lm import devices
 from lm.checkpoint import Checkpoints
+from lm.compute import Compute
 from lm.program import count_parameters
 from lm.step import TrainState
 from lm.trainer import Trainer
@@ -58,11 +59,13 @@ class Course:
         log.info("Going on from the checkpoint of step %d.", self.step)
         return restored
 
-    def record(self, compile_seconds: float, **facts: int | str) -> None:
-        """Add to the provenance what the trial runs on."""
+    def record(self, compute: Compute, compile_seconds: float, **facts: int | str) -> None:
+        """Add to the provenance what the trial runs on, and tell the log how it computes."""
+        device = devices.describe()
+        log.info("Computing on %s: %s recurrence, %s.", device, *compute)
         self.run.record(
-            device=devices.describe(),
-            **self.trainer.program.compute._asdict(),
+            device=device,
+            **compute._asdict(),
             parameters=count_parameters(jax.eval_shape(self.trainer.start).params),
             compile_seconds=round(compile_seconds, 3),
             volatile=["words_per_second"],

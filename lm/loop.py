@@ -33,7 +33,8 @@ def train(values: Mapping[str, Any], run: Run) -> None:
     state = course.start()
     with watch() as compiling:
         state, compile_seconds = course.trainer.compile(state)
-    course.record(compile_seconds, compile_cache=compiling.origin)
+    compute = course.trainer.program.compute
+    course.record(compute, compile_seconds, compile_cache=compiling.origin)
     _train_on(course, state)
 
 

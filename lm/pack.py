@@ -59,11 +59,12 @@ def _train(configs: Sequence[Mapping[str, Any]], runs: Sequence[Run]) -> None:
         _enter(lanes, index, course)
     if not lanes.places:
         return
-    log.info("Training %d trials in one program of %d lanes.", len(lanes.places), width)
+    log.info("Training %d trials as lanes of one program, %d wide.", len(lanes.places), width)
     with watch() as compiling:
         compile_seconds = lanes.compile()
+    facts: dict[str, int | str] = {"compile_cache": compiling.origin, "lanes": width}
     for index in lanes.places:
-        courses[index].record(compile_seconds, compile_cache=compiling.origin, lanes=width)
+        courses[index].record(lanes.compute, compile_seconds, **facts)
         make_directory(runs[index].checkpoints)
         write_json(runs[index].checkpoints / WIDTH, {"lanes": width})
     with Background() as background, Interrupt() as interrupt:

@@ -36,7 +36,9 @@ class Program(NamedTuple):
     """Functions of a trial; JAX compiles each at its first call."""
 
     compute: Compute
-    """How they do it on this device, but for lanes."""
+    """How they do it on this device."""
+    lanes_compute: Compute
+    """How those do it that take lanes."""
     initialize: Callable[[Array, Scales], TrainState]
     """(key, scales) -> the state before the first update."""
     train: Callable[[TrainState, Hyperparameters, Array, Array, int], tuple[TrainState, Totals]]
@@ -69,8 +71,8 @@ def program_key(config: Config, vocab_size: int) -> ProgramKey:
 def build_program(key: ProgramKey) -> Program:
     """Make a trial's functions."""
     compute = choose(key.model, key.train)
-    alone = _recipe(key, compute)
-    stacked = _recipe(key, choose(key.model, key.train, stacked=True))
+    lanes_compute = choose(key.model, key.train, stacked=True)
+    alone, stacked = _recipe(key, compute), _recipe(key, lanes_compute)
 
     def initialize(rng: Array, start: Scales) -> TrainState:
         model = _model(key, "scan", rng, start)
@@ -86,6 +88,7 @@ def build_program(key: ProgramKey) -> Program:
 
     return Program(
         compute,
+        lanes_compute,
         jax.jit(initialize),
         jax.jit(in_its_precision(train_steps, alone), donate_argnums=0),
         jax.jit(partial(settle, alone), donate_argnums=0),

@@ -51,6 +51,7 @@ class Together:
         """
         assert width >= 2
         self._program = trainer.program
+        self.compute = self._program.lanes_compute
         self._text = trainer
         self._width = width
         self._lanes: dict[int, _Lane] = {}

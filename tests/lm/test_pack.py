@@ -143,6 +143,11 @@ def test_lane_is_the_same_in_any_place_beside_any_neighbours(
 
 
 OPTIONS = {
+    "rows that lag behind": (
+        "loss.kind=sampled_softmax",
+        "loss.samples=5",
+        "train.changes=[{step:10,optimizer.learning_rate:0.2}]",
+    ),
     "adam, full softmax": ("optimizer=adam", "loss.kind=softmax"),
     "rmsprop, sampled": ("optimizer=rmsprop", "loss.kind=sampled_softmax", "loss.samples=5"),
     "windows that slide": ("train.predict=last", "train.report_every=40", "train.epochs=1"),
