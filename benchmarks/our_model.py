@@ -9,6 +9,7 @@ from lm.config import Config
 from lm.data.batches import streams
 from lm.optimizer import hyperparameters
 from lm.program import build_program, program_key
+from lm.step import Params
 from sweeps.errors import UserError
 
 
@@ -22,6 +23,11 @@ class Training:
         self.streams_lb = jnp.asarray(streams(ids, config.train.batch_size))
         init_key, self.key = jax.random.split(jax.random.key(config.seed))
         self.state = self.program.initialize(init_key)
+
+    @property
+    def params(self) -> Params:
+        """The model's parameters after the last step."""
+        return self.state.params
 
     def run(self, steps: int) -> float:
         """Take so many steps; gives their mean loss, in nats per word.

@@ -10,7 +10,7 @@ Shapes: T time, B batch, V vocabulary, D features, N = T B targets, S candidates
 """
 
 import math
-from typing import NamedTuple, TypeAlias
+from typing import TypeAlias
 
 import numpy as np
 import torch
@@ -18,8 +18,9 @@ import torch.nn.functional as F  # noqa: N812 (its usual name)
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
+from benchmarks.counterparts import check
+from benchmarks.log_uniform import Candidates, LogUniform
 from lm.config import Config, ModelConfig
-from sweeps.errors import UserError
 
 RECURRENCES = {"rnn": nn.RNN, "gru": nn.GRU, "lstm": nn.LSTM}
 
@@ -50,53 +51,27 @@ class LanguageModel(nn.Module):
         return x if self.hidden is None else torch.tanh(self.hidden(x)), state
 
 
-class Candidates(NamedTuple):
-    """One draw of different word ids, shared by a whole batch."""
-
-    ids: Tensor
-    """i64[S]."""
-    tries: int
-    """Draws it took, repeated ids included."""
-
-
-class LogUniform:
-    """The candidate sampler of `lm.sampler`, in NumPy: draws ids until S are different."""
-
-    def __init__(self, samples: int, vocab_size: int, seed: int = 0) -> None:
-        self.samples = samples
-        self.scale = math.log1p(vocab_size)
-        self.generator = np.random.default_rng(seed)
-
-    def draw(self) -> Candidates:
-        """The first S different ids of an endless sequence of draws."""
-        draws = np.empty(0, np.int64)
-        places = draws
-        while len(places) < self.samples:
-            block = np.exp(self.generator.random(2 * self.samples) * self.scale)
-            draws = np.concatenate([draws, block.astype(np.int64) - 1])
-            places = np.sort(np.unique(draws, return_index=True)[1])
-        places = places[: self.samples]
-        return Candidates(torch.from_numpy(draws[places]), int(places[-1]) + 1)
-
-    def log_expected_count(self, ids: Tensor, tries: int) -> Tensor:
-        """How often each id is expected among the candidates, as a logarithm."""
-        p = torch.log1p(1 / (ids + 1.0)) / self.scale
-        if tries == self.samples:
-            return torch.log(self.samples * p)
-        return torch.log(-torch.expm1(tries * torch.log1p(-p)))
+def log_expected_count(ids: Tensor, tries: int, samples: int, vocab_size: int) -> Tensor:
+    """How often each id is expected among the candidates, as a logarithm."""
+    p = torch.log1p(1 / (ids + 1.0)) / math.log1p(vocab_size)
+    if tries == samples:
+        return torch.log(samples * p)
+    return torch.log(-torch.expm1(tries * torch.log1p(-p)))
 
 
 def sampled_softmax_loss(
-    features: Tensor, output: nn.Linear, targets: Tensor, sampler: LogUniform, drawn: Candidates
+    features: Tensor, output: nn.Linear, targets: Tensor, drawn: Candidates
 ) -> Tensor:
     """Mean cross entropy of each target among itself and the candidates (Jean et al. 2015)."""
-    count = len(targets)
-    rows = torch.cat([targets, drawn.ids])
+    count, samples = len(targets), len(drawn.ids)
+    candidates = torch.from_numpy(drawn.ids).to(targets.device, non_blocking=True)
+    rows = torch.cat([targets, candidates])
     weight = F.embedding(rows, output.weight)
-    offset = output.bias[rows] - sampler.log_expected_count(rows, drawn.tries)
+    log_count = log_expected_count(rows, drawn.tries, samples, output.out_features)
+    offset = output.bias[rows] - log_count
     true_n = (features * weight[:count]).sum(1) + offset[:count]
     sampled_ns = torch.addmm(offset[count:], features, weight[count:].T)
-    hits_ns = targets[:, None] == drawn.ids
+    hits_ns = targets[:, None] == candidates
     sampled_ns = sampled_ns.masked_fill(hits_ns, torch.finfo(torch.float32).min)
     logits = torch.cat([true_n[:, None], sampled_ns], dim=1)
     return F.cross_entropy(logits, torch.zeros_like(targets))
@@ -105,18 +80,22 @@ def sampled_softmax_loss(
 class Training:
     """Trains one configuration on a text; its state goes on from call to call."""
 
-    def __init__(self, config: Config, ids: NDArray[np.int32]) -> None:
+    def __init__(self, config: Config, ids: NDArray[np.int32], device: str = "cpu") -> None:
         """Build the model.
+
+        Args:
+          device: as PyTorch names it: `cpu`, `cuda`.
 
         Raises:
           UserError: the configuration has no counterpart here.
         """
-        _check(config)
+        check(config)
         torch.set_flush_denormal(True)
+        torch.set_float32_matmul_precision("high")  # TF32 on a GPU, as JAX has it
         vocab_size, batch_size = config.data.vocab_size, config.train.batch_size
         assert vocab_size is not None
         self.config = config
-        self.model = LanguageModel(config.model, vocab_size)
+        self.model = LanguageModel(config.model, vocab_size).to(device)
         self.optimizer = torch.optim.SGD(
             self.model.parameters(),
             lr=config.optimizer.learning_rate,
@@ -126,13 +105,13 @@ class Training:
         self.sampler = LogUniform(config.loss.samples, vocab_size)
         length = len(ids) // batch_size
         streams = ids[: length * batch_size].astype(np.int64).reshape(batch_size, length)
-        self.streams_lb = torch.from_numpy(np.ascontiguousarray(streams.T))
+        self.streams_lb = torch.from_numpy(np.ascontiguousarray(streams.T)).to(device)
         self.position = 0
         self.state: State = None
 
     def run(self, steps: int) -> float:
         """Take so many steps; gives their mean loss, in nats per word."""
-        total = torch.zeros(())
+        total = torch.zeros((), device=self.streams_lb.device)
         for _ in range(steps):
             total += self._step(*self._next_window())
         return float(total) / steps
@@ -160,20 +139,10 @@ class Training:
         output = self.model.output
         if self.config.loss.kind == "softmax":
             return F.cross_entropy(output(features), targets)
-        return sampled_softmax_loss(features, output, targets, self.sampler, self.sampler.draw())
+        return sampled_softmax_loss(features, output, targets, self.sampler.draw())
 
 
 def _detach(state: State) -> State:
     if isinstance(state, tuple):
         return tuple(part.detach() for part in state)
     return None if state is None else state.detach()
-
-
-def _check(config: Config) -> None:
-    for key, value, known in (
-        ("loss.kind", config.loss.kind, ("softmax", "sampled_softmax")),
-        ("optimizer", config.optimizer.kind, ("momentum",)),
-        ("train.predict", config.train.predict, ("all",)),
-    ):
-        if value not in known:
-            raise UserError(f"{key}={value} has no PyTorch counterpart here; use {known[0]}.")
