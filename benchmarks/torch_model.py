@@ -103,9 +103,7 @@ class Training:
             fused=True,
         )
         self.sampler = LogUniform(config.loss.samples, vocab_size)
-        length = len(ids) // batch_size
-        streams = ids[: length * batch_size].astype(np.int64).reshape(batch_size, length)
-        self.streams_lb = torch.from_numpy(np.ascontiguousarray(streams.T)).to(device)
+        self.streams_lb = time_major(ids, batch_size).to(device)
         self.position = 0
         self.state: State = None
 
@@ -115,6 +113,22 @@ class Training:
         for _ in range(steps):
             total += self._step(*self._next_window())
         return float(total) / steps
+
+    @torch.inference_mode()
+    def evaluate(self, ids: NDArray[np.int32]) -> float:
+        """Mean negative log-likelihood of a held-out text, full softmax, nats per word."""
+        length, device = self.config.train.sequence_length, self.streams_lb.device
+        streams_lb = time_major(ids, self.config.train.batch_size).to(device)
+        total, count, state = torch.zeros((), device=device), 0, None
+        self.model.eval()
+        for start in range(0, len(streams_lb) - 1, length):
+            window = streams_lb[start : start + length + 1]
+            features, state = self.model(window[:-1], state)
+            targets = window[1:].reshape(-1)
+            total += F.cross_entropy(self.model.output(features), targets, reduction="sum")
+            count += len(targets)
+        self.model.train()
+        return float(total) / count
 
     def _next_window(self) -> tuple[Tensor, Tensor]:
         length = self.config.train.sequence_length
@@ -140,6 +154,13 @@ class Training:
         if self.config.loss.kind == "softmax":
             return F.cross_entropy(output(features), targets)
         return sampled_softmax_loss(features, output, targets, self.sampler.draw())
+
+
+def time_major(ids: NDArray[np.int32], batch_size: int) -> Tensor:
+    """Lay a text out as i64[L, B]; column b is its b-th contiguous piece, the tail is dropped."""
+    length = len(ids) // batch_size
+    streams_bl = ids[: length * batch_size].astype(np.int64).reshape(batch_size, length)
+    return torch.from_numpy(np.ascontiguousarray(streams_bl.T))
 
 
 def _detach(state: State) -> State:

@@ -12,6 +12,7 @@ from benchmarks.compose import compose_values
 from benchmarks.contender import synthetic_text
 from lm.config import Config, typed
 from lm.losses import sampled_softmax_loss
+from lm.perplexity import lay_out, mean_loss
 from lm.sampler import Candidates
 from sweeps.errors import UserError
 
@@ -88,6 +89,18 @@ def test_sampled_loss_of_the_peer_equals_ours() -> None:
     candidates = Candidates(jnp.asarray(ids), jnp.int32(tries))
     ours = sampled_softmax_loss(features, weight, bias, jnp.asarray(targets), candidates)
     assert peer.item() == pytest.approx(float(ours.mean()), rel=TOLERANCE)
+
+
+def test_evaluation_of_the_peer_equals_ours() -> None:
+    config = configure("train.batch_size=1", "model.dropout=0.5")
+    ids = synthetic_text(config)
+    ours, peer = our_model.Training(config, ids), torch_model.Training(config, ids)
+    peer.model.load_state_dict(as_torch(ours.params))
+    held_out = lay_out(ids[:43], config.train, room=42)
+    sums = ours.program.evaluate(ours.params, held_out)
+    expected = mean_loss(sums, 43, config.train)
+    assert peer.evaluate(ids[:43]) == pytest.approx(expected, rel=TOLERANCE)
+    assert peer.model.training
 
 
 def test_peer_drops_units_while_it_trains() -> None:
