@@ -31,6 +31,10 @@ EPOCH_STEPS = 100
 """Of the synthetic text."""
 
 
+ON_DEMAND = {"XLA_PYTHON_CLIENT_PREALLOCATE": "false"}
+"""On a GPU all contenders hold memory at a time; none may take it for the others' turns."""
+
+
 class Turn(NamedTuple):
     """What some steps cost."""
 
@@ -38,7 +42,7 @@ class Turn(NamedTuple):
     loss: float
     """Mean, in nats per word."""
     peak_bytes: int
-    """Largest resident memory of the process so far."""
+    """Most memory in use so far: on a GPU there, else what is resident of the process."""
 
 
 class Contender:
@@ -55,8 +59,8 @@ class Contender:
         """Start it and wait for its first step.
 
         Args:
-          module: has a class Training(config, ids, **options) with a method run(steps) -> mean
-            loss.
+          module: has a class Training(config, ids, **options) with the methods run(steps) -> mean
+            loss and device_bytes() -> most bytes in use on a GPU, or None on the CPU.
           values: a composed configuration.
           threads: that it may compute with.
           gpus: share of a GPU's memory that it may reserve; 0 computes on the CPU.
@@ -68,7 +72,7 @@ class Contender:
             stdout=subprocess.PIPE,
             text=True,
             cwd=Path(__file__).parents[1],
-            env=os.environ | environment(threads, gpus),
+            env=os.environ | environment(threads, gpus) | ON_DEMAND,
         )
         self.first_turn = Turn(*self._ask([values, options or {}]))
 
@@ -116,7 +120,8 @@ def serve(module: str, messages: IO[str], answers: IO[str]) -> None:
     while True:
         loss = training.run(steps)
         seconds = time.perf_counter() - began
-        peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
+        resident = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
+        peak = training.device_bytes() or resident
         print(json.dumps(Turn(seconds, loss, peak)), file=answers, flush=True)
         message = messages.readline()
         if not message:

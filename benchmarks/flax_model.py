@@ -20,6 +20,7 @@ from jax import Array
 from numpy.typing import NDArray
 
 from benchmarks.counterparts import check
+from benchmarks.jax_memory import gpu_bytes
 from benchmarks.log_uniform import LogUniform
 from lm.config import Config, ModelConfig
 
@@ -146,6 +147,10 @@ class Training:
             self.state, loss = self.step(self.state, inputs_tb, targets, self._draw())
             losses.append(loss)
         return float(np.mean(jax.device_get(losses)))
+
+    def device_bytes(self) -> int | None:
+        """Most memory in use on the GPU so far; None on the CPU."""
+        return gpu_bytes()
 
     def _next_window(self) -> tuple[NDArray[np.int32], NDArray[np.int32]]:
         length = self.config.train.sequence_length

@@ -5,6 +5,7 @@ import jax.numpy as jnp
 import numpy as np
 from numpy.typing import NDArray
 
+from benchmarks.jax_memory import gpu_bytes
 from lm.config import Config
 from lm.data.batches import streams
 from lm.optimizer import hyperparameters
@@ -42,3 +43,7 @@ class Training:
         if not totals.finite:
             raise UserError("the training diverges; lower optimizer.learning_rate.")
         return float(totals.sums.loss) / steps
+
+    def device_bytes(self) -> int | None:
+        """Most memory in use on the GPU so far; None on the CPU."""
+        return gpu_bytes()

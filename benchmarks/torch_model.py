@@ -114,6 +114,10 @@ class Training:
             total += self._step(*self._next_window())
         return float(total) / steps
 
+    def device_bytes(self) -> int | None:
+        """Most memory in use on the GPU so far; None on the CPU."""
+        return torch.cuda.max_memory_allocated() if self.streams_lb.is_cuda else None
+
     @torch.inference_mode()
     def evaluate(self, ids: NDArray[np.int32]) -> float:
         """Mean negative log-likelihood of a held-out text, full softmax, nats per word."""
