@@ -60,7 +60,8 @@ class Contender:
 
         Args:
           module: has a class Training(config, ids, **options) with the methods run(steps) -> mean
-            loss and device_bytes() -> most bytes in use on a GPU, or None on the CPU.
+            loss, settle() -> what is left for the end of an epoch, and device_bytes() -> most bytes
+            in use on a GPU, or None on the CPU.
           values: a composed configuration.
           threads: that it may compute with.
           gpus: share of a GPU's memory that it may reserve; 0 computes on the CPU.
@@ -79,6 +80,10 @@ class Contender:
     def train(self, steps: int) -> Turn:
         """Let it take steps, and wait for them."""
         return Turn(*self._ask(steps))
+
+    def settle(self) -> float:
+        """Let it do what is left for the end of an epoch; gives the seconds it takes."""
+        return Turn(*self._ask(0)).seconds
 
     def __enter__(self) -> Self:
         return self
@@ -106,7 +111,7 @@ class Contender:
 
 
 def serve(module: str, messages: IO[str], answers: IO[str]) -> None:
-    """Train as told, until the messages end.
+    """Train as told, until the messages end: so many steps, or 0 for what ends an epoch.
 
     The first answer is about construction and the first step, imports left out.
     """
@@ -118,7 +123,11 @@ def serve(module: str, messages: IO[str], answers: IO[str]) -> None:
     training = training_class(config, ids, **options)
     steps = 1
     while True:
-        loss = training.run(steps)
+        loss = 0.0
+        if steps:
+            loss = training.run(steps)
+        else:
+            training.settle()
         seconds = time.perf_counter() - began
         resident = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
         peak = training.device_bytes() or resident

@@ -148,6 +148,9 @@ class Training:
             losses.append(loss)
         return float(np.mean(jax.device_get(losses)))
 
+    def settle(self) -> None:
+        """Nothing is left for the end of an epoch."""
+
     def device_bytes(self) -> int | None:
         """Most memory in use on the GPU so far; None on the CPU."""
         return gpu_bytes()

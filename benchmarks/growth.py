@@ -5,8 +5,9 @@
 
 Everything else is as in the Sherlock study (`benchmarks.configurations`): its loss samples, so that
 neither products nor touched rows grow with the vocabulary. PyTorch's momentum and clipping know
-dense gradients only, so that its step goes over all rows. At a million words each side takes a few
-gigabytes of memory.
+dense gradients only, so that its step goes over all rows. Ours brings rows that no step has touched
+up to date at the end of an epoch: `settle ms`, once an epoch and not in a step's time. At a million
+words each side takes a few gigabytes of memory.
 """
 
 import argparse
@@ -49,7 +50,7 @@ def measure(axis: Axis, overrides: Sequence[str], threads: int, plan: Plan) -> t
         rows.append([f"{value:,}", *_cells(measured, first)])
     names = [one.name for one in entrants]
     header = [axis.option, *(f"{name} ms" for name in names)]
-    header += [f"{name} times" for name in names] + ["ratio", "peak MB"]
+    header += [f"{name} times" for name in names] + ["ratio", "settle ms", "peak MB"]
     return tables.Table(f"{axis.option}, {threads} thread(s)", header, rows, f"{plan}", words=0)
 
 
@@ -80,6 +81,7 @@ def _cells(measured: Sequence[Measured], first: Sequence[float]) -> list[str]:
         *(f"{1000 * one.middle:.2f}" for one in measured),
         *(f"{one.middle / start:.2f}" for one, start in zip(measured, first, strict=True)),
         "".join(f"{rounds.ratio(peer, own):.2f}" for peer in peers),
+        f"{1000 * own.settle_seconds:.1f}",
         " / ".join(f"{one.peak_bytes / 1e6:.0f}" for one in measured),
     ]
 

@@ -10,7 +10,7 @@ from lm.config import Config
 from lm.data.batches import streams
 from lm.optimizer import hyperparameters
 from lm.program import build_program, program_key
-from lm.step import Params
+from lm.rows import Params
 from sweeps.errors import UserError
 
 
@@ -28,7 +28,13 @@ class Training:
     @property
     def params(self) -> Params:
         """The model's parameters after the last step."""
+        self.settle()
         return self.state.params
+
+    def settle(self) -> None:
+        """What an epoch ends with: bring rows that no step has touched up to date."""
+        self.state = self.program.settle(self.state, self.values, jnp.bool_(True))
+        jax.block_until_ready(self.state)
 
     def run(self, steps: int) -> float:
         """Take so many steps; gives their mean loss, in nats per word.

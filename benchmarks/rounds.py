@@ -35,6 +35,8 @@ class Measured(NamedTuple):
     compile_seconds: float
     """Until the first step is done, less a later step."""
     peak_bytes: int
+    settle_seconds: float
+    """For what is left for the end of an epoch, in addition to its steps."""
 
     @property
     def middle(self) -> float:
@@ -91,7 +93,7 @@ def take_turns(entrants: Sequence[Entrant], plan: Plan) -> list[Measured]:
             for place, contender in enumerate(contenders):
                 turns[place].append(contender.train(steps))
         return [
-            _summary(one.name, contender.first_turn, taken, steps)
+            _summary(one.name, contender, taken, steps)
             for one, contender, taken in zip(entrants, contenders, turns, strict=True)
         ]
 
@@ -102,7 +104,14 @@ def ratio(peer: Measured, own: Measured) -> float:
     return statistics.median(theirs / ours for theirs, ours in rounds)
 
 
-def _summary(name: str, first: Turn, turns: Sequence[Turn], steps: int) -> Measured:
+def _summary(name: str, contender: Contender, turns: Sequence[Turn], steps: int) -> Measured:
     step_seconds = [turn.seconds / steps for turn in turns]
-    compile_seconds = max(0.0, first.seconds - statistics.median(step_seconds))
-    return Measured(name, step_seconds, compile_seconds, max(turn.peak_bytes for turn in turns))
+    first = contender.first_turn.seconds
+    contender.settle()  # compiles
+    return Measured(
+        name,
+        step_seconds,
+        compile_seconds=max(0.0, first - statistics.median(step_seconds)),
+        peak_bytes=max(turn.peak_bytes for turn in turns),
+        settle_seconds=contender.settle(),
+    )

@@ -103,6 +103,9 @@ def _table(
         for threads, peak in peaks.items()
     )
     caption = f"{plan} All of the peak would be {floors} thread(s)."
+    if config.loss.kind != "softmax":
+        own = ", ".join(f"{1000 * items[-1].settle_seconds:.1f}" for items in measured.values())
+        caption += f" The end of an epoch takes ours {own} ms more."
     return tables.Table(f"{name}, {words} words a step", HEADER, rows, caption)
 
 

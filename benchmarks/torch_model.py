@@ -114,6 +114,9 @@ class Training:
             total += self._step(*self._next_window())
         return float(total) / steps
 
+    def settle(self) -> None:
+        """Nothing is left for the end of an epoch."""
+
     def device_bytes(self) -> int | None:
         """Most memory in use on the GPU so far; None on the CPU."""
         return torch.cuda.max_memory_allocated() if self.streams_lb.is_cuda else None

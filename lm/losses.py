@@ -1,40 +1,61 @@
 """Training losses over a vocabulary: full softmax, sampled softmax and NCE, per token in nats.
 
 N tokens, D features, V vocabulary, S samples. Every loss takes `features` [N, D] (what the output
-layer sees), the output layer's `weight` [V, D] and `bias` [V], and `targets` i32[N], and returns
-[N]. The sampled losses are TensorFlow's `sampled_softmax_loss` and `nce_loss`: the word logits less
-log Q, the log of the expected counts of `lm.sampler`, over the target and S shared candidates.
+layer sees) and `targets` i32[N], and returns [N]; the full softmax takes the output layer's
+`weight` [V, D] and `bias` [V] besides, the sampled losses only a few rows of them. These are
+TensorFlow's `sampled_softmax_loss` and `nce_loss`: the word logits less log Q, the log of the
+expected counts of `lm.sampler`, over the target and S shared candidates.
 """
+
+from typing import NamedTuple
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 
+from lm.config import LossConfig
 from lm.sampler import Candidates, expected_count, sample_log_uniform
 
 
-def token_losses(
-    kind: str,
-    features: jax.Array,
-    weight: jax.Array,
-    bias: jax.Array,
-    targets: jax.Array,
-    *,
-    key: jax.Array,
-    samples: int,
-    remove_hits: bool | None = None,
-) -> jax.Array:
-    """The training loss that `loss.kind` names; `key` draws the candidates of a sampled one.
+class Shortlist(NamedTuple):
+    """The words that a sampled loss looks at, and their rows of the output layer."""
 
-    `remove_hits=None` takes TensorFlow's default: yes for sampled_softmax, no for nce.
+    targets: jax.Array
+    """i32[N]."""
+    candidates: Candidates
+    weight: jax.Array
+    """[N + S, D]: rows of the targets, then of the candidates."""
+    bias: jax.Array
+    """[N + S]."""
+    vocab_size: int
+
+    @classmethod
+    def of(
+        cls, weight: jax.Array, bias: jax.Array, targets: jax.Array, candidates: Candidates
+    ) -> "Shortlist":
+        """Pick the rows out of a whole output layer."""
+        words = jnp.concatenate([targets, candidates.ids])
+        return cls(targets, candidates, weight[words], bias[words], len(bias))
+
+
+def draw_candidates(config: LossConfig, key: jax.Array, vocab_size: int) -> Candidates | None:
+    """Those of one batch; None for a loss that looks at all words."""
+    if config.kind == "softmax":
+        return None
+    return sample_log_uniform(key, config.samples, vocab_size)
+
+
+def sampled_loss(config: LossConfig, features: jax.Array, words: Shortlist) -> jax.Array:
+    """The sampled loss that `loss.kind` names.
+
+    `loss.remove_accidental_hits=null` takes TensorFlow's default: yes for sampled_softmax, no for
+    nce.
     """
-    if kind == "softmax":
-        return softmax_loss(features, weight, bias, targets)
-    candidates = sample_log_uniform(key, samples, weight.shape[0])
+    remove_hits = config.remove_accidental_hits
     if remove_hits is None:
-        remove_hits = kind == "sampled_softmax"
-    loss = {"sampled_softmax": sampled_softmax_loss, "nce": nce_loss}[kind]
-    return loss(features, weight, bias, targets, candidates, remove_hits=remove_hits)
+        remove_hits = config.kind == "sampled_softmax"
+    loss = {"sampled_softmax": sampled_softmax_loss, "nce": nce_loss}[config.kind]
+    return loss(features, words, remove_hits=remove_hits)
 
 
 def softmax_loss(
@@ -47,59 +68,35 @@ def softmax_loss(
 
 
 def sampled_softmax_loss(
-    features: jax.Array,
-    weight: jax.Array,
-    bias: jax.Array,
-    targets: jax.Array,
-    candidates: Candidates,
-    *,
-    remove_hits: bool = True,
+    features: jax.Array, words: Shortlist, *, remove_hits: bool = True
 ) -> jax.Array:
     """Cross entropy of the target among itself and the candidates (Jean et al. 2015)."""
-    true_n, sampled_ns = _corrected_logits(
-        features, weight, bias, targets, candidates, remove_hits=remove_hits
-    )
+    true_n, sampled_ns = _corrected_logits(features, words, remove_hits=remove_hits)
     logits = jnp.concatenate([true_n[:, None], sampled_ns], axis=1)
     return jax.nn.logsumexp(logits, axis=1) - true_n
 
 
-def nce_loss(
-    features: jax.Array,
-    weight: jax.Array,
-    bias: jax.Array,
-    targets: jax.Array,
-    candidates: Candidates,
-    *,
-    remove_hits: bool = False,
-) -> jax.Array:
+def nce_loss(features: jax.Array, words: Shortlist, *, remove_hits: bool = False) -> jax.Array:
     """Sum of 1 + S logistic losses: the target is data, the candidates are noise.
 
     Noise-contrastive estimation (Gutmann and Hyvaerinen 2010; Mnih and Teh 2012).
     """
-    true_n, sampled_ns = _corrected_logits(
-        features, weight, bias, targets, candidates, remove_hits=remove_hits
-    )
+    true_n, sampled_ns = _corrected_logits(features, words, remove_hits=remove_hits)
     return jax.nn.softplus(-true_n) + jax.nn.softplus(sampled_ns).sum(axis=1)
 
 
 def _corrected_logits(
-    features: jax.Array,
-    weight: jax.Array,
-    bias: jax.Array,
-    targets: jax.Array,
-    candidates: Candidates,
-    *,
-    remove_hits: bool,
+    features: jax.Array, words: Shortlist, *, remove_hits: bool
 ) -> tuple[jax.Array, jax.Array]:
     """Logits less log Q, of each token's target [N] and of the candidates [N, S]."""
-    ids = candidates.ids
-    vocab_size = weight.shape[0]
-    offset_n = bias[targets] - jnp.log(expected_count(targets, candidates, vocab_size))
-    offset_s = bias[ids] - jnp.log(expected_count(ids, candidates, vocab_size))
-    true_n = jnp.sum(features * weight[targets], axis=1) + offset_n
-    sampled_ns = features @ weight[ids].T + offset_s[None, :]
+    targets, candidates, weight, bias, vocab_size = words
+    count = len(targets)
+    ids = jnp.concatenate([targets, candidates.ids])
+    offset = bias - jnp.log(expected_count(ids, candidates, vocab_size))
+    true_n = jnp.sum(features * weight[:count], axis=1) + offset[:count]
+    sampled_ns = features @ weight[count:].T + offset[None, count:]
     if remove_hits:
-        hits_ns = targets[:, None] == ids[None, :]
+        hits_ns = targets[:, None] == candidates.ids[None, :]
         # Finite, as TensorFlow's: neither loss nor gradient is left, and no inf - inf can arise.
         sampled_ns = jnp.where(hits_ns, float(np.finfo(np.float32).min), sampled_ns)
     return true_n, sampled_ns

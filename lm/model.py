@@ -12,8 +12,9 @@ from flax import nnx
 from jax import Array
 from jax.nn import initializers
 
-from lm.cells import CELLS, Carry, RecurrentWeights, recur, zero_carry
+from lm.cells import CELLS, Carry, RecurrentWeights, zero_carry
 from lm.config import InitializerConfig, ModelConfig
+from lm.recurrence import LayerWeights, recur
 
 Initializer = Callable[[Array, tuple[int, ...], type], Array]
 """Key, shape and type to a parameter's first value."""
@@ -70,9 +71,10 @@ class Recurrence(nnx.Module):
         self.recurrent_bias = nnx.Param(jnp.zeros(size, jnp.float32)) if kind == "gru" else None
 
     def __call__(self, x_tbe: Array, carry: Carry) -> tuple[Carry, Array]:
-        x_tbz = x_tbe @ self.input_kernel[...] + self.bias[...][None, None, :]
         bias = None if self.recurrent_bias is None else self.recurrent_bias[...]
-        return recur(self.cell, RecurrentWeights(self.recurrent_kernel[...], bias), carry, x_tbz)
+        recurrent = RecurrentWeights(self.recurrent_kernel[...], bias)
+        weights = LayerWeights(self.input_kernel[...], self.bias[...], recurrent)
+        return recur(self.cell, weights, carry, x_tbe)
 
     def zero_carry(self, batch_size: int) -> Carry:
         return zero_carry(self.cell, batch_size, self.size)

@@ -52,6 +52,30 @@ def build_optimizer(
     )
 
 
+class Idle(NamedTuple):
+    """What updates without a gradient do to a row: factors, the shape of their number."""
+
+    distance: Array
+    """The row moves by so many velocities, against them."""
+    velocity: Array
+    square: Array
+    """Of rmsprop's mean square."""
+
+
+def idle(config: OptimizerConfig, values: Hyperparameters, updates: Array) -> Idle:
+    """The effect of `updates` updates (i32) in which a row's gradient is zero.
+
+    With momentum m and learning rate r each multiplies the velocity by m and then takes r times it
+    from the row: r (m + m^2 + ... + m^k) = r m (1 - m^k) / (1 - m) after k of them. It holds for
+    momentum and rmsprop, whose step is zero where the gradient is; not for adam.
+    """
+    count = updates.astype(jnp.float32)
+    kept = values.momentum**count
+    distance = values.learning_rate * values.momentum * (1 - kept) / (1 - values.momentum)
+    square = jnp.float32(1.0 if config.smoothing is None else config.smoothing) ** count
+    return Idle(distance, kept, square)
+
+
 def _rule(config: OptimizerConfig, momentum: Array) -> optax.GradientTransformation:
     if config.kind == "momentum":
         return optax.trace(momentum)

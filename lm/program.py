@@ -14,7 +14,8 @@ from lm.config import Config, LossConfig, ModelConfig, OptimizerConfig, TrainCon
 from lm.model import LanguageModel
 from lm.optimizer import Hyperparameters, build_optimizer
 from lm.perplexity import HeldOut, window_losses
-from lm.step import Params, Recipe, Totals, TrainState, train_steps
+from lm.rows import Params, can_lag, start_lagging
+from lm.step import Recipe, Totals, TrainState, settle, train_steps
 
 
 class ProgramKey(NamedTuple):
@@ -35,6 +36,9 @@ class Program(NamedTuple):
     train: Callable[[TrainState, Hyperparameters, Array, Array, int], tuple[TrainState, Totals]]
     """(state, hyperparameters, streams_lb, key, steps) -> the state after so many steps. The state
     that goes in is donated: its buffers are used for the one that comes out."""
+    settle: Callable[[TrainState, Hyperparameters, Array], TrainState]
+    """(state, hyperparameters, whether it is due) -> rows that lag behind are up to date: for
+    evaluation, and before the hyperparameters change. The state that goes in is donated."""
     evaluate: Callable[[Params, HeldOut], Array]
     """-> summed negative log-likelihood of each window of a held-out text."""
 
@@ -68,11 +72,14 @@ def build_program(key: ProgramKey) -> Program:
         params = nnx.to_pure_dict(nnx.state(model, nnx.Param))
         zeros = Hyperparameters(*(jnp.float32(0) for _ in Hyperparameters._fields))
         optimizer = build_optimizer(key.optimizer, zeros).init(params)
-        return TrainState(params, optimizer, model.zero_carry(key.train.batch_size), jnp.int32(0))
+        updates = start_lagging(key.vocab_size) if can_lag(key.loss, key.optimizer) else {}
+        carry = model.zero_carry(key.train.batch_size)
+        return TrainState(params, optimizer, carry, updates, jnp.int32(0))
 
     graph = nnx.graphdef(nnx.eval_shape(make_model, jax.random.key(0)))
     merge = partial(nnx.merge, graph)
-    recipe = Recipe(merge, key.loss, key.optimizer, key.train, key.model.dropout > 0)
+    has_dropout = key.model.dropout > 0
+    recipe = Recipe(merge, key.loss, key.optimizer, key.train, has_dropout, key.vocab_size)
 
     def evaluate(params: Params, text: HeldOut) -> Array:
         return window_losses(merge(params), text)
@@ -80,6 +87,7 @@ def build_program(key: ProgramKey) -> Program:
     return Program(
         jax.jit(initialize),
         jax.jit(partial(train_steps, recipe), donate_argnums=0),
+        jax.jit(partial(settle, recipe), donate_argnums=0),
         jax.jit(evaluate),
     )
 

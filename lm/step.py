@@ -4,7 +4,7 @@ A step is a pure function (state, hyperparameters, batch, key) -> (state, metric
 """
 
 from collections.abc import Callable
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import jax
 import jax.numpy as jnp
@@ -15,11 +15,12 @@ from lm.cells import Carry
 from lm.config import LossConfig, OptimizerConfig, TrainConfig
 from lm.data.batches import Batch, cut_sliding, cut_touching
 from lm.data.windows import windows_in_stream
-from lm.losses import token_losses
+from lm.losses import Shortlist, draw_candidates, sampled_loss, softmax_loss
 from lm.model import LanguageModel
 from lm.optimizer import Hyperparameters, build_optimizer
+from lm.rows import Params, Tables, Updates, borrow, give_back, settle_rows
+from lm.sampler import Candidates
 
-Params = dict[str, Any]
 Merge = Callable[[Params], LanguageModel]
 
 
@@ -32,6 +33,7 @@ class Recipe(NamedTuple):
     optimizer: OptimizerConfig
     train: TrainConfig
     has_dropout: bool
+    vocab_size: int
 
 
 class TrainState(NamedTuple):
@@ -40,6 +42,8 @@ class TrainState(NamedTuple):
     params: Params
     optimizer: optax.OptState
     carry: tuple[Carry, ...]
+    updates: Updates
+    """Of tables whose rows may lag behind between two calls of `settle`."""
     step: Array
     """i32[]: updates made so far."""
 
@@ -62,48 +66,81 @@ class Totals(NamedTuple):
     """bool[]: whether every loss and gradient was; the first that is not ends the call."""
 
 
+class Reading(NamedTuple):
+    """A batch as the model sees it, whose tables may have but some of their rows."""
+
+    inputs_tb: Array
+    """Rows of the embedding."""
+    targets: Array
+    """i32[N]: words."""
+    candidates: Candidates | None
+    """Words; None: the loss looks at all of them."""
+    outputs: Array
+    """i32[N + S]: rows of the output layer for targets and candidates."""
+
+
 def batch_loss(
     recipe: Recipe,
     params: Params,
     carry: tuple[Carry, ...],
-    batch: Batch,
-    dropout_rate: Array,
-    key: Array,
+    reading: Reading,
+    dropout: tuple[Array, Array],
 ) -> tuple[Array, tuple[Carry, ...]]:
     """Mean training loss over a batch's targets, and the state after its last word."""
-    dropout_key, candidates_key = jax.random.split(key)
     model = recipe.merge(params)
-    dropout = (dropout_rate, dropout_key) if recipe.has_dropout else None
-    features, carry = model(batch.inputs_tb, carry, dropout)
-    if batch.targets.ndim == 1:
-        features = features[-1:]
-    losses = token_losses(
-        recipe.loss.kind,
-        features.reshape(-1, features.shape[-1]),
-        model.output.weight[...],
-        model.output.bias[...],
-        batch.targets.reshape(-1),
-        key=candidates_key,
-        samples=recipe.loss.samples,
-        remove_hits=recipe.loss.remove_accidental_hits,
-    )
-    return losses.mean(), carry
+    features, carry = model(reading.inputs_tb, carry, dropout if recipe.has_dropout else None)
+    features = features.reshape(-1, features.shape[-1])[-len(reading.targets) :]
+    weight, bias = model.output.weight[...], model.output.bias[...]
+    if reading.candidates is None:
+        return softmax_loss(features, weight, bias, reading.targets).mean(), carry
+    rows = weight[reading.outputs], bias[reading.outputs]
+    words = Shortlist(reading.targets, reading.candidates, *rows, recipe.vocab_size)
+    return sampled_loss(recipe.loss, features, words).mean(), carry
 
 
 def train_step(
     recipe: Recipe, state: TrainState, values: Hyperparameters, batch: Batch, key: Array
 ) -> tuple[TrainState, StepMetrics]:
     """Gradient of the batch's loss, clipped, and one update."""
-    value_and_grad = jax.value_and_grad(batch_loss, argnums=1, has_aux=True)
-    (loss, carry), grads = value_and_grad(
-        recipe, state.params, state.carry, batch, values.dropout, key
+    dropout_key, candidates_key = jax.random.split(key)
+    candidates = draw_candidates(recipe.loss, candidates_key, recipe.vocab_size)
+    targets = batch.targets.reshape(-1)
+    outputs = targets if candidates is None else jnp.concatenate([targets, candidates.ids])
+    words = {"embedding": batch.inputs_tb.reshape(-1), "output": outputs}
+    tables, updates = Tables(state.params, state.optimizer), state.updates
+    rows = tables
+    if updates:
+        rows, updates, places = borrow(recipe.optimizer, values, tables, updates, state.step, words)
+        words = {name: place.place for name, place in places.items()}
+    inputs_tb = words["embedding"].reshape(batch.inputs_tb.shape)
+    reading = Reading(inputs_tb, targets, candidates, words["output"])
+    (loss, carry), grads = jax.value_and_grad(batch_loss, argnums=1, has_aux=True)(
+        recipe, rows.params, state.carry, reading, (values.dropout, dropout_key)
     )
     metrics = StepMetrics(loss, optax.tree.norm(grads))
-    updates, optimizer = build_optimizer(recipe.optimizer, values).update(
-        grads, state.optimizer, state.params
+    moves, optimizer = build_optimizer(recipe.optimizer, values).update(
+        grads, rows.optimizer, rows.params
     )
-    params = optax.apply_updates(state.params, updates)
-    return TrainState(params, optimizer, carry, state.step + 1), metrics
+    rows = Tables(optax.apply_updates(rows.params, moves), optimizer)
+    params, optimizer = give_back(tables, rows, places) if updates else rows
+    return TrainState(params, optimizer, carry, updates, state.step + 1), metrics
+
+
+def settle(recipe: Recipe, state: TrainState, values: Hyperparameters, due: Array) -> TrainState:
+    """Bring rows that no step has touched up to date, before anything else looks at them.
+
+    Args:
+      recipe: of the program.
+      state: after steps with these hyperparameters.
+      values: the hyperparameters.
+      due: bool[]; nothing changes where it is false.
+    """
+    if not state.updates:
+        return state
+    tables = Tables(state.params, state.optimizer)
+    step = jnp.where(due, state.step, 0)
+    tables, updates = settle_rows(recipe.optimizer, values, tables, state.updates, step)
+    return state._replace(params=tables.params, optimizer=tables.optimizer, updates=updates)
 
 
 def train_steps(

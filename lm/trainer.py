@@ -15,7 +15,8 @@ from lm.data.windows import predictions, steps_per_epoch
 from lm.optimizer import hyperparameters, learning_rate
 from lm.perplexity import lay_out, mean_loss
 from lm.program import build_program, program_key
-from lm.step import Params, Totals, TrainState
+from lm.rows import Params
+from lm.step import Totals, TrainState
 
 
 class Advance(NamedTuple):
@@ -59,6 +60,7 @@ class Trainer:
         """Compile by taking no step and evaluating no window; gives the seconds it took."""
         began = time.perf_counter()
         state, _ = self._run(state, self.config, 0, 0)
+        state = self.program.settle(state, hyperparameters(self.config, 0), jnp.bool_(False))
         nothing = self.held_out["valid"]._replace(windows=jnp.int32(0))
         jax.block_until_ready(self.program.evaluate(state.params, nothing))
         return state, time.perf_counter() - began
@@ -74,6 +76,7 @@ class Trainer:
         totals = jax.device_get(totals)  # waits for the device; the one transfer of a report
         seconds = time.perf_counter() - began
         steps = int(totals.steps)
+        state = self._settled(state, step + steps)
         metrics = {
             "train/loss": float(totals.sums.loss) / steps,
             "train/grad_norm": float(totals.sums.grad_norm) / steps,
@@ -95,6 +98,16 @@ class Trainer:
         sums = self.program.evaluate(params, self.held_out[split])
         loss = mean_loss(sums, self.tokens[split], self.config.train)
         return {f"{split}/loss": loss, f"{split}/perplexity": perplexity(loss)}
+
+    def _settled(self, state: TrainState, step: int) -> TrainState:
+        """Settle rows where that is due: by the step alone, so that a resumed run does the same."""
+        epoch, position = divmod(step, self.steps_per_epoch)
+        config = changed(self.config, step - 1)
+        if position == 0:
+            epoch -= 1
+        elif config == changed(self.config, step):
+            return state
+        return self.program.settle(state, hyperparameters(config, epoch), jnp.bool_(True))
 
     def _run(
         self, state: TrainState, config: Config, epoch: int, steps: int

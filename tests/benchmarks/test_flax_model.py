@@ -12,7 +12,7 @@ from benchmarks import flax_model, our_model
 from benchmarks.compose import compose_values
 from benchmarks.contender import synthetic_text
 from lm.config import Config, typed
-from lm.losses import sampled_softmax_loss
+from lm.losses import Shortlist, sampled_softmax_loss
 from lm.sampler import Candidates
 
 TOLERANCE = 1e-5
@@ -91,7 +91,8 @@ def test_sampled_loss_of_the_peer_equals_ours() -> None:
     peer = flax_model.sampled_softmax_loss(model, features, targets, drawn)
     weight, bias = model.output.embedding[...], model.bias[...]
     candidates = Candidates(jnp.asarray(ids), jnp.int32(tries))
-    ours = sampled_softmax_loss(features, weight, bias, targets, candidates)
+    words = Shortlist.of(weight, bias, targets, candidates)
+    ours = sampled_softmax_loss(features, words)
     assert float(peer) == pytest.approx(float(ours.mean()), rel=TOLERANCE)
 
 

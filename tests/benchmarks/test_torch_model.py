@@ -11,7 +11,7 @@ from benchmarks import log_uniform, our_model
 from benchmarks.compose import compose_values
 from benchmarks.contender import synthetic_text
 from lm.config import Config, typed
-from lm.losses import sampled_softmax_loss
+from lm.losses import Shortlist, sampled_softmax_loss
 from lm.perplexity import lay_out, mean_loss
 from lm.sampler import Candidates
 from sweeps.errors import UserError
@@ -87,7 +87,8 @@ def test_sampled_loss_of_the_peer_equals_ours() -> None:
     )
     bias = jnp.asarray(output.bias.detach().numpy())
     candidates = Candidates(jnp.asarray(ids), jnp.int32(tries))
-    ours = sampled_softmax_loss(features, weight, bias, jnp.asarray(targets), candidates)
+    words = Shortlist.of(jnp.asarray(weight), bias, jnp.asarray(targets), candidates)
+    ours = sampled_softmax_loss(features, words)
     assert peer.item() == pytest.approx(float(ours.mean()), rel=TOLERANCE)
 
 

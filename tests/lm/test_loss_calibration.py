@@ -11,7 +11,8 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from lm.losses import sampled_softmax_loss, softmax_loss, token_losses
+from lm.config import LossConfig
+from lm.losses import Shortlist, sampled_loss, sampled_softmax_loss, softmax_loss
 from lm.sampler import sample_log_uniform
 
 
@@ -22,8 +23,9 @@ def batch_means(kind, bias, target_law, batches=500, batch_size=32, samples=64):
     targets = rng.choice(len(bias), size=(batches, batch_size), p=target_law).astype(np.int32)
 
     def mean_loss(key, y):
-        inputs = (features, weight, jnp.asarray(bias), y)
-        return token_losses(kind, *inputs, key=key, samples=samples).mean()
+        drawn = sample_log_uniform(key, samples, len(bias))
+        words = Shortlist.of(weight, jnp.asarray(bias), y, drawn)
+        return sampled_loss(LossConfig(kind, samples, None), features, words).mean()
 
     keys = jax.random.split(jax.random.key(0), batches)
     means = jax.lax.map(lambda args: mean_loss(*args), (keys, jnp.asarray(targets)))
@@ -119,7 +121,8 @@ def test_sampled_softmax_gradient_approaches_the_full_one_with_more_samples():
     def mean_gradient(w, samples):
         def loss(key):
             candidates = sample_log_uniform(key, samples, vocab_size)
-            return sampled_softmax_loss(features, w, bias, targets, candidates).mean()
+            words = Shortlist.of(w, bias, targets, candidates)
+            return sampled_softmax_loss(features, words).mean()
 
         return jax.vmap(loss)(keys).mean()
 

@@ -7,8 +7,16 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from lm.losses import nce_loss, sampled_softmax_loss, softmax_loss, token_losses
-from lm.sampler import Candidates
+from lm.config import LossConfig
+from lm.losses import (
+    Shortlist,
+    draw_candidates,
+    nce_loss,
+    sampled_loss,
+    sampled_softmax_loss,
+    softmax_loss,
+)
+from lm.sampler import Candidates, sample_log_uniform
 
 V, D, N = 12, 3, 5
 TRIES = 9
@@ -56,7 +64,8 @@ def evaluate(kind, parameters, targets, ids, tries, remove_hits):
         return softmax_loss(*parameters, targets)
     loss = {"sampled_softmax": sampled_softmax_loss, "nce": nce_loss}[kind]
     candidates = Candidates(ids, jnp.asarray(tries, jnp.int32))
-    return loss(*parameters, targets, candidates, remove_hits=remove_hits)
+    features, *output = parameters
+    return loss(features, Shortlist.of(*output, targets, candidates), remove_hits=remove_hits)
 
 
 def numeric_gradient(function, values, step=1e-5):
@@ -153,10 +162,12 @@ def test_hits_are_removed_where_tensorflow_does(kind, removes):
 
     @jax.jit
     def losses(parameters, targets):
-        inputs = (kind, *parameters, targets)
-        draw = {"key": jax.random.key(5), "samples": 8}
-        explicit = [token_losses(*inputs, **draw, remove_hits=remove) for remove in (False, True)]
-        return token_losses(*inputs, **draw), explicit
+        features, *output = parameters
+        drawn = sample_log_uniform(jax.random.key(5), 8, V)
+        words = Shortlist.of(*output, targets, drawn)
+        configs = [LossConfig(kind, 8, remove) for remove in (False, True, None)]
+        *explicit, default = [sampled_loss(config, features, words) for config in configs]
+        return default, explicit
 
     default, explicit = losses(parameters, targets)
     np.testing.assert_allclose(default, explicit[removes], rtol=1e-6)
@@ -173,8 +184,13 @@ def test_stacked_trials_equal_one_by_one_and_compile_once(kind):
     @jax.jit
     def loss(key, weight):
         traces.append(1)
-        inputs = (jnp.asarray(array) for array in (features, weight, bias, targets))
-        return token_losses(kind, *inputs, key=key, samples=6)
+        config = LossConfig(kind, 6, None)
+        drawn = draw_candidates(config, key, V)
+        arrays = (jnp.asarray(array) for array in (features, weight, bias, targets))
+        if drawn is None:
+            return softmax_loss(*arrays)
+        features_nd, *output = arrays
+        return sampled_loss(config, features_nd, Shortlist.of(*output, drawn))
 
     alone = [loss(key, weight) for key, weight in zip(keys, weights, strict=True)]
     assert len(traces) == 1

@@ -45,7 +45,8 @@ def recipe(config: Config) -> Recipe:
     """What `build_program` compiles, for steps taken one by one."""
     model = LanguageModel(config.model, VOCAB, rngs=nnx.Rngs(params=jax.random.key(0)))
     merge = partial(nnx.merge, nnx.graphdef(model))
-    return Recipe(merge, config.loss, config.optimizer, config.train, config.model.dropout > 0)
+    has_dropout = config.model.dropout > 0
+    return Recipe(merge, config.loss, config.optimizer, config.train, has_dropout, VOCAB)
 
 
 def start(config: Config) -> TrainState:
@@ -135,7 +136,7 @@ def windows_seen(
         }
         carry = (state.carry[0] + 1,)
         zero = jnp.float32(0)
-        return TrainState(params, (), carry, state.step + 1), StepMetrics(zero, zero)
+        return TrainState(params, (), carry, {}, state.step + 1), StepMetrics(zero, zero)
 
     monkeypatch.setattr(lm.step, "train_step", note)
     numbers = jnp.asarray(streams(np.arange(len(IDS), dtype=np.int32), BATCH))
@@ -143,7 +144,7 @@ def windows_seen(
         "words": jnp.full((steps, TIME + 1, BATCH), -1, jnp.int32),
         "carry": jnp.full(steps, -1, jnp.float32),
     }
-    state = TrainState(params, (), (jnp.float32(99),), jnp.int32(0))
+    state = TrainState(params, (), (jnp.float32(99),), {}, jnp.int32(0))
     part = max(per_epoch // 2, 1)
     for _ in range(epochs):
         for count in (part, per_epoch - part):

@@ -1,0 +1,117 @@
+"""A cell over a whole sequence, with a backward pass of its own.
+
+Shapes as in `lm.cells`, and E inputs of the layer. Autodiff through `lax.scan` would add a product
+for the weights' gradient to every step back in time. Here the loop carries only the gradient of
+the state and gives that of the pre-activations; the weights' gradients are one product over all
+time steps each, after it. Kept for it from the forward pass: the states and the gates, each once.
+"""
+
+from functools import partial
+from typing import Any, NamedTuple
+
+import jax
+import jax.numpy as jnp
+from jax import Array, lax
+
+from lm.cells import Carry, Cell, RecurrentWeights
+
+
+class LayerWeights(NamedTuple):
+    """All weights of a recurrent layer."""
+
+    kernel: Array
+    """W: [E, G*H]."""
+    bias: Array
+    """b: [G*H]."""
+    recurrent: RecurrentWeights
+
+
+class _Kept(NamedTuple):
+    """What the backward pass needs of the forward pass."""
+
+    weights: LayerWeights
+    x_tbe: Array
+    start: Carry
+    after: Carry
+    """States after each step, [T, B, H]."""
+    steps: Array
+    """What the cell's steps kept, [T, B, any]."""
+
+
+@partial(jax.custom_vjp, nondiff_argnums=(0,))
+def recur(cell: Cell, weights: LayerWeights, carry: Carry, x_tbe: Array) -> tuple[Carry, Array]:
+    """Run a cell over a sequence.
+
+    Args:
+      cell: the equations.
+      weights: of this layer.
+      carry: the state before the first step.
+      x_tbe: inputs, [T, B, E].
+
+    Returns:
+      The carry after the last step, and the outputs h_tbh of shape [T, B, H].
+    """
+
+    def body(carry: Carry, x_bz: Array) -> tuple[Carry, Array]:
+        carry, _ = _step(cell, weights, carry, x_bz)
+        return carry, carry[0]
+
+    return lax.scan(body, carry, _project(weights, x_tbe))
+
+
+def _step(cell: Cell, weights: LayerWeights, carry: Carry, x_bz: Array) -> tuple[Carry, Array]:
+    return cell.step(weights.recurrent, carry, x_bz, carry[0] @ weights.recurrent.kernel)
+
+
+def _project(weights: LayerWeights, x_tbe: Array) -> Array:
+    """The input's share of the pre-activations, which does not depend on the state: [T, B, G*H]."""
+    x_z = _flat(x_tbe) @ weights.kernel + weights.bias[None, :]
+    return x_z.reshape(*x_tbe.shape[:2], -1)
+
+
+def _forward(
+    cell: Cell, weights: LayerWeights, carry: Carry, x_tbe: Array
+) -> tuple[tuple[Carry, Array], _Kept]:
+    def body(carry: Carry, x_bz: Array) -> tuple[Carry, tuple[Carry, Array]]:
+        carry, kept = _step(cell, weights, carry, x_bz)
+        return carry, (carry, kept)
+
+    end, (after, steps) = lax.scan(body, carry, _project(weights, x_tbe))
+    return (end, after[0]), _Kept(weights, x_tbe, carry, after, steps)
+
+
+def _backward(
+    cell: Cell, kept: _Kept, gradients: tuple[Carry, Array]
+) -> tuple[LayerWeights, Carry, Array]:
+    of_end, of_outputs = gradients
+    weights = kept.weights
+    before = tuple(
+        jnp.concatenate([start[None], after[:-1]])
+        for start, after in zip(kept.start, kept.after, strict=True)
+    )
+    slopes = cell.slopes(kept.steps, before, kept.after)
+    transposed = weights.recurrent.kernel.T
+
+    def body(carry: Carry, step: tuple[Array, Any]) -> tuple[Carry, tuple[Array, Array]]:
+        of_output, slopes = step
+        (of_h, *others), of_u, besides = cell.back(slopes, (carry[0] + of_output, *carry[1:]))
+        return (of_h + of_u @ transposed, *others), (of_u, besides)
+
+    of_start, (of_u, besides) = lax.scan(body, of_end, (of_outputs, slopes), reverse=True)
+    of_x = _flat(cell.input_gradient(of_u, besides))
+    of_u = _flat(of_u)
+    bias = weights.recurrent.bias
+    of_recurrent = RecurrentWeights(
+        _flat(before[0]).T @ of_u,
+        None if bias is None else of_u[:, -bias.shape[0] :].sum(axis=0),
+    )
+    of_weights = LayerWeights(_flat(kept.x_tbe).T @ of_x, of_x.sum(axis=0), of_recurrent)
+    return of_weights, of_start, (of_x @ weights.kernel.T).reshape(kept.x_tbe.shape)
+
+
+def _flat(x: Array) -> Array:
+    """[T, B, any] -> [T * B, any]."""
+    return x.reshape(-1, x.shape[-1])
+
+
+recur.defvjp(_forward, _backward)

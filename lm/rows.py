@@ -1,0 +1,170 @@
+"""Tables of which a step touches few rows: only those are read, updated and written.
+
+With a sampled loss an update depends on few words: those that were read, the targets and the
+candidates. The gradient of all other rows of the embedding and of the softmax is zero, and what
+momentum and rmsprop do to a row without a gradient has a closed form
+(`lm.optimizer.idle`). So a step borrows the rows that it touches, brings them
+up to date, updates them and gives them back, at a cost that does not grow with the vocabulary. The
+others fall behind until they are touched next, or until all are settled: at the end of an epoch,
+and before a hyperparameter changes, as the closed form holds for constant ones. The result is that
+of updating every row in every step, but for rounding.
+
+Adam has no such closed form, since its denominator changes from step to step: it updates all rows.
+
+V vocabulary, N words that a step touches, words that occur several times included.
+"""
+
+from collections.abc import Callable
+from functools import partial
+from typing import Any, NamedTuple
+
+import jax
+import jax.numpy as jnp
+import optax
+from jax import Array
+
+from lm.config import LossConfig, OptimizerConfig
+from lm.optimizer import Hyperparameters, idle
+
+Params = dict[str, Any]
+Updates = dict[str, Array]
+"""Updates that each row of a table has had, i32[V]; empty where all rows are always up to date."""
+
+TABLES = ("embedding", "output")
+"""Groups of parameters whose arrays have a row for each word."""
+
+_MARK = -(2**30)
+"""Below every count of updates."""
+
+
+class Tables(NamedTuple):
+    """Parameters and their optimizer's state; in both, the tables have all rows or some."""
+
+    params: Params
+    optimizer: optax.OptState
+
+
+class Places(NamedTuple):
+    """Where borrowed rows stand, and where they come from."""
+
+    ids: Array
+    """i32[N]: the words, as they were asked for."""
+    place: Array
+    """i32[N]: which of the N borrowed rows stands for each; a repeated word's first."""
+
+
+def can_lag(loss: LossConfig, optimizer: OptimizerConfig) -> bool:
+    """Whether a step touches few rows, and the others can be brought up to date later."""
+    return loss.kind != "softmax" and optimizer.kind in ("momentum", "rmsprop")
+
+
+def start_lagging(vocab_size: int) -> Updates:
+    """The counts before the first update."""
+    return {name: jnp.zeros(vocab_size, jnp.int32) for name in TABLES}
+
+
+def borrow(
+    config: OptimizerConfig,
+    values: Hyperparameters,
+    tables: Tables,
+    updates: Updates,
+    step: Array,
+    ids: dict[str, Array],
+) -> tuple[Tables, Updates, dict[str, Places]]:
+    """Take the rows of some words, brought up to date, in place of the tables.
+
+    Args:
+      config: the update rule.
+      values: hyperparameters since the rows were last settled.
+      tables: with all rows.
+      updates: that each row has had.
+      step: i32[], updates that an up-to-date row has had.
+      ids: i32[N], the words, for each table.
+
+    Returns:
+      Tables of N rows; the counts as they are after one more update of these rows; and where the
+      rows stand.
+    """
+    updates, places, missed = dict(updates), {}, {}
+    for name, words in ids.items():
+        count = updates[name]
+        missed[name] = step - count[words]
+        # Each word's first place wins, so that the result does not hang on the order of writes.
+        marked = count.at[words].min(_MARK + jnp.arange(len(words), dtype=jnp.int32))
+        places[name] = Places(words, marked[words] - _MARK)
+        updates[name] = marked.at[words].set(step + 1)
+    rows = _on_tables(lambda name, table: table[ids[name]], tables)
+    return _make_up(config, values, rows, missed), updates, places
+
+
+def give_back(tables: Tables, rows: Tables, places: dict[str, Places]) -> Tables:
+    """Write borrowed rows into the tables, each word's once; all other arrays are those of `rows`.
+
+    Args:
+      tables: as they were before the rows were borrowed.
+      rows: as they are now.
+      places: where they stand.
+    """
+
+    def write(name: str, rows: Array, table: Array) -> Array:
+        ids, place = places[name]
+        first = place == jnp.arange(len(ids), dtype=jnp.int32)
+        return table.at[jnp.where(first, ids, len(table))].set(rows, mode="drop")
+
+    given_back: Tables = _on_tables(write, rows, tables)
+    return given_back
+
+
+def settle_rows(
+    config: OptimizerConfig, values: Hyperparameters, tables: Tables, updates: Updates, step: Array
+) -> tuple[Tables, Updates]:
+    """Bring every row up to date; arguments as in `borrow`. With a step of 0 nothing changes."""
+    missed = {name: jnp.maximum(step - count, 0) for name, count in updates.items()}
+    now = {name: jnp.maximum(count, step) for name, count in updates.items()}
+    return _make_up(config, values, tables, missed), now
+
+
+def _make_up(
+    config: OptimizerConfig, values: Hyperparameters, tables: Tables, missed: dict[str, Array]
+) -> Tables:
+    """Do to each row what the updates that it missed would have done."""
+    params, optimizer = tables
+    effects = {name: idle(config, values, count) for name, count in missed.items()}
+    velocity = optax.tree.get(optimizer, "trace")
+
+    def moved(name: str, weight: Array, velocity: Array) -> Array:
+        distance = _column(effects[name].distance, weight)
+        return weight - distance * velocity
+
+    params = _on_tables(moved, params, velocity)
+    states = {"trace": _decayed(velocity, {name: one.velocity for name, one in effects.items()})}
+    if (square := optax.tree.get(optimizer, "nu")) is not None:
+        states["nu"] = _decayed(square, {name: one.square for name, one in effects.items()})
+    return Tables(params, optax.tree.set(optimizer, **states))
+
+
+def _decayed(state: Any, factors: dict[str, Array]) -> Any:
+    return _on_tables(lambda name, rows: rows * _column(factors[name], rows), state)
+
+
+def _column(of_rows: Array, like: Array) -> Array:
+    """One number a row, to be multiplied with rows of any width."""
+    return of_rows.reshape(-1, *(1 for _ in like.shape[1:]))
+
+
+def _on_tables(change: Callable[..., Array], tree: Any, *others: Any) -> Any:
+    """Change each array of each table, wherever in a tree parameters or what mirrors them stand."""
+
+    def is_params(node: Any) -> bool:
+        return isinstance(node, dict) and set(TABLES) <= set(node)
+
+    def on_params(node: Any, *others: Any) -> Any:
+        if not is_params(node):
+            return node
+        tables = {
+            name: jax.tree.map(partial(change, name), node[name], *(one[name] for one in others))
+            for name in TABLES
+        }
+        return {**node, **tables}
+
+    return jax.tree.map(on_params, tree, *others, is_leaf=is_params)
