@@ -14,7 +14,7 @@ import os
 import subprocess
 import sys
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
 from benchmarks import machine, rounds, tables
 from benchmarks.arithmetic import step_operations
@@ -67,38 +67,49 @@ class Card:
         return found
 
 
+class Result(NamedTuple):
+    """What one took, with so many trials."""
+
+    measured: Measured
+    lanes: int
+
+    @property
+    def rate(self) -> float:
+        """Steps of one trial in a second, summed over its trials."""
+        return self.lanes / self.measured.middle
+
+    def cells(self, words: int) -> list[str]:
+        """Name, lanes, milliseconds and words per second."""
+        one = self.measured
+        seconds = one.middle, min(one.step_seconds), max(one.step_seconds)
+        milliseconds = [f"{1000 * value:.2f}" for value in seconds]
+        return [one.name, str(self.lanes), *milliseconds, f"{self.rate * words:,.0f}"]
+
+
 def measure(
     name: str, values: Mapping[str, Any], lanes: Sequence[int], card: Card, plan: Plan
 ) -> tables.Table:
     """Time one configuration."""
     config = typed(values)
-    entrants = card.entrants(values, lanes)
-    measured = take_turns(entrants, plan)
-    counts = [(entrant.options or {}).get("lanes", 1) for entrant in entrants]
     words = config.train.batch_size * config.train.sequence_length
-    rates = [count * words / one.middle for count, one in zip(counts, measured, strict=True)]
-    torch = rates[0] if entrants[0].name == "PyTorch" else None
-    alone = next(
-        (
-            rate
-            for one, count, rate in zip(measured, counts, rates, strict=True)
-            if one.name == "ours" and count == 1
-        ),
-        None,
-    )
+    entrants = card.entrants(values, lanes)
+    results = [
+        Result(one, (entrant.options or {}).get("lanes", 1))
+        for one, entrant in zip(take_turns(entrants, plan), entrants, strict=True)
+    ]
+    peer = next((result for result in results if result.measured.name == "PyTorch"), None)
+    own = next((result for result in results if result.measured.name == "ours"), None)
+    share = step_operations(config) / card.peak
     rows = [
         [
-            one.name,
-            str(count),
-            *_milliseconds(one),
-            f"{rate:,.0f}",
-            f"{rate / torch:.2f}" if torch and one.name != "PyTorch" else "",
-            f"{rate / alone:.1f}" if alone and count > 1 else "",
-            f"{rate / words * step_operations(config) / card.peak:.1%}",
-            f"{one.compile_seconds:.1f}",
-            f"{one.peak_bytes / 1e6:.0f}",
+            *result.cells(words),
+            _times(result, peer if peer is not result else None),
+            _times(result, own if result.lanes > 1 and own and own.lanes == 1 else None),
+            f"{share * result.rate:.1%}",
+            f"{result.measured.compile_seconds:.1f}",
+            f"{result.measured.peak_bytes / 1e6:.0f}",
         ]
-        for one, count, rate in zip(measured, counts, rates, strict=True)
+        for result in results
     ]
     return tables.Table(f"{name}, {words} words a step and lane", HEADER, rows, f"{plan}")
 
@@ -118,9 +129,8 @@ def main(arguments: Sequence[str]) -> None:
         page.show(measure(name, values[name], lanes, card, plan))
 
 
-def _milliseconds(one: Measured) -> list[str]:
-    values = one.middle, min(one.step_seconds), max(one.step_seconds)
-    return [f"{1000 * value:.2f}" for value in values]
+def _times(result: Result, other: Result | None) -> str:
+    return f"{result.rate / other.rate:.2f}" if other else ""
 
 
 def _require_gpu() -> None:
@@ -164,10 +174,9 @@ def _parse(arguments: Sequence[str]) -> argparse.Namespace:
     for name in options.configurations:
         if name not in known:
             raise UserError(f"there is no configuration {name}; choose from {', '.join(known)}.")
-    try:
-        options.lanes = [int(count) for count in options.lanes.split(",")]
-    except ValueError:
-        raise UserError(f"--lanes={options.lanes} is no list of numbers, as in 1,8,64.") from None
+    if not all(count.isdigit() and int(count) > 0 for count in options.lanes.split(",")):
+        raise UserError(f"--lanes={options.lanes} is no list of numbers, as in 1,8,64.")
+    options.lanes = [int(count) for count in options.lanes.split(",")]
     return options
 
 

@@ -3,6 +3,7 @@
 import jax
 import jax.numpy as jnp
 import numpy as np
+from jax import Array
 from numpy.typing import NDArray
 
 from benchmarks.jax_memory import gpu_bytes
@@ -11,6 +12,7 @@ from lm.data.batches import streams
 from lm.optimizer import hyperparameters
 from lm.program import build_program, program_key
 from lm.rows import Params
+from lm.step import TrainState
 from sweeps.errors import UserError
 
 
@@ -22,8 +24,12 @@ class Training:
         self.program = build_program(program_key(config, config.data.vocab_size))
         self.values = hyperparameters(config, epoch=0)
         self.streams_lb = jnp.asarray(streams(ids, config.train.batch_size))
-        init_key, self.key = jax.random.split(jax.random.key(config.seed))
-        self.state = self.program.initialize(init_key)
+        self.state, self.key = self.start(config.seed)
+
+    def start(self, seed: int) -> tuple[TrainState, Array]:
+        """A state before the first step, and the key of its training."""
+        init_key, key = jax.random.split(jax.random.key(seed))
+        return self.program.initialize(init_key), key
 
     @property
     def params(self) -> Params:

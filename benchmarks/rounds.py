@@ -11,7 +11,7 @@ from benchmarks.contender import Contender, Turn
 WARM_UP = 3
 """Steps before the first turn, that caches and clocks settle in."""
 
-MOST_STEPS = 500
+MOST_STEPS = 2000
 """In a turn."""
 
 
@@ -50,13 +50,13 @@ class Plan(NamedTuple):
     rounds: int
     """Turns that each one gets."""
     seconds: float
-    """Of a turn of the slowest; all take as many steps."""
+    """Of a turn, about."""
     steps: int | None = None
     """In a turn, whatever they take."""
 
     def __str__(self) -> str:
         """As a table's caption has it."""
-        turns = f"{self.steps} steps" if self.steps else f"about {self.seconds:g} s of the slowest"
+        turns = f"{self.steps} steps" if self.steps else f"about {self.seconds:g} s"
         return f"Medians of {self.rounds} rounds of {turns}."
 
 
@@ -64,10 +64,7 @@ def add_options(parser: argparse.ArgumentParser, seconds: float = 1.0) -> None:
     """The options that make a plan."""
     parser.add_argument("--rounds", type=int, default=5, help="turns of each (default: 5)")
     parser.add_argument(
-        "--seconds",
-        type=float,
-        default=seconds,
-        help=f"of the slowest one's turn, in which all take as many steps (default: {seconds:g})",
+        "--seconds", type=float, default=seconds, help=f"of a turn, about (default: {seconds:g})"
     )
     parser.add_argument("--steps", type=int, help="in a turn, instead of --seconds")
 
@@ -86,16 +83,22 @@ def take_turns(entrants: Sequence[Entrant], plan: Plan) -> list[Measured]:
             )
             for one in entrants
         ]
-        warm = [contender.train(WARM_UP).seconds / WARM_UP for contender in contenders]
-        steps = plan.steps or min(MOST_STEPS, max(2, round(plan.seconds / max(warm))))
+        steps = [plan.steps or _steps(contender, plan.seconds) for contender in contenders]
         turns: list[list[Turn]] = [[] for _ in contenders]
         for _ in range(plan.rounds):
             for place, contender in enumerate(contenders):
-                turns[place].append(contender.train(steps))
+                turns[place].append(contender.train(steps[place]))
         return [
-            _summary(one.name, contender, taken, steps)
-            for one, contender, taken in zip(entrants, contenders, turns, strict=True)
+            _summary(one.name, contender, taken, count)
+            for one, contender, taken, count in zip(entrants, contenders, turns, steps, strict=True)
         ]
+
+
+def _steps(contender: Contender, seconds: float) -> int:
+    """So many take about so long."""
+    contender.train(WARM_UP)
+    each = contender.train(WARM_UP).seconds / WARM_UP
+    return min(MOST_STEPS, max(2, round(seconds / each)))
 
 
 def ratio(peer: Measured, own: Measured) -> float:
