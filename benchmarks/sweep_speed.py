@@ -65,7 +65,7 @@ def measure(overrides: Sequence[str], rounds: int, again: bool) -> dict[str, lis
         with tempfile.TemporaryDirectory() as name:
             folder = Path(name)
             caches = folder / "caches"
-            done[PEER].append(run_peer(folder / "peer", overrides, caches))
+            done[PEER].append(run_peer(folder / "peer", overrides, folder / "peer's caches"))
             done[OURS].append(run_ours(folder / "ours", overrides, caches))
             if again:
                 done[AGAIN].append(run_ours(folder / "again", overrides, caches))

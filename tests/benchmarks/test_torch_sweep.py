@@ -1,3 +1,4 @@
+from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -23,7 +24,7 @@ def small(*overrides: str) -> dict[str, Any]:
 @pytest.fixture
 def text() -> Tokens:
     lee = load_tokens(typed(small()).data)
-    return Tokens(lee.train[:400], lee.valid[:43], lee.test[:43], lee.vocabulary, "")
+    return replace(lee, train=lee.train[:400], valid=lee.valid[:43], test=lee.test[:43])
 
 
 def test_peer_trains_the_grid_of_our_sweep() -> None:
