@@ -6,6 +6,7 @@ each has its own peak memory. Both ends of the pipe stand here: `Contender` is t
 """
 
 import importlib
+import importlib.util
 import json
 import math
 import os
@@ -30,6 +31,10 @@ EPOCH_STEPS = 100
 """Of the synthetic text."""
 
 
+ON_DEMAND = {"XLA_PYTHON_CLIENT_PREALLOCATE": "false"}
+"""On a GPU all contenders hold memory at a time; none may take it for the others' turns."""
+
+
 class Turn(NamedTuple):
     """What some steps cost."""
 
@@ -37,19 +42,29 @@ class Turn(NamedTuple):
     loss: float
     """Mean, in nats per word."""
     peak_bytes: int
-    """Largest resident memory of the process so far."""
+    """Most memory in use so far: on a GPU there, else what is resident of the process."""
 
 
 class Contender:
     """The process of an implementation."""
 
-    def __init__(self, module: str, values: Mapping[str, Any], threads: int) -> None:
+    def __init__(
+        self,
+        module: str,
+        values: Mapping[str, Any],
+        threads: int,
+        gpus: float = 0.0,
+        options: Mapping[str, Any] | None = None,
+    ) -> None:
         """Start it and wait for its first step.
 
         Args:
-          module: has a class Training(config, ids) with a method run(steps) -> mean loss.
+          module: has a class Training(config, ids, **options) with the methods run(steps) -> mean
+            loss, settle() -> what is left for the end of an epoch, and device_bytes() -> most bytes
+            in use on a GPU, or None on the CPU.
           values: a composed configuration.
           threads: that it may compute with.
+          gpus: share of a GPU's memory that it may reserve; 0 computes on the CPU.
         """
         self._module = module
         self._process = subprocess.Popen(
@@ -58,14 +73,17 @@ class Contender:
             stdout=subprocess.PIPE,
             text=True,
             cwd=Path(__file__).parents[1],
-            env=os.environ | environment(threads, gpus=0),
+            env=os.environ | environment(threads, gpus) | ON_DEMAND,
         )
-        self.threads = threads
-        self.first_turn = Turn(*self._ask(values))
+        self.first_turn = Turn(*self._ask([values, options or {}]))
 
     def train(self, steps: int) -> Turn:
         """Let it take steps, and wait for them."""
         return Turn(*self._ask(steps))
+
+    def settle(self) -> float:
+        """Let it do what is left for the end of an epoch; gives the seconds it takes."""
+        return Turn(*self._ask(0)).seconds
 
     def __enter__(self) -> Self:
         return self
@@ -93,20 +111,26 @@ class Contender:
 
 
 def serve(module: str, messages: IO[str], answers: IO[str]) -> None:
-    """Train as told, until the messages end.
+    """Train as told, until the messages end: so many steps, or 0 for what ends an epoch.
 
     The first answer is about construction and the first step, imports left out.
     """
     training_class = importlib.import_module(module).Training
-    config = typed(json.loads(messages.readline()))
+    values, options = json.loads(messages.readline())
+    config = typed(values)
     ids = synthetic_text(config)
     began = time.perf_counter()
-    training = training_class(config, ids)
+    training = training_class(config, ids, **options)
     steps = 1
     while True:
-        loss = training.run(steps)
+        loss = 0.0
+        if steps:
+            loss = training.run(steps)
+        else:
+            training.settle()
         seconds = time.perf_counter() - began
-        peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
+        resident = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
+        peak = training.device_bytes() or resident
         print(json.dumps(Turn(seconds, loss, peak)), file=answers, flush=True)
         message = messages.readline()
         if not message:
@@ -123,6 +147,16 @@ def synthetic_text(config: Config) -> NDArray[np.int32]:
     draws = np.random.default_rng(0).random(length)
     ids = np.exp(draws * math.log(vocab_size + 1)).astype(np.int32) - 1
     return np.minimum(ids, vocab_size - 1)
+
+
+def has_torch(device: str = "cpu") -> bool:
+    """Whether PyTorch is installed, for the CPU or with CUDA and a GPU to use."""
+    if not importlib.util.find_spec("torch"):
+        return False
+    if device == "cpu":
+        return True
+    program = "import torch, sys; sys.exit(not torch.cuda.is_available())"
+    return subprocess.run([sys.executable, "-c", program]).returncode == 0
 
 
 if __name__ == "__main__":

@@ -3,13 +3,17 @@
 import jax
 import jax.numpy as jnp
 import numpy as np
+from jax import Array
 from numpy.typing import NDArray
 
+from benchmarks.jax_memory import gpu_bytes
 from lm.config import Config
 from lm.data.batches import streams
 from lm.model import scales
 from lm.optimizer import hyperparameters
 from lm.program import build_program, program_key
+from lm.rows import Params
+from lm.step import TrainState
 from sweeps.errors import UserError
 
 
@@ -18,11 +22,27 @@ class Training:
 
     def __init__(self, config: Config, ids: NDArray[np.int32]) -> None:
         assert config.data.vocab_size is not None
+        self.config = config
         self.program = build_program(program_key(config, config.data.vocab_size))
         self.values = hyperparameters(config, epoch=0)
         self.streams_lb = jnp.asarray(streams(ids, config.train.batch_size))
-        init_key, self.key = jax.random.split(jax.random.key(config.seed))
-        self.state = self.program.initialize(init_key, scales(config.model))
+        self.state, self.key = self.start(config.seed)
+
+    def start(self, seed: int) -> tuple[TrainState, Array]:
+        """A state before the first step, and the key of its training."""
+        init_key, key = jax.random.split(jax.random.key(seed))
+        return self.program.initialize(init_key, scales(self.config.model)), key
+
+    @property
+    def params(self) -> Params:
+        """The model's parameters after the last step."""
+        self.settle()
+        return self.state.params
+
+    def settle(self) -> None:
+        """What an epoch ends with: bring rows that no step has touched up to date."""
+        self.state = self.program.settle(self.state, self.values, jnp.bool_(True))
+        jax.block_until_ready(self.state)
 
     def run(self, steps: int) -> float:
         """Take so many steps; gives their mean loss, in nats per word.
@@ -37,3 +57,7 @@ class Training:
         if not totals.finite:
             raise UserError("the training diverges; lower optimizer.learning_rate.")
         return float(totals.sums.loss) / steps
+
+    def device_bytes(self) -> int | None:
+        """Most memory in use on the GPU so far; None on the CPU."""
+        return gpu_bytes()

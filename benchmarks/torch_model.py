@@ -3,14 +3,14 @@
 Model, loss, clipping and update rule are those of `lm`, on the same ids: `nn.LSTM` over the whole
 sequence, time-major ids cut without a copy, the output layer's rows taken by one `F.embedding`
 (somewhat faster on a CPU than two of them, or than indexing), a fused optimizer (no slower than the
-others). Subnormal numbers are flushed to zero, as XLA does it. One difference in what is computed:
-PyTorch's recurrences have a second bias vector.
+others). Subnormal numbers are flushed to zero, as XLA does it. Embeddings start as ours, all else
+as PyTorch has it. One difference in what is computed: PyTorch's recurrences have a second bias.
 
 Shapes: T time, B batch, V vocabulary, D features, N = T B targets, S candidates.
 """
 
 import math
-from typing import NamedTuple, TypeAlias
+from typing import TypeAlias
 
 import numpy as np
 import torch
@@ -18,8 +18,9 @@ import torch.nn.functional as F  # noqa: N812 (its usual name)
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
+from benchmarks.counterparts import check
+from benchmarks.log_uniform import Candidates, LogUniform
 from lm.config import Config, ModelConfig
-from sweeps.errors import UserError
 
 RECURRENCES = {"rnn": nn.RNN, "gru": nn.GRU, "lstm": nn.LSTM}
 
@@ -33,6 +34,7 @@ class LanguageModel(nn.Module):
     def __init__(self, config: ModelConfig, vocab_size: int) -> None:
         super().__init__()
         self.embedding = nn.Embedding(vocab_size, config.embed_size)
+        nn.init.uniform_(self.embedding.weight, -config.embed_scale, config.embed_scale)
         self.dropout = nn.Dropout(config.dropout)
         between = config.dropout if config.layers > 1 else 0.0
         self.recurrence = RECURRENCES[config.cell](
@@ -50,53 +52,27 @@ class LanguageModel(nn.Module):
         return x if self.hidden is None else torch.tanh(self.hidden(x)), state
 
 
-class Candidates(NamedTuple):
-    """One draw of different word ids, shared by a whole batch."""
-
-    ids: Tensor
-    """i64[S]."""
-    tries: int
-    """Draws it took, repeated ids included."""
-
-
-class LogUniform:
-    """The candidate sampler of `lm.sampler`, in NumPy: draws ids until S are different."""
-
-    def __init__(self, samples: int, vocab_size: int, seed: int = 0) -> None:
-        self.samples = samples
-        self.scale = math.log1p(vocab_size)
-        self.generator = np.random.default_rng(seed)
-
-    def draw(self) -> Candidates:
-        """The first S different ids of an endless sequence of draws."""
-        draws = np.empty(0, np.int64)
-        places = draws
-        while len(places) < self.samples:
-            block = np.exp(self.generator.random(2 * self.samples) * self.scale)
-            draws = np.concatenate([draws, block.astype(np.int64) - 1])
-            places = np.sort(np.unique(draws, return_index=True)[1])
-        places = places[: self.samples]
-        return Candidates(torch.from_numpy(draws[places]), int(places[-1]) + 1)
-
-    def log_expected_count(self, ids: Tensor, tries: int) -> Tensor:
-        """How often each id is expected among the candidates, as a logarithm."""
-        p = torch.log1p(1 / (ids + 1.0)) / self.scale
-        if tries == self.samples:
-            return torch.log(self.samples * p)
-        return torch.log(-torch.expm1(tries * torch.log1p(-p)))
+def log_expected_count(ids: Tensor, tries: int, samples: int, vocab_size: int) -> Tensor:
+    """How often each id is expected among the candidates, as a logarithm."""
+    p = torch.log1p(1 / (ids + 1.0)) / math.log1p(vocab_size)
+    if tries == samples:
+        return torch.log(samples * p)
+    return torch.log(-torch.expm1(tries * torch.log1p(-p)))
 
 
 def sampled_softmax_loss(
-    features: Tensor, output: nn.Linear, targets: Tensor, sampler: LogUniform, drawn: Candidates
+    features: Tensor, output: nn.Linear, targets: Tensor, drawn: Candidates
 ) -> Tensor:
     """Mean cross entropy of each target among itself and the candidates (Jean et al. 2015)."""
-    count = len(targets)
-    rows = torch.cat([targets, drawn.ids])
+    count, samples = len(targets), len(drawn.ids)
+    candidates = torch.from_numpy(drawn.ids).to(targets.device, non_blocking=True)
+    rows = torch.cat([targets, candidates])
     weight = F.embedding(rows, output.weight)
-    offset = output.bias[rows] - sampler.log_expected_count(rows, drawn.tries)
+    log_count = log_expected_count(rows, drawn.tries, samples, output.out_features)
+    offset = output.bias[rows] - log_count
     true_n = (features * weight[:count]).sum(1) + offset[:count]
     sampled_ns = torch.addmm(offset[count:], features, weight[count:].T)
-    hits_ns = targets[:, None] == drawn.ids
+    hits_ns = targets[:, None] == candidates
     sampled_ns = sampled_ns.masked_fill(hits_ns, torch.finfo(torch.float32).min)
     logits = torch.cat([true_n[:, None], sampled_ns], dim=1)
     return F.cross_entropy(logits, torch.zeros_like(targets))
@@ -105,18 +81,22 @@ def sampled_softmax_loss(
 class Training:
     """Trains one configuration on a text; its state goes on from call to call."""
 
-    def __init__(self, config: Config, ids: NDArray[np.int32]) -> None:
+    def __init__(self, config: Config, ids: NDArray[np.int32], device: str = "cpu") -> None:
         """Build the model.
+
+        Args:
+          device: as PyTorch names it: `cpu`, `cuda`.
 
         Raises:
           UserError: the configuration has no counterpart here.
         """
-        _check(config)
+        check(config)
         torch.set_flush_denormal(True)
+        torch.set_float32_matmul_precision("high")  # TF32 on a GPU, as JAX has it
         vocab_size, batch_size = config.data.vocab_size, config.train.batch_size
         assert vocab_size is not None
         self.config = config
-        self.model = LanguageModel(config.model, vocab_size)
+        self.model = LanguageModel(config.model, vocab_size).to(device)
         self.optimizer = torch.optim.SGD(
             self.model.parameters(),
             lr=config.optimizer.learning_rate,
@@ -124,18 +104,39 @@ class Training:
             fused=True,
         )
         self.sampler = LogUniform(config.loss.samples, vocab_size)
-        length = len(ids) // batch_size
-        streams = ids[: length * batch_size].astype(np.int64).reshape(batch_size, length)
-        self.streams_lb = torch.from_numpy(np.ascontiguousarray(streams.T))
+        self.streams_lb = time_major(ids, batch_size).to(device)
         self.position = 0
         self.state: State = None
 
     def run(self, steps: int) -> float:
         """Take so many steps; gives their mean loss, in nats per word."""
-        total = torch.zeros(())
+        total = torch.zeros((), device=self.streams_lb.device)
         for _ in range(steps):
             total += self._step(*self._next_window())
         return float(total) / steps
+
+    def settle(self) -> None:
+        """Nothing is left for the end of an epoch."""
+
+    def device_bytes(self) -> int | None:
+        """Most memory in use on the GPU so far; None on the CPU."""
+        return torch.cuda.max_memory_allocated() if self.streams_lb.is_cuda else None
+
+    @torch.inference_mode()
+    def evaluate(self, ids: NDArray[np.int32]) -> float:
+        """Mean negative log-likelihood of a held-out text, full softmax, nats per word."""
+        length, device = self.config.train.sequence_length, self.streams_lb.device
+        streams_lb = time_major(ids, self.config.train.batch_size).to(device)
+        total, count, state = torch.zeros((), device=device), 0, None
+        self.model.eval()
+        for start in range(0, len(streams_lb) - 1, length):
+            window = streams_lb[start : start + length + 1]
+            features, state = self.model(window[:-1], state)
+            targets = window[1:].reshape(-1)
+            total += F.cross_entropy(self.model.output(features), targets, reduction="sum")
+            count += len(targets)
+        self.model.train()
+        return float(total) / count
 
     def _next_window(self) -> tuple[Tensor, Tensor]:
         length = self.config.train.sequence_length
@@ -160,20 +161,17 @@ class Training:
         output = self.model.output
         if self.config.loss.kind == "softmax":
             return F.cross_entropy(output(features), targets)
-        return sampled_softmax_loss(features, output, targets, self.sampler, self.sampler.draw())
+        return sampled_softmax_loss(features, output, targets, self.sampler.draw())
+
+
+def time_major(ids: NDArray[np.int32], batch_size: int) -> Tensor:
+    """Lay a text out as i64[L, B]; column b is its b-th contiguous piece, the tail is dropped."""
+    length = len(ids) // batch_size
+    streams_bl = ids[: length * batch_size].astype(np.int64).reshape(batch_size, length)
+    return torch.from_numpy(np.ascontiguousarray(streams_bl.T))
 
 
 def _detach(state: State) -> State:
     if isinstance(state, tuple):
         return tuple(part.detach() for part in state)
     return None if state is None else state.detach()
-
-
-def _check(config: Config) -> None:
-    for key, value, known in (
-        ("loss.kind", config.loss.kind, ("softmax", "sampled_softmax")),
-        ("optimizer", config.optimizer.kind, ("momentum",)),
-        ("train.predict", config.train.predict, ("all",)),
-    ):
-        if value not in known:
-            raise UserError(f"{key}={value} has no PyTorch counterpart here; use {known[0]}.")

@@ -3,9 +3,11 @@ import importlib.util
 import numpy as np
 import pytest
 
+from benchmarks import speed
 from benchmarks.compose import compose_values
+from benchmarks.configurations import CONFIGURATIONS
 from benchmarks.contender import Contender, synthetic_text
-from benchmarks.speed import CONFIGURATIONS, main
+from benchmarks.speed import main
 from lm.config import typed
 from sweeps.errors import UserError
 
@@ -19,12 +21,18 @@ TINY = [
 ]
 
 
-def test_command_prints_a_row_for_each_implementation(capsys: pytest.CaptureFixture[str]) -> None:
-    main(["default", "--threads=1", "--rounds=1", "--steps=2", *TINY])
-    rows = [line.split() for line in capsys.readouterr().out.splitlines()]
-    names = [row[0] for row in rows if len(row) > 6 and row[0] in ("ours", "PyTorch")]
-    both = importlib.util.find_spec("torch") is not None
-    assert names == (["PyTorch", "ours"] if both else ["ours"])
+def test_command_prints_a_row_for_each_implementation(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(speed, "measure_peak", lambda *_: 1e12)
+    main(["default", "--threads=1", "--rounds=1", "--steps=2", "--markdown", *TINY])
+    lines = capsys.readouterr().out.splitlines()
+    assert lines[0].startswith("Machine: ")
+    rows = [[cell.strip() for cell in line.split("|")] for line in lines if line.startswith("| ")]
+    torch = importlib.util.find_spec("torch") is not None
+    names = ["PyTorch", "Flax", "ours"] if torch else ["Flax", "ours"]
+    assert [row[1] for row in rows[1:]] == names
+    assert all(float(row[3]) > 0 for row in rows[1:])
 
 
 @pytest.mark.parametrize("name", CONFIGURATIONS)
@@ -46,6 +54,7 @@ def test_synthetic_text_follows_zipfs_law() -> None:
     ("arguments", "sentence"),
     [
         (["nonsense"], "no configuration nonsense"),
+        (["--cells=lstm,elman"], "no cell elman"),
         (["default", "data.wrong=1"], "wrong"),
         (["default", "data.vocab_size=null"], "must be a number"),
     ],

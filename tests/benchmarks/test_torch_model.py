@@ -7,12 +7,13 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from benchmarks import our_model
+from benchmarks import log_uniform, our_model
 from benchmarks.compose import compose_values
 from benchmarks.contender import synthetic_text
 from lm.config import Config, typed
 from lm.losses import Shortlist, sampled_softmax_loss
-from lm.sampler import Candidates, expected_count
+from lm.perplexity import lay_out, mean_loss
+from lm.sampler import Candidates
 from sweeps.errors import UserError
 
 torch = pytest.importorskip("torch", reason="the bench extra brings PyTorch")
@@ -61,13 +62,13 @@ def test_peer_trains_to_the_same_parameters_as_ours() -> None:
     config = configure()
     ids = synthetic_text(config)[: 3 * 26]  # 5 windows, so that the text is read more than twice
     ours, peer = our_model.Training(config, ids), torch_model.Training(config, ids)
-    peer.model.load_state_dict(as_torch(ours.state.params))
+    peer.model.load_state_dict(as_torch(ours.params))
     for index in range(config.model.layers):  # ours has no such bias
         getattr(peer.model.recurrence, f"bias_hh_l{index}").requires_grad_(False)
     for _ in range(4):
         assert peer.run(3) == pytest.approx(ours.run(3), rel=TOLERANCE)
     trained = peer.model.state_dict()
-    for name, expected in as_torch(ours.state.params).items():
+    for name, expected in as_torch(ours.params).items():
         np.testing.assert_allclose(trained[name], expected, atol=TOLERANCE, err_msg=name)
 
 
@@ -82,8 +83,7 @@ def test_sampled_loss_of_the_peer_equals_ours() -> None:
         torch.tensor(features),
         output,
         torch.tensor(targets),
-        torch_model.LogUniform(len(ids), vocab_size),
-        torch_model.Candidates(torch.tensor(ids), tries),
+        log_uniform.Candidates(ids, tries),
     )
     bias = jnp.asarray(output.bias.detach().numpy())
     candidates = Candidates(jnp.asarray(ids), jnp.int32(tries))
@@ -92,17 +92,26 @@ def test_sampled_loss_of_the_peer_equals_ours() -> None:
     assert peer.item() == pytest.approx(float(ours.mean()), rel=TOLERANCE)
 
 
-def test_peer_draws_different_candidates_as_often_as_expected() -> None:
-    sampler, count, vocab_size = torch_model.LogUniform(8, 40), np.zeros(40), 40
-    tries = []
-    for _ in range(4000):
-        candidates = sampler.draw()
-        tries.append(candidates.tries)
-        assert len(set(candidates.ids.tolist())) == 8
-        count[candidates.ids.numpy()] += 1
-    middle = Candidates(jnp.zeros(8, jnp.int32), jnp.float32(np.mean(tries)))
-    expected = expected_count(jnp.arange(vocab_size), middle, vocab_size)
-    np.testing.assert_allclose(count / 4000, expected, atol=0.04)
+def test_evaluation_of_the_peer_equals_ours() -> None:
+    config = configure("train.batch_size=1", "model.dropout=0.5")
+    ids = synthetic_text(config)
+    ours, peer = our_model.Training(config, ids), torch_model.Training(config, ids)
+    peer.model.load_state_dict(as_torch(ours.params))
+    held_out = lay_out(ids[:43], config.train, room=42)
+    sums = ours.program.evaluate(ours.params, held_out)
+    expected = mean_loss(sums, 43, config.train)
+    assert peer.evaluate(ids[:43]) == pytest.approx(expected, rel=TOLERANCE)
+    assert peer.model.training
+
+
+def test_peer_drops_units_while_it_trains() -> None:
+    config = configure("model.dropout=0.5")
+    peer = torch_model.Training(config, synthetic_text(config))
+    inputs_tb, _ = peer._next_window()
+    first, second = peer.model(inputs_tb, None)[0], peer.model(inputs_tb, None)[0]
+    assert not torch.equal(first, second)
+    peer.model.eval()
+    assert torch.equal(peer.model(inputs_tb, None)[0], peer.model(inputs_tb, None)[0])
 
 
 def test_what_the_peer_cannot_do_is_refused() -> None:

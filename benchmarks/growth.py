@@ -1,0 +1,114 @@
+"""How the time of a step grows: with vocabulary, width, sequence length, and lanes in a pack.
+
+    python -m benchmarks.growth                        # all of them, one thread; about 8 minutes
+    python -m benchmarks.growth vocabulary --threads 2 --markdown
+
+Everything else is as in the Sherlock study (`benchmarks.configurations`): its loss samples, so that
+neither products nor touched rows grow with the vocabulary. PyTorch's momentum and clipping know
+dense gradients only, so that its step goes over all rows. Ours brings rows that no step has touched
+up to date at the end of an epoch: `settle ms`, once an epoch and not in a step's time. At a million
+words each side takes a few gigabytes of memory.
+"""
+
+import argparse
+import sys
+from collections.abc import Sequence
+from typing import NamedTuple
+
+from benchmarks import rounds, tables
+from benchmarks.compose import compose_values
+from benchmarks.configurations import CONFIGURATIONS
+from benchmarks.contender import has_torch
+from benchmarks.rounds import Entrant, Measured, Plan, take_turns
+from lm.config import typed
+from sweeps.command import exit_on_user_error
+from sweeps.errors import UserError
+
+
+class Axis(NamedTuple):
+    """What grows."""
+
+    option: str
+    values: Sequence[int]
+
+
+AXES = {
+    "vocabulary": Axis("data.vocab_size", (10_000, 30_000, 100_000, 300_000, 1_000_000)),
+    "width": Axis("model.rnn_size", (64, 128, 256, 512, 1024)),
+    "length": Axis("train.sequence_length", (5, 10, 20, 40, 80)),
+}
+
+
+def measure(axis: Axis, overrides: Sequence[str], threads: int, plan: Plan) -> tables.Table:
+    """A row for each value: both sides, and how many times the first value's step it takes."""
+    rows: list[list[str]] = []
+    first: list[float] = []
+    for value in axis.values:
+        entrants = _entrants([*overrides, f"{axis.option}={value}"], threads)
+        measured = take_turns(entrants, plan)
+        first = first or [one.middle for one in measured]
+        rows.append([f"{value:,}", *_cells(measured, first)])
+    names = [one.name for one in entrants]
+    header = [axis.option, *(f"{name} ms" for name in names)]
+    header += [f"{name} times" for name in names] + ["ratio", "settle ms", "peak MB"]
+    return tables.Table(f"{axis.option}, {threads} thread(s)", header, rows, f"{plan}", words=0)
+
+
+def main(arguments: Sequence[str]) -> None:
+    """Print the tables that the command line asks for."""
+    options = _parse(arguments)
+    compose_values([*CONFIGURATIONS["sherlock"], *options.overrides])  # a mistake ends it here
+    page, plan = tables.Page(options.markdown), rounds.plan(options)
+    for name in options.axes:
+        axis = AXES[name]
+        if options.most:
+            axis = axis._replace(values=[value for value in axis.values if value <= options.most])
+        page.show(measure(axis, options.overrides, options.threads, plan))
+
+
+def _entrants(overrides: Sequence[str], threads: int) -> list[Entrant]:
+    values = compose_values([*CONFIGURATIONS["sherlock"], *overrides])
+    typed(values)
+    ours = Entrant("ours", "benchmarks.our_model", values, threads)
+    if not has_torch():
+        return [ours]
+    return [Entrant("PyTorch", "benchmarks.torch_model", values, threads), ours]
+
+
+def _cells(measured: Sequence[Measured], first: Sequence[float]) -> list[str]:
+    *peers, own = measured
+    return [
+        *(f"{1000 * one.middle:.2f}" for one in measured),
+        *(f"{one.middle / start:.2f}" for one, start in zip(measured, first, strict=True)),
+        "".join(f"{rounds.ratio(peer, own):.2f}" for peer in peers),
+        f"{1000 * own.settle_seconds:.1f}",
+        " / ".join(f"{one.peak_bytes / 1e6:.0f}" for one in measured),
+    ]
+
+
+def _parse(arguments: Sequence[str]) -> argparse.Namespace:
+    description, _, rest = (__doc__ or "").partition("\n\n")
+    parser = argparse.ArgumentParser(
+        "python -m benchmarks.growth",
+        description=description,
+        epilog=rest,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    known = ", ".join(AXES)
+    parser.add_argument("what", nargs="*", help=f"{known} (default: all), and Hydra overrides")
+    parser.add_argument("--threads", type=int, default=1, help="of each (default: 1)")
+    parser.add_argument("--most", type=int, help="leave out larger values")
+    rounds.add_options(parser, seconds=0.7)
+    tables.add_options(parser)
+    options = parser.parse_intermixed_args(arguments)
+    options.overrides = [word for word in options.what if "=" in word]
+    options.axes = [word for word in options.what if "=" not in word] or list(AXES)
+    for name in options.axes:
+        if name not in AXES:
+            raise UserError(f"there is no axis {name}; choose from {known}.")
+    return options
+
+
+if __name__ == "__main__":
+    with exit_on_user_error():
+        main(sys.argv[1:])

@@ -1,0 +1,43 @@
+import importlib.util
+from pathlib import Path
+
+import pytest
+
+from benchmarks import sweep_speed
+from benchmarks.sweep_speed import Done
+from sweeps.errors import UserError
+
+torch_installed = pytest.mark.skipif(
+    not importlib.util.find_spec("torch"), reason="the bench extra brings PyTorch"
+)
+
+
+@torch_installed
+def test_table_has_the_median_ratio_and_what_each_reached(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    peer = iter([Done(30, [90.0, 95.0]), Done(40, [90.0, 95.0]), Done(36, [90.0, 95.0])])
+    caches: list[Path] = []
+
+    def ours(folder: Path, overrides: list[str], kept: Path) -> Done:
+        assert "train.epochs=5" in overrides
+        caches.append(kept)
+        return Done(20 if folder.name == "ours" else 18, [88.0, 91.5])
+
+    monkeypatch.setattr(sweep_speed, "run_peer", lambda *_: next(peer))
+    monkeypatch.setattr(sweep_speed, "run_ours", ours)
+    sweep_speed.main(["--rounds=3", "--again", "--markdown"])
+    lines = capsys.readouterr().out.splitlines()
+    rows = [[cell.strip() for cell in line.split("|")[1:-1]] for line in lines if "|" in line][2:]
+    assert rows == [
+        ["PyTorch + Ray Tune", "36.0", "30.0", "40.0", "", "2", "90.0", "95.0"],
+        ["ours", "20.0", "20.0", "20.0", "1.80", "2", "88.0", "91.5"],
+        ["ours again", "18.0", "18.0", "18.0", "2.00", "2", "88.0", "91.5"],
+    ]
+    assert len(set(caches)) == 3  # each round begins with none, which its two runs of ours share
+
+
+@torch_installed
+def test_sherlock_without_a_folder_is_refused() -> None:
+    with pytest.raises(UserError, match=r"data\.root"):
+        sweep_speed.main(["data=sherlock"])
