@@ -13,8 +13,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from lm.config import LossConfig
-from lm.sampler import Candidates, expected_count, sample_log_uniform
+from lm.sampler import Candidates, expected_count
 
 
 class Shortlist(NamedTuple):
@@ -38,23 +37,16 @@ class Shortlist(NamedTuple):
         return cls(targets, candidates, weight[words], bias[words], len(bias))
 
 
-def draw_candidates(config: LossConfig, key: jax.Array, vocab_size: int) -> Candidates | None:
-    """Those of one batch; None for a loss that looks at all words."""
-    if config.kind == "softmax":
-        return None
-    return sample_log_uniform(key, config.samples, vocab_size)
-
-
-def sampled_loss(config: LossConfig, features: jax.Array, words: Shortlist) -> jax.Array:
+def sampled_loss(
+    kind: str, features: jax.Array, words: Shortlist, *, remove_hits: bool | None = None
+) -> jax.Array:
     """The sampled loss that `loss.kind` names.
 
-    `loss.remove_accidental_hits=null` takes TensorFlow's default: yes for sampled_softmax, no for
-    nce.
+    `remove_hits=None` takes TensorFlow's default: yes for sampled_softmax, no for nce.
     """
-    remove_hits = config.remove_accidental_hits
     if remove_hits is None:
-        remove_hits = config.kind == "sampled_softmax"
-    loss = {"sampled_softmax": sampled_softmax_loss, "nce": nce_loss}[config.kind]
+        remove_hits = kind == "sampled_softmax"
+    loss = {"sampled_softmax": sampled_softmax_loss, "nce": nce_loss}[kind]
     return loss(features, words, remove_hits=remove_hits)
 
 

@@ -15,11 +15,11 @@ from lm.cells import Carry
 from lm.config import LossConfig, OptimizerConfig, TrainConfig
 from lm.data.batches import Batch, cut_sliding, cut_touching
 from lm.data.windows import windows_in_stream
-from lm.losses import Shortlist, draw_candidates, sampled_loss, softmax_loss
+from lm.losses import Shortlist, sampled_loss, softmax_loss
 from lm.model import LanguageModel
 from lm.optimizer import Hyperparameters, build_optimizer
 from lm.rows import Params, Tables, Updates, borrow, give_back, settle_rows
-from lm.sampler import Candidates
+from lm.sampler import Candidates, sample_log_uniform
 
 Merge = Callable[[Params], LanguageModel]
 
@@ -95,7 +95,9 @@ def batch_loss(
         return softmax_loss(features, weight, bias, reading.targets).mean(), carry
     rows = weight[reading.outputs], bias[reading.outputs]
     words = Shortlist(reading.targets, reading.candidates, *rows, recipe.vocab_size)
-    return sampled_loss(recipe.loss, features, words).mean(), carry
+    remove_hits = recipe.loss.remove_accidental_hits
+    losses = sampled_loss(recipe.loss.kind, features, words, remove_hits=remove_hits)
+    return losses.mean(), carry
 
 
 def train_step(
@@ -103,7 +105,9 @@ def train_step(
 ) -> tuple[TrainState, StepMetrics]:
     """Gradient of the batch's loss, clipped, and one update."""
     dropout_key, candidates_key = jax.random.split(key)
-    candidates = draw_candidates(recipe.loss, candidates_key, recipe.vocab_size)
+    candidates = None
+    if recipe.loss.kind != "softmax":
+        candidates = sample_log_uniform(candidates_key, recipe.loss.samples, recipe.vocab_size)
     targets = batch.targets.reshape(-1)
     outputs = targets if candidates is None else jnp.concatenate([targets, candidates.ids])
     words = {"embedding": batch.inputs_tb.reshape(-1), "output": outputs}

@@ -11,7 +11,6 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from lm.config import LossConfig
 from lm.losses import Shortlist, sampled_loss, sampled_softmax_loss, softmax_loss
 from lm.sampler import sample_log_uniform
 
@@ -25,7 +24,7 @@ def batch_means(kind, bias, target_law, batches=500, batch_size=32, samples=64):
     def mean_loss(key, y):
         drawn = sample_log_uniform(key, samples, len(bias))
         words = Shortlist.of(weight, jnp.asarray(bias), y, drawn)
-        return sampled_loss(LossConfig(kind, samples, None), features, words).mean()
+        return sampled_loss(kind, features, words).mean()
 
     keys = jax.random.split(jax.random.key(0), batches)
     means = jax.lax.map(lambda args: mean_loss(*args), (keys, jnp.asarray(targets)))

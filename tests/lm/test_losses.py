@@ -7,15 +7,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from lm.config import LossConfig
-from lm.losses import (
-    Shortlist,
-    draw_candidates,
-    nce_loss,
-    sampled_loss,
-    sampled_softmax_loss,
-    softmax_loss,
-)
+from lm.losses import Shortlist, nce_loss, sampled_loss, sampled_softmax_loss, softmax_loss
 from lm.sampler import Candidates, sample_log_uniform
 
 V, D, N = 12, 3, 5
@@ -165,8 +157,10 @@ def test_hits_are_removed_where_tensorflow_does(kind, removes):
         features, *output = parameters
         drawn = sample_log_uniform(jax.random.key(5), 8, V)
         words = Shortlist.of(*output, targets, drawn)
-        configs = [LossConfig(kind, 8, remove) for remove in (False, True, None)]
-        *explicit, default = [sampled_loss(config, features, words) for config in configs]
+        *explicit, default = [
+            sampled_loss(kind, features, words, remove_hits=remove)
+            for remove in (False, True, None)
+        ]
         return default, explicit
 
     default, explicit = losses(parameters, targets)
@@ -184,13 +178,11 @@ def test_stacked_trials_equal_one_by_one_and_compile_once(kind):
     @jax.jit
     def loss(key, weight):
         traces.append(1)
-        config = LossConfig(kind, 6, None)
-        drawn = draw_candidates(config, key, V)
-        arrays = (jnp.asarray(array) for array in (features, weight, bias, targets))
-        if drawn is None:
-            return softmax_loss(*arrays)
-        features_nd, *output = arrays
-        return sampled_loss(config, features_nd, Shortlist.of(*output, drawn))
+        inputs, *output = (jnp.asarray(array) for array in (features, weight, bias, targets))
+        if kind == "softmax":
+            return softmax_loss(inputs, *output)
+        drawn = sample_log_uniform(key, 6, V)
+        return sampled_loss(kind, inputs, Shortlist.of(*output, drawn))
 
     alone = [loss(key, weight) for key, weight in zip(keys, weights, strict=True)]
     assert len(traces) == 1
