@@ -3,8 +3,8 @@
 Model, loss, clipping and update rule are those of `lm`, on the same ids: `nn.LSTM` over the whole
 sequence, time-major ids cut without a copy, the output layer's rows taken by one `F.embedding`
 (somewhat faster on a CPU than two of them, or than indexing), a fused optimizer (no slower than the
-others). Subnormal numbers are flushed to zero, as XLA does it. Embeddings start as ours, all else as
-PyTorch has it. One difference in what is computed: PyTorch's recurrences have a second bias vector.
+others). Subnormal numbers are flushed to zero, as XLA does it. Embeddings start as ours, all else
+as PyTorch has it. One difference in what is computed: PyTorch's recurrences have a second bias.
 
 Shapes: T time, B batch, V vocabulary, D features, N = T B targets, S candidates.
 """
