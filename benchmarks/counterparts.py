@@ -7,6 +7,7 @@ KNOWN = {
     "loss.kind": ("softmax", "sampled_softmax"),
     "optimizer": ("momentum",),
     "train.predict": ("all",),
+    "train.precision": ("float32",),
 }
 
 
@@ -16,6 +17,7 @@ def check(config: Config) -> None:
         "loss.kind": config.loss.kind,
         "optimizer": config.optimizer.kind,
         "train.predict": config.train.predict,
+        "train.precision": config.train.precision,
     }
     for key, value in given.items():
         if value not in KNOWN[key]:

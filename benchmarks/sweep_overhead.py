@@ -5,16 +5,22 @@
 
 runs a real sweep in a temporary folder and prints where the time of its busiest slot went. A slot
 is what a trial occupies; there are as many as fit on this machine's cores. Training is the time of
-the updates alone, so that evaluation and checkpoints count as overhead.
+the updates alone, so that evaluation and checkpoints count as overhead. The first trial of a slot
+starts a process, which loads its libraries and compiles; what the later ones cost is told apart.
+Compiled programs and texts come from the cache of whoever runs this, as in a user's sweep; an
+empty `XDG_CACHE_HOME` shows a machine's first sweep.
 """
 
 import csv
 import os
+import statistics
 import subprocess
 import sys
 import tempfile
 import time
+from collections import Counter
 from collections.abc import Sequence
+from itertools import pairwise
 from pathlib import Path
 from typing import NamedTuple
 
@@ -39,6 +45,8 @@ class Spent(NamedTuple):
     updates: float
     slots: int
     """Trials like this one that fit on the machine side by side."""
+    compiled: str = "miss"
+    """Where its programs came from: `lm.compilation`."""
 
 
 class Sweep(NamedTuple):
@@ -90,6 +98,7 @@ def read_spent(directory: Path) -> Spent:
         facts["compile_seconds"],
         update_seconds(directory / "metrics.csv", words),
         len(os.sched_getaffinity(0)) // config["sweep"]["cpus_per_trial"],
+        facts["compile_cache"],
     )
 
 
@@ -105,12 +114,27 @@ def update_seconds(metrics: Path, words_per_step: int) -> float:
     return seconds
 
 
-def busiest_slot(trials: Sequence[Spent], slots: int) -> list[Spent]:
-    """Those of the slot whose trials took longest; each started where one was free first."""
-    lanes: list[list[Spent]] = [[] for _ in range(slots)]
+def lanes(trials: Sequence[Spent], slots: int) -> list[list[Spent]]:
+    """The trials of each slot; each started where one was free first."""
+    found: list[list[Spent]] = [[] for _ in range(slots)]
     for trial in trials:
-        min(lanes, key=lambda lane: lane[-1].end if lane else 0.0).append(trial)
-    return max(lanes, key=lambda lane: sum(trial.end - trial.start for trial in lane))
+        min(found, key=lambda lane: lane[-1].end if lane else 0.0).append(trial)
+    return found
+
+
+def busiest_slot(trials: Sequence[Spent], slots: int) -> list[Spent]:
+    """Those of the slot whose trials took longest."""
+    found = lanes(trials, slots)
+    return max(found, key=lambda lane: sum(trial.end - trial.start for trial in lane))
+
+
+def after_the_first(sweep: Sweep) -> list[float]:
+    """Seconds that each trial after the first of its slot cost that slot, beside its updates."""
+    return [
+        trial.end - before.end - trial.updates
+        for lane in lanes(sweep.trials, sweep.slots)
+        for before, trial in pairwise(lane)
+    ]
 
 
 def account(sweep: Sweep) -> dict[str, float]:
@@ -150,9 +174,13 @@ def _table(sweep: Sweep) -> Table:
     for name, seconds in parts.items():
         table.add_row(name, f"{seconds:.1f}", f"{seconds / wall:.0%}")
     overhead = wall - parts["training updates"]
+    later = after_the_first(sweep)
+    more = f"{statistics.mean(later):.2f} s a trial after the first of a slot; " if later else ""
+    origins = Counter(trial.compiled for trial in sweep.trials)
     table.caption = (
-        f"overhead {overhead:.1f} s; over all slots {per_trial:.1f} s a trial "
-        f"(wall time x {sweep.slots}, less {training:.1f} s of training, / {count})"
+        f"overhead {overhead:.1f} s; {more}over all slots {per_trial:.1f} s a trial "
+        f"(wall time x {sweep.slots}, less {training:.1f} s of training, / {count}); programs: "
+        + ", ".join(f"{number} {origin}" for origin, number in sorted(origins.items()))
     )
     return table
 

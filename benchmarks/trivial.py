@@ -31,6 +31,7 @@ CONFIG = {
         "exclude": [],
         "replicate": "seed",
         "cpus_per_trial": 1,
+        "pack": 1,
         "gpus_per_trial": 0,
         "trial_minutes": None,
         "retries": 0,

@@ -7,11 +7,12 @@ unknown keys and wrong types against it; `typed` checks ranges and combinations.
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import cache
 from pathlib import Path
 from typing import Any
 
 from hydra.core.config_store import ConfigStore
-from omegaconf import MISSING, OmegaConf
+from omegaconf import MISSING, DictConfig, OmegaConf
 from omegaconf.errors import ConfigKeyError, MissingMandatoryValue
 
 from lm.checks import check
@@ -137,6 +138,10 @@ class TrainConfig:
         choices=("all", "last"),
     )
     report_every: int = option("updates between two reports", unit="updates", at_least=1)
+    precision: str = option(
+        "of matrix products; bfloat16 (GPUs): factors rounded to it, sums and parameters float32",
+        choices=("float32", "bfloat16"),
+    )
     checkpoint_minutes: float = option(
         "a checkpoint is written after every epoch, and within one after this long",
         unit="minutes",
@@ -183,7 +188,7 @@ def typed(values: Mapping[str, Any]) -> Config:
       UserError: an option is missing, unknown, out of its range, or does not fit the others.
     """
     try:
-        config = OmegaConf.to_object(OmegaConf.merge(OmegaConf.structured(Config), values))
+        config = OmegaConf.to_object(OmegaConf.merge(_schema(), values))
     except (MissingMandatoryValue, ConfigKeyError) as error:
         what = "has no value" if isinstance(error, MissingMandatoryValue) else "is no option"
         raise UserError(
@@ -193,3 +198,11 @@ def typed(values: Mapping[str, Any]) -> Config:
     assert isinstance(config, Config)
     check(config)
     return config
+
+
+@cache
+def _schema() -> DictConfig:
+    """The schema, of which merging makes copies; to build it takes longer than to fill it."""
+    schema = OmegaConf.structured(Config)
+    assert isinstance(schema, DictConfig)
+    return schema

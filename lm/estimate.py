@@ -13,12 +13,13 @@ from typing import Any
 import jax
 import numpy as np
 
+from lm.compilation import use_cache
 from lm.config import Config, DataConfig, typed
 from lm.data.tokens import Tokens, load_tokens
 from lm.program import ProgramKey, count_parameters, program_key
 from lm.trainer import Trainer
 from lm.warmup import Warmup, measure, resident
-from sweeps.preview import Cost
+from sweeps.cost import Cost
 
 MEASURED = 6
 """Programs that are compiled and timed."""
@@ -58,6 +59,7 @@ def estimate(configs: Sequence[Mapping[str, Any]]) -> list[Cost]:
     Raises:
       UserError: a configuration or its text is bad, or a measured model does not fit into memory.
     """
+    use_cache()
     jax.devices()  # starts the device's client, as every trial does
     before = resident()
     trials = [typed(values) for values in configs]
@@ -151,5 +153,6 @@ def _cost(config: Config, program: Program, warmup: Warmup, memory: float) -> Co
         parameters=program.parameters,
         seconds=start + epochs * each + last,
         bytes=round(memory + warmup.buffers),
+        lane_bytes=round(warmup.buffers),
         compile_seconds=warmup.compile,
     )

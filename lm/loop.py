@@ -10,6 +10,7 @@ import jax
 
 from lm import devices
 from lm.checkpoint import Checkpoints
+from lm.compilation import use_cache, watch
 from lm.config import typed
 from lm.data.tokens import load_tokens
 from lm.program import count_parameters
@@ -36,17 +37,22 @@ def train(values: Mapping[str, Any], run: Run) -> None:
     config = typed(values)
     text = load_tokens(config.data)
     text.vocabulary.save(run.directory / "vocab.tsv")
+    use_cache()
     trainer = Trainer(config, text)
     with Checkpoints(run.checkpoints) as checkpoints:
         state, step = _start(trainer, checkpoints, run)
-        state, compile_seconds = trainer.compile(state)
+        with watch() as compiling:
+            state, compile_seconds = trainer.compile(state)
         run.record(
             device=devices.describe(),
+            **trainer.program.compute._asdict(),
             parameters=count_parameters(state.params),
             compile_seconds=round(compile_seconds, 3),
+            compile_cache=compiling.origin,
             volatile=["words_per_second"],
             **devices.surroundings(),
         )
+        log.info("Computing on %s: %s.", devices.describe(), trainer.program.compute)
         _train_on(trainer, state, step, checkpoints, run)
 
 

@@ -12,6 +12,7 @@ from flax import nnx
 from jax import Array
 from jax.nn import initializers
 
+from lm import cudnn
 from lm.cells import CELLS, Carry, RecurrentWeights, zero_carry
 from lm.config import InitializerConfig, ModelConfig
 from lm.recurrence import LayerWeights, recur
@@ -56,9 +57,17 @@ class Recurrence(nnx.Module):
     """One recurrent layer over a whole sequence."""
 
     def __init__(
-        self, kind: str, inputs: int, size: int, config: ModelConfig, *, rngs: nnx.Rngs
+        self,
+        kind: str,
+        inputs: int,
+        size: int,
+        config: ModelConfig,
+        *,
+        by: str = "scan",
+        rngs: nnx.Rngs,
     ) -> None:
         self.cell = CELLS[kind]
+        self.by = by
         self.size = size
         initialize = matrix_initializer(config.initializer)
         width = self.cell.gates * size
@@ -74,6 +83,8 @@ class Recurrence(nnx.Module):
         bias = None if self.recurrent_bias is None else self.recurrent_bias[...]
         recurrent = RecurrentWeights(self.recurrent_kernel[...], bias)
         weights = LayerWeights(self.input_kernel[...], self.bias[...], recurrent)
+        if self.by == "cudnn":
+            return cudnn.lstm(weights, carry, x_tbe)
         return recur(self.cell, weights, carry, x_tbe)
 
     def zero_carry(self, batch_size: int) -> Carry:
@@ -104,11 +115,20 @@ class Output(nnx.Module):
 class LanguageModel(nnx.Module):
     """A word-level (or character-level) recurrent language model."""
 
-    def __init__(self, config: ModelConfig, vocab_size: int, *, rngs: nnx.Rngs) -> None:
+    def __init__(
+        self,
+        config: ModelConfig,
+        vocab_size: int,
+        *,
+        recurrence: str = "scan",
+        rngs: nnx.Rngs,
+    ) -> None:
+        """Draw parameters; `recurrence` is one of `lm.compute.Compute`."""
         self.embedding = Embedding(vocab_size, config.embed_size, config.embed_scale, rngs=rngs)
         inputs = [config.embed_size] + [config.rnn_size] * (config.layers - 1)
         self.layers = nnx.List(
-            Recurrence(config.cell, size, config.rnn_size, config, rngs=rngs) for size in inputs
+            Recurrence(config.cell, size, config.rnn_size, config, by=recurrence, rngs=rngs)
+            for size in inputs
         )
         features = config.rnn_size
         hidden = None

@@ -3,19 +3,22 @@
 from collections.abc import Callable
 from dataclasses import replace
 from functools import lru_cache, partial
-from typing import NamedTuple
+from typing import Any, NamedTuple, TypeVar
 
 import jax
 import jax.numpy as jnp
 from flax import nnx
 from jax import Array
 
+from lm.compute import Compute, choose, products
 from lm.config import Config, LossConfig, ModelConfig, OptimizerConfig, TrainConfig
 from lm.model import LanguageModel
 from lm.optimizer import Hyperparameters, build_optimizer
 from lm.perplexity import HeldOut, window_losses
 from lm.rows import Params, can_lag, start_lagging
 from lm.step import Recipe, Totals, TrainState, settle, train_steps
+
+T = TypeVar("T")
 
 
 class ProgramKey(NamedTuple):
@@ -31,6 +34,8 @@ class ProgramKey(NamedTuple):
 class Program(NamedTuple):
     """Functions of a trial; JAX compiles each at its first call."""
 
+    compute: Compute
+    """How they do it on this device."""
     initialize: Callable[[Array], TrainState]
     """key -> the state before the first update."""
     train: Callable[[TrainState, Hyperparameters, Array, Array, int], tuple[TrainState, Totals]]
@@ -64,8 +69,11 @@ def program_key(config: Config, vocab_size: int) -> ProgramKey:
 def build_program(key: ProgramKey) -> Program:
     """Make a trial's functions."""
 
+    compute = choose(key.model, key.train)
+
     def make_model(rng: Array) -> LanguageModel:
-        return LanguageModel(key.model, key.vocab_size, rngs=nnx.Rngs(params=rng))
+        rngs = nnx.Rngs(params=rng)
+        return LanguageModel(key.model, key.vocab_size, recurrence=compute.recurrence, rngs=rngs)
 
     def initialize(rng: Array) -> TrainState:
         model = make_model(rng)
@@ -84,11 +92,19 @@ def build_program(key: ProgramKey) -> Program:
     def evaluate(params: Params, text: HeldOut) -> Array:
         return window_losses(merge(params), text)
 
+    def in_precision(function: Callable[..., T]) -> Callable[..., T]:
+        def computed(*arguments: Any) -> T:
+            with products(compute.precision):
+                return function(*arguments)
+
+        return computed
+
     return Program(
+        compute,
         jax.jit(initialize),
-        jax.jit(partial(train_steps, recipe), donate_argnums=0),
+        jax.jit(in_precision(partial(train_steps, recipe)), donate_argnums=0),
         jax.jit(partial(settle, recipe), donate_argnums=0),
-        jax.jit(evaluate),
+        jax.jit(in_precision(evaluate)),
     )
 
 

@@ -12,6 +12,7 @@ APPLICATION = Application(
     objective="lm.loop.train",
     identify="lm.identity.identify",
     environment="lm.devices.environment",
+    pack="lm.pack.train",
 )
 
 if __name__ == "__main__":

@@ -13,7 +13,9 @@ from sweeps.errors import UserError
 from sweeps.folder import Shelf
 from sweeps.hooks import source_folder
 from sweeps.job import Job
+from sweeps.limits import STUCK
 from sweeps.options import Options
+from sweeps.packing import Packer, packer_of
 from sweeps.plan import Planned, Planner
 from sweeps.population import current
 from sweeps.program import Program
@@ -22,7 +24,6 @@ from sweeps.remote import Mirror, without_checkpoints
 from sweeps.search import Dimension, dimensions, excluder, ordered, position, settings
 from sweeps.space import Axis
 from sweeps.store import Trial, read_config, write_trial
-from sweeps.worker import STUCK
 
 PROBES = 4
 """Random settings that stand for all trials of an Optuna search before there are any."""
@@ -91,12 +92,18 @@ class Agenda:
 
     def is_done(self, trial: Trial | None) -> bool:
         """Whether nothing is left to compute under the present options."""
-        if trial is None or trial.done or trial.status != "stopped":
-            return trial is not None and trial.done
-        if trial.stopped_by != "time":
-            return trial.stopped_by == self.options.scheduler.kind
         minutes = self.options.sweep.trial_minutes
-        return minutes is not None and trial.seconds >= 60 * minutes
+        limit = None if minutes is None else 60 * minutes
+        return trial is not None and trial.is_over(self.options.scheduler.kind, limit)
+
+    @cached_property
+    def packer(self) -> Packer | None:
+        """Who trains together; None: each trial is trained alone.
+
+        Raises:
+          UserError: packs are asked of a program that trains its trials one by one.
+        """
+        return packer_of(self.options, self.program)
 
     def job(self, shelf: Shelf) -> Job:
         """Make or refresh the folders of all that is left to run."""
@@ -114,6 +121,7 @@ class Agenda:
             values={path: current(read_config(path), changes, keys) for path in folders if keys},
             axes=self.mutable,
             earlier=[trial for trial in shelf.trials if self.is_done(trial)],
+            packer=self.packer,
         )
 
     def _adopt(self, shelf: Shelf) -> None:

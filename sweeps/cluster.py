@@ -94,10 +94,14 @@ def slots(address: str | None, cpus: int, gpus: float | None) -> int:
     """Trials that can run at a time: on the cluster at an address, else on this machine."""
     if address or os.environ.get("RAY_ADDRESS"):
         with session(address):
-            sizes = [(node.get("CPU", 0), node.get("GPU", 0)) for node in _nodes()]
-    else:
-        sizes = [(os.cpu_count() or 1, local_gpus())]
-        gpus = min(1.0, local_gpus()) if gpus is None else gpus
+            return slots_now(cpus, gpus)
+    gpus = min(1.0, local_gpus()) if gpus is None else gpus
+    return max(1, int(_fits((os.cpu_count() or 1, local_gpus()), cpus, gpus)))
+
+
+def slots_now(cpus: int, gpus: float | None) -> int:
+    """Trials that can run at a time in the present session."""
+    sizes = [(node.get("CPU", 0), node.get("GPU", 0)) for node in _nodes()]
     return max(1, sum(int(_fits(have, cpus, gpus)) for have in sizes))
 
 

@@ -18,7 +18,10 @@ from sweeps.remote import of_sweep as beside_trials
 from sweeps.remote import without_checkpoints
 from sweeps.results import print_results, write_results
 from sweeps.store import move_aside
-from sweeps.worker import Work
+from sweeps.work import Work
+
+WHOLLY = 32
+"""Halvings that leave a pack with one trial."""
 
 
 def run(agenda: Agenda) -> int:
@@ -30,7 +33,7 @@ def run(agenda: Agenda) -> int:
     Raises:
       UserError: bad input, or another command has the folder.
     """
-    _ = agenda.mutable, agenda.planned  # bad input shows before anything is touched
+    _ = agenda.mutable, agenda.packer, agenda.planned  # bad input shows before anything is touched
     folder, mirror = agenda.folder, agenda.mirror
     held = f"another command is running the sweep in {folder}; wait for it, or stop it."
     with locked(folder.parent / f".{folder.name}.lock", held):
@@ -58,33 +61,55 @@ def _move_aside(agenda: Agenda) -> None:
 def _train_all(agenda: Agenda, shelf: Shelf) -> tuple[Outcome, set[str]]:
     """Train what is left; where memory runs out, what is left then.
 
-    A trial during which that happened more than `sweep.retries` times is given up.
+    A trial during which that happened more than `sweep.retries` times is given up; a pack is half
+    as wide the next time. Trials that lost their worker together are trained once more, each by
+    itself: one of them may be at fault.
 
     Returns:
       The outcome, and the names of the trials that were to be run.
     """
-    retries = agenda.options.sweep.retries
     times: Counter[str] = Counter()
     names: set[str] = set()
+    apart: set[str] = set()
     while True:
         job = agenda.job(shelf)
         names |= {path.name for path in job.directories}
-        left = [path for path in job.directories if times[path.name] <= retries]
+        rest = _rest(job, times, apart, agenda.options.sweep.retries)
         try:
-            rest = replace(job, directories=left)
-            outcome = _nothing(agenda) if times and not rest.left else _train(agenda, rest)
+            again = times or apart
+            outcome = _nothing(agenda) if again and not rest.left else _train(agenda, rest)
         except MemoryRanOut as error:
             times.update(path.name for path in error.running)
-            agenda.console.print("A machine ran out of memory; the sweep goes on.", style="yellow")
-            shelf = agenda.shelf()
-            continue
-        given_up = {name: count for name, count in times.items() if count > retries}
-        for name, count in given_up.items():
-            outcome.lost[name] = (
-                f"memory ran out {count} times while it ran; run fewer trials at a time with a "
-                "larger sweep.cpus_per_trial, or make it smaller"
-            )
-        return outcome, names | outcome.ended | set(outcome.lost)
+            said = "A machine ran out of memory; the sweep goes on."
+        else:
+            if apart or outcome.interrupted or not outcome.shared:
+                break
+            apart = outcome.shared
+            said = f"{len(apart)} trials lost their worker together; each is trained by itself."
+        agenda.console.print(said, style="yellow")
+        shelf = agenda.shelf()
+    outcome.lost |= _given_up(times, agenda.options.sweep.retries)
+    return outcome, names | outcome.ended | set(outcome.lost)
+
+
+def _rest(job: Job, times: Counter[str], apart: set[str], retries: int) -> Job:
+    """What is left of a job, in packs as narrow as they have to be."""
+    left = [
+        path
+        for path in job.directories
+        if times[path.name] <= retries and (not apart or path.name in apart)
+    ]
+    return replace(job, directories=left, halvings={**times, **dict.fromkeys(apart, WHOLLY)})
+
+
+def _given_up(times: Counter[str], retries: int) -> dict[str, str]:
+    """Name -> why, of trials during which memory ran out too often."""
+    return {
+        name: f"memory ran out {count} times while it ran; run fewer trials at a time with a "
+        "larger sweep.cpus_per_trial, or make it smaller"
+        for name, count in times.items()
+        if count > retries
+    }
 
 
 def _nothing(agenda: Agenda) -> Outcome:
@@ -109,6 +134,8 @@ def _train(agenda: Agenda, job: Job) -> Outcome:
         url=agenda.mirror.url if agenda.mirror else "",
         trial_seconds=None if limit is None else 60 * limit,
         time=options.scheduler.time,
+        pack=program.pack or "",
+        rule=options.scheduler.kind,
         changes=program.changes or "",
         reproduce=program.reproduce,
     )
@@ -118,7 +145,7 @@ def _train(agenda: Agenda, job: Job) -> Outcome:
         job,
         work,
         options,
-        environment=program.environment,
+        program=program,
         scratch=(agenda.folder / ".ray").absolute(),
         progress=Progress(job.total, kept=job.kept, tags=options.sweep.progress, console=console),
         mirror=agenda.mirror,

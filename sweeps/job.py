@@ -4,6 +4,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from sweeps.packing import Packer
 from sweeps.search import Dimension
 from sweeps.space import Axis
 from sweeps.store import Trial
@@ -30,6 +31,10 @@ class Job:
     """Of an Optuna search."""
     places: Sequence[Sequence[float]] = ()
     """Of an Optuna search: the positions of `earlier`."""
+    packer: Packer | None = None
+    """Who trains together; None: each trial is trained alone."""
+    halvings: Mapping[str, int] = field(default_factory=dict)
+    """Name of a trial -> how often its pack has shown to be too wide."""
     wanted: int = 0
     """Of an Optuna search: trials in the end."""
 

@@ -1,6 +1,7 @@
 """The options of a sweep, as they stand under `sweep`, `search`, `scheduler` and `ray`.
 
-None of these changes what a trial computes, so none is part of its fingerprint.
+None of these changes what a trial computes, so none is part of its fingerprint; `cpus_per_trial`
+and `pack` change how it rounds.
 """
 
 import math
@@ -35,6 +36,9 @@ class SweepOptions:
     """CPU cores of a trial; its threads are held to them."""
     gpus_per_trial: float | None = MISSING
     """GPUs of a trial, fractions allowed; null: one if the cluster has any, else none."""
+    pack: str = MISSING
+    """Trials that one worker trains together, in one trial's share of the machine: at most so
+    many; `auto`: as many as pay; 1: each alone."""
     trial_minutes: float | None = MISSING
     """A trial is stopped after so long, resumed parts included, in a stuck step too."""
     retries: int = MISSING
@@ -147,7 +151,26 @@ def checked(options: Options) -> Options:
     if options.search.kind != "grid" and options.search.trials is None:
         kind = options.search.kind
         raise UserError(f"search={kind} needs a number of trials; give search.trials=N.")
+    _check_pack(options)
     return options
+
+
+def _check_pack(options: Options) -> None:
+    pack = options.sweep.pack
+    if pack != "auto" and not (pack.isdecimal() and int(pack) >= 1):
+        raise UserError(f"sweep.pack={pack} is not known; give a number from 1, or auto.")
+    if (leader := leads(options)) and pack not in ("1", "auto"):
+        raise UserError(
+            f"sweep.pack={pack} packs trials before they start, and {leader} decides on them while "
+            "others run; take sweep.pack=1."
+        )
+
+
+def leads(options: Options) -> str:
+    """The choice that makes up trials, or moves them, while others run; empty: none does."""
+    if options.scheduler.kind == "pbt":
+        return "scheduler=pbt"
+    return "search=optuna" if options.search.kind == "optuna" else ""
 
 
 def _get(options: Options, key: str) -> Any:

@@ -7,9 +7,9 @@ from typing import Any
 
 from sweeps.errors import UserError
 from sweeps.files import write_text
+from sweeps.limits import STUCK, is_stuck, time_is_up
 from sweeps.store import Trial, correct_result
 from sweeps.tally import tally
-from sweeps.worker import STUCK, is_stuck, time_is_up
 from sweeps.writer import read_metrics
 
 
@@ -32,6 +32,8 @@ class Outcome:
     """Names of trials that a scheduler stopped: its kind, and why."""
     lost: dict[str, str] = field(default_factory=dict)
     """Names of trials that Ray gave up, and why: one line, then more."""
+    shared: set[str] = field(default_factory=set)
+    """Names of those lost that trained together with others: one of these may be at fault."""
     trial_seconds: float = 0.0
     """The limit, for trials that ran into it."""
     mode: str = "min"

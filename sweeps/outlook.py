@@ -2,13 +2,16 @@
 
 import os
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 from sweeps import cluster
 from sweeps.agenda import Agenda
+from sweeps.cost import Cost
 from sweeps.folder import Shelf
 from sweeps.hooks import locate
-from sweeps.preview import Cost, Line, print_preview
+from sweeps.packing import Pack
+from sweeps.preview import Line, print_preview
 from sweeps.search import settings
 
 
@@ -18,6 +21,7 @@ def preview(agenda: Agenda) -> None:
     Raises:
       UserError: bad input.
     """
+    _ = agenda.packer
     shelf, options = agenda.shelf(), agenda.options
     gpus = options.sweep.gpus_per_trial
     # Ray, where there is a cluster to be asked, before JAX: it starts processes by forking.
@@ -29,6 +33,7 @@ def preview(agenda: Agenda) -> None:
         agenda.console,
         lines,
         slots,
+        packs=_packs(agenda, lines, slots),
         unknown=max(0, wanted - len(lines)) if agenda.searching else 0,
         samples=[cost for cost in costs if cost] if agenda.searching else (),
         linked=options.sweep.zip,
@@ -57,10 +62,26 @@ def _costs(agenda: Agenda) -> list[Cost | None]:
     if program.estimate is None:
         return [None] * len(configs)
     if program.environment:  # as a trial would have it, before its libraries load
-        gpus = sweep.gpus_per_trial
-        share = float(cluster.local_gpus() > 0) if gpus is None else gpus
-        os.environ.update(locate(program.environment)(sweep.cpus_per_trial, share))
+        os.environ.update(locate(program.environment)(sweep.cpus_per_trial, _gpus(agenda)))
     return list(locate(program.estimate)(configs))
+
+
+def _packs(agenda: Agenda, lines: Sequence[Line], slots: int) -> list[Pack]:
+    """Who of the trials that are to be run trains together; nothing where none does."""
+    if agenda.packer is None:
+        return []
+    left = [place for place, line in enumerate(lines) if not line.done]
+    configs = [agenda.planned[place].spec.config for place in left]
+    cpus, gpus = agenda.options.sweep.cpus_per_trial, _gpus(agenda)
+    packs = agenda.packer.packs(configs, slots, cpus, gpus)
+    found = [replace(pack, members=tuple(left[at] for at in pack.members)) for pack in packs]
+    return found if any(pack.together for pack in found) else []
+
+
+def _gpus(agenda: Agenda) -> float:
+    """Of a trial, as far as this machine tells."""
+    gpus = agenda.options.sweep.gpus_per_trial
+    return float(cluster.local_gpus() > 0) if gpus is None else gpus
 
 
 def _excluded(agenda: Agenda) -> int:

@@ -17,7 +17,8 @@ from hydra.core.override_parser.types import Override
 from sweeps.files import read_json, write_json, write_text
 from sweeps.plan import command
 from sweeps.store import fingerprint, read_config, read_overrides, to_yaml
-from sweeps.worker import Work, identity
+from sweeps.work import Work
+from sweeps.worker import identity
 
 Values = Mapping[str, float]
 """Option in full -> number."""

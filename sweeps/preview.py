@@ -1,6 +1,5 @@
 """What a sweep would run and what that would cost, shown before anything runs."""
 
-import heapq
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
@@ -9,33 +8,14 @@ from rich.console import Console
 from rich.measure import Measurement
 from rich.table import Table
 
+from sweeps.cost import SESSION_SECONDS, Cost, of_pack, peak_bytes, wall_seconds
 from sweeps.naming import short_keys
+from sweeps.packing import Pack, summary
 from sweeps.store import Trial
 
-SESSION_SECONDS = 10.0
-"""Before a sweep's first trial and after its last (benchmarks/RESULTS.md)."""
-SESSION_BYTES = 900_000_000
-"""Ray's own processes and the command, resident; measured with Ray 2.60."""
-WORKER_BYTES = 180_000_000
-"""What Ray adds to the process that trains."""
 HEAD, TAIL = 12, 4
 """Rows shown of a longer sweep."""
 _WIDE = Console(width=1000)
-
-
-@dataclass(frozen=True)
-class Cost:
-    """What one trial takes, from its first step to its last."""
-
-    program: str
-    """Trials with the same text share compiled code."""
-    parameters: int
-    seconds: float
-    """With compilation, evaluation and checkpoints."""
-    bytes: int
-    """Largest resident size of a process that does nothing else."""
-    compile_seconds: float = 0.0
-    """Part of `seconds` that a process saves if it has trained this program before."""
 
 
 @dataclass(frozen=True)
@@ -78,6 +58,7 @@ def print_preview(
     lines: Sequence[Line],
     slots: int,
     *,
+    packs: Sequence[Pack] = (),
     unknown: int = 0,
     samples: Sequence[Cost] = (),
     linked: Sequence[Sequence[str]] = (),
@@ -90,7 +71,8 @@ def print_preview(
     Args:
       console: where to print.
       lines: the trials, in the order in which they start.
-      slots: trials that run at the same time.
+      slots: trials, or packs of them, that run at the same time.
+      packs: all that are to be run, by their places in `lines`; none: each is trained alone.
       unknown: further trials, whose settings a search chooses as it learns.
       samples: what some of those might cost.
       linked: axes that step together (`sweep.zip`).
@@ -100,36 +82,15 @@ def print_preview(
     """
     if lines:
         _print_table(console, lines)
-    left = [cost for line in lines if (cost := line.left)]
+    left = _packed(lines, packs) if packs else [cost for line in lines if (cost := line.left)]
     left += [samples[place % len(samples)] for place in range(unknown) if samples]
     for text in (
-        _counts(lines, unknown),
+        _counts(lines, packs, unknown),
         *(f"sweep.zip: {', '.join(keys)} step together" for keys in linked),
         *([f"sweep.exclude: {excluded} left out by {'; '.join(exclude)}"] if exclude else []),
-        *(_costs(left, slots, memory or psutil.virtual_memory().total) if left else []),
+        *(_costs(left, packs, slots, memory or psutil.virtual_memory().total) if left else []),
     ):
         console.print(text, markup=False, highlight=False, soft_wrap=True)
-
-
-def wall_seconds(costs: Sequence[Cost], slots: int) -> float:
-    """Time until the last trial ends, if each starts in this order in the first slot that is free.
-
-    A slot is a process that lives on: it compiles each program once.
-    """
-    free = [(0.0, slot) for slot in range(slots)]
-    compiled: list[set[str]] = [set() for _ in free]
-    for cost in costs:
-        time, slot = free[0]
-        saved = cost.compile_seconds if cost.program in compiled[slot] else 0.0
-        compiled[slot].add(cost.program)
-        heapq.heapreplace(free, (time + cost.seconds - saved, slot))
-    return max(time for time, _ in free)
-
-
-def peak_bytes(costs: Sequence[Cost], slots: int) -> int:
-    """Memory of the whole sweep, if its largest trials ever run at the same time."""
-    largest = heapq.nlargest(slots, (cost.bytes for cost in costs))
-    return SESSION_BYTES + sum(size + WORKER_BYTES for size in largest)
 
 
 def _print_table(console: Console, lines: Sequence[Line]) -> None:
@@ -152,15 +113,25 @@ def _print_table(console: Console, lines: Sequence[Line]) -> None:
     console.print()
 
 
+def _packed(lines: Sequence[Line], packs: Sequence[Pack]) -> list[Cost]:
+    """What each pack costs, as far as its trials' costs are known."""
+    found = []
+    for pack in packs:
+        costs = [cost for at in pack.members if (cost := lines[at].left)]
+        if costs:
+            found.append(of_pack(costs, pack.pay) if pack.together else costs[0])
+    return found
+
+
 def _cells(line: Line) -> list[str]:
     parameters = number(line.cost.parameters) if line.cost else ""
     left = line.left
     return [line.state, parameters, *([duration(left.seconds), size(left.bytes)] if left else [])]
 
 
-def _counts(lines: Sequence[Line], unknown: int) -> str:
+def _counts(lines: Sequence[Line], packs: Sequence[Pack], unknown: int) -> str:
     done = sum(line.state == "done" for line in lines)
-    words = [f"{len(lines) - done + unknown} to run"]
+    words = [f"{len(lines) - done + unknown} to run {summary(packs)}".rstrip()]
     if done:
         words.insert(0, f"{done} done before")
     if unknown:
@@ -168,24 +139,36 @@ def _counts(lines: Sequence[Line], unknown: int) -> str:
     return f"{_many(len(lines) + unknown, 'trial')}: {', '.join(words)}"
 
 
-def _costs(left: Sequence[Cost], slots: int, memory: int) -> list[str]:
+def _costs(left: Sequence[Cost], packs: Sequence[Pack], slots: int, memory: int) -> list[str]:
     """Sentences on programs, time and memory."""
     programs = _many(len({cost.program for cost in left}), "program")
+    trials = _many(sum(len(pack.members) for pack in packs) or len(left), "trial")
     slots = min(slots, len(left))
+    what = _many(slots, "pack" if packs else "trial")
     seconds = SESSION_SECONDS + wall_seconds(left, slots)
     peak = peak_bytes(left, slots)
     texts = [
-        f"to compile: {programs}",
-        f"time:       about {duration(seconds)}, {_many(slots, 'trial')} at a time",
+        f"to compile: {trials} = {programs}",
+        f"time:       about {duration(seconds)}, {what} at a time{_assumption(packs)}",
         f"memory:     about {size(peak)} at most, of {size(memory)}",
     ]
     if peak > memory:
         texts.append(
-            f"warning: {_many(slots, 'trial')} at a time will not fit into memory; give each more "
+            f"warning: {what} at a time will not fit into memory; give each more "
             "of the machine with sweep.cpus_per_trial=N, so that fewer run together, or make the "
             "largest models or batches smaller."
         )
     return texts
+
+
+def _assumption(packs: Sequence[Pack]) -> str:
+    """How the time of packs was reckoned."""
+    pays = [pack.pay for pack in packs if pack.together]
+    if not pays:
+        return ""
+    pay = min(pays)
+    one = f"up to {pay} trials of a pack" if pay > 1 else "a pack of k"
+    return f"; {one} taken to last as long as {'one' if pay > 1 else 'k trials'}"
 
 
 def number(count: int) -> str:

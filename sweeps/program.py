@@ -19,8 +19,16 @@ class Program:
     """Command that runs a trial again and compares, given its folder: `python -m app.reproduce`."""
     environment: str | None = None
     """(cpus, gpus) -> environment variables of a worker; null: none."""
+    pack: str | None = None
+    """(configs, runs): trains several trials together in this process, each with a run that is
+    entered; ends each by `run.close()`. Null: trials train one by one."""
+    groups: str | None = None
+    """config -> what must be equal for trials to train together; runs in the command's process."""
+    lanes: str | None = None
+    """(config, cpus, gpus) -> how many may train together, a `sweeps.packing.Lanes`; null: as many
+    as `sweep.pack` says."""
     estimate: str | None = None
-    """configs -> what each would cost, a `sweeps.preview.Cost`; null: previews show no cost."""
+    """configs -> what each would cost, a `sweeps.cost.Cost`; null: previews show no cost."""
     changes: str | None = None
     """Option for a list of `{step, key: value}`: numbers that change while a trial runs."""
     changeable: list[str] = field(default_factory=list)

@@ -109,18 +109,25 @@ class Progress:
             trial.first = trial.first or (trial.latest, step)
             trial.metrics.update(metrics)
 
-    def retried(self, name: str) -> None:
-        """A trial's worker died; it waits for another one."""
-        self._running.pop(name, None)
-        self._console.print(f"{_short(name)}: its worker died; it is started again", style="yellow")
+    def say(self, text: str) -> None:
+        """Show a line that stays."""
+        self._console.print(text, markup=False, highlight=False, soft_wrap=True)
+
+    def retried(self, *names: str) -> None:
+        """The worker of a trial died, or of several; they wait for another one."""
+        for name in names:
+            self._running.pop(name, None)
+        first, rest = _short(names[0]), len(names) - 1
+        who, how = (f"{first} and {rest} more", "they are") if rest else (first, "it is")
+        whose = "their" if rest else "its"
+        self._console.print(f"{who}: {whose} worker died; {how} started again", style="yellow")
 
     def ended(self, name: str, how: str) -> None:
         """A trial has come to its end; `how` says to which, in one line."""
         if trial := self._running.pop(name, None):
             self._durations.append(self._clock() - trial.began)
         self._done += 1
-        line = f"[{self._done}/{self._total}] {_short(name)}: {how}"
-        self._console.print(line, markup=False, highlight=False, soft_wrap=True)
+        self.say(f"[{self._done}/{self._total}] {_short(name)}: {how}")
 
     def refresh(self) -> None:
         """Show the present state, if it is time to."""

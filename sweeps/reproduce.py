@@ -1,7 +1,8 @@
 """Run a trial again from what its folder records, and compare every value that it reported.
 
 On the same machine, packages and threads the values are to be identical. With other threads or
-on another device sums are taken in another order, so they are compared within a tolerance.
+on another device sums are taken in another order, so they are compared within a tolerance. A trial
+that trained in a pack runs again in a pack, by itself.
 """
 
 import argparse
@@ -38,6 +39,7 @@ class Application:
     objective: str
     identify: str
     environment: str | None = None
+    pack: str | None = None
 
 
 @dataclass(frozen=True)
@@ -89,19 +91,22 @@ def reproduce(request: Request, application: Application, console: Console) -> b
     _say(console, "Not as recorded:" if changed else "Code, packages, machine: as recorded.")
     for line in changed:
         _say(console, f"  {line}")
+    program = _program(directory, application, recorded)
     identity = locate(application.identify)(config)
     if (key := fingerprint(identity)) != trial.fingerprint:
         _refuse(directory, trial, identity, request.force, console)
     cpus, variables = _surroundings(request, application, recorded, console)
     place = _place(directory, request, console)
     facts = {"reproduces": str(directory), "cpus": cpus, "environment": variables}
+    if "lanes" in recorded.facts:  # a program may round by the width of its pack
+        facts["lanes"] = recorded.facts["lanes"]
     spec = _spec(directory, trial, config, key)
     write_trial(place, spec, Provenance({**now.facts, **facts}, now.diff))
     options = config.get("sweep") or {}
     last = read_metrics(directory / "metrics.csv")[-1]["step"]
     until = None if trial.status in ("finished", "diverged") else int(last)
     metric, mode = str(options.get("metric", "")), str(options.get("mode", "min"))
-    run_again(Rerun(str(place), application.objective, metric, mode, until), variables)
+    run_again(Rerun(str(place), *program, metric, mode, until), variables)
     return _compare(request, trial, place, until, console)
 
 
@@ -126,6 +131,18 @@ def _recorded(directory: Path) -> Provenance:
     patch = directory / "provenance.diff"
     diff = patch.read_text(encoding="utf-8", errors="replace") if patch.exists() else ""
     return Provenance(read_json(directory / "provenance.json") or {}, diff)
+
+
+def _program(directory: Path, application: Application, recorded: Provenance) -> tuple[str, bool]:
+    """The function that trained the trial, and whether it takes several."""
+    if not recorded.facts.get("lanes"):
+        return application.objective, False
+    if application.pack is None:
+        raise UserError(
+            f"{directory} was trained in a pack, and this command knows of no packs; use that of "
+            "the program that trained it."
+        )
+    return application.pack, True
 
 
 def _refuse(

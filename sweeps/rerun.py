@@ -27,7 +27,9 @@ class Rerun:
     directory: str
     """The new folder, with its configuration in it."""
     objective: str
-    """Dotted path of a function (config, run)."""
+    """Dotted path of a function (config, run); of one (configs, runs) if `pack`."""
+    pack: bool
+    """Whether the trial trained in a pack: it does so again, by itself."""
     metric: str
     mode: str
     until: int | None
@@ -77,7 +79,8 @@ def main() -> None:
     try:
         with Run(directory, metric=rerun.metric, mode=rerun.mode, on_report=watch) as run:
             entered = True
-            locate(rerun.objective)(read_config(directory), run)
+            train, config = locate(rerun.objective), read_config(directory)
+            train([config], [run]) if rerun.pack else train(config, run)
     except (KeyboardInterrupt, Exception):
         if not entered:
             raise

@@ -8,6 +8,7 @@ from pathlib import Path
 from rich.console import Console
 
 from sweeps.comparison import Comparison
+from sweeps.compiling import in_total, read_compiling
 from sweeps.files import write_text
 from sweeps.table import line, ranked, replicates, rest, show
 
@@ -16,19 +17,24 @@ TOP = 50
 
 
 def write_results(path: Path, comparison: Comparison) -> None:
-    """Write `results.csv`: a row a trial, in rank, with settings, status, metrics and command."""
+    """Write `results.csv`: a row a trial, in rank, with settings, status, metrics and command.
+
+    What trials recorded of their compilation has columns where any did.
+    """
     axes, metric = comparison.axes, comparison.metric
     tags = list(dict.fromkeys(tag for one in comparison.trials for tag in one.trial.metrics))
     text = io.StringIO()
     table = csv.writer(text, lineterminator="\n")
-    last = f"best/{metric}", "seconds", "directory", "command"
+    compiling = [read_compiling(one.trial.directory) for one in comparison.trials]
+    costs = ("compile_seconds", "compile_cache") if in_total(compiling) else ()
+    last = f"best/{metric}", "seconds", *costs, "directory", "command"
     table.writerow(["trial", *axes, "status", *tags, *last])
-    for one in comparison.trials:
+    for one, (spent, cache, _) in zip(comparison.trials, compiling, strict=True):
         trial = one.trial
         metrics = [_number(trial.metrics.get(tag)) for tag in tags]
         known = [trial.directory.name, *one.settings.values(), trial.status, *metrics]
-        seconds = f"{trial.seconds:.1f}"
-        table.writerow([*known, _number(one.best), seconds, str(trial.directory), trial.command])
+        seconds = [f"{trial.seconds:.1f}", *[_number(spent), cache][: len(costs)]]
+        table.writerow([*known, _number(one.best), *seconds, str(trial.directory), trial.command])
     write_text(path, text.getvalue())
 
 
@@ -53,6 +59,8 @@ def print_results(console: Console, comparison: Comparison, verify: str | None =
         if one.trial.status == "failed":
             where = one.trial.directory / "error.txt"
             line(console, f"failed: {one.trial.error} ({where})")
+    if compiling := in_total([read_compiling(one.trial.directory) for one in trials]):
+        line(console, f"compiling:   {compiling}")
     line(console, f"results:     {folder / 'results.csv'}")
     if trials[0].trial.status == "finished":
         line(console, f"best trial:  {trials[0].trial.directory}")

@@ -15,7 +15,8 @@ Single runs and the workers of a sweep use it alike. On the way out the trial's 
 | raises anything else           | failed      | goes on; its traceback is in error.txt       |
 
 A process that is killed leaves the status `running`. An objective keeps what it needs to go on
-later in the folder `run.checkpoints`, and says `run.saved()` when that is complete.
+later in the folder `run.checkpoints`, and says `run.saved()` when that is complete. Of trials that
+train together each ends by itself: `run.close()`, or `run.close(Diverged(step))`.
 """
 
 import time
@@ -24,36 +25,21 @@ from collections.abc import Callable, Mapping
 from contextlib import ExitStack
 from pathlib import Path
 from types import TracebackType
-from typing import Any, NamedTuple, Self
+from typing import Any, Self
 
+from sweeps.ending import Diverged, Stop, status_of
 from sweeps.errors import UserError, one_line
 from sweeps.files import read_json, write_json, write_text
 from sweeps.lock import locked
-from sweeps.tally import fold, tally, values_of
+from sweeps.tally import empty, fold, tally, values_of
 from sweeps.writer import EventWriter, MetricsTable, sound_until
+
+__all__ = ["Diverged", "OnReport", "Run", "Stop"]
 
 RESULT_SECONDS = 5.0
 """Time between two updates of a running trial's result.json."""
 
 OnReport = Callable[[int, Mapping[str, float], int | None], None]
-
-
-class Stop(NamedTuple):
-    """A wish from outside that a trial should end before its end."""
-
-    status: str
-    """`stopped` or `interrupted`."""
-    by: str | None = None
-    """The rule that wants it: `time`, or None."""
-    reason: str = ""
-
-
-class Diverged(Exception):  # noqa: N818 (a result, not an error)
-    """The loss stopped being a finite number."""
-
-    def __init__(self, step: int) -> None:
-        super().__init__(f"the loss is not finite at step {step}")
-        self.step = step
 
 
 class Run:
@@ -101,6 +87,7 @@ class Run:
         self._patience = patience
         self._stop: Stop | None = None
         self._held = ExitStack()
+        self._closed = False
         self._events: EventWriter | None = None
         self._table: MetricsTable | None = None
         self._result: dict[str, Any] = {}
@@ -120,6 +107,15 @@ class Run:
         """Whether the objective should save what it needs to go on later, and return."""
         return self._stop is not None
 
+    def stop(self, wish: Stop) -> None:
+        """Have the objective told so by `stop_wanted`; the first wish counts."""
+        self._stop = self._stop or wish
+
+    @property
+    def closed(self) -> bool:
+        """Whether the final status is written; nothing is reported any more."""
+        return self._closed
+
     def __enter__(self) -> Self:
         held = f"{self.directory} is being trained by another process; wait for it, or stop it."
         self._held.enter_context(locked(self.directory / ".lock", held, self._patience))
@@ -127,7 +123,7 @@ class Run:
         earlier = read_json(self.directory / "result.json") or {}
         self._seconds_before = float(earlier.get("seconds") or 0)
         self._entered = time.monotonic()
-        self._result = {key: earlier.get(key, empty) for key, empty in _empty().items()}
+        self._result = {key: earlier.get(key, unset) for key, unset in empty().items()}
         self._result |= {"error": None, "stopped_by": None}
         self._write_result("running")
         return self
@@ -135,9 +131,7 @@ class Run:
     def report(
         self, step: int, metrics: Mapping[str, float], total_steps: int | None = None
     ) -> None:
-        """Record metrics, by TensorBoard tag, at an update step.
-
-        The first report of a run that was not resumed starts a new history.
+        """Record metrics, by tag, at an update step; the first ever starts a new history.
 
         Raises:
           UserError: the disk is full, or the folder cannot be written any more.
@@ -175,11 +169,11 @@ class Run:
 
         Events that a crash or another history took from before it come back from `metrics.csv`.
         """
-        self._close()
+        self._close_files()
         self._table = MetricsTable(self.directory / "metrics.csv", keep_until=step)
         sound = min(step, sound_until(self.directory))
         self._events = EventWriter(self.directory, start=sound + 1)
-        self._result = {**_empty(), **tally(self._table.kept, self.metric, self.mode)}
+        self._result = {**empty(), **tally(self._table.kept, self.metric, self.mode)}
         for row in self._table.kept:
             if row["step"] > sound:
                 self._events.write(int(row["step"]), row["wall_time"], values_of(row))
@@ -195,10 +189,18 @@ class Run:
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> bool:
-        status = _status(error)
+        open_until_now = not self._closed
+        self.close(error)
+        return open_until_now and isinstance(error, Diverged)
+
+    def close(self, error: BaseException | None = None) -> None:
+        """End the run as leaving its block with this error would; leaving it then does nothing."""
+        if self._closed:
+            return
+        self._closed = True
+        status, ended = status_of(error), self._result["step"] == self._result["total_steps"]
         if error is not None and status != "stopped":
             self._result["error"] = one_line(error, (UserError, Diverged))
-        ended = self._result["step"] == self._result["total_steps"]
         if error is None and self._stop and not ended:
             status = self._stop.status
             self._result |= {"stopped_by": self._stop.by, "error": self._stop.reason or None}
@@ -208,14 +210,13 @@ class Run:
             self._result["step"] = error.step
         with self._held:
             try:
-                self._close()
+                self._close_files()
             finally:
                 self._write_result(status)
             if error is None or isinstance(error, Diverged):
                 self._send()
-        return isinstance(error, Diverged)
 
-    def _close(self) -> None:
+    def _close_files(self) -> None:
         for file in (self._events, self._table):
             if file is not None:
                 file.close()
@@ -224,26 +225,3 @@ class Run:
         result = {"status": status, "seconds": round(self.seconds, 3), **self._result}
         write_json(self.directory / "result.json", result)
         self._written = time.monotonic()
-
-
-def _empty() -> dict[str, Any]:
-    return {
-        "step": 0,
-        "total_steps": None,
-        "metrics": {},
-        "best": None,
-        "error": None,
-        "stopped_by": None,
-    }
-
-
-def _status(error: BaseException | None) -> str:
-    if error is None:
-        return "finished"
-    if isinstance(error, Diverged):
-        return "diverged"
-    if isinstance(error, KeyboardInterrupt):
-        return "interrupted"
-    if isinstance(error, SystemExit) and error.code in (0, None):
-        return "stopped"
-    return "failed"

@@ -5,7 +5,9 @@ configuration from the folder and writes everything there; Tune itself starts, r
 compares trials, and passes progress on.
 """
 
+import itertools
 import shutil
+from collections.abc import Sequence
 from contextlib import redirect_stdout
 from dataclasses import asdict, replace
 from functools import partial
@@ -20,15 +22,18 @@ from sweeps.job import Job
 from sweeps.options import Options
 from sweeps.optuna_search import searcher
 from sweeps.outcome import MemoryRanOut, Outcome
+from sweeps.packing import Pack, summary
+from sweeps.program import Program
 from sweeps.progress import Progress
 from sweeps.remote import Mirror, without_checkpoints
-from sweeps.scheduler import build, remember
+from sweeps.scheduler import build, by_lane, remember
+from sweeps.store import read_config
 from sweeps.trainable import train
-from sweeps.watch import Desk, folder_of, watch
-from sweeps.worker import Work
+from sweeps.watch import Desk, folders_of, watch
+from sweeps.work import Work
 
 STOP = ".stop"
-"""In a sweep's folder: trials are to stop while there is something in it."""
+"""In a sweep's folder: all trials are to stop while `now` is in it, one while its name is."""
 
 
 def run_trials(
@@ -36,7 +41,7 @@ def run_trials(
     work: Work,
     options: Options,
     *,
-    environment: str | None,
+    program: Program,
     scratch: Path,
     progress: Progress,
     mirror: Mirror | None,
@@ -47,7 +52,7 @@ def run_trials(
       job: the trials.
       work: what they share; its `environment`, `facts` and `stop_file` are filled in here.
       options: resources and retries.
-      environment: dotted path of a function (cpus, gpus) -> environment variables; or None.
+      program: whose `environment` the workers get.
       scratch: folder for Tune's own state, emptied first and deleted afterwards.
       progress: told about each start, report and end.
       mirror: of the URL that keeps the results; None: trial folders are the same everywhere.
@@ -56,7 +61,7 @@ def run_trials(
       UserError: the cluster cannot be reached, or cannot ever hold one trial.
       MemoryRanOut: a machine did; the trials that have ended are settled.
     """
-    running: dict[str, Path] = {}
+    running: dict[str, list[Path]] = {}
     _clear(scratch, mirror)
     make_directory(scratch)
     outcome = Outcome(metric=work.metric, mode=work.mode, trial_seconds=work.trial_seconds or 0.0)
@@ -70,15 +75,17 @@ def run_trials(
         ):
             gpus = cluster.gpus_per_trial(sweep)
             cluster.check_resources(sweep.cpus_per_trial, gpus)
-            work = _with_share(work, sweep.cpus_per_trial, gpus, environment)
-            work = replace(work, stop_file=str(scratch.with_name(STOP) / "now"))
+            work = _with_share(work, sweep.cpus_per_trial, gpus, program.environment)
+            stop_file = scratch.with_name(STOP) / "now"
+            work = replace(work, stop_file=str(stop_file))
             with progress, Interrupt() as interrupt:
                 desk = Desk(
                     progress,
                     outcome,
                     options.scheduler.kind,
                     interrupt,
-                    ask_to_stop=partial(_ask_to_stop, Path(work.stop_file), mirror),
+                    ask_to_stop=partial(_ask_to_stop, stop_file, mirror),
+                    stop=lambda name: _ask_to_stop(stop_file.with_name(name), mirror),
                     fetch=partial(_fetch, mirror),
                     running=running,
                 )
@@ -90,7 +97,7 @@ def run_trials(
         # Of all ways in which a worker may end, Tune does not expect this one.
         if not cluster.is_out_of_memory(error.__cause__):
             raise
-        raise MemoryRanOut(running.values()) from error
+        raise MemoryRanOut(itertools.chain(*running.values())) from error
     finally:
         _clear(scratch, mirror)
     return outcome
@@ -108,22 +115,17 @@ def _tune(job: Job, work: Work, options: Options, gpus: float, storage: str, des
     rule = build(options.scheduler, options.sweep, job.axes)
     remember(rule, job.earlier, options.scheduler, work.metric)
     resources = {"cpu": options.sweep.cpus_per_trial, "gpu": gpus}
-    space: dict[str, Any] = {"work": asdict(work)}
-    if job.place is None:
-        space["directory"] = tune.grid_search([str(path) for path in job.directories])
-    if job.values:
-        values = {str(path): job.values[path] for path in job.directories}
-        space["values"] = tune.sample_from(
-            lambda spec: values[spec.config.directory]  # type: ignore[attr-defined]
-        )
+    packs = _packs(job, options.sweep.cpus_per_trial, gpus)
+    if told := summary(packs):
+        desk.progress.say(f"{told[0].upper()}{told[1:]}")
     tuner = tune.Tuner(
         tune.with_resources(train, resources),
-        param_space=space,
+        param_space={"work": asdict(work), **_space(job, packs)},
         tune_config=tune.TuneConfig(
             reuse_actors=True,
-            trial_name_creator=lambda trial: folder_of(trial).name,
+            trial_name_creator=lambda trial: folders_of(trial)[0].name,
             trial_dirname_creator=lambda trial: str(trial.trial_id),
-            scheduler=rule.scheduler,
+            scheduler=by_lane(rule, desk.stop) if packs else rule.scheduler,
             search_alg=searcher(job, options) if job.place else None,
             num_samples=job.left if job.place else 1,
         ),
@@ -137,6 +139,41 @@ def _tune(job: Job, work: Work, options: Options, gpus: float, storage: str, des
     )
     tuner.fit()
     desk.outcome.interrupted = desk.interrupt.wanted
+
+
+def _packs(job: Job, cpus: int, gpus: float) -> list[Pack]:
+    """Who trains together; nothing where each is trained alone."""
+    if job.packer is None:
+        return []
+    configs = [read_config(path) for path in job.directories]
+    halvings = [job.halvings.get(path.name, 0) for path in job.directories]
+    packs = job.packer.packs(configs, cluster.slots_now(cpus, gpus), cpus, gpus, halvings)
+    return packs if any(pack.together for pack in packs) else []
+
+
+def _space(job: Job, packs: Sequence[Pack]) -> dict[str, Any]:
+    """What Tune hands to each of its trials: a folder, or several that train together."""
+    from ray import tune
+
+    if job.place is not None:
+        return {}
+    paths = [str(path) for path in job.directories]
+    if packs:
+        lanes = {
+            paths[pack.members[0]]: [paths[at] for at in pack.members] if pack.together else []
+            for pack in packs
+        }
+        of_first = tune.sample_from(
+            lambda spec: lanes[spec.config.directory]  # type: ignore[attr-defined]
+        )
+        return {"directory": tune.grid_search(list(lanes)), "lanes": of_first}
+    space: dict[str, Any] = {"directory": tune.grid_search(paths)}
+    if job.values:
+        values = {str(path): job.values[path] for path in job.directories}
+        space["values"] = tune.sample_from(
+            lambda spec: values[spec.config.directory]  # type: ignore[attr-defined]
+        )
+    return space
 
 
 def _ask_to_stop(stop_file: Path, mirror: Mirror | None) -> None:

@@ -1,7 +1,7 @@
 """Ray Tune's schedulers, told by our options; they see reports that carry the ranking metric."""
 
 import random
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -23,7 +23,7 @@ class Rule:
 
     scheduler: Any
     stopped: dict[str, str] = field(default_factory=dict)
-    """Tune's trial id -> why that trial was stopped."""
+    """Tune's trial id, or the name of a trial that trains with others -> why it was stopped."""
 
 
 def build(options: SchedulerOptions, ranking: SweepOptions, axes: Mapping[str, Axis]) -> Rule:
@@ -47,7 +47,7 @@ def remember(rule: Rule, trials: Iterable[Trial], options: SchedulerOptions, met
     if options.kind not in ("asha", "median"):
         return
     for trial in trials:
-        earlier = _Earlier(trial.fingerprint)
+        earlier = _Named(trial.fingerprint)
         rule.scheduler.on_trial_add(None, earlier)
         for row in read_metrics(trial.directory / "metrics.csv"):
             if np.isfinite(row.get(metric, np.nan)) and options.time in row:
@@ -56,8 +56,44 @@ def remember(rule: Rule, trials: Iterable[Trial], options: SchedulerOptions, met
     rule.stopped.clear()
 
 
+def by_lane(rule: Rule, stop: Callable[[str], None]) -> Any:
+    """Make a scheduler of Tune's trials that train several of ours: the rule judges each of them.
+
+    Args:
+      rule: its `stopped` has our trials' names then.
+      stop: makes a trial end, given its name; the others that train with it go on.
+    """
+    from ray.tune import schedulers
+
+    inner, known = rule.scheduler, set[str]()
+
+    class Lanes(schedulers.FIFOScheduler):
+        def on_trial_add(self, controller: Any, trial: Any) -> None:
+            if not trial.config.get("lanes"):
+                inner.on_trial_add(controller, trial)
+
+        def on_trial_result(self, controller: Any, trial: Any, result: dict[str, Any]) -> Any:
+            if not trial.config.get("lanes"):
+                return inner.on_trial_result(controller, trial, result)
+            for name, report in result.get("lanes", ()):
+                if report["score"] is None or name in rule.stopped:
+                    continue
+                if name not in known:
+                    known.add(name)
+                    inner.on_trial_add(controller, _Named(name))
+                if inner.on_trial_result(controller, _Named(name), report) == self.STOP:
+                    stop(name)
+            return self.CONTINUE
+
+        def on_trial_complete(self, controller: Any, trial: Any, result: dict[str, Any]) -> None:
+            if not trial.config.get("lanes"):
+                inner.on_trial_complete(controller, trial, result)
+
+    return Lanes()  # type: ignore[no-untyped-call]
+
+
 @dataclass(frozen=True)
-class _Earlier:
+class _Named:
     """As much of a Tune trial as schedulers look at."""
 
     trial_id: str

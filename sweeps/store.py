@@ -5,7 +5,8 @@
 | config.yaml       | the resolved configuration                                        |
 | overrides.yaml    | the overrides that make it, a list of strings                     |
 | trial.json        | fingerprint, settings, and the command that runs it alone         |
-| provenance.json   | git commit, packages, machine, command, seed, device, threads     |
+| provenance.json   | git commit, packages, machine, command, seed, device, threads,    |
+|                   | `lanes`: width of the pack that it trained in, if it did          |
 | provenance.diff   | uncommitted changes, where there were any                         |
 | metrics.csv, events.out.tfevents.* | every report                                     |
 | result.json       | status and final values (see `sweeps.run`)                        |
@@ -82,6 +83,14 @@ class Trial:
     def done(self) -> bool:
         """Whether nothing is left to compute."""
         return self.status in DONE
+
+    def is_over(self, rule: str, limit: float | None) -> bool:
+        """Whether nothing is left to compute under a scheduler's rule and a limit in seconds."""
+        if self.done or self.status != "stopped":
+            return self.done
+        if self.stopped_by != "time":
+            return self.stopped_by == rule
+        return limit is not None and self.seconds >= limit
 
     def best_of(self, metric: str) -> tuple[float | None, int | None]:
         """The best value of a metric and its step; None where another one was kept, or none."""

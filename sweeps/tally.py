@@ -5,6 +5,18 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 
+def empty() -> dict[str, Any]:
+    """What a result says of a run that has not reported yet."""
+    return {
+        "step": 0,
+        "total_steps": None,
+        "metrics": {},
+        "best": None,
+        "error": None,
+        "stopped_by": None,
+    }
+
+
 def tally(rows: Iterable[Mapping[str, float]], metric: str, mode: str) -> dict[str, Any]:
     """What a result says of its reports: last step, last metrics, and the best of one."""
     result: dict[str, Any] = {"step": 0, "metrics": {}, "best": None}

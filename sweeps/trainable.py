@@ -2,22 +2,28 @@
 
 import os
 import tempfile
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from contextlib import ExitStack
 from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
 from sweeps import cluster
 from sweeps.population import pack, take_over
-from sweeps.worker import Report, Work, at_hand, train_trial
+from sweeps.together import Lane, train_together
+from sweeps.work import Work
+from sweeps.worker import Report, at_hand, train_trial
 
 
 def train(config: dict[str, Any]) -> None:
-    """Train the trial of a configuration that Tune gives."""
+    """Train the trial of a configuration that Tune gives, or the trials."""
     from ray import tune
 
     os.environ.update(cluster.SETTINGS)
     work = Work(**config["work"])
+    if lanes := config.get("lanes"):
+        _train_lanes([Path(lane) for lane in lanes], work)
+        return
     # Of a population, another trial's configuration may stand in place of this one's; not its name.
     place = Path(config["directory"]).with_name(tune.get_context().get_trial_name())
     with at_hand(place, work) as (directory, saved):
@@ -26,6 +32,15 @@ def train(config: dict[str, Any]) -> None:
             train_trial(directory, work, lambda report: tune.report(asdict(report)), saved)
         else:
             _train_member(directory, work, values, saved)
+
+
+def _train_lanes(places: Sequence[Path], work: Work) -> None:
+    """Train trials together."""
+    from ray import tune
+
+    with ExitStack() as folders:
+        lanes = [Lane(*folders.enter_context(at_hand(place, work))) for place in places]
+        train_together(lanes, work, tune.report)
 
 
 def _train_member(

@@ -1,12 +1,13 @@
 """What happens to the trials while Tune runs them: shown, noted, and stopped on demand."""
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from sweeps.interrupt import Interrupt
+from sweeps.limits import share_stuck
 from sweeps.outcome import Outcome, settle
 from sweeps.progress import Progress
 from sweeps.scheduler import Rule
@@ -26,11 +27,13 @@ class Desk:
     """The scheduler's."""
     interrupt: Interrupt
     ask_to_stop: Callable[[], None]
-    """Makes trials save and end."""
+    """Makes all trials save and end."""
+    stop: Callable[[str], None]
+    """Makes one trial end that trains with others, given its name."""
     fetch: Callable[[Path], None]
     """Brings a trial's folder up to date, where it was written on another machine."""
-    running: dict[str, Path] = field(default_factory=dict)
-    """Tune's trial id -> folder, of the trials that run just now."""
+    running: dict[str, list[Path]] = field(default_factory=dict)
+    """Tune's trial id -> folders of the trials that run just now: several, if they are packed."""
 
 
 class Watch:
@@ -38,46 +41,51 @@ class Watch:
 
     def __init__(self, desk: Desk, rule: Rule) -> None:
         self._desk, self._rule = desk, rule
-        self._folders: dict[str, Path] = {}
+        self._open: dict[str, dict[str, Path]] = {}
+        """Tune's trial id -> name and folder of each trial in it that has not ended."""
         self._saving: set[str] | None = None
         self._give_up = float("inf")
 
     def on_trial_start(self, iteration: int, trials: Any, trial: Any, **info: Any) -> None:
-        # The first time it is the trial's own; a population may change it later.
-        self._folders.setdefault(trial.trial_id, folder_of(trial))
-        self._desk.running[trial.trial_id] = self._folders[trial.trial_id]
-        self._desk.progress.started(self._name(trial))
+        lanes = self._lanes(trial)
+        self._desk.running[trial.trial_id] = list(lanes.values())
+        for name in lanes:
+            self._desk.progress.started(name)
 
     def on_trial_result(
         self, iteration: int, trials: Any, trial: Any, result: dict[str, Any], **info: Any
     ) -> None:
-        if "metrics" in result:
-            total = result["total_steps"]
-            self._desk.progress.reported(
-                self._name(trial), result["step"], total, result["metrics"]
-            )
+        alone = [(name, result) for name in self._lanes(trial) if "metrics" in result]
+        for name, report in result.get("lanes", alone):
+            self._reported(name, report)
+        for name in result.get("ended", ()):
+            if name in self._lanes(trial):
+                self._ended(trial, name)
 
     def on_trial_complete(self, iteration: int, trials: Any, trial: Any, **info: Any) -> None:
-        self._desk.outcome.ended.add(self._name(trial))
-        if why := self._rule.stopped.get(trial.trial_id):
-            self._desk.outcome.stopped[self._name(trial)] = self._desk.kind, why
-        self._ended(trial)
+        for name in list(self._lanes(trial)):
+            self._ended(trial, name)
+        self._desk.running.pop(trial.trial_id, None)
 
     def on_trial_recover(self, iteration: int, trials: Any, trial: Any, **info: Any) -> None:
         self._desk.running.pop(trial.trial_id, None)
-        self._desk.progress.retried(self._name(trial))
+        self._desk.progress.retried(*self._lanes(trial))
 
     def on_trial_error(self, iteration: int, trials: Any, trial: Any, **info: Any) -> None:
-        self._folders.setdefault(trial.trial_id, folder_of(trial))
-        self._desk.outcome.lost[self._name(trial)] = cause(trial)
-        self._ended(trial)
+        lanes, why = dict(self._lanes(trial)), cause(trial)
+        share_stuck(list(lanes.values()))
+        for name in lanes:
+            self._desk.outcome.lost[name] = why
+            if self._show_end(trial, name) == "failed" and len(lanes) > 1:
+                self._desk.outcome.shared.add(name)
+        self._desk.running.pop(trial.trial_id, None)
 
     def on_experiment_end(self, trials: Any, **info: Any) -> None:
         # Some of Tune's own errors end a trial without telling the callbacks.
         for trial in trials:
             if trial.status == "ERROR":
-                folder = self._folders.get(trial.trial_id, folder_of(trial))
-                self._desk.outcome.lost.setdefault(folder.name, cause(trial))
+                for name in self._lanes(trial):
+                    self._desk.outcome.lost.setdefault(name, cause(trial))
 
     def on_step_end(self, iteration: int, trials: Any, **info: Any) -> None:
         self._desk.progress.refresh()
@@ -90,16 +98,33 @@ class Watch:
         if not self._saving & set(self._desk.running) or time.monotonic() > self._give_up:
             raise KeyboardInterrupt
 
-    def _name(self, trial: Any) -> str:
-        return self._folders[trial.trial_id].name
+    def _lanes(self, trial: Any) -> dict[str, Path]:
+        """Name -> folder of what has not ended of a Tune trial."""
+        # Read the first time: a population may change a trial's configuration later.
+        found = {folder.name: folder for folder in folders_of(trial)}
+        return self._open.setdefault(trial.trial_id, found)
 
-    def _ended(self, trial: Any) -> None:
-        self._desk.running.pop(trial.trial_id, None)
-        directory = self._folders[trial.trial_id]
+    def _reported(self, name: str, report: Mapping[str, Any]) -> None:
+        step, total, metrics = report["step"], report["total_steps"], report["metrics"]
+        self._desk.progress.reported(name, step, total, metrics)
+
+    def _ended(self, trial: Any, name: str) -> None:
+        self._desk.outcome.ended.add(name)
+        for key in (name, trial.trial_id):
+            if why := self._rule.stopped.get(key):
+                self._desk.outcome.stopped[name] = self._desk.kind, why
+        self._show_end(trial, name)
+
+    def _show_end(self, trial: Any, name: str) -> str:
+        """Show how a trial ended; gives its status."""
+        directory = self._lanes(trial).pop(name)
+        running = self._desk.running.get(trial.trial_id, [])
+        if directory in running:
+            running.remove(directory)
         self._desk.fetch(directory)
-        self._desk.progress.ended(
-            directory.name, settle(read_trial(directory), self._desk.outcome).summary()
-        )
+        settled = settle(read_trial(directory), self._desk.outcome)
+        self._desk.progress.ended(name, settled.summary())
+        return settled.status
 
 
 def watch(desk: Desk, rule: Rule) -> Any:
@@ -114,9 +139,9 @@ def watch(desk: Desk, rule: Rule) -> Any:
     return Callback(desk, rule)
 
 
-def folder_of(trial: Any) -> Path:
-    """The folder that a Tune trial was made for."""
-    return Path(trial.config["directory"])
+def folders_of(trial: Any) -> list[Path]:
+    """The folders that a Tune trial was made for: one, or those that train together."""
+    return [Path(path) for path in trial.config.get("lanes") or [trial.config["directory"]]]
 
 
 def cause(trial: Any) -> str:

@@ -1,68 +1,28 @@
 """What happens in a Ray worker: one trial after another, each in its own folder."""
 
-import faulthandler
 import math
 import os
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from sweeps.errors import UserError
 from sweeps.hooks import locate
+from sweeps.limits import Wish, is_stuck, time_limit
 from sweeps.provenance import machine
 from sweeps.remote import mirror_of
-from sweeps.run import Run, Stop
+from sweeps.run import Run
 from sweeps.store import read_config
+from sweeps.work import Work
 
 REPORT_SECONDS = 1.0
 """Time between two messages to the driver: each waits for its answer."""
 
-LOOK_SECONDS = 5.0
-"""Time between two looks for an interrupt at a URL."""
-
 LOCK_SECONDS = 30.0
 """For the worker of a driver that was killed to be gone from a folder."""
-
-
-def grace(limit: float) -> float:
-    """Seconds for a trial that has used up its time to reach its next report and to save."""
-    return min(30.0, max(3.0, limit))
-
-
-STUCK = "stuck.txt"
-"""In a trial's folder: where every thread stood when its time was up and no report came."""
-
-
-@dataclass(frozen=True)
-class Work:
-    """What all trials of a sweep share."""
-
-    objective: str
-    """Dotted path of a function (config, run)."""
-    metric: str
-    mode: str
-    identify: str = ""
-    """Dotted path of a function config -> what defines its result."""
-    environment: Mapping[str, str] = field(default_factory=dict)
-    facts: Mapping[str, Any] = field(default_factory=dict)
-    """Recorded in each trial's provenance."""
-    folder: str = "."
-    """The driver's working directory, to which a configuration's paths are relative."""
-    stop_file: str = ""
-    """While it exists, trials save and end."""
-    url: str = ""
-    """Where results are kept, if that is no folder that all machines have."""
-    trial_seconds: float | None = None
-    """A trial's time is up after so long."""
-    time: str = "step"
-    """What schedulers count: `step`, or a tag."""
-    changes: str = ""
-    """Option under which the application takes changes of numbers during training."""
-    reproduce: str = ""
-    """Command that runs a trial alone, given its overrides."""
 
 
 @dataclass(frozen=True)
@@ -106,10 +66,7 @@ def train_trial(
     Python's errors end here, since trying them again would fail again. What Ray must see goes on:
     the `SystemExit(0)` with which it stops a trial, and errors in writing the folder itself.
     """
-    # Before the objective's module is imported, as libraries read their thread counts at import.
-    os.environ.update(work.environment)
-    with suppress(OSError):
-        os.chdir(work.folder)
+    settle_in(work)
     if is_stuck(directory):  # and its process was ended: there is no point in a retry
         return
     run = Run(
@@ -123,9 +80,9 @@ def train_trial(
     )
     entered = False
     try:
-        with run, _time_limit(run, work):
+        with run, time_limit([run], work):
             entered = True
-            run.record(environment=dict(work.environment), **machine(), **work.facts)
+            run.record(**surroundings(work))
             locate(work.objective)(read_config(directory), run)
     except SystemExit as stop:
         if stop.code in (0, None):
@@ -135,68 +92,26 @@ def train_trial(
             raise
 
 
+def settle_in(work: Work) -> None:
+    """Take the sweep's environment and folder; the objective's module is not imported before.
+
+    Libraries read their thread counts as they are imported.
+    """
+    os.environ.update(work.environment)
+    with suppress(OSError):
+        os.chdir(work.folder)
+
+
+def surroundings(work: Work) -> dict[str, Any]:
+    """What a trial's provenance tells of where it runs."""
+    return {"environment": dict(work.environment), **machine(), **work.facts}
+
+
 def identity(work: Work, config: Mapping[str, Any]) -> Mapping[str, Any]:
     """What defines a configuration's result."""
     found = locate(work.identify)(config)
     assert isinstance(found, Mapping)
     return found
-
-
-def is_stuck(directory: Path) -> bool:
-    """Whether the trial's process was ended because its time was up."""
-    path = directory / STUCK
-    return path.exists() and path.stat().st_size > 0
-
-
-@contextmanager
-def _time_limit(run: Run, work: Work) -> Iterator[None]:
-    """End the process when a trial's time is up and no report gave it the chance to end itself.
-
-    Python's watchdog is a thread of its own that does not need the interpreter's lock, so it ends
-    a step that hangs in compiled code too.
-    """
-    if work.trial_seconds is None:
-        yield
-        return
-    left = max(work.trial_seconds - run.seconds, 0)
-    with (run.directory / STUCK).open("w") as file:
-        faulthandler.dump_traceback_later(left + grace(work.trial_seconds), exit=True, file=file)
-        try:
-            yield
-        finally:
-            faulthandler.cancel_dump_traceback_later()
-    (run.directory / STUCK).unlink()
-
-
-class Wish:
-    """Whether a trial should stop: its time is up, or the sweep was interrupted."""
-
-    def __init__(self, work: Work) -> None:
-        self._work = work
-        self._looked = float("-inf")
-
-    def __call__(self, seconds: float) -> Stop | None:
-        """Look; for an interrupt not at each report, since another machine may have to answer."""
-        limit = self._work.trial_seconds
-        if limit is not None and seconds >= limit:
-            return Stop("stopped", "time", time_is_up(limit))
-        pause = LOOK_SECONDS if self._work.url else REPORT_SECONDS / 2
-        if self._work.stop_file and time.monotonic() - self._looked >= pause:
-            self._looked = time.monotonic()
-            if self._interrupted():
-                return Stop("interrupted", reason="the sweep was interrupted")
-        return None
-
-    def _interrupted(self) -> bool:
-        path = Path(self._work.stop_file)
-        if self._work.url:
-            return path.name in mirror_of(self._work.url).names("/".join(path.parent.parts[-2:]))
-        return path.exists()
-
-
-def time_is_up(limit: float) -> str:
-    """The reason that a trial's result gives."""
-    return f"after sweep.trial_minutes={limit / 60:g}"
 
 
 class Throttle:

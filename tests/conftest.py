@@ -1,4 +1,4 @@
-"""Strictness for all tests: a silent broadcast is a bug. And where real corpora lie."""
+"""Strictness for all tests: a silent broadcast is a bug. A cache of their own; real corpora."""
 
 import os
 from collections.abc import Callable
@@ -10,6 +10,14 @@ os.environ["JAX_NUMPY_RANK_PROMOTION"] = "raise"
 os.environ["JAX_PLATFORMS"] = "cpu"
 
 _DATA = Path(os.environ.get("LM_SWEEPS_DATA") or Path(__file__).parents[2] / "shared" / "data")
+
+
+@pytest.fixture(scope="session", autouse=True)
+def own_cache(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Nothing is taken from the user's cache, and nothing is left there."""
+    folder = tmp_path_factory.mktemp("cache")
+    os.environ["XDG_CACHE_HOME"] = str(folder)
+    return folder
 
 
 @pytest.fixture(scope="session")

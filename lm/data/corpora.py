@@ -7,7 +7,7 @@ from pathlib import Path
 
 from lm.config import DataConfig
 from lm.data.files import cache_dir, join, read_text, require
-from lm.data.gutenberg import read_sherlock
+from lm.data.gutenberg import SHERLOCK, read_sherlock
 from sweeps.errors import UserError
 
 LEE_FILE = "lee_background.cor"
@@ -34,50 +34,65 @@ class Corpus:
         return digest.hexdigest()
 
 
+def text_files(config: DataConfig) -> list[Path]:
+    """The files that a corpus is read from, whether they are there or not."""
+    root = _root(config)
+    if config.name == "lee":
+        folder = root or _gensim_folder()
+        return [folder / LEE_FILE] if folder else []
+    if config.name == "sherlock":
+        return [(root or cache_dir() / "sherlock") / book.filename for book in SHERLOCK]
+    if config.name == "ptb":
+        return [(root or cache_dir() / "ptb") / name for name in PTB_FILES]
+    paths = [Path(file).expanduser() for file in config.files]
+    return [path if root is None else root / path for path in paths]
+
+
 def read_corpus(config: DataConfig) -> Corpus:
     """Read the corpus that `data` names; downloads Sherlock Holmes where no copy is at hand.
 
     Raises:
       UserError: a file is missing or unusable; says which, and where to put it.
     """
-    root = None if config.root is None else Path(config.root).expanduser()
-    if root is not None and not root.is_dir():
-        raise UserError(f"data.root={config.root} is not a folder; name the one with the files.")
+    root, files = _root(config), text_files(config)
     if config.name == "lee":
-        return Corpus(_read_lee(root))
+        return Corpus(_read_lee(root, files))
     if config.name == "sherlock":
         return Corpus(read_sherlock(root))
     if config.name == "ptb":
-        return _read_ptb(root)
-    return Corpus(_read_files(config.files, root))
+        return _read_ptb(files[0].parent)
+    return Corpus(join([read_text(path) for path in files]))
 
 
-def _read_lee(root: Path | None) -> str:
+def _root(config: DataConfig) -> Path | None:
+    root = None if config.root is None else Path(config.root).expanduser()
+    if root is not None and not root.is_dir():
+        raise UserError(f"data.root={config.root} is not a folder; name the one with the files.")
+    return root
+
+
+def _read_lee(root: Path | None, files: list[Path]) -> str:
     if root is not None:
-        (path,) = require(root, [LEE_FILE], "it comes with gensim, under gensim/test/test_data.")
-        return read_text(path)
-    # Importing gensim takes seconds and nothing but one of its files is wanted.
+        require(root, [LEE_FILE], "it comes with gensim, under gensim/test/test_data.")
+    if not files:
+        raise UserError(
+            f"data=lee reads {LEE_FILE} from the package gensim, which does not have it here; run "
+            f"`pip install gensim`, or put {LEE_FILE} into a folder and give data.root=DIR."
+        )
+    return read_text(files[0])
+
+
+def _gensim_folder() -> Path | None:
+    """Where gensim has its texts: importing it takes seconds, and one file of it is wanted."""
     spec = importlib.util.find_spec("gensim")
-    places = spec.submodule_search_locations if spec else None
-    for place in places or ():
-        path = Path(place, "test", "test_data", LEE_FILE)
-        if path.is_file():
-            return read_text(path)
-    raise UserError(
-        f"data=lee reads {LEE_FILE} from the package gensim, which does not have it here; "
-        f"run `pip install gensim`, or put {LEE_FILE} into a folder and give data.root=DIR."
-    )
+    places = (spec.submodule_search_locations if spec else None) or ()
+    folders = (Path(place, "test", "test_data") for place in places)
+    return next((folder for folder in folders if (folder / LEE_FILE).is_file()), None)
 
 
-def _read_ptb(root: Path | None) -> Corpus:
-    folder = cache_dir() / "ptb" if root is None else root
+def _read_ptb(folder: Path) -> Corpus:
     advice = (
         f"put {', '.join(PTB_FILES)} (as prepared by Mikolov: simple-examples/data) there, or into "
         "any folder given as data.root=DIR."
     )
     return Corpus(*map(read_text, require(folder, PTB_FILES, advice)))
-
-
-def _read_files(files: list[str], root: Path | None) -> str:
-    paths = (Path(file).expanduser() for file in files)
-    return join([read_text(path if root is None else root / path) for path in paths])

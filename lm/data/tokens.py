@@ -1,13 +1,17 @@
 """Text -> ids: tokenisation, splits and vocabulary."""
 
 import re
-from dataclasses import dataclass
+import time
+from dataclasses import asdict, dataclass, replace
+from functools import lru_cache
+from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
 from lm.config import DataConfig
-from lm.data.corpora import Corpus, read_corpus
+from lm.data import encoded
+from lm.data.corpora import Corpus, read_corpus, text_files
 from lm.data.files import STRAIGHT_QUOTES
 from lm.data.vocabulary import Vocabulary, build_vocabulary
 from sweeps.errors import UserError
@@ -21,7 +25,10 @@ END_OF_SENTENCE = "<eos>"
 
 @dataclass(frozen=True)
 class Tokens:
-    """A corpus as ids: one int32 vector a split (`test` may be empty), and what they mean."""
+    """A corpus as ids: one int32 vector a split (`test` may be empty), and what they mean.
+
+    Shared by all trials of a process, and so read-only.
+    """
 
     train: NDArray[np.int32]
     valid: NDArray[np.int32]
@@ -51,21 +58,48 @@ def tokenize(text: str, config: DataConfig) -> list[str]:
 
 
 def load_tokens(config: DataConfig) -> Tokens:
-    """Read, cut, split and number a corpus.
+    """Read, cut, split and number a corpus, or take what that gave before: see `lm.data.encoded`.
 
     Raises:
       UserError: a file is missing or unusable, or a split has no tokens.
     """
+    stamps = _stamps(text_files(config))
+    if stamps is None:
+        return _load(config)
+    return _load_once(replace(config, files=tuple(config.files)), stamps)  # type: ignore[arg-type]
+
+
+def _stamps(paths: list[Path]) -> tuple[object, ...] | None:
+    """What changes when a file does; None where a file is missing, or may be changing just now."""
+    try:
+        stats = [path.stat() for path in paths]
+    except OSError:
+        return None
+    if any(time.time() - stat.st_mtime < 2 for stat in stats):  # clocks of files are coarse
+        return None
+    return tuple((stat.st_dev, stat.st_ino, stat.st_size, stat.st_mtime_ns) for stat in stats)
+
+
+@lru_cache(maxsize=4)
+def _load_once(config: DataConfig, stamps: tuple[object, ...]) -> Tokens:
+    return _load(config)
+
+
+def _load(config: DataConfig) -> Tokens:
     corpus = read_corpus(config)
-    train, valid, test = _split(corpus, config)
-    vocabulary = build_vocabulary(train, valid + test, config.vocab_size)
-    return Tokens(
-        train=vocabulary.encode(train),
-        valid=vocabulary.encode(valid),
-        test=vocabulary.encode(test),
-        vocabulary=vocabulary,
-        digest=corpus.digest,
-    )
+    options = asdict(config)
+    del options["root"], options["files"]
+    folder = encoded.entry(text=corpus.digest, **options)
+    if kept := encoded.read(folder):
+        splits, vocabulary = kept
+    else:
+        tokens = _split(corpus, config)
+        vocabulary = build_vocabulary(tokens[0], tokens[1] + tokens[2], config.vocab_size)
+        splits = dict(zip(("train", "valid", "test"), map(vocabulary.encode, tokens), strict=True))
+        for ids in splits.values():
+            ids.flags.writeable = False
+        encoded.write(folder, splits, vocabulary)
+    return Tokens(**splits, vocabulary=vocabulary, digest=corpus.digest)
 
 
 def _split(corpus: Corpus, config: DataConfig) -> tuple[list[str], list[str], list[str]]:

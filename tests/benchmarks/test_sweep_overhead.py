@@ -2,7 +2,14 @@ from pathlib import Path
 
 import pytest
 
-from benchmarks.sweep_overhead import Spent, Sweep, account, busiest_slot, update_seconds
+from benchmarks.sweep_overhead import (
+    Spent,
+    Sweep,
+    account,
+    after_the_first,
+    busiest_slot,
+    update_seconds,
+)
 
 
 def trial(start: float, end: float) -> Spent:
@@ -27,6 +34,11 @@ def test_parts_add_up_to_the_wall_time() -> None:
         "after the last trial": 3,
     }
     assert sum(parts.values()) == 24
+
+
+def test_later_trials_cost_what_they_took_since_the_one_before() -> None:
+    """Two seconds of each are updates."""
+    assert after_the_first(Sweep(100, 124, TRIALS)) == [120 - 115 - 2, 121 - 110 - 2]
 
 
 def test_no_more_slots_than_trials() -> None:

@@ -22,6 +22,7 @@ from sweeps.store import Spec, fingerprint, write_trial
 from sweeps.writer import read_metrics
 
 HERE = Path(__file__).parent
+SOURCES = str(HERE), str(HERE.parents[1])
 SECONDS = 150
 
 
@@ -33,14 +34,16 @@ class Toy:
         self.outputs = folder / "outputs"
         self.cache = folder / "cache"
 
-    def start(self, *arguments: str) -> subprocess.Popen[str]:
-        environment = {**os.environ, "PYTHONPATH": str(HERE)}
+    def environment(self) -> dict[str, str]:
+        environment = {**os.environ, "PYTHONPATH": os.pathsep.join(SOURCES)}
         environment.pop("RAY_ADDRESS", None)
-        environment["XDG_CACHE_HOME"] = str(self.cache)
+        return {**environment, "XDG_CACHE_HOME": str(self.cache)}
+
+    def start(self, *arguments: str) -> subprocess.Popen[str]:
         command = [sys.executable, "-m", "toy", *arguments]
         pipe = subprocess.PIPE
         return subprocess.Popen(
-            command, cwd=self.folder, env=environment, text=True, stdout=pipe, stderr=pipe
+            command, cwd=self.folder, env=self.environment(), text=True, stdout=pipe, stderr=pipe
         )
 
     def __call__(self, *arguments: str) -> subprocess.CompletedProcess[str]:

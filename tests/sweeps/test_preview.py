@@ -7,18 +7,9 @@ from typing import Any
 import pytest
 from rich.console import Console
 
-from sweeps.preview import (
-    SESSION_BYTES,
-    WORKER_BYTES,
-    Cost,
-    Line,
-    duration,
-    number,
-    peak_bytes,
-    print_preview,
-    size,
-    wall_seconds,
-)
+from sweeps.cost import SESSION_BYTES, WORKER_BYTES, Cost, peak_bytes, wall_seconds
+from sweeps.packing import Pack
+from sweeps.preview import Line, duration, number, print_preview, size
 from sweeps.store import Trial
 
 GIB = 2**30
@@ -56,7 +47,7 @@ def test_each_trial_has_a_row_and_all_have_a_sum() -> None:
         "4       192     0  done                      1.2M",
         "",
         "4 trials: 2 done before, 2 to run",
-        "to compile: 1 program",
+        "to compile: 2 trials = 1 program",
         "time:       about 1.6 min, 2 trials at a time",
         "memory:     about 1.7 GB at most, of 17 GB",
     ]
@@ -71,6 +62,29 @@ def test_links_and_exclusions_are_told() -> None:
     )
     assert "sweep.zip: model.rnn_size, seed step together" in text
     assert "sweep.exclude: 7 left out by seed=1; seed=2,model.rnn_size=3" in text
+
+
+@pytest.mark.parametrize(
+    ("pay", "expected"),
+    [
+        (1, "time:       about 4.2 min, 2 packs at a time; a pack of k taken to last as long as k"),
+        (9, "time:       about 2.2 min, 2 packs at a time; up to 9 trials of a pack taken to last"),
+    ],
+)
+def test_packs_are_counted_and_their_time_is_reckoned(pay: int, expected: str) -> None:
+    lines = [line(64, "finished", 100, cost=cost()), *(line(1, cost=cost()) for _ in range(7))]
+    packs = [Pack((1, 2, 3, 4), True, pay), Pack((5, 6), True, pay), Pack((7,), False, pay)]
+    text = shown(lines, packs=packs)[10:]
+    assert text[0] == "8 trials: 1 done before, 7 to run in 2 packs of up to 4, 1 alone"
+    assert text[1] == "to compile: 7 trials = 3 programs"
+    assert text[2].startswith(expected)
+    assert text[3] == "memory:     about 2.7 GB at most, of 17 GB"
+
+
+def test_further_trials_of_a_pack_take_only_their_own_memory() -> None:
+    lines = [line(1, cost=cost(lane_bytes=10_000_000)) for _ in range(3)]
+    (memory,) = [text for text in shown(lines, packs=[Pack((0, 1, 2), True)]) if "memory: " in text]
+    assert memory.startswith("memory:     about 1.3 GB")
 
 
 def test_long_sweep_shows_its_ends() -> None:
@@ -101,7 +115,7 @@ def test_everything_done_costs_nothing() -> None:
 def test_unknown_trials_cost_what_samples_do() -> None:
     text = shown([], unknown=20, samples=[cost("a", 50.0), cost("b", 70.0)])
     assert text[0] == "20 trials: 20 to run, the settings of 20 are chosen as the search learns"
-    assert "to compile: 2 programs" in text
+    assert "to compile: 20 trials = 2 programs" in text
     assert any("about 11 min" in line for line in text)
     assert shown([], unknown=20)[-1].startswith("20 trials")
 

@@ -9,6 +9,7 @@ from typing import Any
 from rich.console import Console
 
 from sweeps.comparison import of_sweep
+from sweeps.files import write_json
 from sweeps.folder import Sweep
 from sweeps.results import print_results, write_results
 from sweeps.store import Trial
@@ -70,6 +71,30 @@ def test_results_have_a_row_a_trial_and_a_column_a_setting(tmp_path: Path) -> No
         "command": "python -m app",
     }
     assert rows[-2]["best/valid/loss"] == ""
+
+
+def test_what_trials_record_of_compiling_has_columns_and_a_sum(tmp_path: Path) -> None:
+    """Trials of one pack were compiled for once; a worker may have kept what it compiled."""
+    known: dict[str, dict[str, Any]] = {
+        "id=c": {"compile_seconds": 2.5, "compile_cache": "miss"},
+        "id=d": {"compile_seconds": 1.5, "compile_cache": "hit", "pack": "id=d"},
+        "id=e": {"compile_seconds": 1.5, "compile_cache": "hit", "pack": "id=d"},
+        "id=f": {"compile_seconds": 0.0, "compile_cache": "kept"},
+    }
+    trials = [replace(one, directory=tmp_path / one.fingerprint) for one in SWEEP.trials]
+    for name, facts in known.items():
+        (tmp_path / name).mkdir()
+        write_json(tmp_path / name / "provenance.json", facts)
+    comparison = of_sweep(replace(SWEEP, trials=tuple(trials)))
+    write_results(tmp_path / "results.csv", comparison)
+    with (tmp_path / "results.csv").open(newline="") as file:
+        rows = {row["trial"]: row for row in csv.DictReader(file)}
+    assert (rows["id=d"]["compile_seconds"], rows["id=d"]["compile_cache"]) == ("1.5", "hit")
+    assert (rows["id=a"]["compile_seconds"], rows["id=a"]["compile_cache"]) == ("", "")
+    text = StringIO()
+    print_results(Console(file=text, width=100), comparison)
+    total = "compiling:   4.0 s in 3 trials, 2 from the cache, 1 kept by their workers"
+    assert total in text.getvalue().splitlines()
 
 
 def test_terminal_shows_what_became_of_trials_and_how_to_go_on() -> None:

@@ -83,6 +83,36 @@ def test_failure_leaves_its_traceback_until_the_next_start(start: Callable[..., 
     assert result(run)["error"] is None
 
 
+@pytest.mark.parametrize(
+    ("error", "status"),
+    [
+        (None, "finished"),
+        (Diverged(8), "diverged"),
+        (SystemExit(0), "stopped"),
+        (ValueError("no\ngood"), "failed"),
+    ],
+)
+def test_closed_run_is_left_as_it_is_whatever_comes_after(
+    start: Callable[..., Run], error: BaseException | None, status: str
+) -> None:
+    """Of trials that train together each ends by itself."""
+    heard: list[int] = []
+    run = start(on_report=lambda step, *rest: heard.append(step)).__enter__()
+    run.report(7, {"loss": 2.0}, 9)
+    assert not run.closed
+    run.close(error)
+    assert run.closed
+    before = result(run)
+    run.close(RuntimeError("later"))
+    assert not run.__exit__(Diverged, Diverged(9), None)
+    assert before == result(run)
+    assert before["status"] == status
+    assert (run.directory / "error.txt").exists() == (status == "failed")
+    assert heard == ([7] if status in ("finished", "diverged") else [])
+    with start():  # the folder is free
+        pass
+
+
 def test_resumed_run_keeps_history_and_best_up_to_its_checkpoint(
     start: Callable[..., Run], monkeypatch: pytest.MonkeyPatch
 ) -> None:

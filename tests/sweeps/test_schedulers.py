@@ -10,7 +10,8 @@ from sweeps.options import SchedulerOptions, SweepOptions
 from sweeps.run import Run
 from sweeps.scheduler import build, remember
 from sweeps.store import read_config, read_trial
-from sweeps.worker import Throttle, Work
+from sweeps.work import Work
+from sweeps.worker import Throttle
 
 
 def test_asha_stops_the_worst_says_so_and_remembers(toy: Any) -> None:

@@ -8,7 +8,7 @@ import os
 import resource
 import signal
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -18,9 +18,10 @@ import hydra
 from sweeps import sweeper
 from sweeps.errors import UserError
 from sweeps.files import read_json, write_json
+from sweeps.packing import Lanes
 from sweeps.run import Diverged, Run
 
-RUN_ONLY = ("output_dir", "sweep", "search", "scheduler", "ray", "pause")
+RUN_ONLY = ("output_dir", "sweep", "search", "scheduler", "ray", "pause", "fit", "pay")
 
 
 def identify(config: Mapping[str, Any]) -> Mapping[str, Any]:
@@ -50,6 +51,43 @@ def descend(config: Mapping[str, Any], run: Run) -> None:
         if run.stop_wanted:
             return
         time.sleep(config["pause"])
+
+
+def group(config: Mapping[str, Any]) -> str:
+    """The toy has a program for each shape."""
+    return str(config["shape"])
+
+
+def lanes(config: Mapping[str, Any], cpus: int, gpus: float) -> Lanes:
+    """As the toy's options say."""
+    return Lanes(config["fit"], config["pay"])
+
+
+def descend_together(configs: Sequence[Mapping[str, Any]], runs: Sequence[Run]) -> None:
+    """Minimise several x**2, a step of each in turn, by other roundings than `descend`."""
+    places = [_restore(run) for run in runs]
+    for run in runs:
+        share = os.environ.get("TOY_SHARE", "")
+        run.record(device="toy", share=share, pid=os.getpid(), lanes=max(2, len(runs)))
+        run.record(compile_seconds=0.25, compile_cache="miss")
+    while not all(run.closed for run in runs):
+        for at, (config, run) in enumerate(zip(configs, runs, strict=True)):
+            if not run.closed:
+                places[at] = _step_together(config, run, *places[at])
+        time.sleep(configs[0]["pause"])
+
+
+def _step_together(config: Mapping[str, Any], run: Run, step: int, x: float) -> tuple[int, float]:
+    step, x = step + 1, x * (1 - 2 * config["rate"])
+    _fault(config["fault"], step, run)
+    run.report(step, {"loss": x * x, "train/x": x}, config["steps"])
+    if x * x > 1e6:
+        run.close(Diverged(step))
+        return step, x
+    _save(run, step, x)
+    if run.stop_wanted or step == config["steps"]:
+        run.close()
+    return step, x
 
 
 @contextmanager

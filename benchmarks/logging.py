@@ -1,0 +1,134 @@
+"""What reports cost beside training: events, table and the wait for the device.
+
+    python -m benchmarks.logging                               # the shipped options on Lee
+    python -m benchmarks.logging --rounds 11 data=sherlock     # other overrides
+
+The same updates are made with a report of every scalar after each so many, and in one call without
+any; the two take turns, and their ratio's median counts: of wall time, and of CPU time, which other
+work on the machine disturbs less. `report() alone` is the writing itself.
+"""
+
+import argparse
+import os
+import statistics
+import tempfile
+import time
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import hydra
+from omegaconf import OmegaConf
+from rich.console import Console
+from rich.table import Table
+
+from lm.config import CONFIG_DIR, Config, register, typed
+from sweeps import sweeper
+from sweeps.command import exit_on_user_error
+from sweeps.run import Run
+
+EVERY = (1, 5, 20)
+"""Updates between two reports; 20 is what `train.report_every` ships with."""
+UPDATES = 60
+"""Of a round, each way."""
+TAGS = ("train/loss", "train/grad_norm", "train/learning_rate", "epoch", "words_per_second")
+
+
+class Bench:
+    """One model in training, and a run to report to."""
+
+    def __init__(self, config: Config, run: Run) -> None:
+        from lm.data.tokens import load_tokens  # after the thread count is set, like JAX
+        from lm.trainer import Trainer
+
+        self.trainer, self.run = Trainer(config, load_tokens(config.data)), run
+        self.state, _ = self.trainer.compile(self.trainer.start())
+        self.metrics = self.trainer.evaluate_epoch(self.state.params, last=True)
+        self.step = 0
+
+    def seconds(self, every: int, report: bool) -> tuple[float, float]:
+        """Make a round's updates, so many in a call, and with a report after each call or not.
+
+        Returns:
+          Seconds of wall time, and of CPU time.
+        """
+        self.trainer.config.train.report_every = every
+        if self.step + UPDATES > self.trainer.steps_per_epoch:
+            self.step = 0  # the calls of a round lie within one epoch
+        began, busy = time.perf_counter(), time.process_time()
+        for _ in range(UPDATES // every):
+            done = self.trainer.advance(self.state, self.step)
+            self.state, self.step = done.state, self.step + done.steps
+            if report:
+                self.report(done.metrics)
+        return time.perf_counter() - began, time.process_time() - busy
+
+    def report(self, metrics: dict[str, float]) -> None:
+        """Report every tag that there is, those of evaluation too."""
+        self.run.report(self.step, {**metrics, **self.metrics}, self.trainer.total_steps)
+
+
+Shares = dict[int, list[tuple[float, float]]]
+"""Updates between two reports -> each round's share of wall time and of CPU time."""
+
+
+def measure(bench: Bench, rounds: int) -> tuple[float, Shares, float]:
+    """Milliseconds of an update; what part of it reports take; milliseconds of a report."""
+    plain: list[float] = []
+    shares: Shares = {every: [] for every in EVERY}
+    bench.seconds(UPDATES, report=False)
+    for _ in range(rounds):
+        for every in EVERY:
+            without = bench.seconds(UPDATES, report=False)
+            reports = bench.seconds(every, report=True)
+            plain.append(1000 * without[0] / UPDATES)
+            shares[every].append((reports[0] / without[0] - 1, reports[1] / without[1] - 1))
+    alone = []
+    for _ in range(300):
+        began = time.perf_counter()
+        bench.report(dict.fromkeys(TAGS, 1.0))
+        alone.append(1000 * (time.perf_counter() - began))
+    return statistics.median(plain), shares, statistics.median(alone)
+
+
+def compose(overrides: Sequence[str]) -> dict[str, Any]:
+    """The values of a run."""
+    register()
+    sweeper.register()
+    with hydra.initialize_config_dir(str(CONFIG_DIR), version_base="1.3"):
+        values = OmegaConf.to_container(
+            hydra.compose("config", overrides=list(overrides)), resolve=True
+        )
+    assert isinstance(values, dict)
+    return {str(key): value for key, value in values.items()}
+
+
+def main() -> None:
+    """Measure and print the table."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--rounds", type=int, default=9)
+    parser.add_argument("--threads", type=int, default=1, help="of XLA; a trial in a sweep has one")
+    parser.add_argument("overrides", nargs="*")
+    given = parser.parse_args()
+    os.environ["NPROC"] = str(given.threads)
+    config = typed(compose(given.overrides))
+    with (
+        tempfile.TemporaryDirectory() as folder,
+        Run(Path(folder), metric="valid/perplexity", mode="min") as run,
+    ):
+        bench = Bench(config, run)
+        step, shares, alone = measure(bench, given.rounds)
+    table = Table(title=f"an update takes {step:.2f} ms, report() alone {alone:.3f} ms")
+    for name in ("a report every", "of wall time", "of CPU time", "report() alone"):
+        table.add_column(name, justify="right")
+    for every, found in shares.items():
+        wall, busy = (statistics.median(column) for column in zip(*found, strict=True))
+        table.add_row(f"{every}", f"{wall:+.1%}", f"{busy:+.1%}", f"{alone / step / every:.2%}")
+    tags = len(TAGS) + len(bench.metrics)
+    table.caption = f"{tags} scalars a report, {given.rounds} rounds of {UPDATES} updates"
+    Console().print(table)
+
+
+if __name__ == "__main__":
+    with exit_on_user_error():
+        main()

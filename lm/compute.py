@@ -1,0 +1,52 @@
+"""How a program computes on the device that there is: the one place where that is chosen."""
+
+from contextlib import AbstractContextManager, nullcontext
+from typing import Any, NamedTuple
+
+import jax
+
+from lm.config import ModelConfig, TrainConfig
+from sweeps.errors import UserError
+
+
+class Compute(NamedTuple):
+    """What the choices are; recorded with every trial."""
+
+    recurrence: str
+    """`scan`: `lm.recurrence`. `cudnn`: NVIDIA's LSTM, `lm.cudnn`."""
+    precision: str
+    """Of matrix products: `float32` or `bfloat16`."""
+
+
+def choose(model: ModelConfig, train: TrainConfig, *, stacked: bool = False) -> Compute:
+    """Choose for the device that JAX computes on.
+
+    Args:
+      model: its cell.
+      train: its precision.
+      stacked: whether several trials compute side by side in one program.
+
+    Raises:
+      UserError: the precision is none of this device's.
+    """
+    platform = jax.default_backend()
+    if train.precision == "bfloat16" and platform == "cpu":
+        raise UserError(
+            "train.precision=bfloat16 is for GPUs and TPUs; on this CPU take "
+            "train.precision=float32."
+        )
+    fits = model.cell == "lstm" and train.precision == "float32" and not stacked
+    return Compute("cudnn" if fits and platform == "gpu" else "scan", train.precision)
+
+
+def products(precision: str) -> AbstractContextManager[Any]:
+    """While a function is traced in it, its matrix products are computed in this precision.
+
+    bfloat16: operands are rounded to it, sums are kept in float32, and so are parameters and all
+    other arrays. float32: as JAX computes it by default, on recent NVIDIA GPUs with factors of
+    TensorFloat-32.
+    """
+    if precision == "bfloat16":
+        rounded: AbstractContextManager[Any] = jax.default_matmul_precision("BF16_BF16_F32")
+        return rounded
+    return nullcontext()

@@ -1,0 +1,98 @@
+"""How a program computes: the choice by device, cuDNN's layout of weights, bfloat16 products."""
+
+from collections.abc import Callable
+from dataclasses import replace
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import pytest
+from jax.experimental import rnn
+
+from lm import compute, cudnn
+from lm.cells import CELLS, RecurrentWeights
+from lm.compute import Compute, choose, products
+from lm.config import Config, typed
+from lm.recurrence import LayerWeights, recur
+from sweeps.errors import UserError
+
+Compose = Callable[..., dict[str, Any]]
+
+
+@pytest.fixture(scope="module")
+def config(tiny: Compose) -> Config:
+    return typed(tiny())
+
+
+def with_precision(config: Config, precision: str) -> Any:
+    return replace(config.train, precision=precision)
+
+
+@pytest.mark.parametrize(
+    ("cell", "precision", "stacked", "recurrence"),
+    [
+        ("lstm", "float32", False, "cudnn"),
+        ("lstm", "float32", True, "scan"),
+        ("lstm", "bfloat16", False, "scan"),
+        ("gru", "float32", False, "scan"),
+    ],
+)
+def test_cudnn_is_taken_on_a_gpu_where_it_fits(
+    config: Config,
+    monkeypatch: pytest.MonkeyPatch,
+    cell: str,
+    precision: str,
+    stacked: bool,
+    recurrence: str,
+) -> None:
+    monkeypatch.setattr(compute.jax, "default_backend", lambda: "gpu")
+    model, train = replace(config.model, cell=cell), with_precision(config, precision)
+    assert choose(model, train, stacked=stacked) == Compute(recurrence, precision)
+
+
+def test_cpu_takes_the_scan_and_refuses_bfloat16(
+    config: Config, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(compute.jax, "default_backend", lambda: "cpu")
+    assert choose(config.model, config.train) == Compute("scan", "float32")
+    with pytest.raises(UserError, match=r"take train\.precision=float32"):
+        choose(config.model, with_precision(config, "bfloat16"))
+
+
+def test_bfloat16_products_keep_float32_sums() -> None:
+    # A CPU ignores it, so what the compiler is asked for has to do.
+    def product(a: jax.Array, b: jax.Array) -> jax.Array:
+        with products("bfloat16"):
+            return a @ b
+
+    asked = jax.jit(product).lower(jnp.ones((2, 3)), jnp.ones((3, 4))).as_text()
+    assert "lhs_precision_type = bf16" in asked
+    assert "accumulation_type = f32" in asked
+    assert "tensor<2x3xf32>" in asked
+
+
+def test_cudnns_equations_with_our_packed_weights_equal_our_lstm(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    # JAX's own reference of what cuDNN computes, since cuDNN itself needs a GPU.
+    def reference(
+        x: jax.Array, h: jax.Array, c: jax.Array, weights: jax.Array, *rest: Any, **sizes: Any
+    ) -> Any:
+        names = ("input_size", "hidden_size", "num_layers", "bidirectional")
+        unpacked = rnn.unpack_lstm_weights(weights, *(sizes[name] for name in names))
+        return rnn.lstm_ref(x, h, c, *unpacked, *rest, *sizes.values())
+
+    monkeypatch.setattr(rnn, "lstm", reference)
+    keys = jax.random.split(jax.random.key(0), 6)
+    steps, batch, inputs, units = 5, 3, 4, 6
+    kernel = jax.random.normal(keys[0], (inputs, 4 * units))
+    bias = jax.random.normal(keys[1], (4 * units,))
+    recurrent = RecurrentWeights(jax.random.normal(keys[2], (units, 4 * units)))
+    weights = LayerWeights(kernel, bias, recurrent)
+    carry = tuple(jax.random.normal(key, (batch, units)) for key in keys[3:5])
+    x_tbe = jax.random.normal(keys[5], (steps, batch, inputs))
+    ours = recur(CELLS["lstm"], weights, carry, x_tbe)
+    theirs = cudnn.lstm(weights, carry, x_tbe)
+    for one, other in zip(jax.tree.leaves(ours), jax.tree.leaves(theirs), strict=True):
+        assert one.shape == other.shape
+        assert jnp.abs(one - other).max() < 1e-5
