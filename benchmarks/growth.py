@@ -7,7 +7,8 @@ Everything else is as in the Sherlock study (`benchmarks.configurations`): its l
 neither products nor touched rows grow with the vocabulary. PyTorch's momentum and clipping know
 dense gradients only, so that its step goes over all rows. Ours brings rows that no step has touched
 up to date at the end of an epoch: `settle ms`, once an epoch and not in a step's time. At a million
-words each side takes a few gigabytes of memory.
+words each side takes a few gigabytes of memory. Lanes are trials in one vmapped program, beside one
+trial alone, and `ratio` is what that gains; on a GPU `benchmarks.gpu` measures it.
 """
 
 import argparse
@@ -26,7 +27,7 @@ from sweeps.errors import UserError
 
 
 class Axis(NamedTuple):
-    """What grows."""
+    """What grows: an option, or, if that is `lanes`, what one program trains at a time."""
 
     option: str
     values: Sequence[int]
@@ -36,6 +37,7 @@ AXES = {
     "vocabulary": Axis("data.vocab_size", (10_000, 30_000, 100_000, 300_000, 1_000_000)),
     "width": Axis("model.rnn_size", (64, 128, 256, 512, 1024)),
     "length": Axis("train.sequence_length", (5, 10, 20, 40, 80)),
+    "lanes": Axis("lanes", (2, 4, 8, 16)),
 }
 
 
@@ -44,10 +46,11 @@ def measure(axis: Axis, overrides: Sequence[str], threads: int, plan: Plan) -> t
     rows: list[list[str]] = []
     first: list[float] = []
     for value in axis.values:
-        entrants = _entrants([*overrides, f"{axis.option}={value}"], threads)
+        entrants = _entrants(axis, value, overrides, threads)
         measured = take_turns(entrants, plan)
         first = first or [one.middle for one in measured]
-        rows.append([f"{value:,}", *_cells(measured, first)])
+        lanes = value if axis.option == "lanes" else 1
+        rows.append([f"{value:,}", *_cells(measured, first, lanes)])
     names = [one.name for one in entrants]
     header = [axis.option, *(f"{name} ms" for name in names)]
     header += [f"{name} times" for name in names] + ["ratio", "settle ms", "peak MB"]
@@ -61,26 +64,32 @@ def main(arguments: Sequence[str]) -> None:
     page, plan = tables.Page(options.markdown), rounds.plan(options)
     for name in options.axes:
         axis = AXES[name]
-        if options.most:
-            axis = axis._replace(values=[value for value in axis.values if value <= options.most])
-        page.show(measure(axis, options.overrides, options.threads, plan))
+        values = [value for value in axis.values if value <= (options.most or value)]
+        page.show(measure(axis._replace(values=values), options.overrides, options.threads, plan))
 
 
-def _entrants(overrides: Sequence[str], threads: int) -> list[Entrant]:
-    values = compose_values([*CONFIGURATIONS["sherlock"], *overrides])
+def _entrants(axis: Axis, value: int, overrides: Sequence[str], threads: int) -> list[Entrant]:
+    swept = [] if axis.option == "lanes" else [f"{axis.option}={value}"]
+    values = compose_values([*CONFIGURATIONS["sherlock"], *overrides, *swept])
     typed(values)
+    if axis.option == "lanes":
+        options = {"lanes": value}
+        return [
+            Entrant("one alone", "benchmarks.our_model", values, threads),
+            Entrant("together", "benchmarks.pack_model", values, threads, options=options),
+        ]
     ours = Entrant("ours", "benchmarks.our_model", values, threads)
     if not has_torch():
         return [ours]
     return [Entrant("PyTorch", "benchmarks.torch_model", values, threads), ours]
 
 
-def _cells(measured: Sequence[Measured], first: Sequence[float]) -> list[str]:
+def _cells(measured: Sequence[Measured], first: Sequence[float], lanes: int) -> list[str]:
     *peers, own = measured
     return [
         *(f"{1000 * one.middle:.2f}" for one in measured),
         *(f"{one.middle / start:.2f}" for one, start in zip(measured, first, strict=True)),
-        "".join(f"{rounds.ratio(peer, own):.2f}" for peer in peers),
+        "".join(f"{lanes * rounds.ratio(peer, own):.2f}" for peer in peers),
         f"{1000 * own.settle_seconds:.1f}",
         " / ".join(f"{one.peak_bytes / 1e6:.0f}" for one in measured),
     ]

@@ -27,6 +27,17 @@ def test_command_prints_a_row_for_each_implementation(
     assert all(row[1] == "1" and float(row[5].replace(",", "")) > 0 for row in rows)
 
 
+def test_lanes_are_compared_with_one(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(gpu, "measure_peak", lambda *_: 1e12)
+    main(["sherlock", "--lanes=1,3", *BRIEF, *TINY])
+    ours = [row for row in rows_of(capsys.readouterr().out) if row[0] == "ours"]
+    assert [row[1] for row in ours] == ["1", "3"]
+    times = 3 * float(ours[0][2]) / float(ours[1][2])
+    assert float(ours[1][7]) == pytest.approx(times, rel=0.1)
+
+
 def test_where_no_gpu_is_the_command_says_so(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(machine, "gpu_name", lambda: None)
     with pytest.raises(UserError, match="no NVIDIA GPU here"):

@@ -1,0 +1,46 @@
+"""Our training of several trials as lanes of one vmapped program, as a pack on a GPU does it.
+
+The lanes differ in their seeds. On a CPU a pack lets its trials take turns instead.
+"""
+
+from functools import partial
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from numpy.typing import NDArray
+
+from benchmarks import our_model
+from lm.config import Config
+from lm.step import no_totals
+from sweeps.errors import UserError
+
+
+class Training(our_model.Training):
+    """Trains lanes of one configuration on a text; a step is one of each of them."""
+
+    def __init__(self, config: Config, ids: NDArray[np.int32], lanes: int) -> None:
+        super().__init__(config, ids)
+        repeat = partial(jax.tree.map, lambda x: jnp.stack([x] * lanes))
+        self.totals, self.values = repeat(no_totals()), repeat(self.values)
+        starts = [self.start(config.seed + lane) for lane in range(lanes)]
+        self.state, self.key = jax.tree.map(lambda *lane: jnp.stack(lane), *starts)
+
+    def run(self, steps: int) -> float:
+        """Take so many steps; gives their mean loss over all lanes, in nats per word.
+
+        Raises:
+          UserError: a lane diverged.
+        """
+        self.state, totals = self.program.train_lanes(
+            self.state, self.totals, self.values, self.streams_lb, self.key, jnp.int32(steps)
+        )
+        totals = jax.device_get(totals)
+        if not totals.finite.all():
+            raise UserError("the training diverges; lower optimizer.learning_rate.")
+        return float(totals.sums.loss.mean()) / steps
+
+    def settle(self) -> None:
+        """What an epoch ends with: bring rows that no step has touched up to date."""
+        settle = jax.vmap(self.program.settle, in_axes=(0, 0, None))
+        self.state = jax.block_until_ready(settle(self.state, self.values, jnp.bool_(True)))
