@@ -1,7 +1,4 @@
-"""Our training of several trials as lanes of one vmapped program, as a pack on a GPU does it.
-
-The lanes differ in their seeds. On a CPU a pack lets its trials take turns instead.
-"""
+"""Our training of several trials, which differ in their seeds, as the lanes of a pack."""
 
 from functools import partial
 
@@ -42,5 +39,6 @@ class Training(our_model.Training):
 
     def settle(self) -> None:
         """What an epoch ends with: bring rows that no step has touched up to date."""
-        settle = jax.vmap(self.program.settle, in_axes=(0, 0, None))
-        self.state = jax.block_until_ready(settle(self.state, self.values, jnp.bool_(True)))
+        due = jnp.ones(len(self.key), bool)
+        self.state = self.program.settle_lanes(self.state, self.values, due)
+        jax.block_until_ready(self.state)
