@@ -49,13 +49,12 @@ def _train_on(course: Course, state: TrainState) -> None:
             if course.epoch_ended and finite:
                 evaluation = trainer.evaluate_epoch(state.params, last=course.ended)
             course.report(metrics, finite, evaluation)
-            leaving = interrupt.wanted  # looked at once, so that who leaves has saved
-            if course.due or leaving or run.stop_wanted:
+            if course.due or interrupt.wanted or run.stop_wanted:
                 # At once: in the background it would save less than a hundredth of an epoch, and
                 # a save that has returned is one that a killed process cannot lose.
                 course.checkpoints.save(state)
                 course.saved()
-            if leaving:
-                raise course.interrupted()
-            if run.stop_wanted:
-                return
+                if interrupt.wanted:
+                    raise course.interrupted()
+                if run.stop_wanted:
+                    return
