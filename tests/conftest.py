@@ -14,8 +14,13 @@ _DATA = Path(os.environ.get("LM_SWEEPS_DATA") or Path(__file__).parents[2] / "sh
 
 @pytest.fixture(scope="session", autouse=True)
 def own_cache(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Nothing is taken from the user's cache, and nothing is left there."""
-    folder = tmp_path_factory.mktemp("cache")
+    """Nothing is taken from the user's cache, and nothing is left there.
+
+    pytest's processes share one, so that what one has compiled the others need not.
+    """
+    base = tmp_path_factory.getbasetemp()
+    folder = (base.parent if "PYTEST_XDIST_WORKER" in os.environ else base) / "cache"
+    folder.mkdir(exist_ok=True)
     os.environ["XDG_CACHE_HOME"] = str(folder)
     return folder
 
