@@ -7,7 +7,6 @@ from typing import Any, NamedTuple, TypeVar
 import jax
 
 from lm.config import ModelConfig, TrainConfig
-from lm.devices import surroundings
 from sweeps.errors import UserError
 
 T = TypeVar("T")
@@ -17,8 +16,7 @@ class Compute(NamedTuple):
     """What the choices are; recorded with every trial."""
 
     recurrence: str
-    """`scan`: `lm.recurrence`, and `halves` the same for two halves of the batch side by side.
-    `cudnn`: NVIDIA's LSTM, `lm.cudnn`."""
+    """`scan`: `lm.recurrence`. `cudnn`: NVIDIA's LSTM, `lm.cudnn`."""
     precision: str
     """Of matrix products: `float32` or `bfloat16`."""
 
@@ -40,12 +38,8 @@ def choose(model: ModelConfig, train: TrainConfig, *, stacked: bool = False) -> 
             "train.precision=bfloat16 is for GPUs and TPUs; on this CPU take "
             "train.precision=float32."
         )
-    recurrence = "scan"
-    if platform == "gpu" and model.cell == "lstm" and train.precision == "float32":
-        recurrence = "cudnn"
-    elif platform == "cpu" and surroundings()["cpus"] > 1:
-        recurrence = "halves"
-    return Compute("scan" if stacked else recurrence, train.precision)
+    fits = model.cell == "lstm" and train.precision == "float32" and not stacked
+    return Compute("cudnn" if fits and platform == "gpu" else "scan", train.precision)
 
 
 def in_precision(precision: str, function: Callable[..., T]) -> Callable[..., T]:

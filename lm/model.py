@@ -16,7 +16,7 @@ from jax.nn import initializers
 from lm import cudnn
 from lm.cells import CELLS, Carry, RecurrentWeights, zero_carry
 from lm.config import InitializerConfig, ModelConfig
-from lm.recurrence import LayerWeights, recur, recur_halves
+from lm.recurrence import LayerWeights, recur
 
 Initializer = Callable[[Array, tuple[int, ...], type], Array]
 """Key, shape and type to a parameter's first value."""
@@ -104,8 +104,7 @@ class Recurrence(nnx.Module):
         weights = LayerWeights(self.input_kernel[...], self.bias[...], recurrent)
         if self.by == "cudnn":
             return cudnn.lstm(weights, carry, x_tbe)
-        run = recur_halves if self.by == "halves" else recur
-        return run(self.cell, weights, carry, x_tbe)
+        return recur(self.cell, weights, carry, x_tbe)
 
     def zero_carry(self, batch_size: int) -> Carry:
         return zero_carry(self.cell, batch_size, self.size)

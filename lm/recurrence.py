@@ -59,24 +59,6 @@ def recur(cell: Cell, weights: LayerWeights, carry: Carry, x_tbe: Array) -> tupl
     return lax.scan(body, carry, _project(weights, x_tbe))
 
 
-def recur_halves(
-    cell: Cell, weights: LayerWeights, carry: Carry, x_tbe: Array
-) -> tuple[Carry, Array]:
-    """As `recur`, the two halves of the batch apart: XLA's CPU client computes them side by side.
-
-    A step in time is too small for its threads to share. A batch that is odd is left whole.
-    """
-    size = x_tbe.shape[1] // 2
-    if x_tbe.shape[1] != 2 * size:
-        return recur(cell, weights, carry, x_tbe)
-    (left_end, left), (right_end, right) = (
-        recur(cell, weights, tuple(state[half] for state in carry), x_tbe[:, half])
-        for half in (slice(None, size), slice(size, None))
-    )
-    end = tuple(jnp.concatenate(states) for states in zip(left_end, right_end, strict=True))
-    return end, jnp.concatenate([left, right], axis=1)
-
-
 def _step(cell: Cell, weights: LayerWeights, carry: Carry, x_bz: Array) -> tuple[Carry, Array]:
     return cell.step(weights.recurrent, carry, x_bz, carry[0] @ weights.recurrent.kernel)
 

@@ -50,20 +50,11 @@ def test_cudnn_is_taken_on_a_gpu_where_it_fits(
     assert choose(model, train, stacked=stacked) == Compute(recurrence, precision)
 
 
-@pytest.mark.parametrize(
-    ("threads", "stacked", "recurrence"),
-    [("1", False, "scan"), ("2", False, "halves"), ("2", True, "scan")],
-)
-def test_cpu_takes_halves_of_the_batch_where_there_are_threads_for_them(
-    config: Config, monkeypatch: pytest.MonkeyPatch, threads: str, stacked: bool, recurrence: str
+def test_cpu_takes_the_scan_and_refuses_bfloat16(
+    config: Config, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(compute.jax, "default_backend", lambda: "cpu")
-    monkeypatch.setenv("NPROC", threads)
-    assert choose(config.model, config.train, stacked=stacked).recurrence == recurrence
-
-
-def test_cpu_refuses_bfloat16(config: Config, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(compute.jax, "default_backend", lambda: "cpu")
+    assert choose(config.model, config.train) == Compute("scan", "float32")
     with pytest.raises(UserError, match=r"take train\.precision=float32"):
         choose(config.model, with_precision(config, "bfloat16"))
 
