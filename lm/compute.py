@@ -6,6 +6,7 @@ from typing import Any, NamedTuple, TypeVar
 
 import jax
 
+from lm import cudnn
 from lm.config import ModelConfig, TrainConfig
 from sweeps.errors import UserError
 
@@ -39,7 +40,8 @@ def choose(model: ModelConfig, train: TrainConfig, *, stacked: bool = False) -> 
             "train.precision=float32."
         )
     fits = model.cell == "lstm" and train.precision == "float32" and not stacked
-    return Compute("cudnn" if fits and platform == "gpu" else "scan", train.precision)
+    by_cudnn = fits and platform == "gpu" and cudnn.works()
+    return Compute("cudnn" if by_cudnn else "scan", train.precision)
 
 
 def in_precision(precision: str, function: Callable[..., T]) -> Callable[..., T]:

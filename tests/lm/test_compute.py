@@ -46,6 +46,7 @@ def test_cudnn_is_taken_on_a_gpu_where_it_fits(
     recurrence: str,
 ) -> None:
     monkeypatch.setattr(compute.jax, "default_backend", lambda: "gpu")
+    monkeypatch.setattr(cudnn, "works", lambda: True)
     model, train = replace(config.model, cell=cell), with_precision(config, precision)
     assert choose(model, train, stacked=stacked) == Compute(recurrence, precision)
 
@@ -74,17 +75,41 @@ def test_bfloat16_products_keep_float32_sums() -> None:
     assert "tensor<2x3xf32>" in asked
 
 
+def reference(
+    x: jax.Array, h: jax.Array, c: jax.Array, weights: jax.Array, *rest: Any, **sizes: Any
+) -> Any:
+    """JAX's own reference of what cuDNN computes, since cuDNN itself needs a GPU."""
+    names = ("input_size", "hidden_size", "num_layers", "bidirectional")
+    unpacked = rnn.unpack_lstm_weights(weights, *(sizes[name] for name in names))
+    result: Any = rnn.lstm_ref(x, h, c, *unpacked, *rest, *sizes.values())
+    return result
+
+
+def with_other_gates(*arguments: Any, **sizes: Any) -> Any:
+    """A cuDNN of another layout of weights."""
+    x, h, c, weights, *rest = arguments
+    return reference(x, h, c, weights[::-1], *rest, **sizes)
+
+
+@pytest.mark.parametrize(
+    ("lstm", "said"),
+    [
+        (reference, ""),
+        (with_other_gates, "it differs by"),
+        (rnn.lstm, "cuDNN's LSTM is not used"),  # there is none on a CPU
+    ],
+)
+def test_cudnn_is_used_only_where_it_gives_our_numbers(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture, lstm: Any, said: str
+) -> None:
+    monkeypatch.setattr(rnn, "lstm", lstm)
+    assert cudnn.works.__wrapped__() == (not said)
+    assert said in caplog.text
+
+
 def test_cudnns_equations_with_our_packed_weights_equal_our_lstm(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    # JAX's own reference of what cuDNN computes, since cuDNN itself needs a GPU.
-    def reference(
-        x: jax.Array, h: jax.Array, c: jax.Array, weights: jax.Array, *rest: Any, **sizes: Any
-    ) -> Any:
-        names = ("input_size", "hidden_size", "num_layers", "bidirectional")
-        unpacked = rnn.unpack_lstm_weights(weights, *(sizes[name] for name in names))
-        return rnn.lstm_ref(x, h, c, *unpacked, *rest, *sizes.values())
-
     monkeypatch.setattr(rnn, "lstm", reference)
     keys = jax.random.split(jax.random.key(0), 6)
     steps, batch, inputs, units = 5, 3, 4, 6

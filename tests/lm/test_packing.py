@@ -74,7 +74,6 @@ def test_grouping_leaves_the_configuration_as_it_is(tiny: Compose) -> None:
 @pytest.mark.parametrize(
     "overrides",
     [
-        (),
         ("loss.kind=sampled_softmax", "loss.samples=8", "model.layers=2", "optimizer=adam"),
         ("model.cell=gru", "train.predict=last", "optimizer=rmsprop", "model.hidden_size=null"),
     ],
