@@ -7,7 +7,7 @@ compares trials, and passes progress on.
 
 import itertools
 import shutil
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import redirect_stdout
 from dataclasses import asdict, replace
 from functools import partial
@@ -79,16 +79,9 @@ def run_trials(
             stop_file = scratch.with_name(STOP) / "now"
             work = replace(work, stop_file=str(stop_file))
             with progress, Interrupt() as interrupt:
-                desk = Desk(
-                    progress,
-                    outcome,
-                    options.scheduler.kind,
-                    interrupt,
-                    ask_to_stop=partial(_ask_to_stop, stop_file, mirror),
-                    stop=lambda name: _ask_to_stop(stop_file.with_name(name), mirror),
-                    fetch=partial(_fetch, mirror),
-                    running=running,
-                )
+                actions = _actions(stop_file, mirror)
+                kind = options.scheduler.kind
+                desk = Desk(progress, outcome, kind, interrupt, **actions, running=running)
                 storage = str(scratch) if mirror is None else f"{mirror.url}/{name}/.ray"
                 _tune(job, work, options, gpus, storage, desk)
     except KeyboardInterrupt:
@@ -174,6 +167,15 @@ def _space(job: Job, packs: Sequence[Pack]) -> dict[str, Any]:
             lambda spec: values[spec.config.directory]  # type: ignore[attr-defined]
         )
     return space
+
+
+def _actions(stop_file: Path, mirror: Mirror | None) -> dict[str, Callable[..., None]]:
+    """What the desk can do: stop all trials, stop one of them, bring a folder here."""
+    return {
+        "ask_to_stop": partial(_ask_to_stop, stop_file, mirror),
+        "stop": lambda name: _ask_to_stop(stop_file.with_name(name), mirror),
+        "fetch": partial(_fetch, mirror),
+    }
 
 
 def _ask_to_stop(stop_file: Path, mirror: Mirror | None) -> None:
