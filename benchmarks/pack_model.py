@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from benchmarks import our_model
 from lm.config import Config
-from lm.step import no_totals
+from lm.steps import no_totals
 from sweeps.errors import UserError
 
 

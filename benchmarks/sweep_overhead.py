@@ -109,7 +109,7 @@ def update_seconds(metrics: Path, words_per_step: int) -> float:
         for row in csv.DictReader(table):
             if row["valid/loss"]:  # this row ends an epoch, and its speed is the epoch's
                 steps = int(row["step"]) - before
-                seconds += steps * words_per_step / float(row["words_per_second"])
+                seconds += steps * words_per_step / float(row["time/words_per_second"])
                 before = int(row["step"])
     return seconds
 

@@ -37,6 +37,8 @@ class Cell(NamedTuple):
     gates: int
     states: int
     """Arrays in its carry."""
+    kept: tuple[str, ...]
+    """Names of what `step` keeps, each [B, H]; sigmoids are called `..._gate`, tanhs not."""
     step: Callable[[RecurrentWeights, Carry, Array, Array], tuple[Carry, Array]]
     """(weights, carry, x_z, u_z) -> the next carry, whose first part is the output h_t, and what
     `slopes` needs of this step, [B, any] (of width 0 where the carries are enough)."""
@@ -149,10 +151,13 @@ def _lstm_back(slopes: tuple[Array, ...], carry: Carry) -> tuple[Carry, Array, A
     return (jnp.zeros_like(dh), dc * f), dz, _nothing(dh)
 
 
+GRU_KEPT = ("reset_gate", "update_gate", "candidate", "recurrent_share")
+LSTM_KEPT = ("input_gate", "forget_gate", "candidate", "output_gate")
+
 CELLS: dict[str, Cell] = {
-    "rnn": Cell(1, 1, _rnn_step, _rnn_slopes, _rnn_back, _same),
-    "gru": Cell(3, 1, _gru_step, _gru_slopes, _gru_back, _gru_input_gradient),
-    "lstm": Cell(4, 2, _lstm_step, _lstm_slopes, _lstm_back, _same),
+    "rnn": Cell(1, 1, (), _rnn_step, _rnn_slopes, _rnn_back, _same),
+    "gru": Cell(3, 1, GRU_KEPT, _gru_step, _gru_slopes, _gru_back, _gru_input_gradient),
+    "lstm": Cell(4, 2, LSTM_KEPT, _lstm_step, _lstm_slopes, _lstm_back, _same),
 }
 
 

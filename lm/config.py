@@ -154,6 +154,33 @@ class TrainConfig:
 
 
 @dataclass(unsafe_hash=True)
+class LogConfig:
+    """`log`: what a run shows beside its metrics; none of it changes what is trained."""
+
+    histogram_every: int = option(
+        "updates between two looks inside: histograms of activations, parameters and gradients, "
+        "norms, saturation; 0: none",
+        unit="updates",
+        at_least=0,
+    )
+    graph: bool = option("whether the model is drawn")
+    sample_words: int = option(
+        "length of the text that is generated at each evaluation; 0: none",
+        unit="tokens",
+        at_least=0,
+    )
+    sample_prompt: str | None = option("what it begins with; null: as the validation text does")
+    sample_temperature: float = option(
+        "logits are divided by it; 0: always the likeliest word", at_least=0
+    )
+    embedding_words: int = option(
+        "most frequent words whose vectors are kept for the projector; 0: none",
+        unit="words",
+        at_least=0,
+    )
+
+
+@dataclass(unsafe_hash=True)
 class Config:
     """The root; the keys of `RUN_ONLY` do not change what a run computes."""
 
@@ -162,6 +189,7 @@ class Config:
     loss: LossConfig = field(default_factory=LossConfig)
     optimizer: OptimizerConfig = field(default_factory=OptimizerConfig)
     train: TrainConfig = field(default_factory=TrainConfig)
+    log: LogConfig = field(default_factory=LogConfig)
     sweep: SweepOptions = field(default_factory=SweepOptions)
     search: SearchOptions = field(default_factory=SearchOptions)
     scheduler: SchedulerOptions = field(default_factory=SchedulerOptions)
@@ -172,7 +200,7 @@ class Config:
     fresh: bool = option("start a finished single run again; its old folder is moved aside")
 
 
-RUN_ONLY = ("output_dir", "name", "fresh", "sweep", "search", "scheduler", "ray")
+RUN_ONLY = ("output_dir", "name", "fresh", "log", "sweep", "search", "scheduler", "ray")
 """Keys of the root that do not change what a run computes."""
 
 

@@ -68,7 +68,7 @@ class Course:
             **compute._asdict(),
             parameters=count_parameters(jax.eval_shape(self.trainer.start).params),
             compile_seconds=round(compile_seconds, 3),
-            volatile=["words_per_second"],
+            volatile=["time/words_per_second"],
             **devices.surroundings(),
             **facts,
         )
@@ -94,7 +94,7 @@ class Course:
         metrics = {**metrics, **evaluation}
         if evaluation:
             words = (self.step - self._epoch_start) * self.trainer.words_per_step
-            metrics["words_per_second"] = words / self._epoch_seconds
+            metrics["time/words_per_second"] = words / self._epoch_seconds
             self._epoch_start, self._epoch_seconds = self.step, 0.0
             finite = finite and math.isfinite(evaluation["valid/loss"])
         self.run.report(self.step, metrics, self.trainer.total_steps)

@@ -16,7 +16,7 @@ from jax.nn import initializers
 from lm import cudnn
 from lm.cells import CELLS, Carry, RecurrentWeights, zero_carry
 from lm.config import InitializerConfig, ModelConfig
-from lm.recurrence import LayerWeights, recur
+from lm.recurrence import LayerWeights, recur, recur_watched
 
 Initializer = Callable[[Array, tuple[int, ...], type], Array]
 """Key, shape and type to a parameter's first value."""
@@ -104,7 +104,21 @@ class Recurrence(nnx.Module):
         weights = LayerWeights(self.input_kernel[...], self.bias[...], recurrent)
         if self.by == "cudnn":
             return cudnn.lstm(weights, carry, x_tbe)
+        if self.by == "watched":
+            return self._watched(weights, carry, x_tbe)
         return recur(self.cell, weights, carry, x_tbe)
+
+    def _watched(self, weights: LayerWeights, carry: Carry, x_tbe: Array) -> tuple[Carry, Array]:
+        """The same, sowing outputs, gates and cell states."""
+        carry, outputs, watched = recur_watched(self.cell, weights, carry, x_tbe)
+        self.sow(nnx.Intermediate, "out", outputs)
+        parts = jnp.split(watched.kept, max(len(self.cell.kept), 1), axis=-1)
+        for name, part in zip(self.cell.kept, parts, strict=False):
+            self.sow(nnx.Intermediate, name, part)
+        for cell_state in watched.states[1:]:
+            self.sow(nnx.Intermediate, "cell_state", cell_state)
+            self.sow(nnx.Intermediate, "cell_out", jnp.tanh(cell_state))
+        return carry, outputs
 
     def zero_carry(self, batch_size: int) -> Carry:
         return zero_carry(self.cell, batch_size, self.size)
@@ -148,11 +162,13 @@ class LanguageModel(nnx.Module):
         Args:
           config: sizes and distributions.
           vocab_size: words.
-          recurrence: how the layers compute; see `lm.compute`.
+          recurrence: how the layers compute; see `lm.compute`. `watched`: as `scan`, and what goes
+            on inside is sown, for `nnx.capture`.
           rngs: of the parameters.
           start: scales of the distributions; None: the configuration's.
         """
         start = start or scales(config)
+        self.watched = recurrence == "watched"
         initialize = matrix_initializer(config.initializer, start.matrices)
         by_row = matrix_initializer(config.initializer, start.matrices, fan_in_axis=-1)
         self.embedding = Embedding(vocab_size, config.embed_size, start.embedding, rngs=rngs)
@@ -191,7 +207,9 @@ class LanguageModel(nnx.Module):
         Returns:
           Features for the softmax, f32[T, B, D], and the state after the last word.
         """
-        x = _dropout(self.embedding(ids_tb), dropout, 0)
+        x = self.embedding(ids_tb)
+        self._show("embed_out", x)
+        x = _dropout(x, dropout, 0)
         after = []
         for index, (layer, carry) in enumerate(zip(self.layers, carries, strict=True)):
             carry, x = layer(x, carry)
@@ -199,7 +217,12 @@ class LanguageModel(nnx.Module):
             x = _dropout(x, dropout, index + 1)
         if self.hidden is not None:
             x = self.hidden(x)
+            self._show("hid_out", x)
         return x, tuple(after)
+
+    def _show(self, name: str, x: Array) -> None:
+        if self.watched:
+            self.sow(nnx.Intermediate, name, x)
 
 
 def _dropout(x: Array, dropout: tuple[Array, Array] | None, place: int) -> Array:

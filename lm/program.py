@@ -16,8 +16,10 @@ from lm.model import LanguageModel, Scales, scales
 from lm.optimizer import Hyperparameters, build_optimizer
 from lm.packing import without_arrays
 from lm.perplexity import HeldOut, window_losses
+from lm.probes import Probe, probe
 from lm.rows import Params, can_lag, start_lagging
-from lm.step import Recipe, Totals, TrainState, settle, train_lanes, train_steps
+from lm.step import Recipe, TrainState, settle
+from lm.steps import Totals, train_lanes, train_steps
 
 T = TypeVar("T")
 
@@ -49,6 +51,9 @@ class Program(NamedTuple):
     evaluation, and before the hyperparameters change. The state that goes in is donated."""
     evaluate: Callable[[Params, HeldOut], Array]
     """-> summed negative log-likelihood of each window of a held-out text."""
+    probe: Callable[[TrainState, Hyperparameters, Array, Array], Probe]
+    """(state, hyperparameters, streams_lb, key) -> what goes on inside the next step, of a trial or
+    of a pack's lane."""
     train_lanes: Callable[
         [TrainState, Totals, Hyperparameters, Array, Array, int], tuple[TrainState, Totals]
     ]
@@ -72,7 +77,8 @@ def build_program(key: ProgramKey) -> Program:
     """Make a trial's functions."""
     compute = choose(key.model, key.train)
     lanes_compute = choose(key.model, key.train, stacked=True)
-    alone, stacked = _recipe(key, compute), _recipe(key, lanes_compute)
+    alone, stacked = _recipe(key, compute.recurrence), _recipe(key, lanes_compute.recurrence)
+    watched = _recipe(key, "watched")
 
     def initialize(rng: Array, start: Scales) -> TrainState:
         model = _model(key, "scan", rng, start)
@@ -93,6 +99,7 @@ def build_program(key: ProgramKey) -> Program:
         jax.jit(in_its_precision(train_steps, alone), donate_argnums=0),
         jax.jit(partial(settle, alone), donate_argnums=0),
         jax.jit(in_its_precision(evaluate, alone)),
+        jax.jit(in_its_precision(probe, watched)),
         jax.jit(in_its_precision(train_lanes, stacked), donate_argnums=0),
         jax.jit(jax.vmap(partial(settle, stacked)), donate_argnums=0),
         jax.jit(jax.vmap(in_its_precision(evaluate, stacked), in_axes=(0, None))),
@@ -104,8 +111,8 @@ def _model(key: ProgramKey, recurrence: str, rng: Array, start: Scales) -> Langu
     return LanguageModel(key.model, key.vocab_size, recurrence=recurrence, rngs=rngs, start=start)
 
 
-def _recipe(key: ProgramKey, compute: Compute) -> Recipe:
-    make = partial(_model, key, compute.recurrence)
+def _recipe(key: ProgramKey, recurrence: str) -> Recipe:
+    make = partial(_model, key, recurrence)
     graph = nnx.graphdef(nnx.eval_shape(make, jax.random.key(0), scales(key.model)))
     merge = partial(nnx.merge, graph)
     has_dropout = key.model.dropout > 0

@@ -48,10 +48,10 @@ class Progress:
 
     def reported(self, step: int, metrics: Mapping[str, float], total_steps: int | None) -> None:
         """Show a report."""
-        shown = f"loss {metrics['train/loss']:.3f}  {metrics['words_per_second']:,.0f} words/s"
+        shown = f"loss {metrics['train/loss']:.3f}  {metrics['time/words_per_second']:,.0f} words/s"
         self._bar.update(self._task, completed=step, total=total_steps, shown=shown)
         if "valid/perplexity" in metrics:
-            line = f"epoch {metrics['epoch']:g}  step {step}  train {shown}"
+            line = f"epoch {metrics['time/epoch']:g}  step {step}  train {shown}"
             for split in ("valid", "test"):
                 if f"{split}/perplexity" in metrics:
                     line += f"  {split} perplexity {metrics[f'{split}/perplexity']:.2f}"

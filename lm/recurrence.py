@@ -115,3 +115,36 @@ def _flat(x: Array) -> Array:
 
 
 recur.defvjp(_forward, _backward)
+
+
+class Watched(NamedTuple):
+    """What goes on inside a layer."""
+
+    states: Carry
+    """After each step, [T, B, H]."""
+    kept: Array
+    """The parts named in `Cell.kept` side by side, [T, B, any]."""
+
+
+@partial(jax.custom_vjp, nondiff_argnums=(0,))
+def recur_watched(
+    cell: Cell, weights: LayerWeights, carry: Carry, x_tbe: Array
+) -> tuple[Carry, Array, Watched]:
+    """The same, and what goes on inside, which is to be looked at and gets no gradient."""
+    return _forward_watched(cell, weights, carry, x_tbe)[0]
+
+
+def _forward_watched(
+    cell: Cell, weights: LayerWeights, carry: Carry, x_tbe: Array
+) -> tuple[tuple[Carry, Array, Watched], _Kept]:
+    (end, outputs), kept = _forward(cell, weights, carry, x_tbe)
+    return (end, outputs, Watched(kept.after, kept.steps)), kept
+
+
+def _backward_watched(
+    cell: Cell, kept: _Kept, gradients: tuple[Carry, Array, Watched]
+) -> tuple[LayerWeights, Carry, Array]:
+    return _backward(cell, kept, gradients[:2])
+
+
+recur_watched.defvjp(_forward_watched, _backward_watched)

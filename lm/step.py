@@ -1,22 +1,19 @@
-"""One training step, and a compiled run of many.
+"""One training step: a pure function (state, hyperparameters, batch, key) -> (state, metrics).
 
-A step is a pure function (state, hyperparameters, batch, key) -> (state, metrics). B batch, T time.
-Trials of equal shapes can take their steps together, each as a lane of the arrays.
+B batch, T time.
 """
 
 from collections.abc import Callable
-from functools import partial
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
 import optax
-from jax import Array, lax
+from jax import Array
 
 from lm.cells import Carry
 from lm.config import LossConfig, OptimizerConfig, TrainConfig
-from lm.data.batches import Batch, cut_sliding, cut_touching
-from lm.data.windows import windows_in_stream
+from lm.data.batches import Batch
 from lm.losses import Shortlist, sampled_loss, softmax_loss
 from lm.model import LanguageModel
 from lm.optimizer import Hyperparameters, build_optimizer
@@ -24,6 +21,8 @@ from lm.rows import Params, Tables, Updates, borrow, give_back, settle_rows
 from lm.sampler import Candidates, sample_log_uniform
 
 Merge = Callable[[Params], LanguageModel]
+Read = Callable[..., tuple[Array, Any]]
+"""Has a model read words, as calling it does."""
 
 
 class Recipe(NamedTuple):
@@ -57,17 +56,10 @@ class StepMetrics(NamedTuple):
     """Training loss in nats per target."""
     grad_norm: Array
     """Global norm of the gradient before clipping."""
-
-
-class Totals(NamedTuple):
-    """What a trial has seen since it began to count."""
-
-    steps: Array
-    """i32[]"""
-    sums: StepMetrics
-    finite: Array
-    """bool[]: whether every loss and gradient was; nothing is counted after the first that is
-    not."""
+    grad_norm_clipped: Array
+    """And after it."""
+    clipped: Array
+    """1 where clipping made it smaller, else 0."""
 
 
 class Reading(NamedTuple):
@@ -89,10 +81,13 @@ def batch_loss(
     carry: tuple[Carry, ...],
     reading: Reading,
     dropout: tuple[Array, Array],
-) -> tuple[Array, tuple[Carry, ...]]:
-    """Mean training loss over a batch's targets, and the state after its last word."""
+    read: Read = LanguageModel.__call__,
+) -> tuple[Array, Any]:
+    """Mean training loss over a batch's targets, and what reading gave besides features: the state
+    after the last word."""
     model = recipe.merge(params)
-    features, carry = model(reading.inputs_tb, carry, dropout if recipe.has_dropout else None)
+    dropped = dropout if recipe.has_dropout else None
+    features, carry = read(model, reading.inputs_tb, carry, dropped)
     features = features.reshape(-1, features.shape[-1])[-len(reading.targets) :]
     weight, bias = model.output.weight[...], model.output.bias[...]
     if reading.candidates is None:
@@ -104,28 +99,39 @@ def batch_loss(
     return losses.mean(), carry
 
 
-def train_step(
-    recipe: Recipe, state: TrainState, values: Hyperparameters, batch: Batch, key: Array
-) -> tuple[TrainState, StepMetrics]:
-    """Gradient of the batch's loss, clipped, and one update."""
+def draw(recipe: Recipe, batch: Batch, key: Array) -> tuple[Reading, Array]:
+    """A batch with the candidates that its loss looks at, and the key of its dropout."""
     dropout_key, candidates_key = jax.random.split(key)
     candidates = None
     if recipe.loss.kind != "softmax":
         candidates = sample_log_uniform(candidates_key, recipe.loss.samples, recipe.vocab_size)
     targets = batch.targets.reshape(-1)
     outputs = targets if candidates is None else jnp.concatenate([targets, candidates.ids])
-    words = {"embedding": batch.inputs_tb.reshape(-1), "output": outputs}
+    return Reading(batch.inputs_tb, targets, candidates, outputs), dropout_key
+
+
+def measure(loss: Array, grad_norm: Array, clip_norm: Array) -> StepMetrics:
+    """What a step's loss and gradient say."""
+    clipped = (grad_norm > clip_norm).astype(jnp.float32)
+    return StepMetrics(loss, grad_norm, jnp.minimum(grad_norm, clip_norm), clipped)
+
+
+def train_step(
+    recipe: Recipe, state: TrainState, values: Hyperparameters, batch: Batch, key: Array
+) -> tuple[TrainState, StepMetrics]:
+    """Gradient of the batch's loss, clipped, and one update."""
+    reading, dropout_key = draw(recipe, batch, key)
     tables, updates = Tables(state.params, state.optimizer), state.updates
     rows = tables
     if updates:
+        words = {"embedding": reading.inputs_tb.reshape(-1), "output": reading.outputs}
         rows, updates, places = borrow(recipe.optimizer, values, tables, updates, state.step, words)
-        words = {name: place.place for name, place in places.items()}
-    inputs_tb = words["embedding"].reshape(batch.inputs_tb.shape)
-    reading = Reading(inputs_tb, targets, candidates, words["output"])
+        inputs_tb = places["embedding"].place.reshape(batch.inputs_tb.shape)
+        reading = reading._replace(inputs_tb=inputs_tb, outputs=places["output"].place)
     (loss, carry), grads = jax.value_and_grad(batch_loss, argnums=1, has_aux=True)(
         recipe, rows.params, state.carry, reading, (values.dropout, dropout_key)
     )
-    metrics = StepMetrics(loss, optax.tree.norm(grads))
+    metrics = measure(loss, optax.tree.norm(grads), values.clip_norm)
     moves, optimizer = build_optimizer(recipe.optimizer, values).update(
         grads, rows.optimizer, rows.params
     )
@@ -149,97 +155,3 @@ def settle(recipe: Recipe, state: TrainState, values: Hyperparameters, due: Arra
     step = jnp.where(due, state.step, 0)
     tables, updates = settle_rows(recipe.optimizer, values, tables, state.updates, step)
     return state._replace(params=tables.params, optimizer=tables.optimizer, updates=updates)
-
-
-def train_steps(
-    recipe: Recipe,
-    state: TrainState,
-    values: Hyperparameters,
-    streams_lb: Array,
-    key: Array,
-    steps: Array,
-) -> tuple[TrainState, Totals]:
-    """Take `steps` steps within one epoch; the first loss that is not finite ends them.
-
-    A while loop rather than a scan: its number of steps is an argument, so that an epoch's last,
-    shorter call needs no second compilation.
-    """
-    step_key, starts = _plan(recipe, streams_lb, key, state.step)
-
-    def body(loop: tuple[TrainState, Totals]) -> tuple[TrainState, Totals]:
-        return _step_and_count(recipe, streams_lb, *loop, values, step_key, starts)
-
-    def unfinished(loop: tuple[TrainState, Totals]) -> Array:
-        return (loop[1].steps < steps) & loop[1].finite
-
-    return lax.while_loop(unfinished, body, (state, no_totals()))
-
-
-def train_lanes(
-    recipe: Recipe,
-    state: TrainState,
-    totals: Totals,
-    values: Hyperparameters,
-    streams_lb: Array,
-    keys: Array,
-    steps: Array,
-) -> tuple[TrainState, Totals]:
-    """Take `steps` steps with each of several trials, the lanes; none may pass its epoch's end.
-
-    All but `streams_lb` and `steps` have a first axis of lanes. A lane's totals go on from those
-    that come in, so that they do not depend on how its steps are cut into calls. One whose totals
-    are not finite is stepped, too, but not counted; where no other is left the call ends. The loop
-    is around the vmap: inside, it would choose between the old and the new state at every step.
-    """
-    step_keys, starts = jax.vmap(partial(_plan, recipe, streams_lb))(keys, state.step)
-    step = jax.vmap(partial(_step_and_count, recipe, streams_lb))
-
-    def body(loop: tuple[TrainState, Totals, Array]) -> tuple[TrainState, Totals, Array]:
-        state, totals, taken = loop
-        return *step(state, totals, values, step_keys, starts), taken + 1
-
-    def unfinished(loop: tuple[TrainState, Totals, Array]) -> Array:
-        return (loop[2] < steps) & loop[1].finite.any()
-
-    state, totals, _ = lax.while_loop(unfinished, body, (state, totals, jnp.int32(0)))
-    return state, totals
-
-
-def no_totals() -> Totals:
-    """Before the first step."""
-    return Totals(jnp.int32(0), StepMetrics(jnp.float32(0), jnp.float32(0)), jnp.bool_(True))
-
-
-def _plan(recipe: Recipe, streams_lb: Array, key: Array, step: Array) -> tuple[Array, Array | None]:
-    """The key that steps fold their number into, and for `predict=last` the epoch's windows."""
-    order_key, step_key = jax.random.split(key)
-    if recipe.train.predict == "all":
-        return step_key, None
-    per_epoch = windows_in_stream(streams_lb.shape[0], recipe.train)
-    epoch_key = jax.random.fold_in(order_key, step // per_epoch)
-    return step_key, jax.random.permutation(epoch_key, per_epoch)
-
-
-def _step_and_count(
-    recipe: Recipe,
-    streams_lb: Array,
-    state: TrainState,
-    totals: Totals,
-    values: Hyperparameters,
-    step_key: Array,
-    starts: Array | None,
-) -> tuple[TrainState, Totals]:
-    """Cut the batch, take the step, and add to the totals while they are finite."""
-    length = recipe.train.sequence_length
-    index = state.step % windows_in_stream(streams_lb.shape[0], recipe.train)
-    if starts is None:
-        batch, forget = cut_touching(streams_lb, index, length), index == 0
-    else:
-        batch, forget = cut_sliding(streams_lb, starts[index], length), jnp.bool_(True)
-    carry = jax.tree.map(lambda x: jnp.where(forget, 0.0, x), state.carry)
-    key = jax.random.fold_in(step_key, state.step)
-    state, metrics = train_step(recipe, state._replace(carry=carry), values, batch, key)
-    counts = totals.finite
-    sums = jax.tree.map(lambda x, y: jnp.where(counts, x + y, x), totals.sums, metrics)
-    finite = counts & jnp.isfinite(metrics.loss) & jnp.isfinite(metrics.grad_norm)
-    return state, Totals(totals.steps + counts, sums, finite)

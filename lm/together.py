@@ -12,7 +12,8 @@ import numpy as np
 from jax import Array
 
 from lm.optimizer import Hyperparameters
-from lm.step import Totals, TrainState, no_totals
+from lm.step import TrainState
+from lm.steps import Totals, no_totals
 from lm.trainer import Trainer
 
 

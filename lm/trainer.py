@@ -17,9 +17,11 @@ from lm.data.windows import predictions, steps_per_epoch
 from lm.model import scales
 from lm.optimizer import Hyperparameters, hyperparameters, learning_rate
 from lm.perplexity import HeldOut, lay_out, mean_loss
+from lm.probes import Probe
 from lm.program import build_program, program_key
 from lm.rows import Params
-from lm.step import Totals, TrainState
+from lm.step import TrainState
+from lm.steps import Totals
 
 
 class Advance(NamedTuple):
@@ -84,6 +86,8 @@ class Trainer:
         state = self.program.settle(state, self.values(0), jnp.bool_(False))
         nothing = self.held_out["valid"]._replace(windows=jnp.int32(0))
         jax.block_until_ready(self.program.evaluate(state.params, nothing))
+        if self.config.log.histogram_every:
+            self.probe(state, 0)
         return state, time.perf_counter() - began
 
     def until_report(self, step: int) -> int:
@@ -107,6 +111,13 @@ class Trainer:
         metrics = self.summary(step, totals, seconds)
         return Advance(state, steps, seconds, metrics, bool(totals.finite))
 
+    def probe(self, state: TrainState, step: int) -> Probe:
+        """Look inside what update `step` is about to do; brings it to the host."""
+        values = self.values(step)
+        seen = self.program.probe(state, values, self.streams_lb, self.train_key)
+        found: Probe = jax.device_get(seen)
+        return found
+
     def settles(self, step: int) -> bool:
         """Whether lagging rows are settled before update `step`: at an epoch's end, and before the
         hyperparameters change; by the step alone, so that a resumed run does the same."""
@@ -117,12 +128,15 @@ class Trainer:
     def summary(self, step: int, totals: Totals, seconds: float) -> dict[str, float]:
         """By TensorBoard tag, of the updates since `step`, which took so many seconds."""
         config, steps = changed(self.config, step), int(totals.steps)
+        means = {tag: float(total) / steps for tag, total in totals.sums._asdict().items()}
         return {
-            "train/loss": float(totals.sums.loss) / steps,
-            "train/grad_norm": float(totals.sums.grad_norm) / steps,
+            "train/loss": means["loss"],
+            "train/grad_norm": means["grad_norm"],
+            "train/grad_norm_clipped": means["grad_norm_clipped"],
+            "train/clipped_share": means["clipped"],
             "train/learning_rate": learning_rate(config.optimizer, step // self.steps_per_epoch),
-            "epoch": (step + steps) / self.steps_per_epoch,
-            "words_per_second": steps * self.words_per_step / seconds,
+            "time/epoch": (step + steps) / self.steps_per_epoch,
+            "time/words_per_second": steps * self.words_per_step / seconds,
         }
 
     def splits(self, last: bool) -> list[str]:

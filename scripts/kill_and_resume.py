@@ -18,7 +18,7 @@ import sweeps
 from sweeps.files import read_json
 
 FOLDERS = Path("outputs/killed"), Path("outputs/undisturbed")
-TIMED = ["seconds", "directory", "command", "words_per_second"]
+TIMED = ["seconds", "directory", "command", "time/words_per_second"]
 
 
 def start(folder: Path, overrides: list[str]) -> subprocess.Popen[bytes]:
@@ -41,7 +41,7 @@ def table(folder: Path) -> Any:
 def reports(folder: Path) -> Any:
     """Every value that every trial reported, by trial, step and tag."""
     rows = sweeps.load(folder / "sweep").metrics
-    rows = rows[rows["tag"] != "words_per_second"]
+    rows = rows[rows["tag"] != "time/words_per_second"]
     return rows.set_index(["trial", "step", "tag"])["value"].sort_index()
 
 

@@ -47,5 +47,5 @@ def test_no_more_slots_than_trials() -> None:
 
 def test_time_of_updates_comes_from_each_epoch_s_speed(tmp_path: Path) -> None:
     table = tmp_path / "metrics.csv"
-    table.write_text("step,words_per_second,valid/loss\n5,99,\n10,50,3.5\n15,99,\n20,25,3.4\n")
+    table.write_text("step,time/words_per_second,valid/loss\n5,99,\n10,50,3.5\n15,99,\n20,25,3.4\n")
     assert update_seconds(table, words_per_step=5) == pytest.approx(1 + 2)

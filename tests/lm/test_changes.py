@@ -26,7 +26,7 @@ AFTER = "optimizer.learning_rate=0.05", "train.clip_norm=0.2"
 def history(directory: Path) -> list[dict[str, float]]:
     rows = read_metrics(directory / "metrics.csv")
     return [
-        {tag: row[tag] for tag in row if tag not in ("wall_time", "words_per_second")}
+        {tag: row[tag] for tag in row if tag not in ("wall_time", "time/words_per_second")}
         for row in rows
     ]
 

@@ -17,7 +17,7 @@ from sweeps.files import read_json
 from sweeps.writer import read_metrics
 
 Compile = Callable[[], str]
-TIMINGS = {"wall_time", "words_per_second"}
+TIMINGS = {"wall_time", "time/words_per_second"}
 SETTINGS = (
     "jax_compilation_cache_dir",
     "jax_compilation_cache_max_size",

@@ -24,7 +24,7 @@ from sweeps.store import Trial, read_trial
 from sweeps.writer import read_metrics
 
 Compose = Callable[..., dict[str, Any]]
-TIMINGS = {"wall_time", "words_per_second"}
+TIMINGS = {"wall_time", "time/words_per_second"}
 DIVERGING = ("model.cell=rnn", "optimizer.learning_rate=1e38", "train.clip_norm=null")
 
 
@@ -159,12 +159,12 @@ def test_training_lowers_the_loss_and_reports_every_metric(whole: dict[str, Path
     rows = read_metrics(whole["all"] / "metrics.csv")
     assert [row["step"] for row in rows] == [7, 14, 21, 23, 30, 37, 44, 46]
     epochs = [row for row in rows if "valid/loss" in row]
-    assert [row["epoch"] for row in epochs] == [1, 2]
+    assert [row["time/epoch"] for row in epochs] == [1, 2]
     assert epochs[1]["valid/loss"] < epochs[0]["valid/loss"] < math.log(21)
     assert epochs[1]["valid/perplexity"] == pytest.approx(math.exp(epochs[1]["valid/loss"]))
     assert "test/perplexity" in epochs[1]
     assert "test/perplexity" not in epochs[0]
-    always = {"train/loss", "train/grad_norm", "train/learning_rate", "words_per_second"}
+    always = {"train/loss", "train/grad_norm", "train/learning_rate", "time/words_per_second"}
     assert all(always <= set(row) for row in rows)
 
 

@@ -29,7 +29,7 @@ from sweeps.writer import read_metrics
 
 Compose = Callable[..., dict[str, Any]]
 Wanted = Callable[[float], Stop | None]
-TIMINGS = {"wall_time", "words_per_second"}
+TIMINGS = {"wall_time", "time/words_per_second"}
 ROUNDING = 1e-4
 """Relative, between a lane and the same trial alone, after two epochs of updates."""
 DIVERGES = ("optimizer.learning_rate=1e38", "train.clip_norm=null")
@@ -188,7 +188,7 @@ def test_lanes_report_at_their_own_steps(whole: Path) -> None:
     assert steps["changes"] == [7, 10, 17, 23, 30, 37, 44, 46]
     for name in ("plain", "changes"):
         rows = read_metrics(folder / name / "metrics.csv")
-        assert all(row["words_per_second"] > 0 for row in rows)
+        assert all(row["time/words_per_second"] > 0 for row in rows)
         assert ["test/perplexity" in row for row in rows] == [False] * 7 + [True]
 
 
@@ -294,7 +294,7 @@ def test_training_goes_on_while_checkpoints_are_written_and_reports_wait_for_the
 
     def advance_and_tell(self: Together) -> Any:
         parts = advance(self)
-        if parts[0].metrics["epoch"] > 1:
+        if parts[0].metrics["time/epoch"] > 1:
             trained_on.set()
         return parts
 

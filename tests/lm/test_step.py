@@ -18,7 +18,8 @@ from lm.data.windows import steps_per_epoch
 from lm.model import LanguageModel, scales
 from lm.optimizer import Hyperparameters, hyperparameters
 from lm.program import Program, build_program, program_key
-from lm.step import Recipe, StepMetrics, TrainState, train_step, train_steps
+from lm.step import Recipe, StepMetrics, TrainState, train_step
+from lm.steps import train_steps
 
 Compose = Callable[..., dict[str, Any]]
 VOCAB, BATCH, TIME = 13, 3, 4

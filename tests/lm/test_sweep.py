@@ -18,7 +18,7 @@ TAGS = {
     "train/learning_rate",
     "valid/loss",
     "valid/perplexity",
-    "words_per_second",
+    "time/words_per_second",
 }
 
 
@@ -52,7 +52,7 @@ def test_results_have_a_row_a_trial_ranked_by_validation_perplexity(
     sweep: tuple[Path, str, list[dict[str, str]]],
 ) -> None:
     _, printed, rows = sweep
-    assert {"trial", "status", "seconds", "words_per_second", "directory"} <= set(rows[0])
+    assert {"trial", "status", "seconds", "time/words_per_second", "directory"} <= set(rows[0])
     assert {"best/valid/perplexity", "test/perplexity"} | TAGS <= set(rows[0])
     assert {row["optimizer.learning_rate"] for row in rows} == {"0.1", "0.01"}
     assert {row["status"] for row in rows} == {"finished"}
@@ -100,7 +100,7 @@ def test_printed_command_reproduces_the_best_trial_bit_by_bit(
     assert single.name.endswith(rows[0]["trial"].rpartition("id=")[2])  # the same fingerprint
     ours, theirs = (
         [
-            {tag: row[tag] for tag in row if tag not in ("wall_time", "words_per_second")}
+            {tag: row[tag] for tag in row if tag not in ("wall_time", "time/words_per_second")}
             for row in read_metrics(directory / "metrics.csv")
         ]
         for directory in (single, folder / rows[0]["directory"])

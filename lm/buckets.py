@@ -1,0 +1,109 @@
+"""Numbers -> counts of histograms, on the device, so that only the counts leave it.
+
+All arrays are cut into chunks of one length and counted at once: the compiled program is small,
+whatever their number. What is not finite is not counted, nor is the padding, which is NaN.
+"""
+
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from functools import partial
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jax import Array
+from numpy.typing import NDArray
+
+from sweeps.views import Histogram
+
+EVEN = 64
+"""Buckets of one width."""
+OCTAVES = 12
+"""Powers of two below the largest magnitude that have buckets of their own, two each."""
+HALVING = 4 * OCTAVES + 1
+CHUNK = 1024
+
+
+@partial(jax.tree_util.register_dataclass, data_fields=["ends", "counts"], meta_fields=["names"])
+@dataclass(frozen=True)
+class Counted:
+    """Histograms of N arrays."""
+
+    names: tuple[str, ...]
+    ends: Array
+    """f32[N, 2]: the least and the largest number of each; both NaN where there is none."""
+    counts: Array
+    """i32[N, buckets]; of float32 a count could not pass 2^24."""
+
+
+def count_evenly(arrays: Mapping[str, Array]) -> Counted:
+    """Buckets of one width, from the least number to the largest: for activations and weights."""
+
+    def place(x: Array, least: Array, largest: Array) -> Array:
+        width = jnp.maximum(largest - least, jnp.finfo(jnp.float32).tiny)
+        return jnp.clip((x - least) / width * EVEN, 0, EVEN - 1)
+
+    return _count(arrays, EVEN, place)
+
+
+def count_halving(arrays: Mapping[str, Array]) -> Counted:
+    """Buckets that get narrower towards zero, on both sides of it: for gradients, which spread over
+    many orders of magnitude. In the middle, around zero, is what `OCTAVES` do not reach."""
+    half = 2 * OCTAVES
+
+    def place(x: Array, least: Array, largest: Array) -> Array:
+        magnitude = jnp.maximum(jnp.maximum(-least, largest), jnp.finfo(jnp.float32).tiny)
+        below = jnp.floor(-2 * jnp.log2(jnp.abs(x) / magnitude))
+        from_zero = half - jnp.clip(below, 0, half)
+        return half + jnp.where(x < 0, -from_zero, from_zero)
+
+    return _count(arrays, HALVING, place)
+
+
+def _count(
+    arrays: Mapping[str, Array], buckets: int, place: Callable[[Array, Array, Array], Array]
+) -> Counted:
+    """Count by `place(numbers, least, largest)`, the bucket of each number as a float."""
+    chunks = [_chunks(x) for x in arrays.values()]
+    owner = np.repeat(np.arange(len(chunks), dtype=np.int32), [len(part) for part in chunks])
+    x = jnp.concatenate(chunks)
+    finite = jnp.isfinite(x)
+    least = jnp.where(finite, x, jnp.inf).min(axis=1)
+    largest = jnp.where(finite, x, -jnp.inf).max(axis=1)
+    least = jax.ops.segment_min(least, owner, len(chunks), indices_are_sorted=True)
+    largest = jax.ops.segment_max(largest, owner, len(chunks), indices_are_sorted=True)
+    bucket = place(x, least[owner][:, None], largest[owner][:, None])
+    counts = jnp.zeros(len(chunks) * buckets, jnp.int32)
+    flat = jnp.where(finite, bucket.astype(jnp.int32) + buckets * owner[:, None], len(counts))
+    counts = counts.at[flat].add(1, mode="drop")
+    ends = jnp.where(least <= largest, jnp.stack([least, largest]), jnp.nan)
+    return Counted(tuple(arrays), ends.T, counts.reshape(len(chunks), buckets))
+
+
+def _chunks(x: Array) -> Array:
+    x = x.reshape(-1)
+    return jnp.pad(x, (0, -len(x) % CHUNK), constant_values=jnp.nan).reshape(-1, CHUNK)
+
+
+def histograms(counted: Counted) -> Iterator[tuple[str, Histogram]]:
+    """What was counted, without empty buckets at the ends; nothing of arrays without a number."""
+    for name, ends, counts in zip(
+        counted.names, np.asarray(counted.ends), np.asarray(counted.counts), strict=True
+    ):
+        (filled,) = np.nonzero(counts)
+        if len(filled):
+            edges = (_halving if len(counts) == HALVING else _even)(*map(float, ends))
+            first, last = filled[0], filled[-1] + 1
+            yield name, Histogram(edges[first : last + 1].tolist(), counts[first:last].tolist())
+
+
+def _even(least: float, largest: float) -> NDArray[np.float64]:
+    if least == largest:  # one bucket holds all; it is one wide, as in TensorBoard's own summaries
+        return least - 0.5 + np.arange(EVEN + 1.0)
+    return np.linspace(least, largest, EVEN + 1)
+
+
+def _halving(least: float, largest: float) -> NDArray[np.float64]:
+    magnitude = max(-least, largest) or 1.0
+    side = magnitude * 2.0 ** (-np.arange(2 * OCTAVES, -1, -1) / 2)
+    return np.concatenate([-side[::-1], side])

@@ -1,0 +1,135 @@
+"""A look inside a model between two steps: activations, parameters, gradients and their sizes.
+
+A probe reads the batch of the next step once more than training does, in a program of its own, and
+gives the state back to nobody. So training computes the same bits whether it is looked at or not,
+and a step that is not looked at costs nothing. Only counts and a few numbers leave the device.
+"""
+
+from collections.abc import Iterator, Mapping
+from typing import Any, NamedTuple
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import optax
+from flax import nnx
+from jax import Array
+
+from lm.buckets import Counted, count_evenly, count_halving, histograms
+from lm.model import LanguageModel
+from lm.optimizer import Hyperparameters, build_optimizer
+from lm.rows import Params
+from lm.step import Reading, Recipe, TrainState, batch_loss, draw, settle
+from lm.steps import next_batch, plan
+from sweeps.views import Histogram
+
+SATURATED = 0.97
+"""A tanh of this magnitude or more hardly passes a gradient on, nor does a sigmoid as near to 0
+or 1, scaled to [-1, 1]."""
+
+
+class Probe(NamedTuple):
+    """What was seen; keys are TensorBoard tags."""
+
+    numbers: dict[str, Array]
+    histograms: tuple[Counted, ...]
+
+
+def probe(
+    recipe: Recipe, state: TrainState, values: Hyperparameters, streams_lb: Array, key: Array
+) -> Probe:
+    """Look at the next step without taking it.
+
+    Args:
+      recipe: whose model is made with `recurrence="watched"`.
+      state: between two steps; its rows may lag behind.
+      values, streams_lb, key: what the step would get.
+    """
+    state = settle(recipe, state, values, jnp.bool_(True))
+    state, batch, step_key = next_batch(
+        recipe, streams_lb, state, *plan(recipe, streams_lb, key, state.step)
+    )
+    reading, dropout_key = draw(recipe, batch, step_key)
+    gradient = jax.grad(batch_loss, argnums=1, has_aux=True)
+    dropout = (values.dropout, dropout_key)
+    grads, seen = gradient(recipe, state.params, state.carry, reading, dropout, read=_watch)
+    rule = build_optimizer(recipe.optimizer, values)
+    moves, _ = rule.update(grads, state.optimizer, state.params)
+    activations = dict(_activations(seen))
+    numbers = _saturations(activations)
+    numbers |= _norms("param_norm", state.params) | _norms("update_norm", moves)
+    weights = {f"within_parameters/{name}": x for name, x in _arrays(state.params)}
+    for name, x in activations.items():
+        weights[f"within_activations/{name}"] = x
+    gradients = dict(_gradients(recipe, grads, reading))
+    return Probe(numbers, (count_evenly(weights), count_halving(gradients)))
+
+
+def _watch(model: LanguageModel, *batch: Any) -> tuple[Array, Params]:
+    """Have a model read; gives the features and what it sowed."""
+    (features, _), seen = nnx.capture(LanguageModel.__call__, nnx.Intermediate)(model, *batch)
+    return features, nnx.to_pure_dict(seen)
+
+
+def _activations(seen: Mapping[str, Any]) -> Iterator[tuple[str, Array]]:
+    """Name -> [T, B, any], in the order of the layers."""
+    seen = dict(seen)
+    hidden = seen.pop("hid_out", None)
+    yield "embed_out", seen.pop("embed_out")[0]
+    for index, layer in sorted(seen["layers"].items()):
+        for name, (x,) in layer.items():
+            yield f"layer_{index + 1}/{name}", x
+    if hidden is not None:
+        yield "hid_out", hidden[0]
+
+
+def _saturations(activations: Mapping[str, Array]) -> dict[str, Array]:
+    """Shares of saturated units, of all tanhs and gates."""
+    gated = any(name.endswith("_gate") for name in activations)
+    found = {}
+    for name, x in activations.items():
+        what = name.rpartition("/")[2]
+        if what.endswith("_gate"):
+            x = 2 * x - 1
+        elif what not in ("candidate", "cell_out", "hid_out") and (gated or what != "out"):
+            continue  # no tanh: an output of gru and lstm is one times a gate
+        found[f"within/saturation/{name}"] = (jnp.abs(x) > SATURATED).mean(dtype=jnp.float32)
+    return found
+
+
+def _layers(tree: Params) -> Iterator[tuple[str, Any]]:
+    """Layer -> its arrays, as they follow each other in the model."""
+    yield "embedding", tree["embedding"]
+    for index, layer in sorted(tree["layers"].items()):
+        yield f"layer_{index + 1}", layer
+    if tree.get("hidden"):
+        yield "hidden", tree["hidden"]
+    yield "output", tree["output"]
+
+
+def _arrays(tree: Params) -> Iterator[tuple[str, Array]]:
+    for layer, arrays in _layers(tree):
+        for name, x in arrays.items():
+            yield f"{layer}/{name}", x
+
+
+def _norms(what: str, tree: Params) -> dict[str, Array]:
+    return {f"within/{what}/{layer}": optax.tree.norm(arrays) for layer, arrays in _layers(tree)}
+
+
+def _gradients(recipe: Recipe, grads: Params, reading: Reading) -> Iterator[tuple[str, Array]]:
+    """Of the tables only rows that the loss depends on, others NaN: their zeros would hide these."""
+    none = jnp.zeros(recipe.vocab_size, bool)
+    rows = {"embedding": none.at[reading.inputs_tb.reshape(-1)].set(True)}
+    if reading.candidates is not None:
+        rows["output"] = none.at[reading.outputs].set(True)
+    for name, x in _arrays(grads):
+        if (touched := rows.get(name.partition("/")[0])) is not None:
+            x = jnp.where(touched.reshape(-1, *(1 for _ in x.shape[1:])), x, jnp.nan)
+        yield f"within_gradients/{name}", x
+
+
+def shown(probe: Probe) -> tuple[dict[str, float], dict[str, Histogram]]:
+    """What a report takes of a probe that is on the host."""
+    numbers = {tag: float(np.asarray(value)) for tag, value in probe.numbers.items()}
+    return numbers, {tag: one for part in probe.histograms for tag, one in histograms(part)}
