@@ -1,0 +1,59 @@
+"""The model as TensorBoard's Graphs tab shows it, made from the traced computation.
+
+`trace` says what the model computes, `walk` turns that into the operations of `nodes`.
+"""
+
+import logging
+from dataclasses import replace
+from functools import lru_cache
+
+from lm.config import ModelConfig
+from lm.graph.nodes import Graph, Tensor, graph_def
+from lm.graph.trace import PARTS, STATES, trace
+from lm.graph.walk import Names, Walk
+
+log = logging.getLogger(__name__)
+
+
+def graph_or_none(
+    config: ModelConfig, vocab_size: int, batch_size: int, sequence_length: int
+) -> bytes | None:
+    """The same as `model_graph`; if that fails, a warning and None, for a trial can do without.
+
+    It leans on the inner form of traced computations, which JAX changes between versions. It is
+    made, or warned of, once a process for each shape.
+    """
+    shape = replace(config, dropout=0.0, forget_bias=0.0, embed_scale=1.0)
+    return _once(shape, vocab_size, batch_size, sequence_length)
+
+
+@lru_cache(maxsize=64)
+def _once(*shape: object) -> bytes | None:
+    try:
+        return model_graph(*shape)  # type: ignore[arg-type]
+    except Exception as error:  # whatever another version of JAX or Flax may bring
+        reason = (str(error).strip() or type(error).__name__).splitlines()[0][:200]
+        log.warning("The model's graph is left out of TensorBoard: %s.", reason)
+        return None
+
+
+def model_graph(
+    config: ModelConfig, vocab_size: int, batch_size: int, sequence_length: int
+) -> bytes:
+    """A serialised GraphDef of a language model, from words to the mean loss.
+
+    Its scopes are the modules `embedding`, `layer_1`, ..., `hidden`, `output`, then `loss`; edges
+    carry shapes; equal models give equal bytes.
+    """
+    jaxpr, inputs = trace(config, vocab_size, batch_size, sequence_length)
+    graph = Graph()
+    values = [
+        graph.add(
+            given.scope, given.op, (), [Tensor(aval.shape, str(aval.dtype))], label=given.name
+        )
+        for given, aval in zip(inputs, jaxpr.in_avals, strict=True)
+    ]
+    walk = Walk(graph, Names(STATES, PARTS[config.cell]))
+    results = walk.computation(jaxpr, [value for (value,) in values], "")
+    definition = graph_def(graph.needed(results))
+    return definition.SerializeToString(deterministic=True)

@@ -1,0 +1,160 @@
+"""A graph of operations, and its form for TensorBoard: a `GraphDef`."""
+
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import NamedTuple
+
+from tensorboard.compat.proto.attr_value_pb2 import AttrValue
+from tensorboard.compat.proto.graph_pb2 import GraphDef
+from tensorboard.compat.proto.node_def_pb2 import NodeDef
+from tensorboard.compat.proto.tensor_shape_pb2 import TensorShapeProto
+from tensorboard.compat.proto.types_pb2 import DataType
+from tensorboard.compat.proto.versions_pb2 import VersionDef
+
+DTYPES = {
+    "bool": "DT_BOOL",
+    "int32": "DT_INT32",
+    "int64": "DT_INT64",
+    "uint32": "DT_UINT32",
+    "bfloat16": "DT_BFLOAT16",
+    "float16": "DT_HALF",
+    "float32": "DT_FLOAT",
+    "float64": "DT_DOUBLE",
+}
+"""NumPy's names of types, and TensorFlow's; others are left out."""
+
+
+CONSTANT = "constant"
+"""What an array of several numbers is called."""
+
+
+class Tensor(NamedTuple):
+    """What an array is, without its numbers."""
+
+    shape: tuple[int, ...]
+    dtype: str
+    """As NumPy names it."""
+
+
+class Constant(NamedTuple):
+    """An array that is known beforehand; it becomes a node in each scope that reads it."""
+
+    text: str
+    """The number that all its elements are, or `CONSTANT`."""
+    tensor: Tensor
+
+
+class Value(NamedTuple):
+    """An array that a node gives."""
+
+    node: "Node"
+    port: int
+
+
+@dataclass(eq=False)
+class Node:
+    """An operation; equal only to itself."""
+
+    scope: str
+    """Where it stands: names with slashes between, or nothing."""
+    label: str
+    """Its name within the scope, as far as no other has it."""
+    op: str
+    inputs: Sequence[Value]
+    outputs: Sequence[Tensor]
+    notes: dict[str, str] = field(default_factory=dict)
+    """More to be read in TensorBoard."""
+    back: Value | None = None
+    """What a loop gives it from the second step on. No edge, for a graph with a cycle has no
+    layout; a note tells it."""
+
+
+class Graph:
+    """Nodes in the order in which they are added, each after its inputs."""
+
+    def __init__(self) -> None:
+        self._nodes: list[Node] = []
+        self._numbers: dict[tuple[str, Constant], Node] = {}
+
+    def add(
+        self,
+        scope: str,
+        op: str,
+        inputs: Iterable[Value | Constant],
+        outputs: Sequence[Tensor],
+        *,
+        label: str = "",
+        notes: Mapping[str, str] | None = None,
+    ) -> list[Value]:
+        """Add an operation; gives its results. `label`: unless it is called as its `op`."""
+        read = [self._read(scope, value) for value in inputs]
+        node = Node(scope, label or op, op, read, outputs, dict(notes or {}))
+        self._nodes.append(node)
+        return [Value(node, port) for port in range(len(outputs))]
+
+    def _read(self, scope: str, value: Value | Constant) -> Value:
+        if isinstance(value, Value):
+            return value
+        node = self._numbers.get((scope, value))
+        if node is None:
+            node = Node(scope, value.text, "Const", (), (value.tensor,))
+            self._nodes.append(node)
+            if value.text != CONSTANT:
+                self._numbers[scope, value] = node
+        return Value(node, 0)
+
+    def needed(self, results: Iterable[Value]) -> list[Node]:
+        """The nodes that results are made from, and all variables and placeholders."""
+        kept: set[Node] = set()
+        left = [node for node in self._nodes if node.op in ("Variable", "Placeholder")]
+        left += [value.node for value in results]
+        while left:
+            node = left.pop()
+            if node not in kept:
+                kept.add(node)
+                left += [value.node for value in node.inputs]
+                left += [node.back.node] if node.back else []
+        return [node for node in self._nodes if node in kept]
+
+
+def graph_def(nodes: Sequence[Node]) -> GraphDef:
+    """TensorBoard's form of a graph that holds all inputs of its nodes."""
+    names = _names(nodes)
+    return GraphDef(
+        node=[_node_def(node, names) for node in nodes], versions=VersionDef(producer=22)
+    )
+
+
+def _names(nodes: Sequence[Node]) -> dict[Node, str]:
+    """Unique names. They end in `.2`, not in `_1`, for of those TensorBoard makes stacks."""
+    counts: Counter[str] = Counter()
+    names = {}
+    for node in nodes:
+        name = f"{node.scope}/{node.label}" if node.scope else node.label
+        counts[name] += 1
+        names[node] = name if counts[name] == 1 else f"{name}.{counts[name]}"
+    return names
+
+
+def _node_def(node: Node, names: Mapping[Node, str]) -> NodeDef:
+    shapes = AttrValue.ListValue(shape=[_shape(output) for output in node.outputs])
+    attributes = {"_output_shapes": AttrValue(list=shapes)}
+    dtype = DTYPES.get(node.outputs[0].dtype) if node.outputs else None
+    if dtype:
+        attributes["dtype"] = AttrValue(type=DataType.Value(dtype))
+    notes = dict(node.notes)
+    if node.back:
+        notes["from_the_step_before"] = _reference(node.back, names)
+    for key, text in notes.items():
+        attributes[key] = AttrValue(s=text.encode())
+    inputs = [_reference(value, names) for value in node.inputs]
+    return NodeDef(name=names[node], op=node.op, input=inputs, attr=attributes)
+
+
+def _shape(tensor: Tensor) -> TensorShapeProto:
+    return TensorShapeProto(dim=[TensorShapeProto.Dim(size=size) for size in tensor.shape])
+
+
+def _reference(value: Value, names: Mapping[Node, str]) -> str:
+    return names[value.node] + (f":{value.port}" if value.port else "")
