@@ -31,7 +31,13 @@ EVERY = (1, 5, 20)
 """Updates between two reports; 20 is what `train.report_every` ships with."""
 UPDATES = 60
 """Of a round, each way."""
-TAGS = ("train/loss", "train/grad_norm", "train/learning_rate", "time/epoch", "time/words_per_second")
+TAGS = (
+    "train/loss",
+    "train/grad_norm",
+    "train/learning_rate",
+    "time/epoch",
+    "time/words_per_second",
+)
 
 
 class Bench:

@@ -13,6 +13,7 @@ from lm.compute import Compute
 from lm.program import count_parameters
 from lm.step import TrainState
 from lm.trainer import Trainer
+from lm.views import Views
 from sweeps.run import Diverged, Run
 
 log = logging.getLogger(__name__)
@@ -24,6 +25,7 @@ class Course:
     def __init__(self, trainer: Trainer, run: Run) -> None:
         self.trainer = trainer
         self.run = run
+        self.views = Views(trainer, run)
         self.checkpoints = Checkpoints(run.checkpoints)
         self.step = 0
         self._saved = time.monotonic()

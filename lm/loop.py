@@ -42,12 +42,17 @@ def _train_on(course: Course, state: TrainState) -> None:
     """Advance report by report; a checkpoint after each epoch, after some time, at a signal."""
     trainer, run = course.trainer, course.run
     with Interrupt() as interrupt:
+        if course.step == 0:
+            course.views.begin(state)
         while not course.ended:
             state, steps, seconds, metrics, finite = trainer.advance(state, course.step)
             course.go_on(steps, seconds)
             evaluation = {}
+            if finite and course.views.due(course.step - steps, course.step):
+                metrics |= course.views.look(state, course.step)
             if course.epoch_ended and finite:
                 evaluation = trainer.evaluate_epoch(state.params, last=course.ended)
+                course.views.evaluated(state.params, course.step)
             course.report(metrics, finite, evaluation)
             if course.due or interrupt.wanted or run.stop_wanted:
                 # At once: in the background it would save less than a hundredth of an epoch, and

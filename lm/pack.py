@@ -64,6 +64,8 @@ def _train(configs: Sequence[Mapping[str, Any]], runs: Sequence[Run]) -> None:
         compile_seconds = lanes.compile()
     facts: dict[str, int | str] = {"compile_cache": compiling.origin, "lanes": width}
     for index in lanes.places:
+        if courses[index].step == 0:
+            courses[index].views.begin(lanes.take(index))
         courses[index].record(lanes.compute, compile_seconds, **facts)
         make_directory(runs[index].checkpoints)
         write_json(runs[index].checkpoints / WIDTH, {"lanes": width})
@@ -146,9 +148,14 @@ def _report(
     evaluations: Mapping[int, Mapping[str, float]],
 ) -> bool:
     """Report what a lane did; one that has diverged ends. Gives whether it goes on."""
-    course = courses[part.place]
+    course, metrics = courses[part.place], part.metrics
+    views, evaluation = course.views, evaluations.get(part.place, {})
+    if part.finite and views.due(course.step - part.steps, course.step):
+        metrics = metrics | views.look(lanes.take(part.place), course.step)
+    if evaluation:
+        views.evaluated(lanes.take(part.place).params, course.step)
     try:
-        course.report(part.metrics, part.finite, evaluations.get(part.place, {}))
+        course.report(metrics, part.finite, evaluation)
     except Diverged as error:
         lanes.drop(part.place)
         course.run.close(error)

@@ -18,6 +18,7 @@ from lm.packing import without_arrays
 from lm.perplexity import HeldOut, window_losses
 from lm.probes import Probe, probe
 from lm.rows import Params, can_lag, start_lagging
+from lm.samples import sample
 from lm.step import Recipe, TrainState, settle
 from lm.steps import Totals, train_lanes, train_steps
 
@@ -54,6 +55,8 @@ class Program(NamedTuple):
     probe: Callable[[TrainState, Hyperparameters, Array, Array], Probe]
     """(state, hyperparameters, streams_lb, key) -> what goes on inside the next step, of a trial or
     of a pack's lane."""
+    sample: Callable[[Params, Array, Array, Array, Array, int], Array]
+    """(params, prompt_pn, key, temperature, words to avoid, words to draw) -> i32[words, N]."""
     train_lanes: Callable[
         [TrainState, Totals, Hyperparameters, Array, Array, int], tuple[TrainState, Totals]
     ]
@@ -100,6 +103,7 @@ def build_program(key: ProgramKey) -> Program:
         jax.jit(partial(settle, alone), donate_argnums=0),
         jax.jit(in_its_precision(evaluate, alone)),
         jax.jit(in_its_precision(probe, watched)),
+        jax.jit(in_its_precision(draw, stacked), static_argnums=5),
         jax.jit(in_its_precision(train_lanes, stacked), donate_argnums=0),
         jax.jit(jax.vmap(partial(settle, stacked)), donate_argnums=0),
         jax.jit(jax.vmap(in_its_precision(evaluate, stacked), in_axes=(0, None))),
@@ -122,6 +126,21 @@ def _recipe(key: ProgramKey, recurrence: str) -> Recipe:
 def evaluate(recipe: Recipe, params: Params, text: HeldOut) -> Array:
     """Summed negative log-likelihood of each window of a held-out text."""
     return window_losses(recipe.merge(params), text)
+
+
+def draw(
+    recipe: Recipe,
+    params: Params,
+    prompt_pn: Array,
+    key: Array,
+    temperature: Array,
+    avoid: Array,
+    words: int,
+) -> Array:
+    """Continue a prompt, reading it as the model was trained; i32[words, N]."""
+    window = recipe.train.sequence_length if recipe.train.predict == "last" else None
+    model = recipe.merge(params)
+    return sample(model, prompt_pn, key, temperature, avoid, words=words, window=window)
 
 
 def count_parameters(params: Params) -> int:

@@ -89,6 +89,7 @@ class Together:
         self._settle_rows([False] * self._width)
         nothing = self._text.held_out["valid"]._replace(windows=jnp.int32(0))
         jax.block_until_ready(self._program.evaluate_lanes(self._state.params, nothing))
+        self._text.compile_looks(self.take(0))
         return time.perf_counter() - began
 
     def advance(self) -> list[Part]:

@@ -6,6 +6,7 @@ from typing import NamedTuple
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 from jax import Array
 from jax.typing import ArrayLike
 
@@ -19,9 +20,13 @@ from lm.optimizer import Hyperparameters, hyperparameters, learning_rate
 from lm.perplexity import HeldOut, lay_out, mean_loss
 from lm.probes import Probe
 from lm.program import build_program, program_key
+from lm.prompt import choose_prompt
 from lm.rows import Params
 from lm.step import TrainState
 from lm.steps import Totals
+
+
+PROMPT = "log.sample_prompt"
 
 
 class Advance(NamedTuple):
@@ -66,6 +71,8 @@ class Trainer:
         self.config = config
         self.program = build_program(program_key(config, len(text.vocabulary)))
         self.init_key, self.train_key = jax.random.split(jax.random.key(config.seed))
+        self.vocabulary = text.vocabulary
+        self.prompt = choose_prompt(config.log.sample_prompt, config.data, text, PROMPT).ids
         placed = placed or place(text, config.train)
         self.streams_lb, self.steps_per_epoch, self.tokens, self.held_out = placed
         self.total_steps = self.steps_per_epoch * config.train.epochs
@@ -86,9 +93,15 @@ class Trainer:
         state = self.program.settle(state, self.values(0), jnp.bool_(False))
         nothing = self.held_out["valid"]._replace(windows=jnp.int32(0))
         jax.block_until_ready(self.program.evaluate(state.params, nothing))
+        self.compile_looks(state)
+        return state, time.perf_counter() - began
+
+    def compile_looks(self, state: TrainState) -> None:
+        """Compile what looks inside, by looking once."""
         if self.config.log.histogram_every:
             self.probe(state, 0)
-        return state, time.perf_counter() - began
+        if self.config.log.sample_words:
+            self.sample(state.params, 0)
 
     def until_report(self, step: int) -> int:
         """Updates from the report at `step` to the next, at the latest at the epoch's end."""
@@ -117,6 +130,19 @@ class Trainer:
         seen = self.program.probe(state, values, self.streams_lb, self.train_key)
         found: Probe = jax.device_get(seen)
         return found
+
+    def sample(self, params: Params, step: int) -> list[str]:
+        """Words that continue the prompt; <unk> is not drawn."""
+        log, unknown = self.config.log, self.vocabulary.unk_id
+        ids = self.program.sample(
+            params,
+            jnp.asarray(self.prompt)[:, None],
+            jax.random.fold_in(self.train_key, step),
+            jnp.float32(log.sample_temperature),
+            jnp.array([] if unknown is None else [unknown], jnp.int32),
+            log.sample_words,
+        )
+        return self.vocabulary.decode(np.asarray(ids)[:, 0])
 
     def settles(self, step: int) -> bool:
         """Whether lagging rows are settled before update `step`: at an epoch's end, and before the

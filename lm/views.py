@@ -1,0 +1,54 @@
+"""What one trial shows beside its metrics: looks inside, generated text, word vectors, its graph."""
+
+from lm.embeddings import most_frequent
+from lm.graph import graph_or_none
+from lm.probes import shown
+from lm.prose import sample_markdown
+from lm.rows import Params
+from lm.step import TrainState
+from lm.trainer import Trainer
+from sweeps.run import Run
+from sweeps.views import Text
+
+
+class Views:
+    """Shows a trial to its run, as often as `log` says."""
+
+    def __init__(self, trainer: Trainer, run: Run) -> None:
+        self._trainer = trainer
+        self._run = run
+        self._log = trainer.config.log
+
+    def begin(self, state: TrainState) -> None:
+        """Show what there is before the first update."""
+        trainer = self._trainer
+        if self._log.graph:
+            train, words = trainer.config.train, len(trainer.vocabulary)
+            shape = (words, train.batch_size, train.sequence_length)
+            if (graph := graph_or_none(trainer.config.model, *shape)) is not None:
+                self._run.show_graph(graph)
+        if self._log.histogram_every:
+            self.look(state, 0)
+
+    def due(self, before: int, step: int) -> bool:
+        """Whether a look is, at the report after update `step`; the one before was at `before`."""
+        every = self._log.histogram_every
+        return every > 0 and step // every > before // every
+
+    def look(self, state: TrainState, step: int) -> dict[str, float]:
+        """Look inside the state after update `step`; gives numbers for its report."""
+        numbers, histograms = shown(self._trainer.probe(state, step))
+        self._run.show(step, histograms)
+        return numbers
+
+    def evaluated(self, params: Params, step: int) -> None:
+        """Show what the model writes by now, and its word vectors."""
+        trainer = self._trainer
+        if self._log.sample_words:
+            prompt = trainer.vocabulary.decode(trainer.prompt)
+            words = trainer.sample(params, step)
+            text = sample_markdown(prompt, words, trainer.config.data.level)
+            self._run.show(step, {"samples": Text(text)})
+        if self._log.embedding_words:
+            vectors = most_frequent(trainer.vocabulary, self._log.embedding_words, params)
+            self._run.show_embeddings(vectors)
