@@ -1,4 +1,4 @@
-"""What one trial shows beside its metrics: looks inside, generated text, word vectors, its graph."""
+"""What a trial shows beside its metrics: looks inside, generated text, vectors, its graph."""
 
 from lm.embeddings import most_frequent
 from lm.graph import graph_or_none

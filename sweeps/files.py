@@ -4,6 +4,7 @@ import json
 import math
 import os
 from collections.abc import Mapping
+from io import FileIO
 from pathlib import Path
 from typing import Any
 
@@ -27,6 +28,15 @@ def write_bytes(path: Path, data: bytes) -> None:
         beside.replace(path)
     except OSError as error:
         beside.unlink(missing_ok=True)
+        raise unwritable(path, error) from error
+
+
+def write_all(file: FileIO, data: bytes, path: Path) -> None:
+    """Write to the end; a nearly full disk takes a part first and gives its error then."""
+    try:
+        while data:
+            data = data[file.write(data) :]
+    except OSError as error:
         raise unwritable(path, error) from error
 
 

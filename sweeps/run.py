@@ -30,9 +30,10 @@ from typing import Any, Self
 from sweeps.ending import Diverged, Stop, status_of
 from sweeps.errors import UserError, one_line
 from sweeps.files import read_json, write_json, write_text
+from sweeps.history import History
 from sweeps.lock import locked
-from sweeps.tally import empty, fold, tally, values_of
-from sweeps.writer import EventWriter, MetricsTable, sound_until
+from sweeps.tally import empty
+from sweeps.views import Embedding, View
 
 __all__ = ["Diverged", "OnReport", "Run", "Stop"]
 
@@ -48,8 +49,8 @@ class Run:
     `result.json` holds status, stopped_by (a rule's name), step, total_steps, seconds (spent on the
     history that is kept, resumes included), metrics (the last value of each tag), best (of the
     ranking metric, with its step; NaN never wins) and error (one line). It is brought up to date
-    every five seconds;
-    events and table rows are with the operating system when `report` returns.
+    every five seconds; what `report` and `show` were given is with the operating system when they
+    return.
     """
 
     def __init__(
@@ -88,8 +89,8 @@ class Run:
         self._stop: Stop | None = None
         self._held = ExitStack()
         self._closed = False
-        self._events: EventWriter | None = None
-        self._table: MetricsTable | None = None
+        self._history: History | None = None
+        self._graph: bytes | None = None
         self._result: dict[str, Any] = {}
 
     @property
@@ -136,15 +137,8 @@ class Run:
         Raises:
           UserError: the disk is full, or the folder cannot be written any more.
         """
-        if self._events is None or self._table is None:
-            self._seconds_before = 0.0
-            self.resume_at(-1)
-        assert self._events
-        assert self._table
-        now, values = time.time(), {tag: float(value) for tag, value in metrics.items()}
-        self._events.write(step, now, values)
-        self._table.write(step, now, values)
-        fold(self._result, step, values, self.metric, self.mode)
+        values = {tag: float(value) for tag, value in metrics.items()}
+        self._begun().report(step, time.time(), values)
         self._result["total_steps"] = total_steps
         if time.monotonic() - self._written >= RESULT_SECONDS:
             self._write_result("running")
@@ -153,6 +147,26 @@ class Run:
         if self.metric not in values:
             self._send()
         self._stop = self._stop or self._wanted(self.seconds)
+
+    def show(self, step: int, views: Mapping[str, View]) -> None:
+        """Show histograms and texts, by tag, at an update step; the first starts a new history.
+
+        Raises:
+          UserError: the disk is full, or the folder cannot be written any more.
+        """
+        self._begun().show(step, views)
+
+    def show_graph(self, graph: bytes) -> None:
+        """Show the program's graph, a serialised GraphDef; it starts no history."""
+        self._graph = graph
+        if self._history:
+            self._history.show_graph(graph)
+
+    def show_embeddings(self, embeddings: Mapping[str, Embedding]) -> None:
+        """Show points in the projector, by name, in place of those shown before."""
+        from sweeps.projector import write_embeddings
+
+        write_embeddings(self.directory, embeddings)
 
     def saved(self) -> None:
         """Say that `checkpoints` holds all there is to go on from the latest report."""
@@ -165,18 +179,19 @@ class Run:
             self._on_report(*unsent)
 
     def resume_at(self, step: int) -> None:
-        """Forget every row and event after this step: a checkpoint of it was restored.
-
-        Events that a crash or another history took from before it come back from `metrics.csv`.
-        """
+        """Forget every report and view after this step: a checkpoint of it was restored."""
         self._close_files()
-        self._table = MetricsTable(self.directory / "metrics.csv", keep_until=step)
-        sound = min(step, sound_until(self.directory))
-        self._events = EventWriter(self.directory, start=sound + 1)
-        self._result = {**empty(), **tally(self._table.kept, self.metric, self.mode)}
-        for row in self._table.kept:
-            if row["step"] > sound:
-                self._events.write(int(row["step"]), row["wall_time"], values_of(row))
+        self._history = History(self.directory, self.metric, self.mode, keep_until=step)
+        self._result = self._history.result
+        if self._graph is not None:
+            self._history.show_graph(self._graph)
+
+    def _begun(self) -> History:
+        if self._history is None:
+            self._seconds_before = 0.0
+            self.resume_at(-1)
+        assert self._history
+        return self._history
 
     def record(self, **facts: Any) -> None:
         """Add facts that only the running program knows, such as its device, to the provenance."""
@@ -217,9 +232,8 @@ class Run:
                 self._send()
 
     def _close_files(self) -> None:
-        for file in (self._events, self._table):
-            if file is not None:
-                file.close()
+        if self._history:
+            self._history.close()
 
     def _write_result(self, status: str) -> None:
         result = {"status": status, "seconds": round(self.seconds, 3), **self._result}

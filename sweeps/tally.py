@@ -33,12 +33,20 @@ def values_of(row: Mapping[str, float]) -> dict[str, float]:
 def fold(
     result: dict[str, Any], step: int, values: Mapping[str, float], metric: str, mode: str
 ) -> None:
-    """Take a report into a result; NaN is never the best."""
+    """Take a report into a result."""
     result["step"] = step
     result["metrics"].update(values)
-    value, best = values.get(metric, math.nan), result["best"]
+    result["best"] = best_after(result["best"], step, values, metric, mode)
+
+
+def best_after(
+    best: dict[str, Any] | None, step: int, values: Mapping[str, float], metric: str, mode: str
+) -> dict[str, Any] | None:
+    """The best value of a metric once a report has come in; NaN is never the best."""
+    value = values.get(metric, math.nan)
     if math.isnan(value):
-        return
+        return best
     sign = 1.0 if mode == "min" else -1.0
     if best is None or sign * value < sign * best["value"]:
-        result["best"] = {"metric": metric, "value": value, "step": step}
+        return {"metric": metric, "value": value, "step": step}
+    return best

@@ -10,7 +10,8 @@ import pytest
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
 from sweeps.errors import UserError
-from sweeps.writer import EventWriter, MetricsTable, read_metrics
+from sweeps.events import EventWriter
+from sweeps.writer import MetricsTable, read_metrics
 
 
 def scalars(directory: Path, tag: str) -> list[tuple[int, float]]:
@@ -33,7 +34,8 @@ def test_tensorboard_reads_every_value_with_its_wall_time(tmp_path: Path) -> Non
 
 def test_killed_process_loses_no_event(tmp_path: Path) -> None:
     program = (
-        "import os, sys, pathlib; from sweeps.writer import EventWriter, MetricsTable;"
+        "import os, sys, pathlib; from sweeps.events import EventWriter;"
+        "from sweeps.writer import MetricsTable;"
         "d = pathlib.Path(sys.argv[1]); e = EventWriter(d, 0); t = MetricsTable(d / 'm.csv', -1);"
         "[(e.write(i, 0.5, {'a': i}), t.write(i, 0.5, {'a': i})) for i in range(500)]; os._exit(1)"
     )
