@@ -25,7 +25,6 @@ from lm.rows import Params
 from lm.step import TrainState
 from lm.steps import Totals
 
-
 PROMPT = "log.sample_prompt"
 
 
