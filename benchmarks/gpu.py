@@ -16,7 +16,7 @@ import sys
 from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
-from benchmarks import machine, rounds, tables
+from benchmarks import command_line, machine, rounds, tables
 from benchmarks.arithmetic import step_operations
 from benchmarks.compose import compose_values
 from benchmarks.configurations import CONFIGURATIONS
@@ -152,13 +152,7 @@ def _require_gpu() -> None:
 
 
 def _parse(arguments: Sequence[str]) -> argparse.Namespace:
-    description, _, rest = (__doc__ or "").partition("\n\n")
-    parser = argparse.ArgumentParser(
-        "python -m benchmarks.gpu",
-        description=description,
-        epilog=rest,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-    )
+    parser = command_line.parser("benchmarks.gpu", __doc__)
     known = ["sherlock", *PTB]
     parser.add_argument(
         "what", nargs="*", help=f"{', '.join(known)} (default: all), and Hydra overrides"
@@ -167,13 +161,10 @@ def _parse(arguments: Sequence[str]) -> argparse.Namespace:
     default = ",".join(map(str, LANES))
     parser.add_argument("--lanes", default=default, help=f"of sherlock (default: {default})")
     rounds.add_options(parser)
-    tables.add_options(parser)
     options = parser.parse_intermixed_args(arguments)
-    options.overrides = [word for word in options.what if "=" in word]
-    options.configurations = [word for word in options.what if "=" not in word] or known
-    for name in options.configurations:
-        if name not in known:
-            raise UserError(f"there is no configuration {name}; choose from {', '.join(known)}.")
+    options.configurations, options.overrides = command_line.split(
+        options.what, "configuration", known, known
+    )
     if not all(count.isdigit() and int(count) > 0 for count in options.lanes.split(",")):
         raise UserError(f"--lanes={options.lanes} is no list of numbers, as in 1,8,64.")
     options.lanes = [int(count) for count in options.lanes.split(",")]

@@ -16,14 +16,13 @@ import sys
 from collections.abc import Sequence
 from typing import NamedTuple
 
-from benchmarks import rounds, tables
+from benchmarks import command_line, rounds, tables
 from benchmarks.compose import compose_values
 from benchmarks.configurations import CONFIGURATIONS
 from benchmarks.contender import has_torch
 from benchmarks.rounds import Entrant, Measured, Plan, take_turns
 from lm.config import typed
 from sweeps.command import exit_on_user_error
-from sweeps.errors import UserError
 
 
 class Axis(NamedTuple):
@@ -96,25 +95,14 @@ def _cells(measured: Sequence[Measured], first: Sequence[float], lanes: int) -> 
 
 
 def _parse(arguments: Sequence[str]) -> argparse.Namespace:
-    description, _, rest = (__doc__ or "").partition("\n\n")
-    parser = argparse.ArgumentParser(
-        "python -m benchmarks.growth",
-        description=description,
-        epilog=rest,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-    )
+    parser = command_line.parser("benchmarks.growth", __doc__)
     known = ", ".join(AXES)
     parser.add_argument("what", nargs="*", help=f"{known} (default: all), and Hydra overrides")
     parser.add_argument("--threads", type=int, default=1, help="of each (default: 1)")
     parser.add_argument("--most", type=int, help="leave out larger values")
     rounds.add_options(parser, seconds=0.7)
-    tables.add_options(parser)
     options = parser.parse_intermixed_args(arguments)
-    options.overrides = [word for word in options.what if "=" in word]
-    options.axes = [word for word in options.what if "=" not in word] or list(AXES)
-    for name in options.axes:
-        if name not in AXES:
-            raise UserError(f"there is no axis {name}; choose from {known}.")
+    options.axes, options.overrides = command_line.split(options.what, "axis", AXES, AXES)
     return options
 
 

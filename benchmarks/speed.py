@@ -15,7 +15,7 @@ import sys
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from benchmarks import rounds, tables
+from benchmarks import command_line, rounds, tables
 from benchmarks.arithmetic import step_operations
 from benchmarks.compose import compose_values
 from benchmarks.configurations import CONFIGURATIONS
@@ -127,13 +127,7 @@ def _row(
 
 
 def _parse(arguments: Sequence[str]) -> argparse.Namespace:
-    description, _, rest = (__doc__ or "").partition("\n\n")
-    parser = argparse.ArgumentParser(
-        "python -m benchmarks.speed",
-        description=description,
-        epilog=rest,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-    )
+    parser = command_line.parser("benchmarks.speed", __doc__)
     known, default = ", ".join(CONFIGURATIONS), ", ".join(DEFAULT)
     parser.add_argument(
         "what", nargs="*", help=f"{known} (default: {default}), and Hydra overrides"
@@ -141,15 +135,12 @@ def _parse(arguments: Sequence[str]) -> argparse.Namespace:
     parser.add_argument("--threads", type=int, action="append", help="of each (default: 1 and 2)")
     parser.add_argument("--cells", default="lstm", help="as in rnn,gru,lstm (default: lstm)")
     rounds.add_options(parser)
-    tables.add_options(parser)
     options = parser.parse_intermixed_args(arguments)
     options.threads = options.threads or [1, 2]
     options.cells = options.cells.split(",")
-    options.overrides = [word for word in options.what if "=" in word]
-    options.configurations = [word for word in options.what if "=" not in word] or DEFAULT
-    for name in options.configurations:
-        if name not in CONFIGURATIONS:
-            raise UserError(f"there is no configuration {name}; choose from {known}.")
+    options.configurations, options.overrides = command_line.split(
+        options.what, "configuration", CONFIGURATIONS, DEFAULT
+    )
     for cell in options.cells:
         if cell not in CELLS:
             raise UserError(f"there is no cell {cell}; choose from {', '.join(CELLS)}.")

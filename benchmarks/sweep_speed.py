@@ -22,7 +22,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import NamedTuple
 
-from benchmarks import tables
+from benchmarks import command_line, tables
 from benchmarks.compose import compose_values
 from benchmarks.contender import has_torch
 from lm.config import typed
@@ -121,17 +121,10 @@ def _row(name: str, done: dict[str, list[Done]]) -> list[str]:
 
 
 def _parse(arguments: Sequence[str]) -> argparse.Namespace:
-    description, _, rest = (__doc__ or "").partition("\n\n")
-    parser = argparse.ArgumentParser(
-        "python -m benchmarks.sweep_speed",
-        description=description,
-        epilog=rest,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-    )
+    parser = command_line.parser("benchmarks.sweep_speed", __doc__)
     parser.add_argument("overrides", nargs="*", help="of both, as in train.epochs=1")
     parser.add_argument("--rounds", type=int, default=5, help="runs of each (default: 5)")
     parser.add_argument("--again", action="store_true", help="ours with its caches filled, too")
-    tables.add_options(parser)
     options = parser.parse_intermixed_args(arguments)
     if not any(word.startswith("train.epochs=") for word in options.overrides):
         options.overrides.append("train.epochs=5")

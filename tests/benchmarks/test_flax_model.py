@@ -1,5 +1,6 @@
 """The Flax peer computes what ours does; otherwise its speed would say nothing."""
 
+from collections.abc import Callable
 from typing import Any
 
 import jax
@@ -9,27 +10,13 @@ import pytest
 from flax import nnx
 
 from benchmarks import flax_model, our_model
-from benchmarks.compose import compose_values
 from benchmarks.contender import synthetic_text
-from lm.config import Config, typed
+from lm.config import Config
 from lm.losses import Shortlist, sampled_softmax_loss
 from lm.sampler import Candidates
 
+Configure = Callable[..., Config]
 TOLERANCE = 1e-5
-
-
-def configure(*overrides: str) -> Config:
-    small = (
-        "data.vocab_size=60",
-        "model.embed_size=6",
-        "model.rnn_size=8",
-        "model.hidden_size=7",
-        "model.layers=2",
-        "train.batch_size=3",
-        "train.sequence_length=5",
-        "train.clip_norm=0.2",
-    )
-    return typed(compose_values([*small, *overrides]))
 
 
 def as_flax(params: dict[str, Any], cell: str) -> dict[str, Any]:
@@ -59,7 +46,7 @@ def give(peer: flax_model.Training, params: dict[str, Any], cell: str) -> None:
 
 
 @pytest.mark.parametrize("cell", ["rnn", "lstm"])
-def test_peer_trains_to_the_same_parameters_as_ours(cell: str) -> None:
+def test_peer_trains_to_the_same_parameters_as_ours(configure: Configure, cell: str) -> None:
     config = configure(f"model.cell={cell}")
     ids = synthetic_text(config)[: 3 * 26]  # 5 windows, so that the text is read more than twice
     ours, peer = our_model.Training(config, ids), flax_model.Training(config, ids)
@@ -72,7 +59,7 @@ def test_peer_trains_to_the_same_parameters_as_ours(cell: str) -> None:
         np.testing.assert_allclose(one, other, atol=TOLERANCE)
 
 
-def test_first_loss_of_a_gru_equals_ours() -> None:
+def test_first_loss_of_a_gru_equals_ours(configure: Configure) -> None:
     config = configure("model.cell=gru")
     ids = synthetic_text(config)
     ours, peer = our_model.Training(config, ids), flax_model.Training(config, ids)
@@ -80,7 +67,7 @@ def test_first_loss_of_a_gru_equals_ours() -> None:
     assert peer.run(1) == pytest.approx(ours.run(1), rel=TOLERANCE)
 
 
-def test_sampled_loss_of_the_peer_equals_ours() -> None:
+def test_sampled_loss_of_the_peer_equals_ours(configure: Configure) -> None:
     config = configure()
     model = flax_model.LanguageModel(config.model, 60, rngs=nnx.Rngs(0))
     generator = np.random.default_rng(0)
@@ -96,7 +83,7 @@ def test_sampled_loss_of_the_peer_equals_ours() -> None:
     assert float(peer) == pytest.approx(float(ours.mean()), rel=TOLERANCE)
 
 
-def test_peer_drops_units_while_it_trains() -> None:
+def test_peer_drops_units_while_it_trains(configure: Configure) -> None:
     config = configure("model.dropout=0.5")
     model = flax_model.LanguageModel(config.model, 60, rngs=nnx.Rngs(0))
     carries = [layer.cell.initialize_carry((3, 1), nnx.Rngs(0)) for layer in model.layers]

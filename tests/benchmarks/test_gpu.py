@@ -1,9 +1,11 @@
 import importlib.util
+from collections.abc import Sequence
 
 import pytest
 
 from benchmarks import gpu, machine
 from benchmarks.gpu import main
+from benchmarks.rounds import Entrant, Measured, Plan
 from sweeps.errors import UserError
 
 TINY = ["data.vocab_size=50", "model.embed_size=4", "model.rnn_size=4", "model.hidden_size=4"]
@@ -27,15 +29,29 @@ def test_command_prints_a_row_for_each_implementation(
     assert all(row[1] == "1" and float(row[5].replace(",", "")) > 0 for row in rows)
 
 
-def test_lanes_are_compared_with_one(
+def test_lanes_are_compared_with_one_and_with_the_peer(
     capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    taken: list[Entrant] = []
+
+    def take_turns(entrants: Sequence[Entrant], plan: Plan) -> list[Measured]:
+        taken.extend(entrants)
+        each = zip(entrants, (0.004, 0.005, 0.002, 0.003), strict=True)
+        return [Measured(one.name, [seconds], 1.0, 7_000_000, 0.0) for one, seconds in each]
+
     monkeypatch.setattr(gpu, "measure_peak", lambda *_: 1e12)
+    monkeypatch.setattr(gpu, "has_torch", lambda *_: True)
+    monkeypatch.setattr(gpu, "take_turns", take_turns)
     main(["sherlock", "--lanes=1,3", *BRIEF, *TINY])
-    ours = [row for row in rows_of(capsys.readouterr().out) if row[0] == "ours"]
-    assert [row[1] for row in ours] == ["1", "3"]
-    times = 3 * float(ours[0][2]) / float(ours[1][2])
-    assert float(ours[1][7]) == pytest.approx(times, rel=0.1)
+    assert [row[:2] + row[5:8] for row in rows_of(capsys.readouterr().out)] == [
+        ["PyTorch", "1", "1,500", "", ""],
+        ["Flax", "1", "1,200", "0.80", ""],
+        ["ours", "1", "3,000", "2.00", ""],
+        ["ours", "3", "6,000", "4.00", "2.00"],
+    ]
+    assert taken[2].module == "benchmarks.our_model"
+    assert taken[3].module == "benchmarks.pack_model"
+    assert taken[3].options == {"lanes": 3}
 
 
 def test_where_no_gpu_is_the_command_says_so(monkeypatch: pytest.MonkeyPatch) -> None:

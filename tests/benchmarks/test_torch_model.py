@@ -1,5 +1,6 @@
 """The peer computes what ours does; otherwise its speed would say nothing."""
 
+from collections.abc import Callable
 from typing import Any
 
 import jax
@@ -8,9 +9,8 @@ import numpy as np
 import pytest
 
 from benchmarks import log_uniform, our_model
-from benchmarks.compose import compose_values
 from benchmarks.contender import synthetic_text
-from lm.config import Config, typed
+from lm.config import Config
 from lm.losses import Shortlist, sampled_softmax_loss
 from lm.perplexity import lay_out, mean_loss
 from lm.sampler import Candidates
@@ -20,21 +20,8 @@ torch = pytest.importorskip("torch", reason="the bench extra brings PyTorch")
 
 from benchmarks import torch_model  # noqa: E402
 
+Configure = Callable[..., Config]
 TOLERANCE = 1e-5
-
-
-def configure(*overrides: str) -> Config:
-    small = (
-        "data.vocab_size=60",
-        "model.embed_size=6",
-        "model.rnn_size=8",
-        "model.hidden_size=7",
-        "model.layers=2",
-        "train.batch_size=3",
-        "train.sequence_length=5",
-        "train.clip_norm=0.2",
-    )
-    return typed(compose_values([*small, *overrides]))
 
 
 def to_torch(values: jax.Array) -> Any:
@@ -58,7 +45,7 @@ def as_torch(params: dict[str, Any]) -> dict[str, Any]:
     return {name: to_torch(values) for name, values in named.items()}
 
 
-def test_peer_trains_to_the_same_parameters_as_ours() -> None:
+def test_peer_trains_to_the_same_parameters_as_ours(configure: Configure) -> None:
     config = configure()
     ids = synthetic_text(config)[: 3 * 26]  # 5 windows, so that the text is read more than twice
     ours, peer = our_model.Training(config, ids), torch_model.Training(config, ids)
@@ -92,7 +79,7 @@ def test_sampled_loss_of_the_peer_equals_ours() -> None:
     assert peer.item() == pytest.approx(float(ours.mean()), rel=TOLERANCE)
 
 
-def test_evaluation_of_the_peer_equals_ours() -> None:
+def test_evaluation_of_the_peer_equals_ours(configure: Configure) -> None:
     config = configure("train.batch_size=1", "model.dropout=0.5")
     ids = synthetic_text(config)
     ours, peer = our_model.Training(config, ids), torch_model.Training(config, ids)
@@ -104,7 +91,7 @@ def test_evaluation_of_the_peer_equals_ours() -> None:
     assert peer.model.training
 
 
-def test_peer_drops_units_while_it_trains() -> None:
+def test_peer_drops_units_while_it_trains(configure: Configure) -> None:
     config = configure("model.dropout=0.5")
     peer = torch_model.Training(config, synthetic_text(config))
     inputs_tb, _ = peer._next_window()
@@ -114,7 +101,7 @@ def test_peer_drops_units_while_it_trains() -> None:
     assert torch.equal(peer.model(inputs_tb, None)[0], peer.model(inputs_tb, None)[0])
 
 
-def test_what_the_peer_cannot_do_is_refused() -> None:
+def test_what_the_peer_cannot_do_is_refused(configure: Configure) -> None:
     config = configure("optimizer=adam")
     with pytest.raises(UserError, match="optimizer=adam"):
         torch_model.Training(config, synthetic_text(config))

@@ -24,6 +24,8 @@ TINY = (
     "train.sequence_length=5",
     "train.epochs=2",
     "train.report_every=7",
+    *(f"log.{what}=0" for what in ("histogram_every", "sample_words", "embedding_words")),
+    "log.graph=false",
 )
 
 
@@ -67,3 +69,13 @@ def tiny(compose: Compose, story: Path) -> Compose:
 def tiny_overrides(story: Path) -> list[str]:
     """The same for a command line."""
     return [*TINY, f"data.files=[{story}]"]
+
+
+@pytest.fixture(scope="session")
+def whole_pack(tmp_path_factory: pytest.TempPathFactory, tiny: Compose) -> Path:
+    """All lanes of `tests.lm.packs` in one pack, uninterrupted."""
+    from tests.lm.packs import LANES, lanes, train_pack
+
+    folder = tmp_path_factory.mktemp("whole_pack")
+    train_pack(folder, lanes(tiny, *LANES))
+    return folder

@@ -1,6 +1,6 @@
 """Numbers that change during training, as in a population: the same course by configuration."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -9,33 +9,17 @@ import pytest
 from lm.changes import changed, steps_to_next
 from lm.config import typed
 from lm.identity import identify
-from lm.loop import train
 from lm.optimizer import hyperparameters
 from sweeps.errors import UserError
-from sweeps.run import Run, Stop
-from sweeps.store import read_trial
+from sweeps.run import Stop
 from sweeps.writer import read_metrics
+from tests.lm.runs import history, run
 
 Compose = Callable[..., dict[str, Any]]
 REPORTS = "train.report_every=7", "train.epochs=2"
 STEP = 14
 CHANGE = f"train.changes=[{{step:{STEP},optimizer.learning_rate:0.05,train.clip_norm:0.2}}]"
 AFTER = "optimizer.learning_rate=0.05", "train.clip_norm=0.2"
-
-
-def history(directory: Path) -> list[dict[str, float]]:
-    rows = read_metrics(directory / "metrics.csv")
-    return [
-        {tag: row[tag] for tag in row if tag not in ("wall_time", "time/words_per_second")}
-        for row in rows
-    ]
-
-
-def run(directory: Path, values: Mapping[str, Any], **options: Any) -> list[dict[str, float]]:
-    directory.mkdir(exist_ok=True)
-    with Run(directory, metric="valid/perplexity", mode="min", **options) as run:
-        train(values, run)
-    return history(directory)
 
 
 def stop_after(directory: Path, step: int) -> Callable[[float], Stop | None]:
@@ -50,20 +34,22 @@ def stop_after(directory: Path, step: int) -> Callable[[float], Stop | None]:
 
 def test_change_equals_going_on_with_other_numbers(tmp_path: Path, tiny: Compose) -> None:
     """Trained to the step with the one, then from its checkpoint with the other."""
-    whole = run(tmp_path / "whole", tiny(*REPORTS, CHANGE))
-    parts = tmp_path / "parts"
-    run(parts, tiny(*REPORTS), wanted=stop_after(parts, STEP))
-    trial = read_trial(parts)
+    whole, parts = tmp_path / "whole", tmp_path / "parts"
+    run(whole, tiny(*REPORTS, CHANGE))
+    trial = run(parts, tiny(*REPORTS), wanted=stop_after(parts, STEP))
     assert (trial.status, trial.stopped_by, trial.step) == ("stopped", "time", STEP)
-    assert run(parts, tiny(*REPORTS, *AFTER)) == whole
-    rates = [row["train/learning_rate"] for row in whole]
-    assert rates == [0.05 if row["step"] > STEP else rates[0] for row in whole] != rates[:1] * 7
+    run(parts, tiny(*REPORTS, *AFTER))
+    assert history(parts) == history(whole)
+    rows = history(whole)
+    rates = [row["train/learning_rate"] for row in rows]
+    assert rates == [0.05 if row["step"] > STEP else rates[0] for row in rows] != rates[:1] * 7
 
 
 def test_change_between_reports_happens_at_its_step(tmp_path: Path, tiny: Compose) -> None:
     change = "train.changes=[{step:10,optimizer.learning_rate:0.05}]"
-    history = run(tmp_path / "a", tiny(*REPORTS, change))
-    assert [row["step"] for row in history][:4] == [7, 10, 17, 23]  # an epoch has 23 updates
+    run(tmp_path / "a", tiny(*REPORTS, change))
+    steps = [row["step"] for row in history(tmp_path / "a")]
+    assert steps[:4] == [7, 10, 17, 23]  # an epoch has 23 updates
 
 
 def test_changes_are_made_in_turn(tiny: Compose) -> None:

@@ -14,10 +14,9 @@ from jax.experimental.compilation_cache import compilation_cache
 
 from lm.compilation import use_cache, watch
 from sweeps.files import read_json
-from sweeps.writer import read_metrics
+from tests.lm.runs import history
 
 Compile = Callable[[], str]
-TIMINGS = {"wall_time", "time/words_per_second"}
 SETTINGS = (
     "jax_compilation_cache_dir",
     "jax_compilation_cache_max_size",
@@ -164,7 +163,6 @@ def test_cached_programs_give_the_same_bits_and_no_others_are_taken(
         directory = tmp_path / "outputs" / "single" / f"run{number}"
         facts = read_json(directory / "provenance.json") or {}
         origins.append(facts["compile_cache"])
-        rows = read_metrics(directory / "metrics.csv")
-        histories.append([{tag: row[tag] for tag in row if tag not in TIMINGS} for row in rows])
+        histories.append(history(directory))
     assert origins == ["miss", "miss", "hit"]
     assert histories[0] == histories[2]

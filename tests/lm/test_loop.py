@@ -2,37 +2,22 @@
 
 import logging
 import math
-import os
-import signal
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
 import jax
-import numpy as np
 import pytest
 
-from lm.checkpoint import Checkpoints
-from lm.config import typed
-from lm.data.tokens import load_tokens
 from lm.data.vocabulary import Vocabulary
-from lm.loop import train
-from lm.trainer import Trainer
 from sweeps.errors import UserError
-from sweeps.run import OnReport, Run
+from sweeps.run import OnReport
 from sweeps.store import Trial, read_trial
 from sweeps.writer import read_metrics
+from tests.lm.runs import assert_same, history, killed_at, run, signalled_at
 
 Compose = Callable[..., dict[str, Any]]
-TIMINGS = {"wall_time", "time/words_per_second"}
 DIVERGING = ("model.cell=rnn", "optimizer.learning_rate=1e38", "train.clip_norm=null")
-
-
-def run(directory: Path, values: Mapping[str, Any], on_report: OnReport | None = None) -> Trial:
-    directory.mkdir(exist_ok=True)
-    with Run(directory, metric="valid/perplexity", mode="min", on_report=on_report) as run:
-        train(values, run)
-    return read_trial(directory)
 
 
 def interrupted(directory: Path, values: Mapping[str, Any], on_report: OnReport) -> Trial:
@@ -41,45 +26,6 @@ def interrupted(directory: Path, values: Mapping[str, Any], on_report: OnReport)
     trial = read_trial(directory)
     assert trial.status == "interrupted"
     return trial
-
-
-def killed_at(step: int) -> OnReport:
-    """The process dies at this report, before anything more is saved."""
-
-    def on_report(at: int, metrics: Mapping[str, float], total: int | None) -> None:
-        if at == step:
-            raise KeyboardInterrupt
-
-    return on_report
-
-
-def signalled_at(step: int) -> OnReport:
-    """Ctrl-C arrives while this report is written."""
-
-    def on_report(at: int, metrics: Mapping[str, float], total: int | None) -> None:
-        if at == step:
-            os.kill(os.getpid(), signal.SIGINT)
-
-    return on_report
-
-
-def history(directory: Path) -> list[dict[str, float]]:
-    """The rows of metrics.csv without what a clock measured."""
-    rows = read_metrics(directory / "metrics.csv")
-    return [{tag: row[tag] for tag in row if tag not in TIMINGS} for row in rows]
-
-
-def final_state(directory: Path, values: Mapping[str, Any]) -> list[np.ndarray]:
-    config = typed(values)
-    like = jax.eval_shape(Trainer(config, load_tokens(config.data)).start)
-    state = Checkpoints(directory / "checkpoints").restore(like)
-    return [np.asarray(leaf) for leaf in jax.tree.leaves(state)]
-
-
-def assert_same_result(one: Path, other: Path, values: Mapping[str, Any]) -> None:
-    assert history(one) == history(other)
-    pairs = zip(final_state(one, values), final_state(other, values), strict=True)
-    assert all(np.array_equal(a, b) for a, b in pairs)
 
 
 # The text gives 24 updates an epoch with predict=all and 115 with last, reported every 7 and 40.
@@ -119,7 +65,7 @@ def test_resumed_run_equals_uninterrupted_run(
     trial = interrupted(tmp_path, values, stop(step))
     assert trial.step == step
     assert run(tmp_path, values).status == "finished"
-    assert_same_result(tmp_path, whole[predict], values)
+    assert_same(tmp_path, whole[predict], values)
 
 
 def test_resuming_in_a_process_that_has_compiled_compiles_nothing_and_changes_nothing(
@@ -133,7 +79,7 @@ def test_resuming_in_a_process_that_has_compiled_compiles_nothing_and_changes_no
     compiled = [record.getMessage() for record in caplog.records]
     for function in ("train_steps", "evaluate"):
         assert sum(f"Compiling jit({function})" in line for line in compiled) == 1
-    assert_same_result(tmp_path / "resumed", tmp_path / "whole", values)
+    assert_same(tmp_path / "resumed", tmp_path / "whole", values)
 
 
 def test_run_killed_between_checkpoints_forgets_what_was_not_saved(
@@ -144,7 +90,7 @@ def test_run_killed_between_checkpoints_forgets_what_was_not_saved(
     resumed: list[int] = []
     run(tmp_path, values, lambda step, metrics, total: resumed.append(step))
     assert resumed[0] == 30  # from the checkpoint after the first epoch's 23 updates
-    assert_same_result(tmp_path, whole["all"], values)
+    assert_same(tmp_path, whole["all"], values)
 
 
 def test_signal_saves_the_step_that_it_reports(tmp_path: Path, tiny: Compose) -> None:
@@ -196,7 +142,7 @@ def test_damaged_checkpoint_falls_back_to_the_one_before(
     with caplog.at_level(logging.WARNING, logger="lm.checkpoint"):
         assert run(tmp_path, values).status == "finished"
     assert "checkpoint 37 is damaged" in caplog.text
-    assert_same_result(tmp_path, whole["all"], values)
+    assert_same(tmp_path, whole["all"], values)
 
 
 def test_nothing_but_damaged_checkpoints_is_one_clear_error(tmp_path: Path, tiny: Compose) -> None:

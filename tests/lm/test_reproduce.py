@@ -5,7 +5,7 @@ import os
 import shutil
 import subprocess
 import sys
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
@@ -15,29 +15,16 @@ from rich.console import Console
 
 from lm.config import typed
 from lm.identity import identify
-from lm.loop import train
 from lm.reproduce import APPLICATION
 from sweeps.errors import UserError
 from sweeps.files import read_json
 from sweeps.provenance import collect
 from sweeps.reproduce import Request, reproduce
-from sweeps.run import OnReport, Run
 from sweeps.store import Spec, fingerprint, read_trial, write_trial
 from sweeps.writer import read_metrics
+from tests.lm.runs import killed_at, run
 
 Compose = Callable[..., dict[str, Any]]
-
-
-def run(directory: Path, values: Mapping[str, Any], on_report: OnReport | None = None) -> None:
-    spec = Spec(values, (), {}, fingerprint(identify(values)), "python -m lm.train")
-    write_trial(directory, spec, collect(directory))
-    with Run(directory, metric="valid/perplexity", mode="min", on_report=on_report) as run:
-        train(values, run)
-
-
-def killed(step: int, metrics: Mapping[str, float], total: int | None) -> None:
-    if step == 14:
-        raise KeyboardInterrupt
 
 
 @pytest.fixture(scope="module")
@@ -47,10 +34,13 @@ def resumed(tmp_path_factory: pytest.TempPathFactory, tiny: Compose, story: Path
     text = shutil.copy(story, root / "text.txt")
     directory = root / "outputs" / "single" / "tiny"
     options = ("model.dropout=0.2", "train.checkpoint_minutes=0", f"data.files=[{text}]")
+    values = tiny(*options)
+    spec = Spec(values, (), {}, fingerprint(identify(values)), "python -m lm.train")
+    write_trial(directory, spec, collect(directory))
     with suppress(KeyboardInterrupt):
-        run(directory, tiny(*options), killed)
+        run(directory, values, killed_at(14))
     assert read_trial(directory).status == "interrupted"
-    run(directory, tiny(*options))
+    run(directory, values)
     return directory
 
 

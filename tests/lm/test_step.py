@@ -19,7 +19,8 @@ from lm.model import LanguageModel, scales
 from lm.optimizer import Hyperparameters, hyperparameters
 from lm.program import Program, build_program, program_key
 from lm.step import Recipe, StepMetrics, TrainState, train_step
-from lm.steps import train_steps
+from lm.steps import Totals, train_steps
+from tests.lm.numpy_model import numpy_loss
 
 Compose = Callable[..., dict[str, Any]]
 VOCAB, BATCH, TIME = 13, 3, 4
@@ -54,7 +55,7 @@ def start(config: Config) -> TrainState:
     return program(config).initialize(jax.random.key(1), scales(config.model))
 
 
-def advance(config: Config, state: TrainState, steps: int) -> tuple[TrainState, lm.step.Totals]:
+def advance(config: Config, state: TrainState, steps: int) -> tuple[TrainState, Totals]:
     copy = jax.tree.map(jnp.copy, state)  # the compiled call uses its buffers up
     values = hyperparameters(config, 0)
     return program(config).train(copy, values, jnp.asarray(STREAMS), KEY, jnp.int32(steps))
@@ -235,29 +236,3 @@ def test_loss_equals_a_numpy_lstm_in_float64(config: Config, predict: str) -> No
     assert float(metrics.loss) == pytest.approx(loss, rel=TOLERANCE)
     np.testing.assert_allclose(after.carry[0][0], h, atol=TOLERANCE)
     np.testing.assert_allclose(after.carry[0][1], c, atol=TOLERANCE)
-
-
-def numpy_loss(
-    params: Any, carry: Any, inputs: np.ndarray, targets: np.ndarray
-) -> tuple[float, np.ndarray, np.ndarray]:
-    """Mean loss of one layer's LSTM (Zaremba et al. 2014, section 3), and its last h and c."""
-    p = jax.tree.map(lambda x: np.asarray(x, np.float64), params)
-    (h, c), layer, losses = (np.asarray(x, np.float64) for x in carry[0]), p["layers"][0], []
-
-    def sigmoid(x: np.ndarray) -> np.ndarray:
-        return 1 / (1 + np.exp(-x))
-
-    for time, words in enumerate(inputs):
-        x = p["embedding"]["weight"][words]
-        z = x @ layer["input_kernel"] + h @ layer["recurrent_kernel"] + layer["bias"]
-        i, f, g, o = np.split(z, 4, axis=1)
-        c = sigmoid(f) * c + sigmoid(i) * np.tanh(g)
-        h = sigmoid(o) * np.tanh(c)
-        features = np.tanh(h @ p["hidden"]["kernel"] + p["hidden"]["bias"])
-        logits = features @ p["output"]["weight"].T + p["output"]["bias"]
-        chances = np.exp(logits) / np.exp(logits).sum(axis=1, keepdims=True)
-        if targets.ndim == 2:
-            losses.append(-np.log(chances[np.arange(len(words)), targets[time]]))
-    if targets.ndim == 1:
-        losses.append(-np.log(chances[np.arange(len(targets)), targets]))
-    return float(np.mean(losses)), h, c

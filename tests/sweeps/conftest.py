@@ -7,7 +7,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
@@ -20,9 +20,10 @@ from sweeps.provenance import Provenance
 from sweeps.run import Diverged, Run
 from sweeps.store import Spec, fingerprint, write_trial
 from sweeps.writer import read_metrics
+from tests.sweeps.ray_process import ray_process
 
 HERE = Path(__file__).parent
-SOURCES = str(HERE), str(HERE.parents[1])
+SOURCES = os.pathsep.join([str(HERE), str(HERE.parents[1])])
 SECONDS = 150
 
 
@@ -31,13 +32,15 @@ class Toy:
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
+        self.ray: str | None = None
+        """Address of a Ray session to join; None: each sweep starts one of its own."""
         self.outputs = folder / "outputs"
         self.cache = folder / "cache"
 
     def environment(self) -> dict[str, str]:
-        environment = {**os.environ, "PYTHONPATH": os.pathsep.join(SOURCES)}
+        environment = {**os.environ, "PYTHONPATH": SOURCES, "XDG_CACHE_HOME": str(self.cache)}
         environment.pop("RAY_ADDRESS", None)
-        return {**environment, "XDG_CACHE_HOME": str(self.cache)}
+        return environment | ({"RAY_ADDRESS": self.ray} if self.ray else {})
 
     def start(self, *arguments: str) -> subprocess.Popen[str]:
         command = [sys.executable, "-m", "toy", *arguments]
@@ -90,6 +93,19 @@ class Toy:
 @pytest.fixture
 def toy(tmp_path: Path) -> Toy:
     return Toy(tmp_path)
+
+
+@pytest.fixture(scope="session")
+def ray_session() -> Iterator[str]:
+    """The address of a Ray session; to start one takes longer than most sweeps of these tests."""
+    with ray_process() as (address, _):
+        yield address
+
+
+@pytest.fixture
+def joined(toy: Toy, ray_session: str) -> None:
+    """Let the sweeps of a test run in the session that is there."""
+    toy.ray = ray_session
 
 
 Curve = Callable[[Mapping[str, Any], int], float]

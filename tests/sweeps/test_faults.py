@@ -27,6 +27,7 @@ def check_undisturbed(toy: Any, row: dict[str, str]) -> None:
     assert table == [(step, pytest.approx(loss, rel=1e-9)) for step, loss in UNDISTURBED]
 
 
+@pytest.mark.usefixtures("joined")
 def test_killed_worker_goes_on_from_its_checkpoint(toy: Any) -> None:
     rows = fault(toy, "kill_once")
     assert toy.last.returncode == 0
@@ -35,6 +36,7 @@ def test_killed_worker_goes_on_from_its_checkpoint(toy: Any) -> None:
         check_undisturbed(toy, row)
 
 
+@pytest.mark.usefixtures("joined")
 def test_trial_out_of_memory_fails_alone(toy: Any) -> None:
     rows = fault(toy, "memory")
     assert toy.last.returncode == 1
@@ -61,6 +63,7 @@ def test_sweep_goes_on_when_ray_ends_a_worker_to_save_its_machine(
     check_undisturbed(toy, rows["none"])
 
 
+@pytest.mark.usefixtures("joined")
 def test_full_disk_during_a_checkpoint_leaves_the_earlier_one(toy: Any) -> None:
     rows = fault(toy, "full")
     assert toy.last.returncode == 1
@@ -80,6 +83,7 @@ def check_goes_on(toy: Any, row: dict[str, str]) -> None:
     check_undisturbed(toy, again["full"])
 
 
+@pytest.mark.usefixtures("joined")
 def test_time_limit_ends_a_step_that_hangs_in_compiled_code(toy: Any) -> None:
     limit = ["sweep.trial_minutes=0.03", "pause=0.3"]
     rows = fault(toy, "stuck", *limit)
@@ -95,6 +99,7 @@ def test_time_limit_ends_a_step_that_hangs_in_compiled_code(toy: Any) -> None:
     assert again == rows
 
 
+@pytest.mark.usefixtures("joined")
 def test_damaged_event_file_is_made_whole_on_resume(toy: Any) -> None:
     """A crash of the machine may cut what the system had not written yet."""
     from tensorboard.backend.event_processing.event_accumulator import EventAccumulator

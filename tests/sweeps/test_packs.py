@@ -34,6 +34,7 @@ def check_undisturbed(toy: Any, row: dict[str, str], steps: int = 12) -> None:
     assert table == [(step, pytest.approx(loss, rel=1e-9)) for step, loss in expected]
 
 
+@pytest.mark.usefixtures("joined")
 def test_diverging_and_failing_trials_leave_the_others_of_their_pack(toy: Any) -> None:
     done = toy(*PACKED, "sweep.pack=9", "rate=0.1,0.2,2", "fault=none,raise")
     assert done.returncode == 1, done.stderr
@@ -54,6 +55,7 @@ def test_diverging_and_failing_trials_leave_the_others_of_their_pack(toy: Any) -
     assert "All 3 trials were done before." in again.stdout
 
 
+@pytest.mark.usefixtures("joined")
 def test_killed_worker_takes_no_trial_of_its_pack_along(toy: Any) -> None:
     """The faults kill a worker once, and each time: that one is found out."""
     done = toy(*PACKED, "sweep.pack=4", "fault=none,kill_once,kill", "pause=0.02")
@@ -67,6 +69,7 @@ def test_killed_worker_takes_no_trial_of_its_pack_along(toy: Any) -> None:
     assert {facts(toy, row)["lanes"] for row in found.values() if row["fault"] != "kill"} == {2}
 
 
+@pytest.mark.usefixtures("joined")
 def test_scheduler_stops_a_trial_and_leaves_the_others_of_its_pack(toy: Any) -> None:
     command = [*PACKED[:-1], "steps=20", "pause=0.02", "scheduler=asha", "sweep.pack=4"]
     assert toy(*command, "rate=0.4,0.1,0.01").returncode == 0
@@ -87,6 +90,7 @@ def test_scheduler_stops_a_trial_and_leaves_the_others_of_its_pack(toy: Any) -> 
     assert trial.step < 4
 
 
+@pytest.mark.usefixtures("joined")
 def test_interrupted_packs_go_on_to_the_numbers_of_uninterrupted_ones(toy: Any) -> None:
     command = ["--multirun", "sweep.cpus_per_trial=2", "steps=60", "pause=0.04", "sweep.pack=2"]
     rates = "rate=0.01,0.02,0.03"
@@ -100,6 +104,7 @@ def test_interrupted_packs_go_on_to_the_numbers_of_uninterrupted_ones(toy: Any) 
     assert {facts(toy, row)["lanes"] for row in toy.rows("p")} == {2}
 
 
+@pytest.mark.usefixtures("joined")
 def test_time_limit_ends_a_pack_that_hangs_and_trials_that_do_not(toy: Any) -> None:
     limit = ["sweep.trial_minutes=0.03", "pause=0.3", "sweep.pack=2"]
     done = toy(*PACKED, *limit, "rate=0.1,0.2", "fault=stuck")
@@ -125,6 +130,7 @@ def test_packs_at_a_url_bring_every_trial_there(toy: Any, tmp_path: Path) -> Non
             assert (Path(row["directory"]) / "checkpoints" / "state.json").exists()
 
 
+@pytest.mark.usefixtures("joined")
 def test_leftover_trial_is_a_pack_of_one_and_is_reproduced_as_one(toy: Any) -> None:
     """The toy rounds otherwise in packs: only they give a packed trial's very numbers."""
     assert toy(*PACKED, "sweep.pack=2", "rate=0.11,0.22,0.33").returncode == 0

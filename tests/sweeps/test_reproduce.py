@@ -5,6 +5,7 @@ import os
 import re
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +14,7 @@ import pytest
 from sweeps.changes import code_changes, package_changes
 from sweeps.files import read_json, write_json
 from sweeps.provenance import Provenance
+from sweeps.reproduce import Application, main
 from sweeps.run import Run
 from sweeps.store import Spec, fingerprint, read_trial, write_trial
 from sweeps.verdict import looser
@@ -26,17 +28,32 @@ CONFIG = {
     "fault": "none",
     "sweep": {"metric": "loss", "mode": "min"},
 }
-PROGRAM = """
-import sys
-from sweeps.reproduce import Application, main
-sys.exit(main(Application("toy.descend", "toy.identify", "toy.environment")))
-"""
+APPLICATION = Application("toy.descend", "toy.identify", "toy.environment")
 FACTS = {"packages": {}, "cpus": 1, "environment": {"TOY_SHARE": "1:0", "TOY_KEPT": "yes"}}
 
 
-def trained(root: Path, monkeypatch: pytest.MonkeyPatch, stop: int = 0, **changes: Any) -> Path:
-    """A trial of the toy program; `stop` is the step after which it is interrupted."""
+Reproduce = Callable[..., subprocess.CompletedProcess[str]]
+
+
+@pytest.fixture
+def reproduce(capfd: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> Reproduce:
+    """The command, within this process: what it runs again has one of its own."""
     monkeypatch.syspath_prepend(HERE)
+    monkeypatch.setenv("PYTHONPATH", os.pathsep.join(sys.path))
+
+    def run(directory: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
+        monkeypatch.chdir(directory.parents[2])
+        try:
+            status: Any = main(APPLICATION, [str(directory), *arguments])
+        except SystemExit as end:
+            status = end.code
+        return subprocess.CompletedProcess(arguments, status, *capfd.readouterr())
+
+    return run
+
+
+def trained(root: Path, stop: int = 0, **changes: Any) -> Path:
+    """A trial of the toy program; `stop` is the step after which it is interrupted."""
     import toy
 
     config = {**CONFIG, **changes}
@@ -56,17 +73,6 @@ def trained(root: Path, monkeypatch: pytest.MonkeyPatch, stop: int = 0, **change
     return directory
 
 
-def reproduce(directory: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(
-        [sys.executable, "-c", PROGRAM, str(directory), *arguments],
-        cwd=directory.parents[2],
-        env={**os.environ, "PYTHONPATH": os.pathsep.join([str(HERE), *sys.path])},
-        text=True,
-        capture_output=True,
-        timeout=60,
-    )
-
-
 def contents(directory: Path) -> dict[Path, bytes]:
     return {path: path.read_bytes() for path in directory.rglob("*") if path.is_file()}
 
@@ -81,9 +87,9 @@ def tamper(directory: Path, step: int, **values: float) -> None:
 
 
 def test_same_trial_is_identical_and_lies_in_a_folder_of_its_own(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    tmp_path: Path, reproduce: Reproduce
 ) -> None:
-    directory = trained(tmp_path, monkeypatch)
+    directory = trained(tmp_path)
     before = contents(directory)
     done = reproduce(directory)
     assert done.returncode == 0, done.stderr
@@ -104,9 +110,9 @@ def test_same_trial_is_identical_and_lies_in_a_folder_of_its_own(
 
 
 def test_other_numbers_are_told_with_step_metric_and_size(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    tmp_path: Path, reproduce: Reproduce
 ) -> None:
-    directory = trained(tmp_path, monkeypatch)
+    directory = trained(tmp_path)
     x = read_metrics(directory / "metrics.csv")[2]["train/x"]
     tamper(directory, 3, **{"train/x": x * (1 + 1e-6)})
     tamper(directory, 5, loss=7.0)
@@ -120,9 +126,9 @@ def test_other_numbers_are_told_with_step_metric_and_size(
 
 
 def test_other_threads_are_compared_within_a_tolerance_that_is_explained(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    tmp_path: Path, reproduce: Reproduce
 ) -> None:
-    directory = trained(tmp_path, monkeypatch)
+    directory = trained(tmp_path)
     x = read_metrics(directory / "metrics.csv")[2]["train/x"]
     tamper(directory, 3, **{"train/x": x * (1 + 1e-6)})
     done = reproduce(directory, "--cpus", "2", "--output", str(tmp_path / "elsewhere"))
@@ -147,13 +153,13 @@ def test_other_threads_are_compared_within_a_tolerance_that_is_explained(
 )
 def test_unfinished_trial_is_compared_as_far_as_it_came(
     tmp_path: Path,
-    monkeypatch: pytest.MonkeyPatch,
+    reproduce: Reproduce,
     changes: dict[str, Any],
     stop: int,
     status: str,
     words: str,
 ) -> None:
-    directory = trained(tmp_path, monkeypatch, stop, **changes)
+    directory = trained(tmp_path, stop, **changes)
     assert read_trial(directory).status == status
     done = reproduce(directory)
     assert words in done.stdout, done.stdout + done.stderr
@@ -161,8 +167,8 @@ def test_unfinished_trial_is_compared_as_far_as_it_came(
     assert done.returncode == 0
 
 
-def test_another_end_is_a_difference(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    directory = trained(tmp_path, monkeypatch)
+def test_another_end_is_a_difference(tmp_path: Path, reproduce: Reproduce) -> None:
+    directory = trained(tmp_path)
     result = read_json(directory / "result.json") or {}
     write_json(directory / "result.json", {**result, "status": "diverged"})
     done = reproduce(directory)
@@ -170,10 +176,8 @@ def test_another_end_is_a_difference(tmp_path: Path, monkeypatch: pytest.MonkeyP
     assert "different: it diverged at step 6, and now finished at step 6" in done.stdout
 
 
-def test_other_options_or_data_stop_it_before_it_runs(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    directory = trained(tmp_path, monkeypatch)
+def test_other_options_or_data_stop_it_before_it_runs(tmp_path: Path, reproduce: Reproduce) -> None:
+    directory = trained(tmp_path)
     write_json(directory.parent / "sweep.json", {"base": {"steps": 9, "pause": 0.0}})
     known = json.loads((directory / "trial.json").read_text())
     write_json(directory / "trial.json", {**known, "fingerprint": "f" * 64})
@@ -194,18 +198,18 @@ def test_other_options_or_data_stop_it_before_it_runs(
     ],
 )
 def test_bad_arguments_are_one_sentence(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, arguments: list[str], sentence: str
+    tmp_path: Path, reproduce: Reproduce, arguments: list[str], sentence: str
 ) -> None:
-    done = reproduce(trained(tmp_path, monkeypatch), *arguments)
+    done = reproduce(trained(tmp_path), *arguments)
     assert done.returncode == 1
     assert sentence in done.stderr
     assert "Traceback" not in done.stderr
 
 
 def test_folder_without_a_trial_or_without_metrics_is_one_sentence(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    tmp_path: Path, reproduce: Reproduce
 ) -> None:
-    directory = trained(tmp_path, monkeypatch)
+    directory = trained(tmp_path)
     (directory / "metrics.csv").unlink()
     done = reproduce(directory)
     assert (done.returncode, done.stdout) == (1, "")

@@ -41,6 +41,7 @@ def check_saved_at_the_signal(toy: Any) -> None:
         assert state["step"] == toy.table(path.parents[1])[-1][0]
 
 
+@pytest.mark.usefixtures("joined")
 def test_second_driver_of_a_folder_is_refused(toy: Any) -> None:
     first = toy.start(*LONG, "sweep.name=one")
     toy.wait(lambda: any((toy.outputs / "one").glob("*/metrics.csv")))
@@ -50,6 +51,7 @@ def test_second_driver_of_a_folder_is_refused(toy: Any) -> None:
     assert toy.end(first).returncode == 0
 
 
+@pytest.mark.usefixtures("joined")
 def test_extended_sweep_runs_only_what_is_new(toy: Any) -> None:
     """New values, new axes, other sweep files: a trial is known by what it computes."""
     steps = "steps=5"
@@ -83,6 +85,7 @@ def stamp(toy: Any, row: dict[str, str]) -> int:
     return path.stat().st_mtime_ns
 
 
+@pytest.mark.usefixtures("joined")
 def test_other_configuration_never_shares_a_folder(toy: Any) -> None:
     toy("--multirun", "sweep.name=s", "rate=0.1,0.2", "steps=5")
     before = toy.tables("s")
@@ -102,6 +105,7 @@ def test_other_configuration_never_shares_a_folder(toy: Any) -> None:
     assert [row["seed"] for row in toy.rows("s")] == ["0", "1"]
 
 
+@pytest.mark.usefixtures("joined")
 def test_failed_trials_run_again_from_their_checkpoint(toy: Any) -> None:
     command = ["--multirun", "sweep.name=f", "rate=0.1,0.2", "steps=8", "fault=raise_once"]
     assert toy(*command).returncode == 1

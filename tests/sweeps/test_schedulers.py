@@ -14,6 +14,7 @@ from sweeps.work import Work
 from sweeps.worker import Throttle
 
 
+@pytest.mark.usefixtures("joined")
 def test_asha_stops_the_worst_says_so_and_remembers(toy: Any) -> None:
     command = ["--multirun", "sweep.name=a", "steps=20", "pause=0.02", "scheduler=asha"]
     assert toy(*command, "rate=0.4,0.01,0.001").returncode == 0
@@ -83,6 +84,7 @@ def test_rule_learns_from_trials_of_an_earlier_run(
 ABSENT = ("grace", "factor", "samples", "interval", "quantile", "resample", "seed")
 
 
+@pytest.mark.usefixtures("joined")
 def test_population_is_repeatable_and_each_trial_can_be_trained_alone(
     toy: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -121,6 +123,7 @@ def trained_alone(folder: Path, original: Path) -> list[tuple[int, float]]:
     return [(int(row["step"]), row["loss"]) for row in read_metrics(folder / "metrics.csv")]
 
 
+@pytest.mark.usefixtures("joined")
 def test_optuna_improves_on_what_it_saw_and_goes_on_later(toy: Any) -> None:
     axes = ["rate=tag(log,interval(1e-4,0.4))", "shape=small,large"]
     command = ["--multirun", *axes, "sweep.name=o", "steps=5", "search=optuna"]

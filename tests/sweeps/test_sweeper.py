@@ -103,6 +103,7 @@ def test_preview_tells_what_would_run_and_writes_nothing(toy: Any, tmp_path: Pat
     assert {path: path.stat().st_mtime_ns for path in tmp_path.rglob("*")} == before
 
 
+@pytest.mark.usefixtures("joined")
 def test_workers_are_reused_and_each_trial_gets_its_own_settings(toy: Any, tmp_path: Path) -> None:
     done = toy("+sweep=grid", "rate=0.1,0.2,0.3,0.4", "steps=3", "sweep.retries=0")
     assert done.returncode == 0, done.stderr
