@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 from flax import nnx
 
-import lm.step
+import lm.steps
 from lm.config import Config, typed
 from lm.data.batches import Batch, streams
 from lm.data.windows import steps_per_epoch
@@ -138,9 +138,10 @@ def windows_seen(
         }
         carry = (state.carry[0] + 1,)
         zero = jnp.float32(0)
-        return TrainState(params, (), carry, {}, state.step + 1), StepMetrics(zero, zero)
+        metrics = StepMetrics(zero, zero, zero, zero)
+        return TrainState(params, (), carry, {}, state.step + 1), metrics
 
-    monkeypatch.setattr(lm.step, "train_step", note)
+    monkeypatch.setattr(lm.steps, "train_step", note)
     numbers = jnp.asarray(streams(np.arange(len(IDS), dtype=np.int32), BATCH))
     params = {
         "words": jnp.full((steps, TIME + 1, BATCH), -1, jnp.int32),
