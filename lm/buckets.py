@@ -22,6 +22,7 @@ OCTAVES = 12
 """Powers of two below the largest magnitude that have buckets of their own, two each."""
 HALVING = 4 * OCTAVES + 1
 CHUNK = 1024
+TINIEST = float(np.finfo(np.float32).tiny)
 
 
 @partial(jax.tree_util.register_dataclass, data_fields=["ends", "counts"], meta_fields=["names"])
@@ -40,7 +41,7 @@ def count_evenly(arrays: Mapping[str, Array]) -> Counted:
     """Buckets of one width, from the least number to the largest: for activations and weights."""
 
     def place(x: Array, least: Array, largest: Array) -> Array:
-        width = jnp.maximum(largest - least, jnp.finfo(jnp.float32).tiny)
+        width = jnp.maximum(largest - least, TINIEST)
         return jnp.clip((x - least) / width * EVEN, 0, EVEN - 1)
 
     return _count(arrays, EVEN, place)
@@ -52,7 +53,7 @@ def count_halving(arrays: Mapping[str, Array]) -> Counted:
     half = 2 * OCTAVES
 
     def place(x: Array, least: Array, largest: Array) -> Array:
-        magnitude = jnp.maximum(jnp.maximum(-least, largest), jnp.finfo(jnp.float32).tiny)
+        magnitude = jnp.maximum(jnp.maximum(-least, largest), TINIEST)
         below = jnp.floor(-2 * jnp.log2(jnp.abs(x) / magnitude))
         from_zero = half - jnp.clip(below, 0, half)
         return half + jnp.where(x < 0, -from_zero, from_zero)
