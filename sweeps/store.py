@@ -55,6 +55,8 @@ class Spec:
     """Configuration group -> the file chosen."""
     origin: str = ""
     """What names it, in hexadecimal; empty: its fingerprint."""
+    verify: str = ""
+    """Runs it again and compares, given its folder; empty: nothing does."""
 
 
 @dataclass(frozen=True)
@@ -147,6 +149,7 @@ def describe_trial(directory: Path, spec: Spec) -> None:
         "settings": dict(spec.settings),
         "choices": dict(spec.choices),
         "command": spec.command,
+        "verify": spec.verify,
     }
     if described != earlier:
         write_json(directory / "trial.json", described)
