@@ -65,7 +65,7 @@ def write_aggregates(sweep: Sweep, charts: Charts) -> list[str]:
     return list(dict.fromkeys([*touched, below.name]))
 
 
-def means(tables: Sequence[Sequence[Row]], tags: Iterable[str]) -> list[tuple[Row, Row]]:
+def means(tables: Sequence[Sequence[Row]], tags: Sequence[str]) -> list[tuple[Row, Row]]:
     """Mean and sample deviation of each tag at the steps at which all tables have it.
 
     A mean over those that got so far would flatter a setting. What is no finite number has no mean.
@@ -73,18 +73,24 @@ def means(tables: Sequence[Sequence[Row]], tags: Iterable[str]) -> list[tuple[Ro
     Returns:
       Rows of means and rows of deviations, by step; `step` and `wall_time` are in the former.
     """
-    steps: dict[int, list[Row]] = {}
-    for table in tables:
-        for row in table:
-            steps.setdefault(int(row["step"]), []).append(row)
-    found = []
-    for step, rows in sorted(steps.items()):
+    found: list[tuple[Row, Row]] = []
+    by_step = [_by_step(table) for table in tables]
+    for step in sorted(set[int]().union(*by_step)):
+        rows = [table[step] for table in by_step if step in table]
         values = {tag: [row[tag] for row in rows if tag in row] for tag in tags}
         whole = {tag: _mean(known) for tag, known in values.items() if len(known) == len(tables)}
         if whole:
-            middle = {tag: mean for tag, (mean, _) in whole.items()}
             at = {"step": step, "wall_time": max(row["wall_time"] for row in rows)}
+            middle = {tag: mean for tag, (mean, _) in whole.items()}
             found.append(({**at, **middle}, {tag: spread for tag, (_, spread) in whole.items()}))
+    return found
+
+
+def _by_step(rows: Iterable[Row]) -> dict[int, dict[str, float]]:
+    """Reports of one step belong together."""
+    found: dict[int, dict[str, float]] = {}
+    for row in rows:
+        found.setdefault(int(row["step"]), {}).update(row)
     return found
 
 

@@ -25,9 +25,10 @@ class History:
         self._metric, self._mode = metric, mode
         self._table = MetricsTable(directory / "metrics.csv", keep_until)
         sound = min(keep_until, sound_until(directory))
+        description = described(directory)
         forget(directory)
         self._events = EventWriter(directory, start=sound + 1)
-        self._put(described(directory))
+        self._put(description)
         self.result = empty()
         for row in self._table.kept:
             step, values = int(row["step"]), values_of(row)

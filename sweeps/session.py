@@ -15,7 +15,7 @@ from sweeps.axes import number
 from sweeps.events import PATTERN, append, rewrite
 from sweeps.files import read_json
 from sweeps.naming import setting_name, short_keys
-from sweeps.store import read_config, read_trial, to_yaml
+from sweeps.store import Trial, read_config, read_trial, to_yaml
 from sweeps.summaries import SESSION_END, SESSION_START, Setting, session_end, session_start, text
 
 CONFIG = "config"
@@ -26,11 +26,11 @@ SUCCEEDED = {"finished": True, "stopped": True, "diverged": False, "failed": Fal
 
 def described(directory: Path) -> list[Any]:
     """What a trial's run tells of it from the start; nothing where the folder holds no trial."""
-    known = read_json(directory / "trial.json")
-    if known is None:
+    trial = read_trial(directory)
+    if not trial.fingerprint:
         return []
     config = read_config(directory)
-    labels, group = _grouped(known["settings"], _replicate(directory, config))
+    labels, group = _grouped(trial.settings, _replicate(directory, config))
     names = short_keys(list(labels), among=_options(config))
     values = {name: _typed(text) for name, text in zip(names, labels.values(), strict=True)}
     return [
@@ -38,7 +38,7 @@ def described(directory: Path) -> list[Any]:
             {name: value for name, value in values.items() if value is not None},
             f"{directory.parent.name}/{group}" if group else "",
         ),
-        text(CONFIG, _markdown(directory, config, known)),
+        text(CONFIG, _markdown(trial, config)),
     ]
 
 
@@ -109,9 +109,9 @@ def _options(config: Mapping[str, Any], prefix: str = "") -> Iterator[str]:
             yield f"{prefix}{key}"
 
 
-def _markdown(directory: Path, config: Mapping[str, Any], known: Mapping[str, Any]) -> str:
-    parts = [f"Run alone:\n\n```sh\n{known['command']}\n```"]
-    if verify := known.get("verify"):
-        here = shlex.quote(os.path.relpath(directory))
-        parts.append(f"Run again and compare:\n\n```sh\n{verify} {here}\n```")
+def _markdown(trial: Trial, config: Mapping[str, Any]) -> str:
+    parts = [f"Run alone:\n\n```sh\n{trial.command}\n```"]
+    if trial.verify:
+        here = shlex.quote(os.path.relpath(trial.directory))
+        parts.append(f"Run again and compare:\n\n```sh\n{trial.verify} {here}\n```")
     return "\n\n".join([*parts, f"```yaml\n{to_yaml(dict(config))}```"])

@@ -70,6 +70,8 @@ class Trial:
     """Key of a swept or given option, in full -> label."""
     command: str = ""
     """Runs it alone."""
+    verify: str = ""
+    """Runs it again and compares, given its folder; empty: nothing does."""
     origin: str = ""
     """What names it: its fingerprint; of a population's trial, that of what it was planned as."""
     step: int = 0
@@ -160,6 +162,8 @@ def read_trial(directory: Path) -> Trial:
     known = read_json(directory / "trial.json") or {}
     known |= read_json(directory / "result.json") or {}
     known = {key: known[key] for key in Trial.__dataclass_fields__ if key in known}
+    if "settings" in known:  # of labels, `inf` reads as a number
+        known["settings"] = {key: str(text) for key, text in known["settings"].items()}
     return Trial(**{"fingerprint": "", "status": "waiting", **known, "directory": directory})
 
 

@@ -7,6 +7,7 @@ import signal
 import subprocess
 import sys
 import time
+import warnings
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
@@ -90,6 +91,16 @@ class Toy:
 @pytest.fixture
 def toy(tmp_path: Path) -> Toy:
     return Toy(tmp_path)
+
+
+@pytest.fixture
+def look(monkeypatch: pytest.MonkeyPatch) -> Callable[[Path], Any]:
+    """What TensorBoard shows of a folder: see `shown.py`."""
+    monkeypatch.syspath_prepend(HERE)
+    with warnings.catch_warnings(action="ignore"):  # TensorBoard brings an old HTML library
+        from shown import Board
+
+    return Board
 
 
 Curve = Callable[[Mapping[str, Any], int], float]
