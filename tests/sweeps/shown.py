@@ -1,5 +1,6 @@
 """A tree of runs as TensorBoard sees it: its own readers, without a server."""
 
+import json
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -52,7 +53,7 @@ class Board:
 
     def layout(self) -> Any:
         """The charts of the Custom Scalars tab."""
-        return CustomScalarsPlugin(self._context).layout_impl(RequestContext(), "")
+        return json.loads(CustomScalarsPlugin(self._context).layout_impl(RequestContext(), ""))
 
     def settings(self) -> dict[str, Any]:
         """The columns of the table of hyperparameters: name -> description."""
