@@ -22,6 +22,7 @@ from sweeps import naming
 from sweeps.errors import UserError
 from sweeps.provenance import collect
 from sweeps.run import Run
+from sweeps.session import describe
 from sweeps.store import DONE, Spec, fingerprint, move_aside, read_trial, write_trial
 from sweeps.url import is_url
 
@@ -58,6 +59,7 @@ def train_single(values: dict[str, Any], overrides: Sequence[str], console: Cons
     directory = Path(values["output_dir"]) / "single" / name
     if values["fresh"] and (aside := move_aside(directory)):
         console.print(f"The earlier run is now {aside}.", highlight=False)
+        describe(aside)
     earlier = read_trial(directory)
     if earlier.status in DONE and earlier.fingerprint == key:
         console.print("Trained before; fresh=true trains it again.", highlight=False)
@@ -68,6 +70,7 @@ def train_single(values: dict[str, Any], overrides: Sequence[str], console: Cons
         settings=given(overrides),
         fingerprint=key,
         command=shlex.join(["python", "-m", "lm.train", *overrides]),
+        verify="python -m lm.reproduce",
     )
     write_trial(directory, spec, collect(Path(__file__).parent))
     _train(directory, values, console)

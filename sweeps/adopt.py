@@ -6,6 +6,7 @@ from pathlib import Path
 
 from sweeps.files import read_json, unwritable, write_json
 from sweeps.folder import read_sweep
+from sweeps.session import describe
 from sweeps.store import Trial
 
 
@@ -38,3 +39,4 @@ def adopt(trial: Trial, directory: Path, settings: Mapping[str, str]) -> None:
         fresh.rename(directory)
     except OSError as error:
         raise unwritable(directory, error) from error
+    describe(directory)

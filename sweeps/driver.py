@@ -6,6 +6,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from sweeps.agenda import Agenda
+from sweeps.aggregates import write_aggregates, write_charts
 from sweeps.command import INTERRUPTED
 from sweeps.comparison import of_sweep
 from sweeps.errors import UserError
@@ -17,6 +18,7 @@ from sweeps.progress import Progress
 from sweeps.remote import of_sweep as beside_trials
 from sweeps.remote import without_checkpoints
 from sweeps.results import print_results, write_results
+from sweeps.session import describe
 from sweeps.store import move_aside
 from sweeps.work import Work
 
@@ -43,6 +45,7 @@ def run(agenda: Agenda) -> int:
             _move_aside(agenda)
         shelf = agenda.shelf()
         shelf.write()
+        write_charts(shelf.sweep, agenda.program.charts)
         if mirror:
             mirror.push(folder.name, without_checkpoints)
         return _show(agenda, *_train_all(agenda, shelf))
@@ -56,6 +59,8 @@ def _move_aside(agenda: Agenda) -> None:
         )
     if aside := move_aside(agenda.folder):
         agenda.console.print(f"The earlier sweep is now {aside}.", highlight=False)
+        for path in aside.glob("[!.]*/result.json"):
+            describe(path.parent)
 
 
 def _train_all(agenda: Agenda, shelf: Shelf) -> tuple[Outcome, set[str]]:
@@ -162,8 +167,11 @@ def _show(agenda: Agenda, outcome: Outcome, run: Collection[str]) -> int:
     comparison = of_sweep(replace(sweep, trials=trials))
     write_results(folder / "results.csv", comparison)
     print_results(agenda.console, comparison, agenda.program.verify)
+    aggregates = write_aggregates(replace(sweep, trials=trials), agenda.program.charts)
     if mirror:
         mirror.push(folder.name, beside_trials)
+        for name in aggregates:
+            mirror.push(f"{folder.name}/{name}")
         for now, before in zip(trials, sweep.trials, strict=True):
             if now != before:
                 mirror.push(f"{folder.name}/{now.directory.name}", without_checkpoints)

@@ -40,14 +40,15 @@ PATTERN = "events.out.tfevents.*"
 class EventWriter:
     """Appends to a new event file of a TensorBoard run."""
 
-    def __init__(self, directory: Path, start: int) -> None:
+    def __init__(self, directory: Path, start: int | None) -> None:
         """Open a file whose points take the place of older ones at `start` and after it."""
         self._file, self.path = _open_new(directory)
         source = SourceMetadata(writer="sweeps.writer")
         self._append(Event(file_version="brain.Event:2", source_metadata=source))
         # TensorBoard drops older points at a START, but not at the first one that it sees.
         # So every file carries one.
-        self._append(Event(step=start, session_log=SessionLog(status=SessionLog.START)))
+        if start is not None:
+            self._append(Event(step=start, session_log=SessionLog(status=SessionLog.START)))
 
     def write(self, step: int, wall_time: float, metrics: Mapping[str, float]) -> None:
         """Write all values of a step as one event."""
@@ -60,8 +61,7 @@ class EventWriter:
 
     def put(self, values: Iterable[Any], step: int = 0) -> None:
         """Write values that are in TensorBoard's form already, as one event."""
-        if found := list(values):
-            self._append(Event(step=step, summary=Summary(value=found)))
+        self._append(Event(step=step, summary=Summary(value=values)))
 
     def graph(self, graph: bytes) -> None:
         """Write a serialised GraphDef."""
@@ -93,6 +93,22 @@ def sound_until(directory: Path) -> int:
         if end < len(data):
             sound = min(sound, max(steps, default=-1))
     return sound
+
+
+def append(directory: Path, values: Iterable[Any]) -> None:
+    """Write values to the last event file of a run, or to a new one if that is damaged or missing.
+
+    Raises:
+      UserError: the file cannot be written.
+    """
+    path = max(directory.glob(PATTERN), default=None)
+    if path is None or _end(path.read_bytes()) < path.stat().st_size:
+        writer = EventWriter(directory, start=None)
+        writer.put(values)
+        writer.close()
+        return
+    with path.open("ab", buffering=0) as file:
+        write_all(file, _framed(Event(summary=Summary(value=values))), path)
 
 
 def rewrite(path: Path, keep: Callable[[Any], bool], graphs: bool = True) -> None:
@@ -138,6 +154,11 @@ def _records(data: bytes) -> Iterator[tuple[Any, int]]:
             return
         at += 16 + size
         yield Event.FromString(body), at
+
+
+def _end(data: bytes) -> int:
+    """Where the first damage is."""
+    return max((end for _, end in _records(data)), default=0)
 
 
 def _replace(path: Path, data: bytes) -> None:

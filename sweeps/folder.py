@@ -15,6 +15,7 @@ from sweeps.files import make_directory, read_json, unwritable, write_json
 from sweeps.naming import digits_needed, label, short_keys, trial_name
 from sweeps.options import SweepOptions
 from sweeps.plan import Planned
+from sweeps.session import describe
 from sweeps.store import Trial, read_config, read_trial
 
 
@@ -165,6 +166,8 @@ class Shelf:
             raise unwritable(directory, error) from error
         write_json(directory / "trial.json", {**known, "settings": settings})
         self._known[self._key(trial)] = read_trial(directory)
+        if trial.status != "waiting":
+            describe(directory)
 
 
 def _setting(key: str, config: Mapping[str, Any], choices: Mapping[str, str]) -> str:

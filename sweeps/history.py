@@ -1,10 +1,11 @@
 """What one trial has reported and shown: its event file, its table, and what follows from both."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from sweeps.events import PATTERN, EventWriter, rewrite, sound_until
+from sweeps.session import described, ended, forget
 from sweeps.tally import best_after, empty, fold, values_of
 from sweeps.views import View
 from sweeps.writer import MetricsTable
@@ -24,7 +25,10 @@ class History:
         self._metric, self._mode = metric, mode
         self._table = MetricsTable(directory / "metrics.csv", keep_until)
         sound = min(keep_until, sound_until(directory))
+        description = described(directory)
+        forget(directory)
         self._events = EventWriter(directory, start=sound + 1)
+        self._put(description)
         self.result = empty()
         for row in self._table.kept:
             step, values = int(row["step"]), values_of(row)
@@ -58,6 +62,14 @@ class History:
             if path != self._events.path:
                 rewrite(path, keep=lambda value: True, graphs=False)
         self._events.graph(graph)
+
+    def end(self, status: str) -> None:
+        """Tell how the trial ended."""
+        self._put(ended(status))
+
+    def _put(self, values: Sequence[Any]) -> None:
+        if values:
+            self._events.put(values)
 
     def close(self) -> None:
         """Close the files; there is nothing left to write."""

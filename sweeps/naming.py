@@ -11,6 +11,10 @@ MAX_NAME_BYTES = 180
 """File systems allow 255; what is left is for suffixes such as `.old-<time>`."""
 
 
+SHORT = {"learning_rate": "lr"}
+"""Words that are shorter in names."""
+
+
 def label(value: Any) -> str:
     """A value in its shortest exact form, of the characters [A-Za-z0-9._+-] only.
 
@@ -33,10 +37,19 @@ def label(value: Any) -> str:
     return f"{clean.strip('_')}-{hashlib.sha256(text.encode()).hexdigest()[:4]}"
 
 
-def short_keys(keys: Sequence[str]) -> list[str]:
-    """The last component of each key; more of them where two would read alike."""
-    split = [re.split(r"[./@:]", key) for key in keys]
-    return [_shortest_suffix(parts, split) for parts in split]
+def short_keys(keys: Sequence[str], among: Iterable[str] = ()) -> list[str]:
+    """The last component of each key; more of them where two would read alike.
+
+    Args:
+      keys: in full.
+      among: further keys, for which none of them is to be taken.
+    """
+    split = [_components(key) for key in dict.fromkeys([*keys, *among])]
+    return [_shortest_suffix(_components(key), split) for key in keys]
+
+
+def _components(key: str) -> list[str]:
+    return [SHORT.get(part, part) for part in re.split(r"[./@:]", key)]
 
 
 def _shortest_suffix(parts: list[str], others: list[list[str]]) -> str:
@@ -53,7 +66,7 @@ def _clean_key(parts: Iterable[str]) -> str:
 
 def trial_name(pairs: Mapping[str, str], fingerprint: str, digits: int = 6) -> str:
     """`embed_size=64,rnn_size=192,id=3f2a9c`: each pair ends in a comma, so that the filter
-    `learning_rate=0.1,` never matches 0.15; trailing pairs give way where a name gets too long.
+    `lr=0.1,` never matches 0.15; trailing pairs give way where a name gets too long.
 
     Args:
       pairs: short key -> label, in the axes' order.
@@ -66,6 +79,14 @@ def trial_name(pairs: Mapping[str, str], fingerprint: str, digits: int = 6) -> s
             break
         name += f"{key}={text},"
     return name + closing
+
+
+def setting_name(pairs: Mapping[str, str]) -> str:
+    """What a setting is called that several trials share: `embed_size=64,rnn_size=192,`."""
+    name = "".join(f"{key}={text}," for key, text in pairs.items())
+    if len(name) <= MAX_NAME_BYTES:
+        return name
+    return trial_name(pairs, hashlib.sha256(name.encode()).hexdigest())
 
 
 def digits_needed(fingerprints: Iterable[str], at_least: int = 6) -> int:

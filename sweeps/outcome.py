@@ -8,6 +8,7 @@ from typing import Any
 from sweeps.errors import UserError
 from sweeps.files import write_text
 from sweeps.limits import STUCK, is_stuck, time_is_up
+from sweeps.session import describe
 from sweeps.store import Trial, correct_result
 from sweeps.tally import tally
 from sweeps.writer import read_metrics
@@ -62,6 +63,8 @@ def settle(trial: Trial, outcome: Outcome) -> Trial:
         correct_result(directory, **facts)
         if status == "failed":
             write_text(directory / "error.txt", account + "\n")
+        if status != "interrupted":
+            describe(directory)
     except UserError:
         pass
     return replace(trial, **facts)

@@ -36,6 +36,8 @@ class Planner:
     """Command that runs a trial alone, given its overrides."""
     population: Mapping[str, Any] = field(default_factory=dict)
     """How the trials may change each other while they run; empty: they do not."""
+    verify: str = ""
+    """Command that runs a trial again and compares, given its folder; empty: none."""
 
     def trial(self, setting: Setting) -> Planned:
         """Compose and check one trial."""
@@ -52,6 +54,7 @@ class Planner:
             command=command(self.reproduce, overrides),
             choices=choices,
             origin=fingerprint(planned),
+            verify=self.verify,
         )
         return Planned(spec, planned)
 

@@ -29,6 +29,9 @@ class Program:
     as `sweep.pack` says."""
     estimate: str | None = None
     """configs -> what each would cost, a `sweeps.cost.Cost`; null: previews show no cost."""
+    charts: dict[str, list[str]] = field(default_factory=dict)
+    """Title -> tags whose curves TensorBoard's Custom Scalars tab shows together; with replicates
+    their mean and deviation too."""
     changes: str | None = None
     """Option for a list of `{step, key: value}`: numbers that change while a trial runs."""
     changeable: list[str] = field(default_factory=list)

@@ -22,7 +22,7 @@ train together each ends by itself: `run.close()`, or `run.close(Diverged(step))
 import time
 import traceback
 from collections.abc import Callable, Mapping
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
@@ -32,6 +32,7 @@ from sweeps.errors import UserError, one_line
 from sweeps.files import read_json, write_json, write_text
 from sweeps.history import History
 from sweeps.lock import locked
+from sweeps.session import describe
 from sweeps.tally import empty
 from sweeps.views import Embedding, View
 
@@ -224,12 +225,18 @@ class Run:
         if isinstance(error, Diverged):
             self._result["step"] = error.step
         with self._held:
-            try:
-                self._close_files()
-            finally:
-                self._write_result(status)
+            with suppress(UserError):  # a full disk does not decide how a trial ended
+                self._tell_end(status)
+            self._close_files()
+            self._write_result(status)
             if error is None or isinstance(error, Diverged):
                 self._send()
+
+    def _tell_end(self, status: str) -> None:
+        if self._history:
+            self._history.end(status)
+        else:  # it ended before its first report
+            describe(self.directory, status)
 
     def _close_files(self) -> None:
         if self._history:

@@ -55,6 +55,8 @@ class Spec:
     """Configuration group -> the file chosen."""
     origin: str = ""
     """What names it, in hexadecimal; empty: its fingerprint."""
+    verify: str = ""
+    """Runs it again and compares, given its folder; empty: nothing does."""
 
 
 @dataclass(frozen=True)
@@ -68,6 +70,8 @@ class Trial:
     """Key of a swept or given option, in full -> label."""
     command: str = ""
     """Runs it alone."""
+    verify: str = ""
+    """Runs it again and compares, given its folder; empty: nothing does."""
     origin: str = ""
     """What names it: its fingerprint; of a population's trial, that of what it was planned as."""
     step: int = 0
@@ -147,6 +151,7 @@ def describe_trial(directory: Path, spec: Spec) -> None:
         "settings": dict(spec.settings),
         "choices": dict(spec.choices),
         "command": spec.command,
+        "verify": spec.verify,
     }
     if described != earlier:
         write_json(directory / "trial.json", described)
@@ -157,6 +162,8 @@ def read_trial(directory: Path) -> Trial:
     known = read_json(directory / "trial.json") or {}
     known |= read_json(directory / "result.json") or {}
     known = {key: known[key] for key in Trial.__dataclass_fields__ if key in known}
+    if "settings" in known:  # of labels, `inf` reads as a number
+        known["settings"] = {key: str(text) for key, text in known["settings"].items()}
     return Trial(**{"fingerprint": "", "status": "waiting", **known, "directory": directory})
 
 

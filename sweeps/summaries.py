@@ -3,16 +3,38 @@
 Each carries its data class, without which TensorBoard's data server drops it.
 """
 
+import re
 import struct
-from collections.abc import Sequence
+import time
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from tensorboard.compat.proto.summary_pb2 import DATA_CLASS_TENSOR, Summary, SummaryMetadata
 from tensorboard.compat.proto.tensor_pb2 import TensorProto
 from tensorboard.compat.proto.tensor_shape_pb2 import TensorShapeProto
 from tensorboard.compat.proto.types_pb2 import DT_FLOAT, DT_STRING
+from tensorboard.plugins.custom_scalar.layout_pb2 import (
+    Category,
+    Chart,
+    MarginChartContent,
+    MultilineChartContent,
+)
+from tensorboard.plugins.custom_scalar.layout_pb2 import Layout as LayoutProto
+from tensorboard.plugins.hparams.api_pb2 import STATUS_FAILURE, STATUS_SUCCESS
+from tensorboard.plugins.hparams.plugin_data_pb2 import (
+    HParamsPluginData,
+    SessionEndInfo,
+    SessionStartInfo,
+)
 
+from sweeps.layout import Band, Layout, Lines
 from sweeps.views import Histogram, View
+
+Setting = bool | float | str
+
+SESSION_START = "_hparams_/session_start_info"
+SESSION_END = "_hparams_/session_end_info"
+LAYOUT = "custom_scalars__config__"
 
 
 def summary(tag: str, view: View) -> Any:
@@ -35,6 +57,53 @@ def histogram(tag: str, view: Histogram) -> Any:
 def text(tag: str, markdown: str) -> Any:
     """A text, in Markdown."""
     return _value(tag, "text", _string(markdown.encode()))
+
+
+def session_start(settings: Mapping[str, Setting], group: str) -> Any:
+    """What a trial is, for the table of hyperparameters; without a group it has a row of its own.
+
+    A table's columns are the settings of all runs, as long as none describes the whole experiment.
+    """
+    info = SessionStartInfo(group_name=group, start_time_secs=time.time())
+    for name, setting in settings.items():
+        if isinstance(setting, bool):
+            info.hparams[name].bool_value = setting
+        elif isinstance(setting, str):
+            info.hparams[name].string_value = setting
+        else:
+            info.hparams[name].number_value = setting
+    return _hparams(SESSION_START, HParamsPluginData(session_start_info=info))
+
+
+def session_end(succeeded: bool) -> Any:
+    """How a trial ended, for the table of hyperparameters."""
+    status = STATUS_SUCCESS if succeeded else STATUS_FAILURE
+    info = SessionEndInfo(status=status, end_time_secs=time.time())
+    return _hparams(SESSION_END, HParamsPluginData(session_end_info=info))
+
+
+def _hparams(tag: str, data: Any) -> Any:
+    # TensorBoard reads the metadata, and skips a value that has nothing else.
+    nothing = TensorProto(dtype=DT_FLOAT, tensor_shape=_shape(0))
+    return _value(tag, "hparams", nothing, data.SerializeToString())
+
+
+def layout(charts: Layout) -> Any:
+    """Charts of the Custom Scalars tab."""
+    categories = [
+        Category(title=title, chart=[_chart(*chart) for chart in inside.items()])
+        for title, inside in charts.items()
+    ]
+    content = LayoutProto(category=categories).SerializeToString()
+    return _value(LAYOUT, "custom_scalars", _string(content))
+
+
+def _chart(title: str, content: Lines | Band) -> Any:
+    if isinstance(content, Band):
+        series = MarginChartContent.Series(**content._asdict())
+        return Chart(title=title, margin=MarginChartContent(series=[series]))
+    exactly = [f"{re.escape(tag)}$" for tag in content.tags]
+    return Chart(title=title, multiline=MultilineChartContent(tag=exactly))
 
 
 def _string(content: bytes) -> Any:

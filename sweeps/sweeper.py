@@ -93,8 +93,11 @@ class RayTuneSweeper(Sweeper):
         compose = Composer(self._loader, self._master, [axis.key for axis in found.axes])
         scheduler = options.scheduler
         population = asdict(scheduler) if scheduler.kind == "pbt" else {}
-        planner = Planner(found, compose, identify, self.program.reproduce, population)
-        agenda = Agenda(folder, planner, options, self.program, self.console, mirror)
+        program = self.program
+        planner = Planner(
+            found, compose, identify, program.reproduce, population, program.verify or ""
+        )
+        agenda = Agenda(folder, planner, options, program, self.console, mirror)
         if options.sweep.preview:
             preview(agenda)
         elif status := run(agenda):

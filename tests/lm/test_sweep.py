@@ -70,7 +70,7 @@ def test_trials_lie_in_folders_of_their_own_names(
     for row in rows:
         rate = row["optimizer.learning_rate"]
         # Momentum is no axis any more: the command line gives it one value.
-        assert re.fullmatch(rf"learning_rate={re.escape(rate)},id=[0-9a-f]{{6}}", row["trial"])
+        assert re.fullmatch(rf"lr={re.escape(rate)},id=[0-9a-f]{{6}}", row["trial"])
         directory = folder / row["directory"]
         assert directory == folder / "outputs" / "learning_rate" / row["trial"]
         for name in ("config.yaml", "vocab.tsv", "metrics.csv", "result.json", "checkpoints"):

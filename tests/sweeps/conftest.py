@@ -7,6 +7,7 @@ import signal
 import subprocess
 import sys
 import time
+import warnings
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
@@ -106,6 +107,16 @@ def ray_session() -> Iterator[str]:
 def joined(toy: Toy, ray_session: str) -> None:
     """Let the sweeps of a test run in the session that is there."""
     toy.ray = ray_session
+
+
+@pytest.fixture
+def look(monkeypatch: pytest.MonkeyPatch) -> Callable[[Path], Any]:
+    """What TensorBoard shows of a folder: see `shown.py`."""
+    monkeypatch.syspath_prepend(HERE)
+    with warnings.catch_warnings(action="ignore"):  # TensorBoard brings an old HTML library
+        from shown import Board
+
+    return Board
 
 
 Curve = Callable[[Mapping[str, Any], int], float]

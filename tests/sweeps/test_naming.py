@@ -10,6 +10,16 @@ def test_keys_that_read_alike_get_more_components() -> None:
     assert short_keys(keys) == ["model.size", "data.size", "optimizer", "rate"]
 
 
+def test_learning_rate_is_lr_in_names() -> None:
+    keys = ["optimizer.learning_rate", "seed", "optimizer.momentum"]
+    assert short_keys(keys) == ["lr", "seed", "momentum"]
+    assert short_keys(keys, among=["search.seed", "other.lr"]) == [
+        "optimizer.lr",
+        "seed",
+        "momentum",
+    ]
+
+
 def test_name_holds_each_pair_with_a_comma_and_the_fingerprint() -> None:
     pairs = {"embed_size": "64", "rnn_size": "192", "hidden_size": "96"}
     name = trial_name(pairs, "3f2a9c77")
@@ -17,8 +27,8 @@ def test_name_holds_each_pair_with_a_comma_and_the_fingerprint() -> None:
 
 
 def test_filter_with_a_comma_never_matches_a_longer_value() -> None:
-    names = [trial_name({"learning_rate": label(rate)}, "0" * 64) for rate in (0.1, 0.15)]
-    assert [bool(re.search("learning_rate=0.1,", name)) for name in names] == [True, False]
+    names = [trial_name({"lr": label(rate)}, "0" * 64) for rate in (0.1, 0.15)]
+    assert [bool(re.search("lr=0.1,", name)) for name in names] == [True, False]
 
 
 def test_name_is_short_and_safe_whatever_the_values() -> None:

@@ -1,0 +1,117 @@
+"""How a trial stands in TensorBoard's table of hyperparameters, and its configuration as a text.
+
+Each trial tells of itself alone, in its own run: TensorBoard then takes the union of all runs'
+columns. It believes the first that it finds in a run, so there is never more than one.
+"""
+
+import math
+import os
+import shlex
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+from sweeps.axes import number
+from sweeps.events import PATTERN, append, rewrite
+from sweeps.files import read_json
+from sweeps.naming import setting_name, short_keys
+from sweeps.store import Trial, read_config, read_trial, to_yaml
+from sweeps.summaries import SESSION_END, SESSION_START, Setting, session_end, session_start, text
+
+CONFIG = "config"
+"""Tag of the text."""
+SUCCEEDED = {"finished": True, "stopped": True, "diverged": False, "failed": False}
+"""Statuses of trials that have ended: that a rule stopped a trial is no failure of it."""
+
+
+def described(directory: Path) -> list[Any]:
+    """What a trial's run tells of it from the start; nothing where the folder holds no trial."""
+    trial = read_trial(directory)
+    if not trial.fingerprint:
+        return []
+    config = read_config(directory)
+    labels, group = _grouped(trial.settings, _replicate(directory, config))
+    names = short_keys(list(labels), among=_options(config))
+    values = {name: _typed(text) for name, text in zip(names, labels.values(), strict=True)}
+    return [
+        session_start(
+            {name: value for name, value in values.items() if value is not None},
+            f"{directory.parent.name}/{group}" if group else "",
+        ),
+        text(CONFIG, _markdown(trial, config)),
+    ]
+
+
+def ended(status: str) -> list[Any]:
+    """What a trial's run tells of its end; nothing while it may go on."""
+    return [session_end(SUCCEEDED[status])] if status in SUCCEEDED else []
+
+
+def forget(directory: Path) -> None:
+    """Take back what a trial's run tells of it.
+
+    Raises:
+      UserError: its event files cannot be written.
+    """
+    for path in directory.glob(PATTERN):
+        rewrite(path, keep=lambda value: value.tag not in (SESSION_START, SESSION_END, CONFIG))
+
+
+def describe(directory: Path, status: str | None = None) -> None:
+    """Let the run of a trial that is not being trained tell of it what is true now.
+
+    Args:
+      directory: the trial's folder.
+      status: None: as its result says.
+
+    Raises:
+      UserError: its event files cannot be written.
+    """
+    forget(directory)
+    if values := described(directory):
+        append(directory, [*values, *ended(status or read_trial(directory).status)])
+
+
+def _replicate(directory: Path, config: Mapping[str, Any]) -> str | None:
+    """The axis whose values share a row of the table; none of what repeats a trial as it was."""
+    again = "reproduces" in (read_json(directory / "provenance.json") or {})
+    aside = ".old-" in directory.name
+    return None if again or aside else (config.get("sweep") or {}).get("replicate")
+
+
+def _grouped(labels: Mapping[str, str], replicate: str | None) -> tuple[dict[str, str], str]:
+    """The settings that a table shows, and what those have in common that share them."""
+    shared = {key: text for key, text in labels.items() if key != replicate}
+    if not shared or len(shared) == len(labels):
+        return dict(labels), ""
+    return shared, setting_name(dict(zip(short_keys(list(shared)), shared.values(), strict=True)))
+
+
+def _typed(label: str) -> Setting | None:
+    """A label as a value; None where the table is to stay empty.
+
+    A column with a word among its numbers is one of words, whose filter hides the numbers.
+    """
+    if label in ("true", "false"):
+        return label == "true"
+    value = number(label)
+    if label == "null" or (value is not None and math.isinf(value)):
+        return None
+    return label if value is None else value
+
+
+def _options(config: Mapping[str, Any], prefix: str = "") -> Iterator[str]:
+    """The keys of all options: a column's name is the same in every sweep of a program."""
+    for key, value in config.items():
+        if isinstance(value, Mapping):
+            yield from _options(value, f"{prefix}{key}.")
+        else:
+            yield f"{prefix}{key}"
+
+
+def _markdown(trial: Trial, config: Mapping[str, Any]) -> str:
+    parts = [f"Run alone:\n\n```sh\n{trial.command}\n```"]
+    if trial.verify:
+        here = shlex.quote(os.path.relpath(trial.directory))
+        parts.append(f"Run again and compare:\n\n```sh\n{trial.verify} {here}\n```")
+    return "\n\n".join([*parts, f"```yaml\n{to_yaml(dict(config))}```"])
