@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from jax.extend.core import ClosedJaxpr, Jaxpr, JaxprEqn, Literal
 
-from lm.graph.nodes import CONSTANT, Constant, Graph, Tensor, Value
+from lm.graph.nodes import CONSTANT, DTYPES, Constant, Graph, Tensor, Value
 from lm.graph.operations import LAYOUT, OPERATIONS
 
 Operand = Value | Constant
@@ -45,7 +45,9 @@ class Walk:
         values |= zip(jaxpr.invars, inputs, strict=True)
 
         def read(variable: Any) -> Operand:
-            return _constant(variable.val) if isinstance(variable, Literal) else values[variable]
+            if isinstance(variable, Literal):
+                return _constant(variable.val, variable.aval)
+            return values[variable]
 
         for equation in jaxpr.eqns:
             operands = [read(variable) for variable in equation.invars]
@@ -101,10 +103,11 @@ class Walk:
             others = [one for one in operands if not _is_constant(one, "-inf")]
             return others[0] if len(others) == 1 else None
         if name == "select_n" and len(operands) == 3:
-            asked, index, moved = (self._made_by.get(one, ("", ())) for one in operands)
-            made = asked[0], moved[0]
-            if made == ("lt", "add") and operands[1] == asked[1][0] == moved[1][0]:
-                return operands[1] if _is_constant(asked[1][1], "0") else None
+            negative, index, moved = operands
+            asks, compared = self._made_by.get(negative, ("", ()))
+            adds, added = self._made_by.get(moved, ("", ()))
+            if (asks, adds) == ("lt", "add") and compared[0] == added[0] == index:
+                return index if _is_constant(compared[1], "0") else None
         return None
 
     def _scan(
@@ -201,7 +204,11 @@ class Walk:
 
 def _opened(jaxpr: ClosedJaxpr | Jaxpr) -> tuple[Jaxpr, list[Constant]]:
     if isinstance(jaxpr, ClosedJaxpr):
-        return jaxpr.jaxpr, [_constant(value) for value in jaxpr.consts]
+        variables = jaxpr.jaxpr.constvars
+        return jaxpr.jaxpr, [
+            _constant(value, variable.aval)
+            for value, variable in zip(jaxpr.consts, variables, strict=True)
+        ]
     return jaxpr, []
 
 
@@ -228,9 +235,10 @@ def _tensor(aval: Any) -> Tensor:
     return Tensor(tuple(map(int, shape)), str(getattr(aval, "dtype", "")))
 
 
-def _constant(value: Any) -> Constant:
-    tensor = Tensor(tuple(np.shape(value)), str(getattr(value, "dtype", np.asarray(value).dtype)))
-    return Constant(CONSTANT if tensor.shape else f"{np.asarray(value).item():g}", tensor)
+def _constant(value: Any, aval: Any) -> Constant:
+    tensor = _tensor(aval)
+    is_number = tensor.shape == () and tensor.dtype in DTYPES
+    return Constant(f"{np.asarray(value).item():g}" if is_number else CONSTANT, tensor)
 
 
 def _derived(name: str, operands: Sequence[Operand], tensor: Tensor) -> Constant:
