@@ -6,13 +6,13 @@ computes; so are operations on constants alone.
 """
 
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from typing import Any, NamedTuple
 
-import numpy as np
 from jax.extend.core import ClosedJaxpr, Jaxpr, JaxprEqn, Literal
 
-from lm.graph.nodes import CONSTANT, DTYPES, Constant, Graph, Tensor, Value
+from lm.graph.jaxprs import constant, inner_computation, opened, scopes, tensor_of
+from lm.graph.nodes import CONSTANT, Constant, Graph, Tensor, Value
 from lm.graph.operations import LAYOUT, OPERATIONS
 
 Operand = Value | Constant
@@ -40,18 +40,18 @@ class Walk:
         self, closed: ClosedJaxpr | Jaxpr, inputs: Sequence[Operand], scope: str
     ) -> list[Operand]:
         """Add the operations of a jaxpr; gives its results."""
-        jaxpr, constants = _opened(closed)
+        jaxpr, constants = opened(closed)
         values: dict[Any, Operand] = dict(zip(jaxpr.constvars, constants, strict=True))
         values |= zip(jaxpr.invars, inputs, strict=True)
 
         def read(variable: Any) -> Operand:
             if isinstance(variable, Literal):
-                return _constant(variable.val, variable.aval)
+                return constant(variable.val, variable.aval)
             return values[variable]
 
         for equation in jaxpr.eqns:
             operands = [read(variable) for variable in equation.invars]
-            within = "/".join(filter(None, [scope, *_scopes(equation)]))
+            within = "/".join(filter(None, [scope, *scopes(equation)]))
             results = self._equation(equation, operands, within)
             values |= zip(equation.outvars, results, strict=True)
         return [read(variable) for variable in jaxpr.outvars]
@@ -63,10 +63,10 @@ class Walk:
         special = {"scan": self._scan, "while": self._while, "cond": self._cond}.get(name)
         if special:
             return special(equation, operands, scope)
-        inner = _inner(equation)
+        inner = inner_computation(equation)
         if inner is not None:
             return self.computation(inner, operands, scope)
-        tensors = [_tensor(variable.aval) for variable in equation.outvars]
+        tensors = [tensor_of(variable.aval) for variable in equation.outvars]
         if all(isinstance(operand, Constant) for operand in operands):
             return [_derived(name, operands, tensor) for tensor in tensors]
         if name in LAYOUT:
@@ -118,8 +118,8 @@ class Walk:
         fixed, carried = equation.params["num_consts"], equation.params["num_carry"]
         length, body = equation.params["length"], equation.params["jaxpr"]
         scope = self._new_scope(scope, f"scan_{length}_steps")
-        inner = [_tensor(variable.aval) for variable in _opened(body)[0].invars]
-        outer = [_tensor(variable.aval) for variable in equation.outvars]
+        inner = [tensor_of(variable.aval) for variable in opened(body)[0].invars]
+        outer = [tensor_of(variable.aval) for variable in equation.outvars]
         order = {"order": "last step first"} if equation.params["reverse"] else {}
         through = slice(fixed, fixed + carried)
         states = self._enter_loop(scope, operands[through], inner[through])
@@ -141,7 +141,7 @@ class Walk:
         """A scope with the operations of its condition and of its body."""
         asks, does = equation.params["cond_nconsts"], equation.params["body_nconsts"]
         scope = self._new_scope(scope, "while")
-        tensors = [_tensor(variable.aval) for variable in equation.outvars]
+        tensors = [tensor_of(variable.aval) for variable in equation.outvars]
         states = self._enter_loop(scope, operands[asks + does :], tensors)
         asked = self.computation(
             equation.params["cond_jaxpr"], [*operands[:asks], *states], f"{scope}/condition"
@@ -163,7 +163,7 @@ class Walk:
             self.computation(branch, operands[1:], f"{scope}/branch_{index}")
             for index, branch in enumerate(equation.params["branches"])
         ]
-        tensors = [_tensor(variable.aval) for variable in equation.outvars]
+        tensors = [tensor_of(variable.aval) for variable in equation.outvars]
         return [
             self._graph.add(scope, "Merge", [operands[0], *results], [tensor])[0]
             for results, tensor in zip(zip(*branches, strict=True), tensors, strict=True)
@@ -200,45 +200,6 @@ class Walk:
         name = f"{scope}/{name}" if scope else name
         self._scopes[name] += 1
         return name if self._scopes[name] == 1 else f"{name}.{self._scopes[name]}"
-
-
-def _opened(jaxpr: ClosedJaxpr | Jaxpr) -> tuple[Jaxpr, list[Constant]]:
-    if isinstance(jaxpr, ClosedJaxpr):
-        variables = jaxpr.jaxpr.constvars
-        return jaxpr.jaxpr, [
-            _constant(value, variable.aval)
-            for value, variable in zip(jaxpr.consts, variables, strict=True)
-        ]
-    return jaxpr, []
-
-
-def _scopes(equation: JaxprEqn) -> Iterator[str]:
-    """Named scopes within the jaxpr; not the transformations, such as `jvp(...)`."""
-    for part in str(equation.source_info.name_stack).split("/"):
-        if part and "(" not in part:
-            yield part
-
-
-def _inner(equation: JaxprEqn) -> ClosedJaxpr | Jaxpr | None:
-    """The computation that an equation calls: that of a jit, of a remat, of a custom gradient."""
-    for value in equation.params.values():
-        if isinstance(value, (ClosedJaxpr, Jaxpr)):
-            jaxpr, _ = _opened(value)
-            sizes = len(jaxpr.invars), len(jaxpr.outvars)
-            if sizes == (len(equation.invars), len(equation.outvars)):
-                return value
-    return None
-
-
-def _tensor(aval: Any) -> Tensor:
-    shape = getattr(aval, "shape", ())
-    return Tensor(tuple(map(int, shape)), str(getattr(aval, "dtype", "")))
-
-
-def _constant(value: Any, aval: Any) -> Constant:
-    tensor = _tensor(aval)
-    is_number = tensor.shape == () and tensor.dtype in DTYPES
-    return Constant(f"{np.asarray(value).item():g}" if is_number else CONSTANT, tensor)
 
 
 def _derived(name: str, operands: Sequence[Operand], tensor: Tensor) -> Constant:
