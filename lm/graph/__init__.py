@@ -8,9 +8,6 @@ from dataclasses import replace
 from functools import lru_cache
 
 from lm.config import ModelConfig
-from lm.graph.nodes import Graph, Tensor, graph_def
-from lm.graph.trace import PARTS, STATES, trace
-from lm.graph.walk import Names, Walk
 
 log = logging.getLogger(__name__)
 
@@ -45,6 +42,11 @@ def model_graph(
     Its scopes are the modules `embedding`, `layer_1`, ..., `hidden`, `output`, then `loss`; edges
     carry shapes; equal models give equal bytes.
     """
+    # Here, so that what another JAX no longer has to import is a failure of this alone.
+    from lm.graph.nodes import Graph, Tensor, graph_def
+    from lm.graph.trace import PARTS, STATES, trace
+    from lm.graph.walk import Names, Walk
+
     jaxpr, inputs = trace(config, vocab_size, batch_size, sequence_length)
     graph = Graph()
     values = [

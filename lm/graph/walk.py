@@ -6,12 +6,12 @@ computes; so are operations on constants alone.
 """
 
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from typing import Any, NamedTuple
 
-import numpy as np
 from jax.extend.core import ClosedJaxpr, Jaxpr, JaxprEqn, Literal
 
+from lm.graph.jaxprs import constant, inner_computation, opened, scopes, tensor_of
 from lm.graph.nodes import CONSTANT, Constant, Graph, Tensor, Value
 from lm.graph.operations import LAYOUT, OPERATIONS
 
@@ -40,16 +40,18 @@ class Walk:
         self, closed: ClosedJaxpr | Jaxpr, inputs: Sequence[Operand], scope: str
     ) -> list[Operand]:
         """Add the operations of a jaxpr; gives its results."""
-        jaxpr, constants = _opened(closed)
+        jaxpr, constants = opened(closed)
         values: dict[Any, Operand] = dict(zip(jaxpr.constvars, constants, strict=True))
         values |= zip(jaxpr.invars, inputs, strict=True)
 
         def read(variable: Any) -> Operand:
-            return _constant(variable.val) if isinstance(variable, Literal) else values[variable]
+            if isinstance(variable, Literal):
+                return constant(variable.val, variable.aval)
+            return values[variable]
 
         for equation in jaxpr.eqns:
             operands = [read(variable) for variable in equation.invars]
-            within = "/".join(filter(None, [scope, *_scopes(equation)]))
+            within = "/".join(filter(None, [scope, *scopes(equation)]))
             results = self._equation(equation, operands, within)
             values |= zip(equation.outvars, results, strict=True)
         return [read(variable) for variable in jaxpr.outvars]
@@ -61,10 +63,10 @@ class Walk:
         special = {"scan": self._scan, "while": self._while, "cond": self._cond}.get(name)
         if special:
             return special(equation, operands, scope)
-        inner = _inner(equation)
+        inner = inner_computation(equation)
         if inner is not None:
             return self.computation(inner, operands, scope)
-        tensors = [_tensor(variable.aval) for variable in equation.outvars]
+        tensors = [tensor_of(variable.aval) for variable in equation.outvars]
         if all(isinstance(operand, Constant) for operand in operands):
             return [_derived(name, operands, tensor) for tensor in tensors]
         if name in LAYOUT:
@@ -101,10 +103,11 @@ class Walk:
             others = [one for one in operands if not _is_constant(one, "-inf")]
             return others[0] if len(others) == 1 else None
         if name == "select_n" and len(operands) == 3:
-            asked, index, moved = (self._made_by.get(one, ("", ())) for one in operands)
-            made = asked[0], moved[0]
-            if made == ("lt", "add") and operands[1] == asked[1][0] == moved[1][0]:
-                return operands[1] if _is_constant(asked[1][1], "0") else None
+            negative, index, moved = operands
+            asks, compared = self._made_by.get(negative, ("", ()))
+            adds, added = self._made_by.get(moved, ("", ()))
+            if (asks, adds) == ("lt", "add") and compared[0] == added[0] == index:
+                return index if _is_constant(compared[1], "0") else None
         return None
 
     def _scan(
@@ -115,8 +118,8 @@ class Walk:
         fixed, carried = equation.params["num_consts"], equation.params["num_carry"]
         length, body = equation.params["length"], equation.params["jaxpr"]
         scope = self._new_scope(scope, f"scan_{length}_steps")
-        inner = [_tensor(variable.aval) for variable in _opened(body)[0].invars]
-        outer = [_tensor(variable.aval) for variable in equation.outvars]
+        inner = [tensor_of(variable.aval) for variable in opened(body)[0].invars]
+        outer = [tensor_of(variable.aval) for variable in equation.outvars]
         order = {"order": "last step first"} if equation.params["reverse"] else {}
         through = slice(fixed, fixed + carried)
         states = self._enter_loop(scope, operands[through], inner[through])
@@ -138,7 +141,7 @@ class Walk:
         """A scope with the operations of its condition and of its body."""
         asks, does = equation.params["cond_nconsts"], equation.params["body_nconsts"]
         scope = self._new_scope(scope, "while")
-        tensors = [_tensor(variable.aval) for variable in equation.outvars]
+        tensors = [tensor_of(variable.aval) for variable in equation.outvars]
         states = self._enter_loop(scope, operands[asks + does :], tensors)
         asked = self.computation(
             equation.params["cond_jaxpr"], [*operands[:asks], *states], f"{scope}/condition"
@@ -160,7 +163,7 @@ class Walk:
             self.computation(branch, operands[1:], f"{scope}/branch_{index}")
             for index, branch in enumerate(equation.params["branches"])
         ]
-        tensors = [_tensor(variable.aval) for variable in equation.outvars]
+        tensors = [tensor_of(variable.aval) for variable in equation.outvars]
         return [
             self._graph.add(scope, "Merge", [operands[0], *results], [tensor])[0]
             for results, tensor in zip(zip(*branches, strict=True), tensors, strict=True)
@@ -197,40 +200,6 @@ class Walk:
         name = f"{scope}/{name}" if scope else name
         self._scopes[name] += 1
         return name if self._scopes[name] == 1 else f"{name}.{self._scopes[name]}"
-
-
-def _opened(jaxpr: ClosedJaxpr | Jaxpr) -> tuple[Jaxpr, list[Constant]]:
-    if isinstance(jaxpr, ClosedJaxpr):
-        return jaxpr.jaxpr, [_constant(value) for value in jaxpr.consts]
-    return jaxpr, []
-
-
-def _scopes(equation: JaxprEqn) -> Iterator[str]:
-    """Named scopes within the jaxpr; not the transformations, such as `jvp(...)`."""
-    for part in str(equation.source_info.name_stack).split("/"):
-        if part and "(" not in part:
-            yield part
-
-
-def _inner(equation: JaxprEqn) -> ClosedJaxpr | Jaxpr | None:
-    """The computation that an equation calls: that of a jit, of a remat, of a custom gradient."""
-    for value in equation.params.values():
-        if isinstance(value, (ClosedJaxpr, Jaxpr)):
-            jaxpr, _ = _opened(value)
-            sizes = len(jaxpr.invars), len(jaxpr.outvars)
-            if sizes == (len(equation.invars), len(equation.outvars)):
-                return value
-    return None
-
-
-def _tensor(aval: Any) -> Tensor:
-    shape = getattr(aval, "shape", ())
-    return Tensor(tuple(map(int, shape)), str(getattr(aval, "dtype", "")))
-
-
-def _constant(value: Any) -> Constant:
-    tensor = Tensor(tuple(np.shape(value)), str(getattr(value, "dtype", np.asarray(value).dtype)))
-    return Constant(CONSTANT if tensor.shape else f"{np.asarray(value).item():g}", tensor)
 
 
 def _derived(name: str, operands: Sequence[Operand], tensor: Tensor) -> Constant:

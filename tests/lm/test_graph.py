@@ -1,7 +1,8 @@
 """The model's graph: whole, in the modules' scopes, of the model's parameters; or a warning."""
 
 import logging
-from collections.abc import Iterator
+import sys
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from functools import cache
 from graphlib import TopologicalSorter
@@ -173,20 +174,37 @@ def test_nothing_of_the_models_size_is_allocated() -> None:
     assert shape(names["embedding/weight"]) == (terabytes, 1024)
 
 
-def test_failure_is_one_warning_and_no_graph(
-    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
-) -> None:
+def _cannot_walk(monkeypatch: pytest.MonkeyPatch) -> None:
     def broken(*_: object) -> None:
         raise AttributeError("'JaxprEqn' object has no attribute 'invars'\nand so on")
 
     monkeypatch.setattr(Walk, "computation", broken)
+
+
+def _cannot_import(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "lm.graph.walk", None)
+
+
+@pytest.mark.parametrize(
+    ("break_it", "reason"),
+    [(_cannot_walk, "has no attribute 'invars'"), (_cannot_import, "lm.graph.walk")],
+)
+def test_failure_is_one_warning_and_no_graph(
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
+    break_it: Callable[[pytest.MonkeyPatch], None],
+    reason: str,
+) -> None:
+    graph._once.cache_clear()
+    break_it(monkeypatch)
     with caplog.at_level(logging.WARNING):
-        assert graph.graph_or_none(MODEL, VOCAB + 1, BATCH, TIME) is None
-        assert graph.graph_or_none(MODEL, VOCAB + 1, BATCH, TIME) is None
+        for _ in range(2):
+            assert graph.graph_or_none(MODEL, VOCAB, BATCH, TIME) is None
+    graph._once.cache_clear()
     (record,) = caplog.records
     assert record.levelno == logging.WARNING
     assert "graph" in record.message
-    assert "has no attribute 'invars'" in record.message
+    assert reason in record.message
     assert "\n" not in record.message
 
 
