@@ -37,7 +37,7 @@ def main(config: DictConfig) -> None:
     trial = read_trial(directory)
     console.print(f"{trial.summary()}", highlight=False)
     console.print(f"results:    {directory}", highlight=False)
-    look = f"tensorboard --logdir {shlex.quote(str(directory.parent))}"
+    look = f"python -m lm.board {shlex.quote(str(directory.parent))}"
     console.print(f"look at it: {look}", highlight=False)
 
 

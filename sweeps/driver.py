@@ -166,7 +166,7 @@ def _show(agenda: Agenda, outcome: Outcome, run: Collection[str]) -> int:
     trials = tuple(settle(trial, outcome) for trial in sweep.trials)
     comparison = of_sweep(replace(sweep, trials=trials))
     write_results(folder / "results.csv", comparison)
-    print_results(agenda.console, comparison, agenda.program.verify)
+    print_results(agenda.console, comparison, agenda.program.verify, agenda.program.look)
     aggregates = write_aggregates(replace(sweep, trials=trials), agenda.program.charts)
     if mirror:
         mirror.push(folder.name, beside_trials)

@@ -17,6 +17,8 @@ class Program:
     """Command that runs one trial alone, given its overrides: `python -m app.train`."""
     verify: str | None = None
     """Command that runs a trial again and compares, given its folder: `python -m app.reproduce`."""
+    look: str | None = None
+    """Command that shows runs, given a folder of them: `python -m app.board`."""
     environment: str | None = None
     """(cpus, gpus) -> environment variables of a worker; null: none."""
     pack: str | None = None

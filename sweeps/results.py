@@ -38,13 +38,19 @@ def write_results(path: Path, comparison: Comparison) -> None:
     write_text(path, text.getvalue())
 
 
-def print_results(console: Console, comparison: Comparison, verify: str | None = None) -> None:
+def print_results(
+    console: Console,
+    comparison: Comparison,
+    verify: str | None = None,
+    look: str | None = None,
+) -> None:
     """Print the ranked trials of one sweep, then where everything is and how to go on.
 
     Args:
       console: where to.
       comparison: the trials of one sweep, at least one.
       verify: command that runs a trial again and compares, given its folder.
+      look: command that shows the runs of a folder; None: TensorBoard's own.
     """
     folder, trials = comparison.sweeps[0].folder, comparison.trials
     console.print()
@@ -67,7 +73,7 @@ def print_results(console: Console, comparison: Comparison, verify: str | None =
         line(console, f"again alone: {trials[0].trial.command}")
         if verify:
             line(console, f"verify it:   {verify} {shlex.quote(str(trials[0].trial.directory))}")
-    line(console, f"look at it:  tensorboard --logdir {shlex.quote(str(folder))}")
+    line(console, f"look at it:  {look or 'tensorboard --logdir'} {shlex.quote(str(folder))}")
 
 
 def _number(value: float | None) -> str:

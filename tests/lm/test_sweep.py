@@ -60,7 +60,7 @@ def test_results_have_a_row_a_trial_ranked_by_validation_perplexity(
     best = [float(row["best/valid/perplexity"]) for row in rows]
     assert best == sorted(best)
     assert best[0] < 21
-    assert "tensorboard --logdir outputs/learning_rate" in printed
+    assert "look at it:  python -m lm.board outputs/learning_rate" in printed
 
 
 def test_trials_lie_in_folders_of_their_own_names(

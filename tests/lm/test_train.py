@@ -72,7 +72,7 @@ def test_ctrl_c_saves_and_the_same_command_goes_on(
 
     status, out, err = end(start(tmp_path, *command))
     assert status == 0, err
-    assert f"tensorboard --logdir {directory.parent.relative_to(tmp_path)}" in out
+    assert f"python -m lm.board {directory.parent.relative_to(tmp_path)}" in out
     finished = read_trial(directory)
     assert finished.status == "finished"
     assert finished.step == finished.total_steps == 60 * 23

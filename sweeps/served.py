@@ -1,0 +1,92 @@
+"""Which TensorBoard runs a folder has, and a view of those whose names match."""
+
+import os
+import shutil
+import tempfile
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+
+ROOT = "."
+"""The name of a run whose files lie in the folder itself."""
+
+
+def find_runs(folder: Path) -> dict[str, list[str]]:
+    """Name of each run below a folder, as TensorBoard has it -> names of its event files."""
+    runs: dict[str, list[str]] = {}
+    seen: set[str] = set()
+    for at, folders, files in os.walk(folder, followlinks=True):
+        real = os.path.realpath(at)
+        if real in seen:  # by a link to it, or to a folder above it
+            folders.clear()
+            continue
+        seen.add(real)
+        folders.sort()
+        if events := [name for name in files if "tfevents" in name]:
+            runs[Path(at).relative_to(folder).as_posix()] = events
+    return runs
+
+
+class Selection:
+    """A temporary folder of links to the runs that match, kept up to date by `refresh`.
+
+    A run above a run that matches is in it too: a sweep's own one has the layout of its charts.
+    """
+
+    def __init__(self, folder: Path, matches: Callable[[str], bool]) -> None:
+        self._folder = folder.resolve()
+        self._matches = matches
+        self._links: dict[str, Path] = {}
+
+    def __enter__(self) -> Self:
+        self.path = Path(tempfile.mkdtemp(prefix="board-"))
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        shutil.rmtree(self.path)  # links to folders are removed, not followed
+
+    def refresh(self) -> dict[str, list[str]]:
+        """Bring the links up to date; gives the runs that there are links to."""
+        runs = find_runs(self._folder)
+        kept = selected(runs, self._matches)
+        links = self._wanted(kept, runs)
+        for name in self._links.keys() - links.keys():
+            (self.path / name).unlink()
+        for name in links.keys() - self._links.keys():
+            link = self.path / name
+            link.parent.mkdir(parents=True, exist_ok=True)
+            if link.is_dir():  # ours, left empty: there were runs below this one
+                shutil.rmtree(link)
+            link.symlink_to(links[name])
+        self._links = links
+        return kept
+
+    def _wanted(self, kept: Mapping[str, list[str]], runs: Mapping[str, object]) -> dict[str, Path]:
+        """Path of each link -> what it links to."""
+        above = {parent for name in runs for parent in _parents(name)}
+        links = {}
+        for name, files in kept.items():
+            if name in above:  # a link to it would bring the runs below it
+                links |= {f"{name}/{file}": self._folder / name / file for file in files}
+            else:
+                links[name] = self._folder / name
+        return links
+
+
+def selected(runs: Mapping[str, list[str]], matches: Callable[[str], bool]) -> dict[str, list[str]]:
+    """The runs that match, and the runs above them."""
+    found = {name for name in runs if matches(name)}
+    found |= {parent for name in found for parent in _parents(name)}
+    return {name: files for name, files in runs.items() if name in found}
+
+
+def _parents(name: str) -> list[str]:
+    """The names of the folders above a run, and that of the root."""
+    parts = name.split("/")
+    return [ROOT, *("/".join(parts[:size]) for size in range(1, len(parts)))]
