@@ -76,6 +76,35 @@ def _printed(process: subprocess.Popen[bytes], out: int) -> tuple[str, str]:
         if "; Ctrl-C ends it\n" in text and text.endswith("\n"):
             return text[text.index("http://") :].split()[0], text
         if process.poll() is not None:
-            raise RuntimeError(f"{process.args} ended with {process.returncode}")
+            raise RuntimeError(f"lm.board ended with {process.returncode}")
         time.sleep(0.1)
-    raise TimeoutError(f"{process.args} did not answer in {SECONDS} s")
+    raise TimeoutError(f"lm.board did not answer in {SECONDS} s")
+
+
+ROWS = "runs-data-table tb-data-table-content-row"
+"""The runs that TensorBoard's Time Series page lists."""
+
+
+def listed_runs(page: Any) -> list[str]:
+    """Names of the runs that the page lists, filtered as they are."""
+    return [text.strip() for text in page.locator(ROWS).all_inner_texts()]
+
+
+def filter_runs(page: Any, expression: str) -> None:
+    """Type an expression into the run filter, in place of the one there."""
+    box = page.locator("tb-filter-input.run-filter input")
+    box.fill("")  # typed after it, for the page listens to keys
+    box.press_sequentially(expression)
+
+
+def wait_for_rows(page: Any, number: int) -> None:
+    """Wait until so many runs are listed, and the page has been painted since."""
+    page.wait_for_function(
+        "([rows, number]) => document.querySelectorAll(rows).length === number", arg=[ROWS, number]
+    )
+    painted(page)
+
+
+def painted(page: Any) -> None:
+    """Wait until what the page has now is on the screen."""
+    page.evaluate("new Promise(d => requestAnimationFrame(() => requestAnimationFrame(d)))")

@@ -48,14 +48,17 @@ def main(
       tags: expression that selects the cards of links; empty: all.
     """
     options = _parser(command).parse_args(arguments)
-    runs = _runs(options.folder, options.match)
+    if is_url(options.folder):  # before it is a path, which has one slash for two
+        raise UserError(f"{options.folder} is a URL; give the folder of this machine's copy of it.")
+    above = Path(options.folder)
+    runs = _runs(above, options.match)
     console = Console(soft_wrap=True, highlight=False)
     for number in (signal.SIGTERM, signal.SIGHUP):
         signal.signal(number, _end)
     with ExitStack() as stack:
-        folder, selection = options.folder, None
+        folder, selection = above, None
         if options.match is not None:
-            selection = stack.enter_context(Selection(folder, matcher(options.match)))
+            selection = stack.enter_context(Selection(above, matcher(options.match)))
             selection.refresh()
             folder = selection.path
         _warn_of_open_files(console, runs)
@@ -64,7 +67,7 @@ def main(
             listed = wait_for_runs(
                 url, len(runs), lambda n: status.update(f"loading {n} of {len(runs)} runs")
             )
-        lines = _lines(options.folder, list(runs), listed, View(_reachable(url), pinned, tags))
+        lines = _lines(above, list(runs), listed, View(_reachable(url), pinned, tags))
         console.print("\n".join(lines), markup=False)
         _keep_up(url, selection)
 
@@ -79,8 +82,7 @@ def _parser(command: str) -> argparse.ArgumentParser:
     add(
         "folder",
         nargs="?",
-        type=Path,
-        default=Path("outputs"),
+        default="outputs",
         metavar="FOLDER",
         help="of sweeps, of one sweep or of one run (default: %(default)s)",
     )
@@ -106,8 +108,6 @@ def _runs(folder: Path, expression: str | None) -> dict[str, list[str]]:
       UserError: it is missing, or has none.
     """
     matches = matcher(expression)
-    if is_url(str(folder)):
-        raise UserError(f"{folder} is a URL; give the folder with this machine's copy of it.")
     if not folder.is_dir():
         raise UserError(
             f"{folder} does not exist; give the folder that sweeps write to (output_dir)."

@@ -70,7 +70,7 @@ class Selection:
     def _wanted(self, kept: Mapping[str, list[str]], runs: Mapping[str, object]) -> dict[str, Path]:
         """Path of each link -> what it links to."""
         above = {parent for name in runs for parent in _parents(name)}
-        links = {}
+        links: dict[str, Path] = {}
         for name, files in kept.items():
             if name in above:  # a link to it would bring the runs below it
                 links |= {f"{name}/{file}": self._folder / name / file for file in files}

@@ -78,7 +78,7 @@ def test_taken_port_is_said_with_who_has_it(grid: Path) -> None:
     ("arguments", "sentence"),
     [
         (["nowhere"], r"nowhere does not exist; give the folder that sweeps write to"),
-        (["s3://bucket/runs"], r"s3:/+bucket/runs is a URL; give the folder"),
+        (["s3://bucket/runs"], r"s3://bucket/runs is a URL; give the folder"),
         (["empty"], r"empty is empty; run a sweep first"),
         (["bare"], r"bare has no runs: there is no event file below it"),
         (["grid", "--match", "["], r"'\[' is not a regular expression \(.*\); mend the filter"),

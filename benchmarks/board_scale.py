@@ -1,0 +1,240 @@
+"""How TensorBoard bears the runs of a large sweep: seconds, memory, and whether runs are lost.
+
+python -m benchmarks.board_scale --runs 500 2000
+
+The runs are copies of a few real trials, named by a grid of the layer sizes, learning rates and
+seeds; without `--source FOLDER` of a sweep's trials the shipped sweep `clip_level` is trained
+first. `lm.board` serves them, and a headless browser opens them.
+"""
+
+import argparse
+import hashlib
+import itertools
+import json
+import math
+import os
+import re
+import shutil
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Sequence
+from itertools import pairwise
+from pathlib import Path
+from typing import Any, NamedTuple
+from urllib.parse import urlencode
+from urllib.request import urlopen
+
+import psutil
+
+from benchmarks import browser, tables
+from sweeps.board import UNSELECTED
+from sweeps.files import write_json
+from sweeps.naming import short_keys, trial_name
+
+PAUSE = 3.0
+"""Seconds between two looks at what is loaded."""
+AXES = {
+    "model.embed_size": ("64", "96"),
+    "model.rnn_size": ("128", "192"),
+    "model.hidden_size": ("64", "96"),
+    "optimizer.learning_rate": ("0.001", "0.01", "0.1", "0.2", "0.5"),
+}
+FILTER = "rnn_size=192.*hidden_size=96"
+TAG = "train/loss"
+METRIC = "valid/perplexity"
+SECONDS = 180
+"""How long the page may take for anything."""
+TRIALS = ("+sweep=clip_level", "train.epochs=4")
+"""What is trained where no trials are given."""
+
+
+HEADS = (
+    "all listed s",
+    "all loaded s",
+    "lost",
+    "server MB",
+    "command MB",
+    "page lists them s",
+    "first chart s",
+    "filter typed s",
+    "selected, drawn s",
+    "page MB",
+)
+
+
+class Served(NamedTuple):
+    """What was measured without a browser."""
+
+    listed: float
+    """Seconds from the command's start until it printed its links."""
+    loaded: float
+    """The same until all runs had points."""
+    lost: int
+    """Runs without a point of `TAG`."""
+    server: float
+    """Resident MB of TensorBoard's data server."""
+    command: float
+    """Resident MB of the command."""
+
+
+class Drawn(NamedTuple):
+    """What was measured in the browser: seconds, one after the other, and memory."""
+
+    listed: float
+    """From opening the page until it lists all runs."""
+    drawn: float
+    """Until the first chart has curves; none of it with runs that start unselected."""
+    filtered: float
+    """From typing a run filter, key by key, until just its runs are listed."""
+    selected: float
+    """From selecting these until the first chart has their curves."""
+    heap: float
+    """MB of JavaScript's heap at the end."""
+
+
+def make_runs(sources: Sequence[Path], folder: Path, runs: int) -> list[str]:
+    """Write a sweep of copies of trials; gives the runs' names.
+
+    Args:
+      sources: folders of real trials.
+      folder: the new sweep's.
+      runs: how many.
+    """
+    seeds = -(-runs // math.prod(map(len, AXES.values())))
+    axes = {**AXES, "seed": tuple(map(str, range(seeds)))}
+    names = []
+    for number, values in enumerate(itertools.islice(itertools.product(*axes.values()), runs)):
+        key = hashlib.sha256(str(number).encode()).hexdigest()
+        pairs = dict(zip(short_keys(list(axes)), values, strict=True))
+        names.append(trial_name(pairs, key))
+        _copy(sources[number % len(sources)], folder / names[-1])
+        settings = dict(zip(axes, values, strict=True))
+        trial = {"fingerprint": key, "settings": settings}
+        write_json(folder / names[-1] / "trial.json", trial)
+    facts = {"metric": METRIC, "mode": "min", "replicate": "seed", "base": {}}
+    write_json(folder / "sweep.json", {"axes": list(axes), **facts})
+    return [f"{folder.name}/{name}" for name in names]
+
+
+def serve(folder: Path, names: Sequence[str]) -> tuple[Served, Drawn | None]:
+    """Serve a tree of runs, and look at it where there is a browser."""
+    began = time.perf_counter()
+    with browser.board(folder) as board:
+        listed = time.perf_counter() - began
+        lost = len(names) - len(_loaded(board.url, names))
+        loaded = time.perf_counter() - began
+        drawn = None if browser.missing() else look(board.url, names)
+        command = psutil.Process(board.process.pid)
+        [server] = command.children()
+        served = Served(listed, loaded, lost, _megabytes(server), _megabytes(command))
+    return served, drawn
+
+
+def look(url: str, names: Sequence[str]) -> Drawn:
+    """Open the page, filter its runs, select them, wait for a chart."""
+    found = sum(re.search(FILTER, name) is not None for name in names)
+    query = urlencode({"tagFilter": "^(train|valid)/(loss|perplexity)$"})
+    with browser.browser() as opened:
+        page = opened.new_page(viewport={"width": 1500, "height": 1100})
+        page.set_default_timeout(1000 * SECONDS)
+        marks = [time.perf_counter()]
+        page.goto(f"{url}?{query}#timeseries")
+        browser.wait_for_rows(page, len(names))
+        marks.append(time.perf_counter())
+        if len(names) <= UNSELECTED:
+            _wait_for_curves(page)
+        marks.append(time.perf_counter())
+        browser.filter_runs(page, FILTER)
+        browser.wait_for_rows(page, found)
+        marks.append(time.perf_counter())
+        if len(names) > UNSELECTED:
+            page.locator("runs-data-table tb-data-table-header-cell mat-checkbox").first.click()
+        _wait_for_curves(page)
+        marks.append(time.perf_counter())
+        heap = page.evaluate("performance.memory.usedJSHeapSize") / 1e6
+    listed, drawn, filtered, selected = (after - before for before, after in pairwise(marks))
+    return Drawn(listed, drawn, filtered, selected, heap)
+
+
+def _wait_for_curves(page: Any) -> None:
+    """Wait for the first card's table of values, which comes with its curves."""
+    page.locator("scalar-card tb-data-table-content-row").first.wait_for()
+    browser.painted(page)
+
+
+def _loaded(url: str, names: Sequence[str]) -> set[str]:
+    """The runs that have points, once all have or no more come."""
+    found: set[str] = set()
+    while True:
+        with urlopen(f"{url}data/plugin/scalars/tags") as answer:
+            now = {run for run, tags in json.load(answer).items() if TAG in tags}
+        if now == found or now >= set(names):
+            break
+        found = now
+        time.sleep(PAUSE)
+    query = urlencode({"run": names[-1], "tag": TAG})
+    with urlopen(f"{url}data/plugin/scalars/scalars?{query}") as answer:
+        assert json.load(answer), f"{names[-1]} has no values"
+    return now & set(names)
+
+
+def _copy(source: Path, target: Path) -> None:
+    """Copy what TensorBoard reads of a run."""
+    target.mkdir(parents=True)
+    for path in source.iterdir():
+        if "tfevents" in path.name:
+            shutil.copyfile(path, target / path.name)
+        elif path.name.startswith("projector") or path.suffix == ".tsv":
+            os.link(path, target / path.name)
+
+
+def _megabytes(process: psutil.Process) -> float:
+    return float(process.memory_info().rss) / 1e6
+
+
+def _train(output: Path) -> Path:
+    """Train a few real trials; gives the sweep's folder."""
+    command = [sys.executable, "-m", "lm.sweep", *TRIALS, f"output_dir={output}"]
+    subprocess.run(command, check=True, stdout=subprocess.DEVNULL)
+    return output / "clip_level"
+
+
+def main() -> None:
+    """Print a row for each size."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--runs", type=int, nargs="+", default=[2000])
+    parser.add_argument("--source", type=Path, help="a sweep whose trials are copied")
+    tables.add_options(parser)
+    given = parser.parse_args()
+    page = tables.Page(given.markdown)
+    if reason := browser.missing():
+        page.say(f"Nothing is measured in a browser, for {reason}.")
+    rows = []
+    with tempfile.TemporaryDirectory() as scratch:
+        source = given.source or _train(Path(scratch, "trained"))
+        trials = sorted(path.parent for path in source.glob("*/trial.json"))
+        size = sum(path.stat().st_size for path in source.glob("*/*tfevents*")) / len(trials)
+        for runs in given.runs:
+            folder = Path(scratch, str(runs))
+            served, drawn = serve(folder, make_runs(trials, folder / "grid", runs))
+            rows.append([str(runs), *_cells(served), *(_cells(drawn) if drawn else "-----")])
+    page.show(
+        tables.Table(
+            f"Runs of {size / 1e3:.0f} kB of events each",
+            ("runs", *HEADS),
+            rows,
+            "Seconds are from the command's start, and in the page from one step to the next. "
+            f"With more than {UNSELECTED} runs nothing is drawn before some are selected.",
+            words=0,
+        )
+    )
+
+
+def _cells(measured: Served | Drawn) -> list[str]:
+    return [f"{value:.0f}" if value > 100 else f"{value:.3g}" for value in measured]
+
+
+if __name__ == "__main__":
+    main()
