@@ -10,6 +10,8 @@ from rich.console import Console, Group
 from rich.live import Live
 from rich.table import Table
 
+from sweeps.naming import short_keys
+
 LIVE_SECONDS = 0.5
 LINE_SECONDS = 10.0
 
@@ -65,6 +67,7 @@ class Progress:
         self._total = total
         self._done = kept
         self._tags = tags
+        self._heads = short_keys(tags)
         self._console, self._clock = console, clock
         self._live: Live | None = None
         self._began = self._shown = clock()
@@ -168,7 +171,7 @@ class Progress:
         return [share, *values, _clock_time(trial.left(now))]
 
     def _lines(self, now: float) -> list[str]:
-        heads = ["", *(f"{tag} " for tag in self._tags), "left "]
+        heads = ["", *(f"{head} " for head in self._heads), "left "]
         return [
             "  ".join([_short(name), *map("".join, zip(heads, cells, strict=True))])
             for name, trial in self._running.items()
@@ -177,7 +180,7 @@ class Progress:
 
     def _table(self, now: float) -> Table:
         table = Table("trial", box=None, pad_edge=False, header_style="bold")
-        for head in ["done", *self._tags, "left"]:
+        for head in ["done", *self._heads, "left"]:
             table.add_column(head, justify="right")
         for name, trial in self._running.items():
             table.add_row(_short(name), *self._cells(trial, now))
