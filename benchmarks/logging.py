@@ -1,11 +1,12 @@
-"""What reports cost beside training: events, table and the wait for the device.
+"""What a trial's record costs beside training: reports, looks inside, text and vectors.
 
     python -m benchmarks.logging                               # the shipped options on Lee
     python -m benchmarks.logging --rounds 11 data=sherlock     # other overrides
 
 The same updates are made with a report of every scalar after each so many, and in one call without
 any; the two take turns, and their ratio's median counts: of wall time, and of CPU time, which other
-work on the machine disturbs less. `report() alone` is the writing itself.
+work on the machine disturbs less. `report() alone` is the writing itself. The second table has what
+`log` adds, as often as the shipped options have it; it takes no part in the updates.
 """
 
 import argparse
@@ -13,9 +14,9 @@ import os
 import statistics
 import tempfile
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import hydra
 from omegaconf import OmegaConf
@@ -97,6 +98,46 @@ def measure(bench: Bench, rounds: int) -> tuple[float, Shares, float]:
     return statistics.median(plain), shares, statistics.median(alone)
 
 
+class Shown(NamedTuple):
+    """What one kind of view costs."""
+
+    name: str
+    every: int
+    """Updates between two."""
+    ms: float
+    kilobytes: float
+    """On disk, each time."""
+
+
+def measure_views(bench: Bench, rounds: int) -> list[Shown]:
+    """A look inside, and what an evaluation shows besides."""
+    from lm.views import Views
+
+    views, log = Views(bench.trainer, bench.run), bench.trainer.config.log
+    kinds: dict[str, tuple[int, Callable[[], object]]] = {
+        "look inside": (log.histogram_every, lambda: views.look(bench.state, bench.step)),
+        "text and vectors": (
+            bench.trainer.steps_per_epoch,
+            lambda: views.evaluated(bench.state.params, bench.step),
+        ),
+    }
+    found = []
+    for name, (every, show) in kinds.items():
+        show()
+        before, times = _size(bench.run.directory), []
+        for _ in range(rounds):
+            began = time.perf_counter()
+            show()
+            times.append(1000 * (time.perf_counter() - began))
+        grown = (_size(bench.run.directory) - before) / rounds / 1000
+        found.append(Shown(name, every, statistics.median(times), grown))
+    return found
+
+
+def _size(folder: Path) -> int:
+    return sum(path.stat().st_size for path in folder.rglob("*") if path.is_file())
+
+
 def compose(overrides: Sequence[str]) -> dict[str, Any]:
     """The values of a run."""
     register()
@@ -124,6 +165,7 @@ def main() -> None:
     ):
         bench = Bench(config, run)
         step, shares, alone = measure(bench, given.rounds)
+        views = measure_views(bench, given.rounds)
     table = Table(title=f"an update takes {step:.2f} ms, report() alone {alone:.3f} ms")
     for name in ("a report every", "of wall time", "of CPU time", "report() alone"):
         table.add_column(name, justify="right")
@@ -132,6 +174,11 @@ def main() -> None:
         table.add_row(f"{every}", f"{wall:+.1%}", f"{busy:+.1%}", f"{alone / step / every:.2%}")
     tags = len(TAGS) + len(bench.metrics)
     table.caption = f"{tags} scalars a report, {given.rounds} rounds of {UPDATES} updates"
+    Console().print(table)
+    table = Table("shown", "every", "ms", "of wall time", "KB each time")
+    for name, every, ms, kilobytes in views:
+        share = f"{ms / step / every:.2%}" if every else ""
+        table.add_row(name, f"{every}", f"{ms:.1f}", share, f"{kilobytes:.1f}")
     Console().print(table)
 
 
