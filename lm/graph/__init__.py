@@ -43,7 +43,7 @@ def model_graph(
     carry shapes; equal models give equal bytes.
     """
     # Here, so that what another JAX no longer has to import is a failure of this alone.
-    from lm.graph.nodes import Graph, Tensor, graph_def
+    from lm.graph.nodes import Graph, Tensor, graph_def, with_entries
     from lm.graph.trace import PARTS, STATES, trace
     from lm.graph.walk import Names, Walk
 
@@ -57,5 +57,6 @@ def model_graph(
     ]
     walk = Walk(graph, Names(STATES, PARTS[config.cell]))
     results = walk.computation(jaxpr, [value for (value,) in values], "")
-    definition = graph_def(graph.needed(results))
-    return definition.SerializeToString(deterministic=True)
+    definition = graph_def(with_entries(graph.needed(results)))
+    serialised: bytes = definition.SerializeToString(deterministic=True)
+    return serialised

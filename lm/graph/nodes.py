@@ -104,11 +104,11 @@ class Graph:
                 self._numbers[scope, value] = node
         return Value(node, 0)
 
-    def needed(self, results: Iterable[Value]) -> list[Node]:
+    def needed(self, results: Iterable[Value | Constant]) -> list[Node]:
         """The nodes that results are made from, and all variables and placeholders."""
         kept: set[Node] = set()
         left = [node for node in self._nodes if node.op in ("Variable", "Placeholder")]
-        left += [value.node for value in results]
+        left += [value.node for value in results if isinstance(value, Value)]
         while left:
             node = left.pop()
             if node not in kept:
@@ -116,6 +116,31 @@ class Graph:
                 left += [value.node for value in node.inputs]
                 left += [node.back.node] if node.back else []
         return [node for node in self._nodes if node in kept]
+
+
+def with_entries(nodes: Sequence[Node]) -> list[Node]:
+    """Nodes of which several read one array of another module; they get it through one `input`.
+
+    TensorBoard writes a shape beside an edge between modules only where a single edge runs there.
+    """
+    readers: dict[tuple[Value, str], list[Node]] = {}
+    for node in nodes:
+        for value in dict.fromkeys(node.inputs):
+            if _module(value.node) != _module(node):
+                readers.setdefault((value, _module(node)), []).append(node)
+    entries: dict[Node, list[Node]] = {}
+    for (value, module), (first, *others) in readers.items():
+        if others:
+            tensor = value.node.outputs[value.port]
+            entry = Node(module, "input", "Identity", [value], [tensor])
+            entries.setdefault(first, []).append(entry)
+            for node in (first, *others):
+                node.inputs = [Value(entry, 0) if one == value else one for one in node.inputs]
+    return [one for node in nodes for one in (*entries.get(node, ()), node)]
+
+
+def _module(node: Node) -> str:
+    return node.scope.partition("/")[0]
 
 
 def graph_def(nodes: Sequence[Node]) -> GraphDef:
@@ -145,7 +170,7 @@ def _node_def(node: Node, names: Mapping[Node, str]) -> NodeDef:
         attributes["dtype"] = AttrValue(type=DataType.Value(dtype))
     notes = dict(node.notes)
     if node.back:
-        notes["from_the_step_before"] = _reference(node.back, names)
+        notes["step_before"] = _reference(node.back, names)
     for key, text in notes.items():
         attributes[key] = AttrValue(s=text.encode())
     inputs = [_reference(value, names) for value in node.inputs]

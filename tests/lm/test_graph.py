@@ -147,14 +147,28 @@ def test_matrix_products_have_the_models_sizes(model: ModelConfig) -> None:
 
 
 @every_model
-def test_loop_tells_what_comes_from_the_step_before(model: ModelConfig) -> None:
+def test_one_edge_between_modules_carries_an_array_and_its_shape(model: ModelConfig) -> None:
+    crossing = [
+        (reference, name.partition("/")[0])
+        for name, node in nodes(model).items()
+        for reference in node.input
+        if reference.partition("/")[0] != name.partition("/")[0]
+    ]
+    assert len(set(crossing)) == len(crossing)
+    into_loss = [reference for reference, module in crossing if module == "loss"]
+    assert sorted(into_loss) == ["output/BiasAdd", "targets"]
+    assert shape(nodes(model)["output/BiasAdd"]) == (TIME * BATCH, VOCAB)
+
+
+@every_model
+def test_loop_tells_what_comes_step_before(model: ModelConfig) -> None:
     names = nodes(model)
     for layer in range(1, model.layers + 1):
         scope = f"layer_{layer}/scan_{TIME}_steps"
         for state in ("h", "c") if model.cell == "lstm" else ("h",):
             start = names[f"{scope}/{state}"]
             assert list(start.input) == [f"layer_{layer}/start_{state}"]
-            assert start.attr["from_the_step_before"].s.decode() == f"{scope}/next_{state}"
+            assert start.attr["step_before"].s.decode() == f"{scope}/next_{state}"
             assert shape(names[f"{scope}/next_{state}"]) == (BATCH, RNN)
     ends = [name for name in names if name.rpartition("/")[2].startswith("next_")]
     assert len(ends) == model.layers * (2 if model.cell == "lstm" else 1)

@@ -10,12 +10,14 @@ from typing import IO
 from sweeps.cluster import SETTINGS
 
 SESSION = """
-import sys
-import ray
+import os, sys
+from ray.cluster_utils import Cluster
 
-ray.init("local", include_dashboard=False, object_store_memory=100_000_000)
-print("address", ray.get_runtime_context().gcs_address, flush=True)
+node = {"num_cpus": os.cpu_count(), "object_store_memory": 80_000_000, "include_dashboard": False}
+cluster = Cluster(initialize_head=True, head_node_args=node)
+print("address", cluster.address, flush=True)
 sys.stdin.read()
+cluster.shutdown()
 """
 
 
