@@ -109,7 +109,7 @@ def test_damaged_event_file_is_made_whole_on_resume(toy: Any) -> None:
     folders: list[Path] = [toy.folder / row["directory"] for row in toy.rows("e")]
     for folder in folders:
         (path,) = folder.glob("events.out.tfevents.*")
-        os.truncate(path, path.stat().st_size - 70)
+        os.truncate(path, path.stat().st_size - 400)  # the end of a trial and some reports
     assert toy(*command).returncode == 0
     for folder in folders:
         events = EventAccumulator(str(folder)).Reload()
