@@ -21,11 +21,15 @@ PROMPT = jnp.array([[4, 1], [7, 0], [2, 9]], jnp.int32)
 """Three words of two samples."""
 
 
-@pytest.fixture(scope="module", params=["lstm", "gru"])
-def model(request: pytest.FixtureRequest, tiny: Compose) -> LanguageModel:
-    config = typed(tiny(f"model.cell={request.param}", "model.layers=2"))
-    fresh = LanguageModel(config.model, VOCAB, rngs=nnx.Rngs(params=jax.random.key(0)))
-    graph, params = nnx.split(fresh)
+@pytest.fixture(scope="module")
+def model(tiny: Compose) -> LanguageModel:
+    config = typed(tiny("model.layers=2"))
+
+    @nnx.jit
+    def start(key: jax.Array) -> LanguageModel:
+        return LanguageModel(config.model, VOCAB, rngs=nnx.Rngs(params=key))
+
+    graph, params = nnx.split(start(jax.random.key(0)))
     # Large weights, so that the state of the recurrence matters.
     return nnx.merge(graph, jax.tree.map(lambda x: 4 * x, params))
 
@@ -69,7 +73,7 @@ def softmax(
     return shares / shares.sum()
 
 
-@pytest.mark.parametrize("window", [None, 2, 3, 5])
+@pytest.mark.parametrize("window", [None, 2, 5])
 @pytest.mark.parametrize("temperature", [0.0, 0.7])
 def test_words_are_those_of_a_loop_that_reads_one_word_at_a_time(
     model: LanguageModel, temperature: float, window: int | None
@@ -87,7 +91,7 @@ def test_words_are_those_of_a_loop_that_reads_one_word_at_a_time(
 
 @pytest.mark.parametrize(
     ("temperature", "top_k", "avoid"),
-    [(1.0, None, ()), (2.5, 4, ()), (2.0, 6, (3, 8)), (1.0, 1, ()), (1.0, VOCAB, (0, 12))],
+    [(1.0, None, ()), (2.0, 6, (3, 8)), (1.0, 1, ()), (1.0, VOCAB, (0, 12))],
 )
 def test_frequencies_are_those_of_the_softmax(
     model: LanguageModel, temperature: float, top_k: int | None, avoid: tuple[int, ...]
@@ -103,14 +107,14 @@ def test_frequencies_are_those_of_the_softmax(
     assert (counts[shares == 0] == 0).all()
 
 
-def test_no_luck_draws_a_word_without_probability() -> None:
-    """The ends of [0, 1), and weights in which whole rows of words are zero."""
-    for count in (2, 7, 100, 1000):
-        for where in (0, count // 2, count - 1):
-            weights = jnp.zeros((3, count)).at[:, where].set(jnp.array([1.0, 0.3, 1e-30]))
-            for share in (0.0, 0.5, 1 - 2**-24):
-                found = _choose(weights, jnp.full(3, share, jnp.float32))
-                assert found.tolist() == [where] * 3
+@pytest.mark.parametrize("count", [2, 100])
+def test_no_luck_draws_a_word_without_probability(count: int) -> None:
+    """The ends of [0, 1), and weights of which all but one are zero."""
+    choose = jax.jit(_choose)
+    lucky = jnp.array([0.0, 0.5, 1 - 2**-24], jnp.float32)
+    for where in (0, count // 2, count - 1):
+        weights = jnp.zeros((3, count)).at[:, where].set(0.3)
+        assert choose(weights, lucky).tolist() == [where] * 3
 
 
 def test_sample_depends_neither_on_those_beside_it_nor_on_its_length(model: LanguageModel) -> None:
