@@ -85,5 +85,6 @@ def sample_markdown(prompt: Sequence[str], words: Sequence[str], level: str) -> 
 def _plain(text: str) -> str:
     """Text that Markdown leaves as it is, in one paragraph, its lines and indents kept."""
     text = _MARKS.sub(lambda mark: f"&#{ord(mark[0])};", text)
+    text = text.replace("\t", "    ")
     text = re.sub("  +", lambda spaces: "\u00a0" * len(spaces[0]), text)
     return text.replace("\n", "<br>")

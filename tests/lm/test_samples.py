@@ -12,26 +12,29 @@ from flax import nnx
 
 from lm.config import typed
 from lm.model import LanguageModel
-from lm.samples import sample
+from lm.samples import _choose, luck, sample
 
 Compose = Callable[..., dict[str, Any]]
 VOCAB = 13
 NONE = jnp.zeros(0, jnp.int32)
-KEY = jax.random.key(3)
 PROMPT = jnp.array([[4, 1], [7, 0], [2, 9]], jnp.int32)
 """Three words of two samples."""
 
 
-@pytest.fixture(scope="module", params=["lstm", "gru"])
-def model(request: pytest.FixtureRequest, tiny: Compose) -> LanguageModel:
-    config = typed(tiny(f"model.cell={request.param}", "model.layers=2"))
-    fresh = LanguageModel(config.model, VOCAB, rngs=nnx.Rngs(params=jax.random.key(0)))
-    graph, params = nnx.split(fresh)
+@pytest.fixture(scope="module")
+def model(tiny: Compose) -> LanguageModel:
+    config = typed(tiny("model.layers=2"))
+
+    @nnx.jit
+    def start(key: jax.Array) -> LanguageModel:
+        return LanguageModel(config.model, VOCAB, rngs=nnx.Rngs(params=key))
+
+    graph, params = nnx.split(start(jax.random.key(0)))
     # Large weights, so that the state of the recurrence matters.
     return nnx.merge(graph, jax.tree.map(lambda x: 4 * x, params))
 
 
-@partial(nnx.jit, static_argnames=("words", "window", "top_k"))
+@partial(nnx.jit, static_argnames=("window", "top_k"))
 def draw(model: LanguageModel, *arguments: Any, **choices: Any) -> jax.Array:
     return sample(model, *arguments, **choices)
 
@@ -51,68 +54,77 @@ def logits_after(model: LanguageModel, words: list[int], window: int | None = No
     return np.asarray(logits)
 
 
-def word_by_word(
-    model: LanguageModel, column: int, count: int, temperature: float, window: int | None
-) -> list[int]:
-    """What a sample's words are by a plain loop, each from all the words before it."""
-    key, words = jax.random.fold_in(KEY, column), [int(i) for i in PROMPT[:, column]]
-    for place in range(count):
-        noise = np.asarray(jax.random.gumbel(jax.random.fold_in(key, place), (VOCAB,)))
-        words.append(int(np.argmax(logits_after(model, words, window) + temperature * noise)))
-    return words[len(PROMPT) :]
+def chosen(shares: np.ndarray, luck: float) -> int:
+    """The word whose share of [0, 1) the number lies in, words in the order of their ids."""
+    return int(np.searchsorted(np.cumsum(shares), luck, side="right"))
 
 
-@pytest.mark.parametrize("window", [None, 2, 3, 5])
+def softmax(
+    logits: np.ndarray, temperature: float, top_k: int | None = None, avoid: tuple[int, ...] = ()
+) -> np.ndarray:
+    """Over the words that may be drawn, in float64."""
+    logits = logits.astype(np.float64)
+    logits[list(avoid)] = -np.inf
+    if temperature == 0:
+        return (logits == logits.max()).astype(np.float64)
+    if top_k is not None:
+        logits[np.argsort(logits)[:-top_k]] = -np.inf
+    shares = np.exp((logits - logits.max()) / temperature)
+    return shares / shares.sum()
+
+
+@pytest.mark.parametrize("window", [None, 2, 5])
 @pytest.mark.parametrize("temperature", [0.0, 0.7])
 def test_words_are_those_of_a_loop_that_reads_one_word_at_a_time(
     model: LanguageModel, temperature: float, window: int | None
 ) -> None:
     """`window=2` is shorter than the prompt, 5 longer; 0.0 is the arg-max."""
-    found = draw(model, PROMPT, KEY, jnp.float32(temperature), NONE, words=7, window=window)
-    expected = [word_by_word(model, column, 7, temperature, window) for column in (0, 1)]
-    assert np.asarray(found).T.tolist() == expected
-
-
-def expected_shares(logits: np.ndarray, temperature: float, top_k: int | None, avoid: list[int]):
-    """The softmax over the words that may be drawn."""
-    logits = logits.astype(np.float64) / temperature
-    logits[avoid] = -np.inf
-    if top_k is not None:
-        logits[np.argsort(logits)[:-top_k]] = -np.inf
-    shares = np.exp(logits - logits.max())
-    return shares / shares.sum()
+    lucky = luck([1], 7, 2)
+    found = draw(model, PROMPT, lucky, jnp.float32(temperature), NONE, window=window)
+    for column in (0, 1):
+        words = PROMPT[:, column].tolist()
+        for share in lucky[:, column]:
+            logits = logits_after(model, words, window)
+            words.append(chosen(softmax(logits, temperature), share))
+        assert found[:, column].tolist() == words[len(PROMPT) :]
 
 
 @pytest.mark.parametrize(
-    ("temperature", "top_k", "avoid"), [(1.0, None, []), (2.5, 4, []), (2.0, 6, [3, 8])]
+    ("temperature", "top_k", "avoid"),
+    [(1.0, None, ()), (2.0, 6, (3, 8)), (1.0, 1, ()), (1.0, VOCAB, (0, 12))],
 )
 def test_frequencies_are_those_of_the_softmax(
-    model: LanguageModel, temperature: float, top_k: int | None, avoid: list[int]
+    model: LanguageModel, temperature: float, top_k: int | None, avoid: tuple[int, ...]
 ) -> None:
     count = 20_000
     prompt = jnp.tile(PROMPT[:, :1], (1, count))
-    avoided = jnp.array(avoid, jnp.int32)
-    found = draw(model, prompt, KEY, jnp.float32(temperature), avoided, words=1, top_k=top_k)
+    avoided, lucky = jnp.array(avoid, jnp.int32), luck([2], 1, count)
+    found = draw(model, prompt, lucky, jnp.float32(temperature), avoided, top_k=top_k)
     counts = np.bincount(np.asarray(found)[0], minlength=VOCAB)
-    shares = expected_shares(logits_after(model, PROMPT[:, 0].tolist()), temperature, top_k, avoid)
+    shares = softmax(logits_after(model, PROMPT[:, 0].tolist()), temperature, top_k, avoid)
     error = np.sqrt(count * shares * (1 - shares))
     assert (abs(counts - count * shares) <= 4.5 * error).all()
     assert (counts[shares == 0] == 0).all()
 
 
-def test_sample_does_not_depend_on_those_beside_it(model: LanguageModel) -> None:
-    many = jnp.tile(PROMPT[:, :1], (1, 9))
-    temperature = jnp.float32(1)
-    nine = np.asarray(draw(model, many, KEY, temperature, NONE, words=12))
-    four = np.asarray(draw(model, many[:, :4], KEY, temperature, NONE, words=12))
-    np.testing.assert_array_equal(nine[:, :4], four)
-    assert len({tuple(column) for column in nine.T}) == 9
+@pytest.mark.parametrize("count", [2, 100])
+def test_no_luck_draws_a_word_without_probability(count: int) -> None:
+    """The ends of [0, 1), and weights of which all but one are zero."""
+    choose = jax.jit(_choose)
+    lucky = jnp.array([0.0, 0.5, 1 - 2**-24], jnp.float32)
+    for where in (0, count // 2, count - 1):
+        weights = jnp.zeros((3, count)).at[:, where].set(0.3)
+        assert choose(weights, lucky).tolist() == [where] * 3
 
 
-def test_more_words_keep_the_first_ones(model: LanguageModel) -> None:
-    few = draw(model, PROMPT, KEY, jnp.float32(1), NONE, words=5)
-    more = draw(model, PROMPT, KEY, jnp.float32(1), NONE, words=8)
-    np.testing.assert_array_equal(more[:5], few)
+def test_sample_depends_neither_on_those_beside_it_nor_on_its_length(model: LanguageModel) -> None:
+    def drawn(words: int, samples: int) -> np.ndarray:
+        prompt = jnp.tile(PROMPT[:, :1], (1, samples))
+        return np.asarray(draw(model, prompt, luck([3], words, samples), jnp.float32(1), NONE))
+
+    many = drawn(12, 9)
+    np.testing.assert_array_equal(many[:8, :4], drawn(8, 4))
+    assert len({tuple(column) for column in many.T}) == 9
 
 
 def test_another_temperature_does_not_recompile(model: LanguageModel) -> None:
@@ -122,7 +134,7 @@ def test_another_temperature_does_not_recompile(model: LanguageModel) -> None:
     @jax.jit
     def drawn(params: Any, temperature: jax.Array) -> jax.Array:
         traces.append(1)
-        return sample(nnx.merge(graph, params), PROMPT, KEY, temperature, NONE, words=3)
+        return sample(nnx.merge(graph, params), PROMPT, luck([4], 3, 2), temperature, NONE)
 
     for temperature in (0.0, 0.5, 2.0):
         drawn(params, jnp.float32(temperature))

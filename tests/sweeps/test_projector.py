@@ -2,6 +2,7 @@
 
 import json
 import os
+from contextlib import suppress
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -140,15 +141,22 @@ def test_configuration_names_complete_files_whenever_a_writer_is_stopped(
 
         with monkeypatch.context() as patch:
             patch.setattr(Path, "replace", stopping)
-            try:
+            with suppress(UserError):
                 write_embeddings(directory, {"embedding": embedding(np.ones(sizes[b"new"], "f4"))})
-            except UserError as error:
-                assert "No space left on device" in str(error)
         board = Board(tmp_path)
         shape = board.points("embedding").shape
         assert len(board.metadata("embedding")) == shape[0]
         seen.add(shape)
     assert seen == set(sizes.values())
+
+
+def test_full_disk_is_one_sentence(directory: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def full(self: Path, data: bytes) -> int:
+        raise OSError(28, os.strerror(28))
+
+    monkeypatch.setattr(Path, "write_bytes", full)
+    with pytest.raises(UserError, match="No space left on device"):
+        write_embeddings(directory, {"embedding": embedding(random(2, 2))})
 
 
 def test_files_stay_inside_the_run_s_folder(directory: Path) -> None:
