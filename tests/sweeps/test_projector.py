@@ -130,7 +130,7 @@ def test_configuration_names_complete_files_whenever_a_writer_is_stopped(
     sizes = {b"old": (4, 3), b"new": (6, 2)}
     replace = Path.replace
     seen = set()
-    for stop in range(7):
+    for stop in range(5):
         write_embeddings(directory, {"embedding": embedding(np.zeros(sizes[b"old"], np.float32))})
         left = iter(range(stop))
 
