@@ -80,6 +80,7 @@ def test_outside_library_stands_in_few_files(library: str, files: set[str]) -> N
         ("lm/graph/nodes.py", {"lm"}),
         ("lm/graph/trace.py", {"lm.step", "lm.program", "lm.loop", "lm.train", "sweeps"}),
         ("lm/losses.py", {"lm.model", "lm.step", "lm.config"}),
+        ("lm/samples.py", {"lm.step", "lm.program", "lm.trainer", "lm.config", "sweeps"}),
         ("lm/step.py", {"lm.program", "lm.trainer", "lm.loop", "lm.train", "sweeps"}),
         ("lm/program.py", {"lm.trainer", "lm.loop", "lm.train", "sweeps"}),
         ("lm/trainer.py", {"lm.loop", "lm.train", "lm.checkpoint", "sweeps"}),
@@ -99,6 +100,8 @@ def test_imports_point_downwards(lower: str, above: set[str]) -> None:
         ("lm.reproduce", {"ray", "gensim", *JAX}),
         ("lm.identity", {"ray", "gensim", *JAX}),
         ("lm.compare", {"ray", "gensim", "pandas", "optuna", "plotly", *JAX}),
+        ("lm.prompt", {"ray", "gensim", *JAX}),
+        ("lm.prose", {"ray", "gensim", *JAX}),
         ("lm.loop", {"ray", "gensim"}),
     ],
 )
