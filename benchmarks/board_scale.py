@@ -181,12 +181,14 @@ def _loaded(url: str, names: Sequence[str]) -> set[str]:
 
 
 def _copy(source: Path, target: Path) -> None:
-    """Copy what TensorBoard reads of a run."""
+    """Copy what TensorBoard reads of a run; the projector's files, which are large, by links."""
     target.mkdir(parents=True)
     for path in source.iterdir():
         if "tfevents" in path.name:
             shutil.copyfile(path, target / path.name)
-        elif path.name.startswith("projector") or path.suffix == ".tsv":
+        elif path.name == "projector":
+            shutil.copytree(path, target / path.name, copy_function=os.link)
+        elif path.name == "projector_config.pbtxt":
             os.link(path, target / path.name)
 
 
