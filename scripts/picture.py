@@ -9,7 +9,7 @@ from urllib.parse import urlencode
 
 from benchmarks import browser
 
-TAGS = "(train|valid)/(loss|perp)"
+TAGS = "^(train|valid)/(loss|perplexity)$"
 
 
 def main() -> None:

@@ -106,18 +106,18 @@ def wait_for_runs(url: str, expected: int, tell: Callable[[int], object]) -> int
     return listed
 
 
-def ask(url: str, route: str) -> Any:
-    """What TensorBoard answers, read from JSON; None where it gives no such answer."""
+def ask(url: str, route: str, seconds: float = 30) -> Any:
+    """What TensorBoard answers, read from JSON; None where it gives no such answer in time."""
     direct = build_opener(ProxyHandler({}))  # this machine is asked by no proxy
     try:
-        with direct.open(url + route, timeout=30) as answer:
+        with direct.open(url + route, timeout=seconds) as answer:
             return json.load(answer)
     except (URLError, OSError, ValueError):
         return None
 
 
 def _taken(host: str, port: int) -> str:
-    known = ask(f"http://localhost:{port}/", "data/environment")
+    known = ask(f"http://localhost:{port}/", "data/environment", seconds=2)
     where = known.get("data_location") if isinstance(known, dict) else None
     by = f"by a TensorBoard of {where}" if where else "by another program"
     return f"port {port} is taken {by}; end that, or give another --port (0: any that is free)."

@@ -99,6 +99,7 @@ def test_imports_point_downwards(lower: str, above: set[str]) -> None:
         ("lm.reproduce", {"ray", "gensim", *JAX}),
         ("lm.identity", {"ray", "gensim", *JAX}),
         ("lm.compare", {"ray", "gensim", "pandas", "optuna", "plotly", *JAX}),
+        ("lm.board", {"ray", "gensim", "pandas", "optuna", "plotly", *JAX}),
         ("lm.loop", {"ray", "gensim"}),
     ],
 )
