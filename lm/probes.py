@@ -118,7 +118,7 @@ def _norms(what: str, tree: Params) -> dict[str, Array]:
 
 
 def _gradients(recipe: Recipe, grads: Params, reading: Reading) -> Iterator[tuple[str, Array]]:
-    """Of the tables only rows that the loss depends on; others, NaN, are zero and would hide them."""
+    """Of tables only the rows that the loss depends on: NaN in place of the zeros of others."""
     none = jnp.zeros(recipe.vocab_size, bool)
     rows = {"embedding": none.at[reading.inputs_tb.reshape(-1)].set(True)}
     if reading.candidates is not None:

@@ -55,8 +55,9 @@ class Program(NamedTuple):
     probe: Callable[[TrainState, Hyperparameters, Array, Array], Probe]
     """(state, hyperparameters, streams_lb, key) -> what goes on inside the next step, of a trial or
     of a pack's lane."""
-    sample: Callable[[Params, Array, Array, Array, Array, int], Array]
-    """(params, prompt_pn, key, temperature, words to avoid, words to draw) -> i32[words, N]."""
+    sample: Callable[[Params, Array, Array, Array, Array], Array]
+    """(params, prompt_pn, luck_wn, temperature, words to avoid) -> i32[words, N]; see `lm.samples`.
+    """
     train_lanes: Callable[
         [TrainState, Totals, Hyperparameters, Array, Array, int], tuple[TrainState, Totals]
     ]
@@ -103,7 +104,7 @@ def build_program(key: ProgramKey) -> Program:
         jax.jit(partial(settle, alone), donate_argnums=0),
         jax.jit(in_its_precision(evaluate, alone)),
         jax.jit(in_its_precision(probe, watched)),
-        jax.jit(in_its_precision(draw, stacked), static_argnums=5),
+        jax.jit(in_its_precision(draw, stacked)),
         jax.jit(in_its_precision(train_lanes, stacked), donate_argnums=0),
         jax.jit(jax.vmap(partial(settle, stacked)), donate_argnums=0),
         jax.jit(jax.vmap(in_its_precision(evaluate, stacked), in_axes=(0, None))),
@@ -132,15 +133,13 @@ def draw(
     recipe: Recipe,
     params: Params,
     prompt_pn: Array,
-    key: Array,
+    luck_wn: Array,
     temperature: Array,
     avoid: Array,
-    words: int,
 ) -> Array:
     """Continue a prompt, reading it as the model was trained; i32[words, N]."""
     window = recipe.train.sequence_length if recipe.train.predict == "last" else None
-    model = recipe.merge(params)
-    return sample(model, prompt_pn, key, temperature, avoid, words=words, window=window)
+    return sample(recipe.merge(params), prompt_pn, luck_wn, temperature, avoid, window=window)
 
 
 def count_parameters(params: Params) -> int:

@@ -22,6 +22,7 @@ from lm.probes import Probe
 from lm.program import build_program, program_key
 from lm.prompt import choose_prompt
 from lm.rows import Params
+from lm.samples import luck
 from lm.step import TrainState
 from lm.steps import Totals
 
@@ -136,10 +137,9 @@ class Trainer:
         ids = self.program.sample(
             params,
             jnp.asarray(self.prompt)[:, None],
-            jax.random.fold_in(self.train_key, step),
+            jnp.asarray(luck((self.config.seed, step), log.sample_words, samples=1)),
             jnp.float32(log.sample_temperature),
             jnp.array([] if unknown is None else [unknown], jnp.int32),
-            log.sample_words,
         )
         return self.vocabulary.decode(np.asarray(ids)[:, 0])
 

@@ -7,7 +7,7 @@ import logging
 from dataclasses import replace
 from functools import lru_cache
 
-from lm.config import ModelConfig
+from lm.config import InitializerConfig, ModelConfig
 
 log = logging.getLogger(__name__)
 
@@ -20,7 +20,8 @@ def graph_or_none(
     It leans on the inner form of traced computations, which JAX changes between versions. It is
     made, or warned of, once a process for each shape.
     """
-    shape = replace(config, dropout=0.0, forget_bias=0.0, embed_scale=1.0)
+    start = InitializerConfig("uniform", 1.0)
+    shape = replace(config, dropout=0.0, forget_bias=0.0, embed_scale=1.0, initializer=start)
     return _once(shape, vocab_size, batch_size, sequence_length)
 
 

@@ -23,7 +23,7 @@ SELECTED: dict[str, Callable[[Mapping[str, str]], bool]] = {
     r"cell=lstm": lambda of: of.get("cell") == "lstm",
     r"optimizer=adam|cell=gru": lambda of: of.get("optimizer") == "adam" or of.get("cell") == "gru",
     r"lr=0\.(01|1),": lambda of: of.get("lr") in ("0.01", "0.1"),
-    r"clip_norm=(?!1,)": lambda of: of.get("clip_norm") in ("0.01", "0.1"),
+    r"clip_norm=(?!1,)": lambda of: of.get("clip_norm", "1") != "1",
     r"sequence_length=\d,": lambda of: of.get("sequence_length") in ("3", "5"),
     r"rnn_size=192.*hidden_size=96": lambda of: (
         of.get("rnn_size") == "192" and of.get("hidden_size") == "96"

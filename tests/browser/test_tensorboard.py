@@ -108,7 +108,7 @@ def test_graph_opens_the_hidden_layer(page: Any, url: str) -> None:
     names = set(inside.evaluate_all("nodes => nodes.map(node => node.dataset.name)"))
     assert {"hidden/MatMul", "hidden/BiasAdd", "hidden/Tanh", "hidden/kernel"} <= names
     edges = page.locator("g.edge").evaluate_all("edges => edges.map(edge => edge.textContent)")
-    assert any(re.fullmatch(r"\d+\D\d+\D16", text.strip()) for text in edges)
+    assert any(re.fullmatch("[0-9]+\u00d7[0-9]+\u00d716", text.strip()) for text in edges)
 
 
 def test_texts_show_what_was_written_and_how_to_do_it_again(page: Any, url: str) -> None:
