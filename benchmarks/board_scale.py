@@ -44,6 +44,7 @@ AXES = {
 FILTER = "rnn_size=192.*hidden_size=96"
 TAG = "train/loss"
 METRIC = "valid/perplexity"
+TAGS = "^(train|valid)/(loss|perplexity)$"
 SECONDS = 180
 """How long the page may take for anything."""
 TRIALS = ("+sweep=clip_level", "train.epochs=4")
@@ -58,9 +59,10 @@ HEADS = (
     "command MB",
     "page lists them s",
     "first chart s",
-    "filter typed s",
+    "a key of a filter s",
     "selected, drawn s",
     "page MB",
+    "link with a filter s",
 )
 
 
@@ -85,13 +87,15 @@ class Drawn(NamedTuple):
     listed: float
     """From opening the page until it lists all runs."""
     drawn: float
-    """Until the first chart has curves; none of it with runs that start unselected."""
-    filtered: float
-    """From typing a run filter, key by key, until just its runs are listed."""
+    """From then until the first chart has curves; NaN with runs that start unselected."""
+    key: float
+    """For each key of a run filter that is typed, until just its runs are listed."""
     selected: float
     """From selecting these until the first chart has their curves."""
     heap: float
-    """MB of JavaScript's heap at the end."""
+    """MB of JavaScript's heap then."""
+    link: float
+    """From opening a link with that filter until it lists its runs, and draws them if it does."""
 
 
 def make_runs(sources: Sequence[Path], folder: Path, runs: int) -> list[str]:
@@ -133,29 +137,42 @@ def serve(folder: Path, names: Sequence[str]) -> tuple[Served, Drawn | None]:
 
 
 def look(url: str, names: Sequence[str]) -> Drawn:
-    """Open the page, filter its runs, select them, wait for a chart."""
+    """Open the page, filter its runs, select them, wait for a chart; then do it by a link."""
     found = sum(re.search(FILTER, name) is not None for name in names)
-    query = urlencode({"tagFilter": "^(train|valid)/(loss|perplexity)$"})
+    few = len(names) <= UNSELECTED
     with browser.browser() as opened:
         page = opened.new_page(viewport={"width": 1500, "height": 1100})
         page.set_default_timeout(1000 * SECONDS)
         marks = [time.perf_counter()]
-        page.goto(f"{url}?{query}#timeseries")
-        browser.wait_for_rows(page, len(names))
+        _open(page, url, "", len(names))
         marks.append(time.perf_counter())
-        if len(names) <= UNSELECTED:
+        if few:
             _wait_for_curves(page)
         marks.append(time.perf_counter())
         browser.filter_runs(page, FILTER)
         browser.wait_for_rows(page, found)
         marks.append(time.perf_counter())
-        if len(names) > UNSELECTED:
+        if not few:
             page.locator("runs-data-table tb-data-table-header-cell mat-checkbox").first.click()
         _wait_for_curves(page)
         marks.append(time.perf_counter())
         heap = page.evaluate("performance.memory.usedJSHeapSize") / 1e6
-    listed, drawn, filtered, selected = (after - before for before, after in pairwise(marks))
-    return Drawn(listed, drawn, filtered, selected, heap)
+        page.goto("about:blank")
+        began = time.perf_counter()
+        _open(page, url, FILTER, found)
+        if few:
+            _wait_for_curves(page)
+        link = time.perf_counter() - began
+    listed, drawn, typed, selected = (after - before for before, after in pairwise(marks))
+    key = typed / len(FILTER)
+    return Drawn(listed, drawn if few else math.nan, key, selected, heap, link)
+
+
+def _open(page: Any, url: str, runs: str, number: int) -> None:
+    """Open the page with a run filter, and wait until it lists so many runs."""
+    query = {"tagFilter": TAGS, **({"runFilter": runs} if runs else {})}
+    page.goto(f"{url}?{urlencode(query)}#timeseries")
+    browser.wait_for_rows(page, number)
 
 
 def _wait_for_curves(page: Any) -> None:
@@ -181,12 +198,14 @@ def _loaded(url: str, names: Sequence[str]) -> set[str]:
 
 
 def _copy(source: Path, target: Path) -> None:
-    """Copy what TensorBoard reads of a run."""
+    """Copy what TensorBoard reads of a run; the projector's files, which are large, by links."""
     target.mkdir(parents=True)
     for path in source.iterdir():
         if "tfevents" in path.name:
             shutil.copyfile(path, target / path.name)
-        elif path.name.startswith("projector") or path.suffix == ".tsv":
+        elif path.name == "projector":
+            shutil.copytree(path, target / path.name, copy_function=os.link)
+        elif path.name == "projector_config.pbtxt":
             os.link(path, target / path.name)
 
 
@@ -219,7 +238,13 @@ def main() -> None:
         for runs in given.runs:
             folder = Path(scratch, str(runs))
             served, drawn = serve(folder, make_runs(trials, folder / "grid", runs))
-            rows.append([str(runs), *_cells(served), *(_cells(drawn) if drawn else "-----")])
+            rows.append(
+                [
+                    str(runs),
+                    *_cells(served),
+                    *(_cells(drawn) if drawn else [""] * len(Drawn._fields)),
+                ]
+            )
     page.show(
         tables.Table(
             f"Runs of {size / 1e3:.0f} kB of events each",
@@ -233,7 +258,9 @@ def main() -> None:
 
 
 def _cells(measured: Served | Drawn) -> list[str]:
-    return [f"{value:.0f}" if value > 100 else f"{value:.3g}" for value in measured]
+    """Three digits; nothing for what was not measured."""
+    digits = (f"{value:.0f}" if value > 100 else f"{value:.3g}" for value in measured)
+    return ["" if text == "nan" else text for text in digits]
 
 
 if __name__ == "__main__":

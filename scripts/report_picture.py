@@ -9,9 +9,7 @@ import argparse
 from pathlib import Path
 from urllib.parse import quote
 
-from playwright.sync_api import sync_playwright
-
-WEBGL = ["--use-gl=swiftshader", "--enable-webgl", "--ignore-gpu-blocklist"]
+from benchmarks.browser import browser
 
 
 def main() -> None:
@@ -19,19 +17,15 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("page", type=Path)
     parser.add_argument("picture")
-    parser.add_argument("--chromium", default="/usr/bin/chromium")
+    parser.add_argument("--chromium", help="the browser (default: the one on the PATH)")
     parser.add_argument("--filter", default="hidden_size=96")
     given = parser.parse_args()
-    with sync_playwright() as player:
-        browser = player.chromium.launch(
-            executable_path=given.chromium, args=["--no-sandbox", *WEBGL]
-        )
-        page = browser.new_page(viewport={"width": 1280, "height": 1240})
+    with browser(given.chromium) as opened:
+        page = opened.new_page(viewport={"width": 1280, "height": 1240})
         page.goto(f"{given.page.absolute().as_uri()}#filter={quote(given.filter)}")
         page.wait_for_selector(".plotly .main-svg")
         page.wait_for_timeout(3000)  # for the charts to be drawn
         page.screenshot(path=given.picture)
-        browser.close()
 
 
 if __name__ == "__main__":

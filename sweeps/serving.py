@@ -60,7 +60,7 @@ def serve(folder: Path, host: str, port: int) -> Iterator[str]:
         with redirect_stderr(said):
             url = str(board.launch())
     except program.TensorBoardPortInUseError as error:
-        raise UserError(_taken(host, port)) from error
+        raise UserError(_taken(port)) from error
     except program.TensorBoardServerException as error:
         raise UserError(f"TensorBoard cannot start: {error.msg}; mend --host or --port.") from error
     yield url
@@ -74,14 +74,11 @@ def allow_open_files(needed: int) -> int:
     whose files it cannot open.
     """
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
-    for limit in (hard, max(needed, COMMON_LIMIT), COMMON_LIMIT):
-        if soft == resource.RLIM_INFINITY or (soft >= limit != resource.RLIM_INFINITY):
-            break
+    for limit in (hard, max(needed, soft, COMMON_LIMIT)):
         with suppress(ValueError, OSError):
             resource.setrlimit(resource.RLIMIT_NOFILE, (limit, hard))
-            soft = limit
             break
-    return soft
+    return resource.getrlimit(resource.RLIMIT_NOFILE)[0]
 
 
 def wait_for_runs(url: str, expected: int, tell: Callable[[int], object]) -> int:
@@ -106,18 +103,18 @@ def wait_for_runs(url: str, expected: int, tell: Callable[[int], object]) -> int
     return listed
 
 
-def ask(url: str, route: str) -> Any:
-    """What TensorBoard answers, read from JSON; None where it gives no such answer."""
+def ask(url: str, route: str, seconds: float = 30) -> Any:
+    """What TensorBoard answers, read from JSON; None where it gives no such answer in time."""
     direct = build_opener(ProxyHandler({}))  # this machine is asked by no proxy
     try:
-        with direct.open(url + route, timeout=30) as answer:
+        with direct.open(url + route, timeout=seconds) as answer:
             return json.load(answer)
     except (URLError, OSError, ValueError):
         return None
 
 
-def _taken(host: str, port: int) -> str:
-    known = ask(f"http://localhost:{port}/", "data/environment")
+def _taken(port: int) -> str:
+    known = ask(f"http://localhost:{port}/", "data/environment", seconds=2)
     where = known.get("data_location") if isinstance(known, dict) else None
     by = f"by a TensorBoard of {where}" if where else "by another program"
     return f"port {port} is taken {by}; end that, or give another --port (0: any that is free)."

@@ -102,6 +102,7 @@ def test_imports_point_downwards(lower: str, above: set[str]) -> None:
         ("lm.compare", {"ray", "gensim", "pandas", "optuna", "plotly", *JAX}),
         ("lm.prompt", {"ray", "gensim", *JAX}),
         ("lm.prose", {"ray", "gensim", *JAX}),
+        ("lm.board", {"ray", "gensim", "pandas", "optuna", "plotly", *JAX}),
         ("lm.loop", {"ray", "gensim"}),
     ],
 )

@@ -5,6 +5,7 @@ import re
 from typing import Any
 from urllib.parse import urlencode
 
+import numpy as np
 from PIL import Image
 
 from benchmarks import browser
@@ -65,8 +66,8 @@ def test_distributions_show_hid_out(page: Any, url: str, trials: set[str]) -> No
     page.goto(f"{url}#distributions&tagFilter={HIDDEN.replace('/', '%2F')}")
     loaders = page.locator("tf-distribution-loader", has_text=f"tag: {HIDDEN}")
     drawn = loaders.filter(has=page.locator("vz-distribution-chart path.area"))
-    drawn.first.wait_for()
-    assert loaders.first.inner_text().split()[1] in trials
+    for name in sorted(trials)[:3]:
+        drawn.filter(has_text=name).first.wait_for()
 
 
 def test_projector_shows_the_embedding_as_points(page: Any, url: str) -> None:
@@ -78,11 +79,8 @@ def test_projector_shows_the_embedding_as_points(page: Any, url: str) -> None:
 
     def points() -> int:
         image = Image.open(io.BytesIO(canvas.screenshot())).convert("RGB")
-        near = (
-            all(abs(have - want) < 25 for have, want in zip(pixel, POINT, strict=True))
-            for pixel in image.getdata()
-        )
-        return sum(near)
+        far = np.abs(np.asarray(image).astype(int) - POINT).max(axis=-1)
+        return int((far < 25).sum())
 
     for _ in range(20):
         if points() > 500:
@@ -114,17 +112,19 @@ def test_graph_opens_the_hidden_layer(page: Any, url: str) -> None:
 
 
 def test_texts_show_what_was_written_and_how_to_do_it_again(page: Any, url: str) -> None:
-    for tag, content in (("samples", r"(\w+\W+){12}"), ("config", "python -m lm.train .*lr|clip")):
+    contents = {
+        "samples": r"step \d+\s+(\S+\s+){12}",
+        "config": r"python -m lm\.train .*clip_norm=",
+    }
+    for tag, content in contents.items():
         page.goto("about:blank")
         page.goto(f"{url}#text&tagFilter={tag}")
-        shown = page.locator("tf-text-loader", has_text=f"tag: {tag}").first
-        shown.locator(".step-container, .text-row, p").first.wait_for()
-        assert re.search(content, shown.inner_text(), re.DOTALL)
+        shown = page.locator("tf-text-loader", has_text=f"tag: {tag}")
+        shown.filter(has_text=re.compile(content)).first.wait_for()
 
 
 def test_custom_scalars_show_the_layout_of_the_sweeps(page: Any, url: str) -> None:
     page.goto(f"{url}#custom_scalars")
-    page.locator("tf-custom-scalar-multi-line-chart-card", has_text="Matches (").first.wait_for()
-    pane = page.locator("tf-custom-scalar-dashboard").inner_text()
+    charts = page.locator("tf-custom-scalar-multi-line-chart-card", has_text="Matches (")
     for title in ("Loss", "Perplexity", "Gradient norm"):
-        assert title in pane
+        charts.filter(has_text=title).locator("path").first.wait_for()
