@@ -14,8 +14,10 @@ LONG = ["--multirun", "rate=0.01,0.02,0.03", "steps=60", "pause=0.04"]
 
 @pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGINT])
 def test_interrupted_sweep_goes_on_to_the_numbers_of_an_uninterrupted_one(
-    toy: Any, number: signal.Signals
+    toy: Any, number: signal.Signals, request: pytest.FixtureRequest
 ) -> None:
+    if number == signal.SIGINT:  # a killed driver is to take its own Ray session along
+        request.getfixturevalue("joined")
     stopped = toy.signal_midway(number, "stop", *LONG)
     if number == signal.SIGKILL:
         assert stopped.returncode == -signal.SIGKILL

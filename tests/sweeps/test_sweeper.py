@@ -98,9 +98,11 @@ def check_terminal(text: str, found: dict[tuple[str, str], dict[str, str]]) -> N
     assert "(raylet)" not in text
 
 
+@pytest.mark.usefixtures("joined")
 def test_preview_tells_what_would_run_and_writes_nothing(toy: Any, tmp_path: Path) -> None:
     command = ["+sweep=grid", "steps=5", "rate=0.1,0.2,0.3"]
     assert toy(*command, "rate=0.1,0.2", "shape=small").returncode == 0
+    toy.ray = None
     before = {path: path.stat().st_mtime_ns for path in tmp_path.rglob("*")}
     more = ["sweep.exclude=['rate=0.3,shape=large']", "sweep.preview=true"]
     done = toy(*command, *more)
