@@ -63,7 +63,7 @@ def main(
             folder = selection.path
         _warn_of_open_files(console, runs)
         url = stack.enter_context(serve(folder, options.host, options.port))
-        with console.status(f"loading {len(runs)} runs") as status:
+        with console.status(f"loading {_runs_of(len(runs))}") as status:
             listed = wait_for_runs(
                 url, len(runs), lambda n: status.update(f"loading {n} of {len(runs)} runs")
             )
@@ -140,7 +140,7 @@ def _warn_of_open_files(console: Console, runs: Mapping[str, Sequence[str]]) -> 
 
 def _lines(folder: Path, runs: Sequence[str], listed: int, view: View) -> Iterator[str]:
     """What is printed once TensorBoard answers."""
-    yield f"{view.url}  {len(runs)} runs of {folder}; Ctrl-C ends it"
+    yield f"{view.url}  {_runs_of(len(runs))} of {folder}; Ctrl-C ends it"
     if listed < len(runs):
         yield f"{max(listed, 0)} are loaded by now; the page's reload button shows the others."
     if len(runs) > UNSELECTED:
@@ -156,10 +156,14 @@ def _lines(folder: Path, runs: Sequence[str], listed: int, view: View) -> Iterat
             links = links[:1]
         if links:
             yield ""
-            yield f"{sweep.folder.resolve().name}, {links[0].runs} runs"
+            yield f"{sweep.folder.resolve().name}, {_runs_of(links[0].runs)}"
         width = max((len(_shown(link, links[0])) for link in links), default=0)
         for link in links:
             yield f"  {_shown(link, links[0]):{width}}  {link.url}"
+
+
+def _runs_of(number: int) -> str:
+    return "1 run" if number == 1 else f"{number} runs"
 
 
 def _shown(link: Link, every: Link) -> str:

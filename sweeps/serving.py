@@ -62,7 +62,12 @@ def serve(folder: Path, host: str, port: int) -> Iterator[str]:
     except program.TensorBoardPortInUseError as error:
         raise UserError(_taken(port)) from error
     except program.TensorBoardServerException as error:
-        raise UserError(f"TensorBoard cannot start: {error.msg}; mend --host or --port.") from error
+        raise UserError(f"{error.msg}; give another --host or --port.") from error
+    except SystemExit as error:  # the web server's way to say that it cannot listen
+        why = (said.getvalue().splitlines() or ["no reason was given"])[-1]
+        raise UserError(
+            f"TensorBoard cannot listen at {host}:{port} ({why}); give another --host or --port."
+        ) from error
     yield url
     del board  # until here: TensorBoard's data server ends with the pipe that this holds
 

@@ -63,15 +63,25 @@ def test_only_matching_runs_are_served_and_so_are_later_ones(grid: Path, make_sw
     assert selections() == before
 
 
+def refused(grid: Path, *arguments: str) -> str:
+    """What the command says when it cannot start."""
+    command = [sys.executable, "-m", "sweeps.board", str(grid), *arguments]
+    done = subprocess.run(command, capture_output=True, text=True)
+    assert done.returncode == 1
+    assert "Traceback" not in done.stderr
+    return done.stderr
+
+
 def test_taken_port_is_said_with_who_has_it(grid: Path) -> None:
     with socket.create_server(("localhost", 0)) as server:
         port = str(server.getsockname()[1])
-        server.settimeout(0.1)
-        command = [sys.executable, "-m", "sweeps.board", str(grid), "--port", port]
-        done = subprocess.run(command, capture_output=True, text=True)
-    assert done.returncode == 1
-    assert f"error: port {port} is taken by another program; end that, or give" in done.stderr
-    assert "Traceback" not in done.stderr
+        said = refused(grid, "--port", port)
+    assert f"error: port {port} is taken by another program; end that, or give" in said
+
+
+def test_address_of_another_machine_is_refused(grid: Path) -> None:
+    said = refused(grid, "--port", "0", "--host", "192.0.2.1")
+    assert re.search(r"error: TensorBoard cannot listen at 192.0.2.1:0 \(.+\); give another", said)
 
 
 @pytest.mark.parametrize(
