@@ -22,7 +22,15 @@ from sweeps.folder import Sweep, read_sweep
 from sweeps.links import Link, View, sweep_links
 from sweeps.naming import short_keys
 from sweeps.served import Selection, find_runs, selected
-from sweeps.serving import OWN_FILES, RELOAD, allow_open_files, ask, serve, wait_for_runs
+from sweeps.serving import (
+    OWN_FILES,
+    RELOAD,
+    allow_open_files,
+    ask,
+    loads_fast,
+    serve,
+    wait_for_runs,
+)
 from sweeps.url import is_url
 
 PORT = 6006
@@ -61,7 +69,7 @@ def main(
             selection = stack.enter_context(Selection(above, matcher(options.match)))
             selection.refresh()
             folder = selection.path
-        _warn_of_open_files(console, runs)
+        _warn(console, runs)
         url = stack.enter_context(serve(folder, options.host, options.port))
         with console.status(f"loading {_runs_of(len(runs))}") as status:
             listed = wait_for_runs(
@@ -126,7 +134,14 @@ def _runs(folder: Path, expression: str | None) -> dict[str, list[str]]:
     return kept
 
 
-def _warn_of_open_files(console: Console, runs: Mapping[str, Sequence[str]]) -> None:
+def _warn(console: Console, runs: Mapping[str, Sequence[str]]) -> None:
+    """Say what keeps TensorBoard from showing all runs, or soon."""
+    if not loads_fast():
+        console.print(
+            "TensorBoard's data server is missing here, so that many runs take minutes to load: "
+            "pip install tensorboard-data-server.",
+            style="yellow",
+        )
     files = sum(map(len, runs.values()))
     limit = allow_open_files(files + OWN_FILES)
     if 0 <= limit < files + OWN_FILES:

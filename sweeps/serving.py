@@ -72,6 +72,17 @@ def serve(folder: Path, host: str, port: int) -> Iterator[str]:
     del board  # until here: TensorBoard's data server ends with the pipe that this holds
 
 
+def loads_fast() -> bool:
+    """Whether TensorBoard has its data server; its loader in Python takes minutes for many runs."""
+    from tensorboard.data import server_ingester
+
+    try:
+        server_ingester.get_server_binary()
+    except server_ingester.NoDataServerError:
+        return False
+    return True
+
+
 def allow_open_files(needed: int) -> int:
     """Raise this process's limit of open files as far as may be; gives the limit.
 

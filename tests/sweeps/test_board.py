@@ -63,6 +63,15 @@ def test_only_matching_runs_are_served_and_so_are_later_ones(grid: Path, make_sw
     assert selections() == before
 
 
+def test_runs_are_served_without_the_data_server(
+    grid: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("TENSORBOARD_DATA_SERVER_BINARY", str(grid / "nowhere"))
+    with board(grid.parent, module="sweeps.board") as shown:
+        assert served(shown.url) == trials(grid)
+        assert "data server is missing here" in shown.text
+
+
 def refused(grid: Path, *arguments: str) -> str:
     """What the command says when it cannot start."""
     command = [sys.executable, "-m", "sweeps.board", str(grid), *arguments]
