@@ -7,7 +7,7 @@ from typing import Any
 from lm.config import RUN_ONLY, Config, typed
 from lm.data.tokens import Tokens, load_tokens
 from lm.data.windows import predictions, steps_per_epoch
-from lm.prompt import choose_prompt
+from lm.prompt import PROMPT, choose_prompt
 from sweeps.errors import UserError
 
 
@@ -34,7 +34,7 @@ def identify(values: Mapping[str, Any]) -> dict[str, Any]:
 
 def _check_text(config: Config, text: Tokens) -> None:
     """Refuse a text that is too short for its batches, or too poor for its loss or its prompt."""
-    choose_prompt(config.log.sample_prompt, config.data, text, "log.sample_prompt")
+    choose_prompt(config.log.sample_prompt, config.data, text, PROMPT)
     steps_per_epoch(len(text.train), config.train)
     predictions(len(text.valid), config.train)
     if len(text.test):

@@ -10,6 +10,9 @@ from lm.data.tokens import Tokens, tokenize
 from lm.data.vocabulary import UNKNOWN, Vocabulary
 from sweeps.errors import UserError
 
+PROMPT = "log.sample_prompt"
+"""The option that gives a trial's prompt."""
+
 FIRST_WORDS = {"word": 8, "char": 40}
 """Of the validation text, that a prompt takes; for each `data.level`."""
 

@@ -20,13 +20,11 @@ from lm.optimizer import Hyperparameters, hyperparameters, learning_rate
 from lm.perplexity import HeldOut, lay_out, mean_loss
 from lm.probes import Probe
 from lm.program import build_program, program_key
-from lm.prompt import choose_prompt
+from lm.prompt import PROMPT, choose_prompt
 from lm.rows import Params
 from lm.samples import luck
 from lm.step import TrainState
 from lm.steps import Totals
-
-PROMPT = "log.sample_prompt"
 
 
 class Advance(NamedTuple):
@@ -72,7 +70,7 @@ class Trainer:
         self.program = build_program(program_key(config, len(text.vocabulary)))
         self.init_key, self.train_key = jax.random.split(jax.random.key(config.seed))
         self.vocabulary = text.vocabulary
-        self.prompt = choose_prompt(config.log.sample_prompt, config.data, text, PROMPT).ids
+        self.prompt = choose_prompt(config.log.sample_prompt, config.data, text, PROMPT)
         placed = placed or place(text, config.train)
         self.streams_lb, self.steps_per_epoch, self.tokens, self.held_out = placed
         self.total_steps = self.steps_per_epoch * config.train.epochs
@@ -101,7 +99,7 @@ class Trainer:
         if self.config.log.histogram_every:
             self.probe(state, 0)
         if self.config.log.sample_words:
-            self.sample(state.params, 0)
+            self.sample(state.params)
 
     def until_report(self, step: int) -> int:
         """Updates from the report at `step` to the next, at the latest at the epoch's end."""
@@ -131,13 +129,16 @@ class Trainer:
         found: Probe = jax.device_get(seen)
         return found
 
-    def sample(self, params: Params, step: int) -> list[str]:
-        """Words that continue the prompt; <unk> is not drawn."""
+    def sample(self, params: Params) -> list[str]:
+        """Words that continue the prompt; <unk> is not drawn.
+
+        The same random numbers each time, so that only the model makes a difference.
+        """
         log, unknown = self.config.log, self.vocabulary.unk_id
         ids = self.program.sample(
             params,
-            jnp.asarray(self.prompt)[:, None],
-            jnp.asarray(luck((self.config.seed, step), log.sample_words, samples=1)),
+            jnp.asarray(self.prompt.ids)[:, None],
+            jnp.asarray(luck([self.config.seed], log.sample_words, samples=1)),
             jnp.float32(log.sample_temperature),
             jnp.array([] if unknown is None else [unknown], jnp.int32),
         )

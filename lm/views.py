@@ -1,14 +1,19 @@
 """What a trial shows beside its metrics: looks inside, generated text, vectors, its graph."""
 
+import logging
+
 from lm.embeddings import most_frequent
 from lm.graph import graph_or_none
 from lm.probes import shown
+from lm.prompt import PROMPT, unknown_words
 from lm.prose import sample_markdown
 from lm.rows import Params
 from lm.step import TrainState
 from lm.trainer import Trainer
 from sweeps.run import Run
 from sweeps.views import Text
+
+log = logging.getLogger(__name__)
 
 
 class Views:
@@ -22,6 +27,8 @@ class Views:
     def begin(self, state: TrainState) -> None:
         """Show what there is before the first update."""
         trainer = self._trainer
+        if self._log.sample_words and (notice := unknown_words(trainer.prompt, PROMPT)):
+            log.warning(notice)
         if self._log.graph:
             train, words = trainer.config.train, len(trainer.vocabulary)
             shape = (words, train.batch_size, train.sequence_length)
@@ -45,8 +52,8 @@ class Views:
         """Show what the model writes by now, and its word vectors."""
         trainer = self._trainer
         if self._log.sample_words:
-            prompt = trainer.vocabulary.decode(trainer.prompt)
-            words = trainer.sample(params, step)
+            prompt = trainer.vocabulary.decode(trainer.prompt.ids)
+            words = trainer.sample(params)
             text = sample_markdown(prompt, words, trainer.config.data.level)
             self._run.show(step, {"samples": Text(text)})
         if self._log.embedding_words:

@@ -1,7 +1,8 @@
 """A sweep's folder is its state: what is in it, and where a trial goes.
 
 `sweep.json` has the axes of all sweeps that filled the folder, how they rank trials, and the base
-that all trials share. A trial is known by its fingerprint, whatever its folder is called.
+that all trials share. A trial is known by its fingerprint, whatever its folder is called; what
+TensorBoard is shown beside trials (`sweeps.aggregates`) has none.
 """
 
 from collections.abc import Callable, Mapping, Sequence

@@ -225,7 +225,7 @@ class Run:
         if isinstance(error, Diverged):
             self._result["step"] = error.step
         with self._held:
-            with suppress(UserError):  # a full disk does not decide how a trial ended
+            with suppress(UserError, OSError):  # a full disk does not decide how it ended
                 self._tell_end(status)
             self._close_files()
             self._write_result(status)

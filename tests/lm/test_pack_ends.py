@@ -112,7 +112,7 @@ def test_training_goes_on_while_checkpoints_are_written_and_reports_wait_for_the
 
     monkeypatch.setattr(Checkpoints, "save", save_late)
     monkeypatch.setattr(Together, "advance", advance_and_tell)
-    train_pack(tmp_path, lanes(tiny, "plain", "seed"), {"plain": look})
+    train_pack(tmp_path, lanes(tiny, "plain", "seed"), {"plain": look}, width=len(LANES))
     assert there == {23: True, 46: True}
 
 
@@ -143,7 +143,7 @@ def test_pack_that_ran_out_of_memory_may_go_on_in_fewer_places(
     with monkeypatch.context() as patch:
         patch.setattr(Together, "advance", run_out)
         with pytest.raises(jax.errors.JaxRuntimeError):
-            train_pack(tmp_path, trials)
+            train_pack(tmp_path, trials, width=len(LANES))
     (tmp_path / "short" / "provenance.json").unlink()  # as the driver writes it anew
     assert train_pack(tmp_path, lanes(tiny, "short"))["short"].status == "finished"
     assert json.loads((tmp_path / "short" / "provenance.json").read_text())["lanes"] == 2
@@ -157,7 +157,7 @@ def test_disk_that_is_full_ends_the_pack_with_one_sentence(
 
     monkeypatch.setattr(Checkpoints, "save", fail)
     with pytest.raises(UserError, match="free some space"):
-        train_pack(tmp_path, lanes(tiny, "plain", "seed"))
+        train_pack(tmp_path, lanes(tiny, "plain", "seed"), width=len(LANES))
     assert read_trial(tmp_path / "plain").status == "failed"
     assert read_trial(tmp_path / "plain").step == 23
 

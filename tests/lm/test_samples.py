@@ -12,7 +12,7 @@ from flax import nnx
 
 from lm.config import typed
 from lm.model import LanguageModel
-from lm.samples import _choose, luck, sample
+from lm.samples import _choose, _passing, luck, sample
 
 Compose = Callable[..., dict[str, Any]]
 VOCAB = 13
@@ -115,6 +115,12 @@ def test_no_luck_draws_a_word_without_probability(count: int) -> None:
     for where in (0, count // 2, count - 1):
         weights = jnp.zeros((3, count)).at[:, where].set(0.3)
         assert choose(weights, lucky).tolist() == [where] * 3
+
+
+def test_target_that_rounding_puts_outside_the_sums_takes_a_word_with_probability() -> None:
+    weights = jnp.array([[0.0, 0.3, 0.0], [0.0, 0.0, 0.2]])
+    for targets in ([0.3, 0.2], [0.4, 0.4], [-0.1, -0.1]):
+        assert _passing(weights, jnp.array(targets))[0].tolist() == [1, 2]
 
 
 def test_sample_depends_neither_on_those_beside_it_nor_on_its_length(model: LanguageModel) -> None:

@@ -14,8 +14,10 @@ LONG = ["--multirun", "rate=0.01,0.02,0.03", "steps=60", "pause=0.04"]
 
 @pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGINT])
 def test_interrupted_sweep_goes_on_to_the_numbers_of_an_uninterrupted_one(
-    toy: Any, number: signal.Signals
+    toy: Any, number: signal.Signals, request: pytest.FixtureRequest
 ) -> None:
+    if number == signal.SIGINT:  # a killed driver is to take its own Ray session along
+        request.getfixturevalue("joined")
     stopped = toy.signal_midway(number, "stop", *LONG)
     if number == signal.SIGKILL:
         assert stopped.returncode == -signal.SIGKILL
@@ -52,7 +54,7 @@ def test_second_driver_of_a_folder_is_refused(toy: Any) -> None:
 
 
 @pytest.mark.usefixtures("joined")
-def test_extended_sweep_runs_only_what_is_new(toy: Any) -> None:
+def test_extended_sweep_runs_only_what_is_new(toy: Any, look: Any) -> None:
     """New values, new axes, other sweep files: a trial is known by what it computes."""
     steps = "steps=5"
     toy("--multirun", "sweep.name=s", "rate=0.1,0.2", steps)
@@ -72,6 +74,14 @@ def test_extended_sweep_runs_only_what_is_new(toy: Any) -> None:
     assert first == {
         row["rate"]: stamp(toy, row) for row in rows if row["seed"] == "0" and row["rate"] != "0.3"
     }
+    board = look(toy.outputs)
+    shared = {
+        f"s/rate={rate},": {f"s/{row['trial']}" for row in rows if row["rate"] == rate}
+        for rate in ("0.1", "0.2", "0.3")
+    }
+    assert {name: set(row["runs"]) for name, row in board.rows().items()} == shared
+    for rate in ("0.1", "0.2", "0.3"):
+        assert len(board.scalars(f"s/over_seed/rate={rate},")["over_seed/loss/mean"]) == 5
 
     beside = toy("+sweep=grid", "rate=0.1,0.2", "shape=small", steps)
     assert beside.stdout.count("copied outputs/s/") == 2

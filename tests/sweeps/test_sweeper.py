@@ -39,7 +39,9 @@ def test_bad_input_stops_before_anything_runs(
     assert not list(tmp_path.rglob("result.json"))
 
 
-def test_sweep_survives_its_trials_and_continues_where_it_stopped(toy: Any, tmp_path: Path) -> None:
+def test_sweep_survives_its_trials_and_continues_where_it_stopped(
+    toy: Any, tmp_path: Path, look: Any
+) -> None:
     command = ["+sweep=grid", "shape=small", "rate=0.1,2", "steps=20", "pause=0.05"]
     done = toy(*command, "fault=none,raise,kill_once,kill")
     found = {(row["rate"], row["fault"]): row for row in toy.rows("grid")}
@@ -56,6 +58,14 @@ def test_sweep_survives_its_trials_and_continues_where_it_stopped(toy: Any, tmp_
     }
     check_killed_trial_went_on(tmp_path, found["0.1", "none"], found["0.1", "kill_once"])
     check_terminal(done.stdout, found)
+    rows = {
+        (str(row["rate"]), row["fault"]): row["runs"] for row in look(toy.outputs).rows().values()
+    }
+    assert {
+        (rate.removesuffix(".0"), fault): [*runs.values()] for (rate, fault), runs in rows.items()
+    } == {
+        key: ["success" if row["status"] == "finished" else "failure"] for key, row in found.items()
+    }
 
     again = toy(*command, "fault=none,kill_once")
     assert again.returncode == 0
@@ -88,9 +98,11 @@ def check_terminal(text: str, found: dict[tuple[str, str], dict[str, str]]) -> N
     assert "(raylet)" not in text
 
 
+@pytest.mark.usefixtures("joined")
 def test_preview_tells_what_would_run_and_writes_nothing(toy: Any, tmp_path: Path) -> None:
     command = ["+sweep=grid", "steps=5", "rate=0.1,0.2,0.3"]
     assert toy(*command, "rate=0.1,0.2", "shape=small").returncode == 0
+    toy.ray = None
     before = {path: path.stat().st_mtime_ns for path in tmp_path.rglob("*")}
     more = ["sweep.exclude=['rate=0.3,shape=large']", "sweep.preview=true"]
     done = toy(*command, *more)
