@@ -69,7 +69,7 @@ def main(
             selection = stack.enter_context(Selection(above, matcher(options.match)))
             selection.refresh()
             folder = selection.path
-        _warn(console, runs)
+        _check(console, runs)
         url = stack.enter_context(serve(folder, options.host, options.port))
         with console.status(f"loading {_runs_of(len(runs))}") as status:
             listed = wait_for_runs(
@@ -134,21 +134,24 @@ def _runs(folder: Path, expression: str | None) -> dict[str, list[str]]:
     return kept
 
 
-def _warn(console: Console, runs: Mapping[str, Sequence[str]]) -> None:
-    """Say what keeps TensorBoard from showing all runs, or soon."""
+def _check(console: Console, runs: Mapping[str, Sequence[str]]) -> None:
+    """Say what keeps TensorBoard from showing all runs, or soon.
+
+    Raises:
+      UserError: it could not open the files of all.
+    """
+    files = sum(map(len, runs.values()))
+    limit = allow_open_files(files + OWN_FILES)
+    if 0 <= limit < files + OWN_FILES:
+        raise UserError(
+            f"a process may open {limit} files here, and there are {files} event files, so "
+            "TensorBoard would drop runs without a word; raise the limit (ulimit -n), or serve "
+            "fewer runs with --match REGEX."
+        )
     if not loads_fast():
         console.print(
             "TensorBoard's data server is missing here, so that many runs take minutes to load: "
             "pip install tensorboard-data-server.",
-            style="yellow",
-        )
-    files = sum(map(len, runs.values()))
-    limit = allow_open_files(files + OWN_FILES)
-    if 0 <= limit < files + OWN_FILES:
-        console.print(
-            f"This machine allows {limit} open files (ulimit -Hn), and there are {files} event "
-            "files: TensorBoard will leave out runs without a word. Have that limit raised, or "
-            "serve fewer runs with --match REGEX.",
             style="yellow",
         )
 

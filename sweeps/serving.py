@@ -22,7 +22,7 @@ SAMPLES = {"scalars": 10_000, "histograms": 500, "text": 500, "images": 100}
 """Points kept of a tag; TensorBoard keeps 1,000 scalars, 100 histograms and texts, 10 images."""
 RELOAD = 5
 """Seconds between two looks for new points."""
-OWN_FILES = 100
+OWN_FILES = 32
 """Descriptors that TensorBoard's data server may need beside one for each event file."""
 PATIENCE = 5.0
 """Seconds without a further run after which loading is waited for no longer."""

@@ -134,3 +134,13 @@ def test_limit_of_open_files_is_raised_as_far_as_may_be() -> None:
     )
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True)
     assert done.stdout == "200 (200, 200)\n", done.stderr
+
+
+def test_runs_that_could_not_all_be_opened_are_refused(grid: Path) -> None:
+    program = (
+        "import resource as r; from sweeps.board import main;"
+        f"r.setrlimit(r.RLIMIT_NOFILE, (40, 40)); main([{str(grid)!r}])"
+    )
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True)
+    assert done.returncode == 1
+    assert done.stderr.startswith("error: a process may open 40 files here, and there are 12 event")
