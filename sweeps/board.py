@@ -190,16 +190,13 @@ def _shown(link: Link, every: Link) -> str:
 
 def _sweeps(folder: Path) -> dict[str, Sweep]:
     """The sweeps in a folder, or the one that it is, by their names within it."""
-    places = {"": folder, **{path.parent.name: path.parent for path in sorted(_below(folder))}}
+    found = sorted(folder.glob("[!.]*/sweep.json"))
+    places = {"": folder, **{path.parent.name: path.parent for path in found}}
     return {
         name: read_sweep(place)
         for name, place in places.items()
         if (place / "sweep.json").is_file()
     }
-
-
-def _below(folder: Path) -> Iterator[Path]:
-    return folder.glob("[!.]*/sweep.json")
 
 
 def _links(view: View, name: str, sweep: Sweep, runs: Sequence[str]) -> list[Link]:
