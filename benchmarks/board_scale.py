@@ -191,10 +191,12 @@ def _loaded(url: str, names: Sequence[str]) -> set[str]:
             break
         found = now
         time.sleep(PAUSE)
-    query = urlencode({"run": names[-1], "tag": TAG})
-    with urlopen(f"{url}data/plugin/scalars/scalars?{query}") as answer:
-        assert json.load(answer), f"{names[-1]} has no values"
-    return now & set(names)
+    found = now & set(names)
+    for name in found & {names[0], names[-1]}:
+        query = urlencode({"run": name, "tag": TAG})
+        with urlopen(f"{url}data/plugin/scalars/scalars?{query}") as answer:
+            assert json.load(answer), f"{name} has no values"
+    return found
 
 
 def _copy(source: Path, target: Path) -> None:

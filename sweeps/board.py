@@ -22,7 +22,15 @@ from sweeps.folder import Sweep, read_sweep
 from sweeps.links import Link, View, sweep_links
 from sweeps.naming import short_keys
 from sweeps.served import Selection, find_runs, selected
-from sweeps.serving import OWN_FILES, RELOAD, allow_open_files, ask, serve, wait_for_runs
+from sweeps.serving import (
+    OWN_FILES,
+    RELOAD,
+    allow_open_files,
+    ask,
+    loads_fast,
+    serve,
+    wait_for_runs,
+)
 from sweeps.url import is_url
 
 PORT = 6006
@@ -61,9 +69,9 @@ def main(
             selection = stack.enter_context(Selection(above, matcher(options.match)))
             selection.refresh()
             folder = selection.path
-        _warn_of_open_files(console, runs)
+        _check(console, runs)
         url = stack.enter_context(serve(folder, options.host, options.port))
-        with console.status(f"loading {len(runs)} runs") as status:
+        with console.status(f"loading {_runs_of(len(runs))}") as status:
             listed = wait_for_runs(
                 url, len(runs), lambda n: status.update(f"loading {n} of {len(runs)} runs")
             )
@@ -126,21 +134,31 @@ def _runs(folder: Path, expression: str | None) -> dict[str, list[str]]:
     return kept
 
 
-def _warn_of_open_files(console: Console, runs: Mapping[str, Sequence[str]]) -> None:
+def _check(console: Console, runs: Mapping[str, Sequence[str]]) -> None:
+    """Say what keeps TensorBoard from showing all runs, or soon.
+
+    Raises:
+      UserError: it could not open the files of all.
+    """
     files = sum(map(len, runs.values()))
     limit = allow_open_files(files + OWN_FILES)
     if 0 <= limit < files + OWN_FILES:
+        raise UserError(
+            f"a process may open {limit} files here, and there are {files} event files, so "
+            "TensorBoard would drop runs without a word; raise the limit (ulimit -n), or serve "
+            "fewer runs with --match REGEX."
+        )
+    if not loads_fast():
         console.print(
-            f"This machine allows {limit} open files (ulimit -Hn), and there are {files} event "
-            "files: TensorBoard will leave out runs without a word. Have that limit raised, or "
-            "serve fewer runs with --match REGEX.",
+            "TensorBoard's data server is missing here, so that many runs take minutes to load: "
+            "pip install tensorboard-data-server.",
             style="yellow",
         )
 
 
 def _lines(folder: Path, runs: Sequence[str], listed: int, view: View) -> Iterator[str]:
     """What is printed once TensorBoard answers."""
-    yield f"{view.url}  {len(runs)} runs of {folder}; Ctrl-C ends it"
+    yield f"{view.url}  {_runs_of(len(runs))} of {folder}; Ctrl-C ends it"
     if listed < len(runs):
         yield f"{max(listed, 0)} are loaded by now; the page's reload button shows the others."
     if len(runs) > UNSELECTED:
@@ -156,10 +174,14 @@ def _lines(folder: Path, runs: Sequence[str], listed: int, view: View) -> Iterat
             links = links[:1]
         if links:
             yield ""
-            yield f"{sweep.folder.resolve().name}, {links[0].runs} runs"
+            yield f"{sweep.folder.resolve().name}, {_runs_of(links[0].runs)}"
         width = max((len(_shown(link, links[0])) for link in links), default=0)
         for link in links:
             yield f"  {_shown(link, links[0]):{width}}  {link.url}"
+
+
+def _runs_of(number: int) -> str:
+    return "1 run" if number == 1 else f"{number} runs"
 
 
 def _shown(link: Link, every: Link) -> str:
@@ -168,16 +190,13 @@ def _shown(link: Link, every: Link) -> str:
 
 def _sweeps(folder: Path) -> dict[str, Sweep]:
     """The sweeps in a folder, or the one that it is, by their names within it."""
-    places = {"": folder, **{path.parent.name: path.parent for path in sorted(_below(folder))}}
+    found = sorted(folder.glob("[!.]*/sweep.json"))
+    places = {"": folder, **{path.parent.name: path.parent for path in found}}
     return {
         name: read_sweep(place)
         for name, place in places.items()
         if (place / "sweep.json").is_file()
     }
-
-
-def _below(folder: Path) -> Iterator[Path]:
-    return folder.glob("[!.]*/sweep.json")
 
 
 def _links(view: View, name: str, sweep: Sweep, runs: Sequence[str]) -> list[Link]:

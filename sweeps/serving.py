@@ -22,7 +22,7 @@ SAMPLES = {"scalars": 10_000, "histograms": 500, "text": 500, "images": 100}
 """Points kept of a tag; TensorBoard keeps 1,000 scalars, 100 histograms and texts, 10 images."""
 RELOAD = 5
 """Seconds between two looks for new points."""
-OWN_FILES = 100
+OWN_FILES = 32
 """Descriptors that TensorBoard's data server may need beside one for each event file."""
 PATIENCE = 5.0
 """Seconds without a further run after which loading is waited for no longer."""
@@ -62,9 +62,25 @@ def serve(folder: Path, host: str, port: int) -> Iterator[str]:
     except program.TensorBoardPortInUseError as error:
         raise UserError(_taken(port)) from error
     except program.TensorBoardServerException as error:
-        raise UserError(f"TensorBoard cannot start: {error.msg}; mend --host or --port.") from error
+        raise UserError(f"{error.msg}; give another --host or --port.") from error
+    except SystemExit as error:  # the web server's way to say that it cannot listen
+        why = (said.getvalue().splitlines() or ["no reason was given"])[-1]
+        raise UserError(
+            f"TensorBoard cannot listen at {host}:{port} ({why}); give another --host or --port."
+        ) from error
     yield url
     del board  # until here: TensorBoard's data server ends with the pipe that this holds
+
+
+def loads_fast() -> bool:
+    """Whether TensorBoard has its data server; its loader in Python takes minutes for many runs."""
+    from tensorboard.data import server_ingester
+
+    try:
+        server_ingester.get_server_binary()
+    except server_ingester.NoDataServerError:
+        return False
+    return True
 
 
 def allow_open_files(needed: int) -> int:

@@ -63,15 +63,34 @@ def test_only_matching_runs_are_served_and_so_are_later_ones(grid: Path, make_sw
     assert selections() == before
 
 
+def test_runs_are_served_without_the_data_server(
+    grid: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("TENSORBOARD_DATA_SERVER_BINARY", str(grid / "nowhere"))
+    with board(grid.parent, module="sweeps.board") as shown:
+        assert served(shown.url) == trials(grid)
+        assert "data server is missing here" in shown.text
+
+
+def refused(grid: Path, *arguments: str) -> str:
+    """What the command says when it cannot start."""
+    command = [sys.executable, "-m", "sweeps.board", str(grid), *arguments]
+    done = subprocess.run(command, capture_output=True, text=True)
+    assert done.returncode == 1
+    assert "Traceback" not in done.stderr
+    return done.stderr
+
+
 def test_taken_port_is_said_with_who_has_it(grid: Path) -> None:
     with socket.create_server(("localhost", 0)) as server:
         port = str(server.getsockname()[1])
-        server.settimeout(0.1)
-        command = [sys.executable, "-m", "sweeps.board", str(grid), "--port", port]
-        done = subprocess.run(command, capture_output=True, text=True)
-    assert done.returncode == 1
-    assert f"error: port {port} is taken by another program; end that, or give" in done.stderr
-    assert "Traceback" not in done.stderr
+        said = refused(grid, "--port", port)
+    assert f"error: port {port} is taken by another program; end that, or give" in said
+
+
+def test_address_of_another_machine_is_refused(grid: Path) -> None:
+    said = refused(grid, "--port", "0", "--host", "192.0.2.1")
+    assert re.search(r"error: TensorBoard cannot listen at 192.0.2.1:0 \(.+\); give another", said)
 
 
 @pytest.mark.parametrize(
@@ -115,3 +134,13 @@ def test_limit_of_open_files_is_raised_as_far_as_may_be() -> None:
     )
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True)
     assert done.stdout == "200 (200, 200)\n", done.stderr
+
+
+def test_runs_that_could_not_all_be_opened_are_refused(grid: Path) -> None:
+    program = (
+        "import resource as r; from sweeps.board import main;"
+        f"r.setrlimit(r.RLIMIT_NOFILE, (40, 40)); main([{str(grid)!r}])"
+    )
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True)
+    assert done.returncode == 1
+    assert done.stderr.startswith("error: a process may open 40 files here, and there are 12 event")
