@@ -63,10 +63,20 @@ OPTIONS = {
         "loss.samples=5",
         "train.changes=[{step:10,optimizer.learning_rate:0.2}]",
     ),
-    "adam, full softmax": ("optimizer=adam", "loss.kind=softmax"),
-    "rmsprop, sampled": ("optimizer=rmsprop", "loss.kind=sampled_softmax", "loss.samples=5"),
-    "windows that slide": ("train.predict=last", "train.report_every=40", "train.epochs=1"),
-    "two layers of gru": ("model.cell=gru", "model.layers=2", "loss.kind=nce", "loss.samples=4"),
+    "adam, full softmax, windows that slide": (
+        "optimizer=adam",
+        "loss.kind=softmax",
+        "train.predict=last",
+        "train.report_every=40",
+        "train.epochs=1",
+    ),
+    "rmsprop, nce, two layers of gru": (
+        "optimizer=rmsprop",
+        "loss.kind=nce",
+        "loss.samples=4",
+        "model.cell=gru",
+        "model.layers=2",
+    ),
 }
 
 
