@@ -8,15 +8,9 @@ first. `lm.board` serves them, and a headless browser opens them.
 """
 
 import argparse
-import hashlib
-import itertools
 import json
 import math
-import os
 import re
-import shutil
-import subprocess
-import sys
 import tempfile
 import time
 from collections.abc import Sequence
@@ -29,26 +23,16 @@ from urllib.request import urlopen
 import psutil
 
 from benchmarks import browser, tables
+from benchmarks.many_runs import make_runs, train
 from sweeps.board import UNSELECTED
-from sweeps.files import write_json
-from sweeps.naming import short_keys, trial_name
 
 PAUSE = 3.0
 """Seconds between two looks at what is loaded."""
-AXES = {
-    "model.embed_size": ("64", "96"),
-    "model.rnn_size": ("128", "192"),
-    "model.hidden_size": ("64", "96"),
-    "optimizer.learning_rate": ("0.001", "0.01", "0.1", "0.2", "0.5"),
-}
 FILTER = "rnn_size=192.*hidden_size=96"
 TAG = "train/loss"
-METRIC = "valid/perplexity"
 TAGS = "^(train|valid)/(loss|perplexity)$"
 SECONDS = 180
 """How long the page may take for anything."""
-TRIALS = ("+sweep=clip_level", "train.epochs=4")
-"""What is trained where no trials are given."""
 
 
 HEADS = (
@@ -96,30 +80,6 @@ class Drawn(NamedTuple):
     """MB of JavaScript's heap then."""
     link: float
     """From opening a link with that filter until it lists its runs, and draws them if it does."""
-
-
-def make_runs(sources: Sequence[Path], folder: Path, runs: int) -> list[str]:
-    """Write a sweep of copies of trials; gives the runs' names.
-
-    Args:
-      sources: folders of real trials.
-      folder: the new sweep's.
-      runs: how many.
-    """
-    seeds = -(-runs // math.prod(map(len, AXES.values())))
-    axes = {**AXES, "seed": tuple(map(str, range(seeds)))}
-    names = []
-    for number, values in enumerate(itertools.islice(itertools.product(*axes.values()), runs)):
-        key = hashlib.sha256(str(number).encode()).hexdigest()
-        pairs = dict(zip(short_keys(list(axes)), values, strict=True))
-        names.append(trial_name(pairs, key))
-        _copy(sources[number % len(sources)], folder / names[-1])
-        settings = dict(zip(axes, values, strict=True))
-        trial = {"fingerprint": key, "settings": settings}
-        write_json(folder / names[-1] / "trial.json", trial)
-    facts = {"metric": METRIC, "mode": "min", "replicate": "seed", "base": {}}
-    write_json(folder / "sweep.json", {"axes": list(axes), **facts})
-    return [f"{folder.name}/{name}" for name in names]
 
 
 def serve(folder: Path, names: Sequence[str]) -> tuple[Served, Drawn | None]:
@@ -199,27 +159,8 @@ def _loaded(url: str, names: Sequence[str]) -> set[str]:
     return found
 
 
-def _copy(source: Path, target: Path) -> None:
-    """Copy what TensorBoard reads of a run; the projector's files, which are large, by links."""
-    target.mkdir(parents=True)
-    for path in source.iterdir():
-        if "tfevents" in path.name:
-            shutil.copyfile(path, target / path.name)
-        elif path.name == "projector":
-            shutil.copytree(path, target / path.name, copy_function=os.link)
-        elif path.name == "projector_config.pbtxt":
-            os.link(path, target / path.name)
-
-
 def _megabytes(process: psutil.Process) -> float:
     return float(process.memory_info().rss) / 1e6
-
-
-def _train(output: Path) -> Path:
-    """Train a few real trials; gives the sweep's folder."""
-    command = [sys.executable, "-m", "lm.sweep", *TRIALS, f"output_dir={output}"]
-    subprocess.run(command, check=True, stdout=subprocess.DEVNULL)
-    return output / "clip_level"
 
 
 def main() -> None:
@@ -234,7 +175,7 @@ def main() -> None:
         page.say(f"Nothing is measured in a browser, for {reason}.")
     rows = []
     with tempfile.TemporaryDirectory() as scratch:
-        source = given.source or _train(Path(scratch, "trained"))
+        source = given.source or train(Path(scratch, "trained"))
         trials = sorted(path.parent for path in source.glob("*/trial.json"))
         size = sum(path.stat().st_size for path in source.glob("*/*tfevents*")) / len(trials)
         for runs in given.runs:

@@ -5,7 +5,8 @@ from pathlib import Path
 import pytest
 
 from benchmarks import browser
-from benchmarks.board_scale import make_runs, serve
+from benchmarks.board_scale import serve
+from benchmarks.many_runs import make_runs
 from sweeps.run import Run
 
 
