@@ -11,7 +11,7 @@ from functools import partial
 import jax
 import jax.numpy as jnp
 import numpy as np
-from jax import Array
+from jax import Array, lax
 from numpy.typing import NDArray
 
 from sweeps.views import Histogram
@@ -73,10 +73,17 @@ def _count(
     largest = jnp.where(finite, x, -jnp.inf).max(axis=1)
     least = jax.ops.segment_min(least, owner, len(chunks), indices_are_sorted=True)
     largest = jax.ops.segment_max(largest, owner, len(chunks), indices_are_sorted=True)
-    bucket = place(x, least[owner][:, None], largest[owner][:, None])
+
+    def add(counts: Array, chunk: tuple[Array, Array]) -> tuple[Array, None]:
+        x, owner = chunk
+        bucket = place(x, least[owner], largest[owner]).astype(jnp.int32) + buckets * owner
+        bucket = jnp.where(jnp.isfinite(x), bucket, len(counts))
+        return counts.at[bucket].add(1, mode="drop"), None
+
+    # One chunk after the other: memory for all of them at once would take longer to get than to
+    # fill.
     counts = jnp.zeros(len(chunks) * buckets, jnp.int32)
-    flat = jnp.where(finite, bucket.astype(jnp.int32) + buckets * owner[:, None], len(counts))
-    counts = counts.at[flat].add(1, mode="drop")
+    counts, _ = lax.scan(add, counts, (x, jnp.asarray(owner)))
     ends = jnp.where(least <= largest, jnp.stack([least, largest]), jnp.nan)
     return Counted(tuple(arrays), ends.T, counts.reshape(len(chunks), buckets))
 
