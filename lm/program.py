@@ -10,7 +10,7 @@ import jax.numpy as jnp
 from flax import nnx
 from jax import Array
 
-from lm.compute import Compute, choose, in_precision
+from lm.compute import Compute, choose, compile_quickly, in_precision
 from lm.config import Config, LossConfig, ModelConfig, OptimizerConfig, TrainConfig
 from lm.model import LanguageModel, Scales, scales
 from lm.optimizer import Hyperparameters, build_optimizer
@@ -82,7 +82,7 @@ def build_program(key: ProgramKey) -> Program:
     compute = choose(key.model, key.train)
     lanes_compute = choose(key.model, key.train, stacked=True)
     alone, stacked = _recipe(key, compute.recurrence), _recipe(key, lanes_compute.recurrence)
-    watched = _recipe(key, "watched")
+    watched, seldom = _recipe(key, "watched"), compile_quickly()
 
     def initialize(rng: Array, start: Scales) -> TrainState:
         model = _model(key, "scan", rng, start)
@@ -103,8 +103,8 @@ def build_program(key: ProgramKey) -> Program:
         jax.jit(in_its_precision(train_steps, alone), donate_argnums=0),
         jax.jit(partial(settle, alone), donate_argnums=0),
         jax.jit(in_its_precision(evaluate, alone)),
-        jax.jit(in_its_precision(probe, watched)),
-        jax.jit(in_its_precision(draw, stacked)),
+        jax.jit(in_its_precision(probe, watched), compiler_options=seldom),
+        jax.jit(in_its_precision(draw, stacked), compiler_options=seldom),
         jax.jit(in_its_precision(train_lanes, stacked), donate_argnums=0),
         jax.jit(jax.vmap(partial(settle, stacked)), donate_argnums=0),
         jax.jit(jax.vmap(in_its_precision(evaluate, stacked), in_axes=(0, None))),

@@ -124,3 +124,18 @@ def test_cudnns_equations_with_our_packed_weights_equal_our_lstm(
     for one, other in zip(jax.tree.leaves(ours), jax.tree.leaves(theirs), strict=True):
         assert one.shape == other.shape
         assert jnp.abs(one - other).max() < 1e-5
+
+
+def test_what_runs_seldom_compiles_quickly_here_and_anywhere_else_without_options(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    compute.compile_quickly.cache_clear()
+    assert compute.compile_quickly()  # on the CPU, and this version of XLA knows them
+
+    def refuse(*arguments: object, **options: object) -> None:
+        raise jax.errors.JaxRuntimeError("No such compile option")
+
+    compute.compile_quickly.cache_clear()
+    monkeypatch.setattr(jax, "jit", refuse)
+    assert compute.compile_quickly() == {}
+    compute.compile_quickly.cache_clear()
