@@ -31,7 +31,7 @@ def main() -> None:
     parser.add_argument("--chromium", help="the browser (default: the one on the PATH)")
     parser.add_argument("--filter", default="rnn_size=192", help="of runs")
     parser.add_argument("--tags", default=TAGS, help="filter of tags")
-    parser.add_argument("--height", type=int, default=1150)
+    parser.add_argument("--height", type=int, default=640)
     given = parser.parse_args()
     query = urlencode({"runFilter": given.filter, "tagFilter": given.tags, "smoothing": "0"})
     with browser.board(given.folder) as board, browser.browser(given.chromium) as opened:
