@@ -1,7 +1,6 @@
 """What a single run shows while it works: a bar on a terminal, and a line for each epoch."""
 
 from collections.abc import Mapping
-from types import TracebackType
 from typing import Self
 
 from rich.console import Console
@@ -38,12 +37,7 @@ class Progress:
         self._bar.start()
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
+    def __exit__(self, *error: object) -> None:
         self._bar.stop()
 
     def reported(self, step: int, metrics: Mapping[str, float], total_steps: int | None) -> None:

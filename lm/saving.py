@@ -1,7 +1,6 @@
 """Checkpoints of a pack's lanes, written while training goes on."""
 
 from concurrent.futures import Future, ThreadPoolExecutor
-from types import TracebackType
 from typing import Self
 
 from lm.course import Course
@@ -20,12 +19,7 @@ class Background:
     def __enter__(self) -> Self:
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
+    def __exit__(self, *error: object) -> None:
         self._threads.shutdown()
 
     def save(self, course: Course, state: TrainState) -> None:

@@ -29,7 +29,7 @@ from tensorboard.compat.proto.event_pb2 import (
 )
 from tensorboard.compat.proto.summary_pb2 import Summary
 
-from sweeps.files import unwritable, write_all
+from sweeps.files import unwritable, write_all, write_bytes
 from sweeps.summaries import summary
 from sweeps.views import View
 
@@ -135,7 +135,8 @@ def rewrite(path: Path, keep: Callable[[Any], bool], graphs: bool = True) -> Non
                 parts.append(_framed(event))
         end = after
     if changed:
-        _replace(path, b"".join([*parts, data[end:]]))
+        # Readers take a file whose name has `tfevents` in it for one of the run's.
+        write_bytes(path, b"".join([*parts, data[end:]]), beside="events")
 
 
 def values_in(path: Path) -> list[Any]:
@@ -159,17 +160,6 @@ def _records(data: bytes) -> Iterator[tuple[Any, int]]:
 def _end(data: bytes) -> int:
     """Where the first damage is."""
     return max((end for _, end in _records(data)), default=0)
-
-
-def _replace(path: Path, data: bytes) -> None:
-    """Readers take a file whose name has `tfevents` in it for one of the run's."""
-    beside = path.with_name(f".events.{os.getpid()}")
-    try:
-        beside.write_bytes(data)
-        beside.replace(path)
-    except OSError as error:
-        beside.unlink(missing_ok=True)
-        raise unwritable(path, error) from error
 
 
 def _open_new(directory: Path) -> tuple[FileIO, Path]:

@@ -20,14 +20,14 @@ def write_text(path: Path, text: str) -> None:
     write_bytes(path, text.encode("utf-8"))
 
 
-def write_bytes(path: Path, data: bytes) -> None:
-    """The same for what is no text."""
-    beside = path.with_name(f".{path.name}.{os.getpid()}")
+def write_bytes(path: Path, data: bytes, beside: str = "") -> None:
+    """The same for what is no text; `beside` names the file that is written first and renamed."""
+    new = path.with_name(f".{beside or path.name}.{os.getpid()}")
     try:
-        beside.write_bytes(data)
-        beside.replace(path)
+        new.write_bytes(data)
+        new.replace(path)
     except OSError as error:
-        beside.unlink(missing_ok=True)
+        new.unlink(missing_ok=True)
         raise unwritable(path, error) from error
 
 

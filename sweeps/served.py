@@ -5,7 +5,6 @@ import shutil
 import tempfile
 from collections.abc import Callable, Mapping
 from pathlib import Path
-from types import TracebackType
 from typing import Self
 
 ROOT = "."
@@ -43,12 +42,7 @@ class Selection:
         self.path = Path(tempfile.mkdtemp(prefix="board-"))
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
+    def __exit__(self, *error: object) -> None:
         shutil.rmtree(self.path)  # links to folders are removed, not followed
 
     def refresh(self) -> dict[str, list[str]]:
