@@ -38,7 +38,7 @@ class Cell(NamedTuple):
     states: int
     """Arrays in its carry."""
     kept: tuple[str, ...]
-    """Names of what `step` keeps, each [B, H]; sigmoids are called `..._gate`, tanhs not."""
+    """Names of what `step` keeps, each [B, H], gates first; sigmoids are called `..._gate`."""
     step: Callable[[RecurrentWeights, Carry, Array, Array], tuple[Carry, Array]]
     """(weights, carry, x_z, u_z) -> the next carry, whose first part is the output h_t, and what
     `slopes` needs of this step, [B, any] (of width 0 where the carries are enough)."""

@@ -7,6 +7,7 @@ import logging
 from dataclasses import replace
 from functools import lru_cache
 
+from lm.cells import CELLS
 from lm.config import InitializerConfig, ModelConfig
 
 log = logging.getLogger(__name__)
@@ -45,7 +46,7 @@ def model_graph(
     """
     # Here, so that what another JAX no longer has to import is a failure of this alone.
     from lm.graph.nodes import Graph, Tensor, graph_def, with_entries
-    from lm.graph.trace import PARTS, STATES, trace
+    from lm.graph.trace import STATES, trace
     from lm.graph.walk import Names, Walk
 
     jaxpr, inputs = trace(config, vocab_size, batch_size, sequence_length)
@@ -56,7 +57,7 @@ def model_graph(
         )
         for given, aval in zip(inputs, jaxpr.in_avals, strict=True)
     ]
-    walk = Walk(graph, Names(STATES, PARTS[config.cell]))
+    walk = Walk(graph, Names(STATES, CELLS[config.cell].kept))
     results = walk.computation(jaxpr, [value for (value,) in values], "")
     definition = graph_def(with_entries(graph.needed(results)))
     serialised: bytes = definition.SerializeToString(deterministic=True)

@@ -53,12 +53,6 @@ def trace(
 
 STATES = ("h", "c")
 """Of a layer; only the lstm has the second."""
-PARTS = {
-    "rnn": (),
-    "gru": ("reset_gate", "update_gate"),
-    "lstm": ("input_gate", "forget_gate", "candidate", "output_gate"),
-}
-"""What a cell splits its pre-activations into."""
 
 
 def _mean_loss(
