@@ -1,7 +1,7 @@
 """Trials that another sweep of the same output folder has trained already."""
 
 import shutil
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
 
 from sweeps.files import read_json, unwritable, write_json
@@ -22,8 +22,10 @@ def trained_elsewhere(folder: Path, fingerprints: Collection[str]) -> Mapping[st
     return found
 
 
-def adopt(trial: Trial, directory: Path, settings: Mapping[str, str]) -> None:
-    """Copy a trial into another sweep.
+def adopt(
+    trial: Trial, directory: Path, settings: Mapping[str, str], as_text: Sequence[str] = ()
+) -> None:
+    """Copy a trial into another sweep, with its settings there, some of them shown as text.
 
     Raises:
       UserError: the copy cannot be written.
@@ -33,7 +35,8 @@ def adopt(trial: Trial, directory: Path, settings: Mapping[str, str]) -> None:
         shutil.rmtree(fresh, ignore_errors=True)
         shutil.copytree(trial.directory, fresh, ignore=shutil.ignore_patterns(".lock"))
         known = read_json(fresh / "trial.json") or {}
-        write_json(fresh / "trial.json", {**known, "settings": dict(settings)})
+        here = {"settings": dict(settings), "as_text": list(as_text)}
+        write_json(fresh / "trial.json", {**known, **here})
         facts = read_json(fresh / "provenance.json") or {}
         write_json(fresh / "provenance.json", {**facts, "copied_from": str(trial.directory)})
         fresh.rename(directory)

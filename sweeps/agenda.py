@@ -86,7 +86,7 @@ class Agenda:
           UserError: it holds trials of another configuration.
         """
         population = bool(self.mutable)
-        axes = [axis.key for axis in self.planner.space.axes]
+        axes = self.planner.space.axes
         move = self.mirror.move if self.mirror else Path.rename
         return Shelf(self.folder, axes, self.planned, self.options.sweep, population, move)
 
@@ -130,7 +130,7 @@ class Agenda:
         elsewhere = trained_elsewhere(self.folder, {trial.spec.fingerprint for trial in missing})
         for trial in missing:
             if there := elsewhere.get(trial.spec.fingerprint):
-                adopt(there, shelf.path(trial), shelf.settings(trial))
+                adopt(there, shelf.path(trial), shelf.settings(trial), shelf.sweep.as_text)
                 shelf.add(trial)
                 self.console.print(f"copied {there.directory}", highlight=False, soft_wrap=True)
 
@@ -171,7 +171,9 @@ class Agenda:
         path, trial = shelf.path(planned), shelf.find(planned)
         (path / STUCK).unlink(missing_ok=True)
         if trial is None or trial.fingerprint == planned.spec.fingerprint:
-            spec = replace(planned.spec, settings=shelf.settings(planned))
+            spec = replace(
+                planned.spec, settings=shelf.settings(planned), as_text=shelf.sweep.as_text
+            )
             write_trial(path, spec, self._provenance)
         if trial is None:
             shelf.add(planned)

@@ -5,7 +5,7 @@ that all trials share. A trial is known by its fingerprint, whatever its folder 
 TensorBoard is shown beside trials (`sweeps.aggregates`) has none.
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
@@ -16,7 +16,8 @@ from sweeps.files import make_directory, read_json, unwritable, write_json
 from sweeps.naming import digits_needed, label, short_keys, trial_name
 from sweeps.options import SweepOptions
 from sweeps.plan import Planned
-from sweeps.session import describe
+from sweeps.session import describe, of_several_types
+from sweeps.space import Axis
 from sweeps.store import Trial, read_config, read_trial
 
 
@@ -27,6 +28,8 @@ class Sweep:
     folder: Path
     axes: tuple[str, ...] = ()
     """Keys in full, in the order in which they came."""
+    as_text: tuple[str, ...] = ()
+    """Those with labels of several types, as 0.1 and null."""
     metric: str = ""
     mode: str = "min"
     replicate: str | None = None
@@ -46,7 +49,8 @@ def read_sweep(folder: Path) -> Sweep:
         raise UserError(f"{folder} holds no sweep: it has no sweep.json; name a sweep's folder.")
     found = sorted(path.parent for path in folder.glob("[!.]*/trial.json"))
     trials = tuple(read_trial(path) for path in found)
-    return Sweep(folder, **{**known, "axes": tuple(known["axes"]), "trials": trials})
+    lists = {key: tuple(known.get(key, ())) for key in ("axes", "as_text")}
+    return Sweep(folder, **{**known, **lists, "trials": trials})
 
 
 class Shelf:
@@ -55,7 +59,7 @@ class Shelf:
     def __init__(
         self,
         folder: Path,
-        axes: Sequence[str],
+        axes: Sequence[Axis],
         planned: Sequence[Planned],
         options: SweepOptions,
         population: bool = False,
@@ -65,7 +69,7 @@ class Shelf:
 
         Args:
           folder: the sweep's.
-          axes: keys of what this command sweeps.
+          axes: what this command sweeps.
           planned: some or all of its trials: what they have in common is compared.
           options: how it ranks.
           population: whether a trial is still itself when it has been changed while it ran.
@@ -75,7 +79,7 @@ class Shelf:
           UserError: the folder holds trials of another base configuration.
         """
         old = read_sweep(folder) if (folder / "sweep.json").exists() else Sweep(folder)
-        every = tuple(dict.fromkeys([*old.axes, *axes]))
+        every = tuple(dict.fromkeys([*old.axes, *(axis.key for axis in axes)]))
         common = base((trial.identity for trial in planned), every)
         if changed := differing(old.base, common, every):
             there = ", ".join(f"{key}={old.base[key]} (now {common[key]})" for key in changed)
@@ -84,7 +88,9 @@ class Shelf:
                 "folder with sweep.name=NAME, or move that one aside with sweep.fresh=true."
             )
         kept = agreed(old.base, common) if old.base else common
-        self.sweep = Sweep(folder, every, options.metric, options.mode, options.replicate, kept)
+        text = tuple(key for key in every if key in old.as_text or _is_mixed(key, axes, old.trials))
+        ranking = options.metric, options.mode, options.replicate
+        self.sweep = Sweep(folder, every, text, *ranking, kept)
         self._short = short_keys(list(every))
         self._population = population
         self._move = move
@@ -141,7 +147,8 @@ class Shelf:
         facts = asdict(self.sweep)
         del facts["folder"], facts["trials"]
         write_json(self.folder / "sweep.json", facts)
-        if self.sweep.axes != self._old.axes:
+        old, now = self._old, self.sweep
+        if (old.axes, old.as_text) != (now.axes, now.as_text):
             for trial in self._old.trials:
                 self._rename(trial)
 
@@ -162,13 +169,22 @@ class Shelf:
         }
         directory = self.folder / self._name(settings, trial.origin)
         try:
-            self._move(trial.directory, directory)
+            if directory != trial.directory:
+                self._move(trial.directory, directory)
         except OSError as error:
             raise unwritable(directory, error) from error
-        write_json(directory / "trial.json", {**known, "settings": settings})
+        here = {"settings": settings, "as_text": list(self.sweep.as_text)}
+        write_json(directory / "trial.json", {**known, **here})
         self._known[self._key(trial)] = read_trial(directory)
         if trial.status != "waiting":
             describe(directory)
+
+
+def _is_mixed(key: str, axes: Sequence[Axis], trials: Iterable[Trial]) -> bool:
+    """Whether an axis has labels of several types, in the space or among trials."""
+    planned = {value.label for axis in axes if axis.key == key for value in axis.values}
+    known = {trial.settings[key] for trial in trials if key in trial.settings}
+    return of_several_types(planned | known)
 
 
 def _setting(key: str, config: Mapping[str, Any], choices: Mapping[str, str]) -> str:

@@ -196,7 +196,15 @@ def _spec(directory: Path, trial: Trial, config: Mapping[str, Any], key: str) ->
     known = read_json(directory / "trial.json") or {}
     overrides = yaml.safe_load((directory / "overrides.yaml").read_text("utf-8"))
     choices = known.get("choices") or {}
-    return Spec(config, tuple(overrides), trial.settings, key, trial.command, choices)
+    return Spec(
+        config=config,
+        overrides=tuple(overrides),
+        settings=trial.settings,
+        fingerprint=key,
+        command=trial.command,
+        choices=choices,
+        as_text=trial.as_text,
+    )
 
 
 def _compare(

@@ -2,13 +2,18 @@
 
 Each trial tells of itself alone, in its own run: TensorBoard then takes the union of all runs'
 columns. It believes the first that it finds in a run, so there is never more than one.
+
+A column has one type. With a word among its numbers it would be one of words, whose filter hides
+the numbers, in other sweeps too. An option whose labels are of several types has therefore a second
+column, `<name> as text`, for the trials of that sweep.
 """
 
 import math
 import os
 import shlex
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
+from types import NoneType
 from typing import Any
 
 from sweeps.axes import number
@@ -32,14 +37,20 @@ def described(directory: Path) -> list[Any]:
     config = read_config(directory)
     labels, group = _grouped(trial.settings, _replicate(directory, config))
     names = short_keys(list(labels), among=_options(config))
-    values = {name: _typed(text) for name, text in zip(names, labels.values(), strict=True)}
+    cells = dict(
+        _cell(name, label, key in trial.as_text)
+        for name, (key, label) in zip(names, labels.items(), strict=True)
+    )
     return [
-        session_start(
-            {name: value for name, value in values.items() if value is not None},
-            f"{directory.parent.name}/{group}" if group else "",
-        ),
+        session_start(cells, f"{directory.parent.name}/{group}" if group else ""),
         text(CONFIG, _markdown(trial, config)),
     ]
+
+
+def of_several_types(labels: Iterable[str]) -> bool:
+    """Whether no column of one type can show all these labels, in the order of their type."""
+    types = {type(_typed(label)) for label in labels}
+    return types == {NoneType} or len(types) > 1
 
 
 def ended(status: str) -> list[Any]:
@@ -87,11 +98,14 @@ def _grouped(labels: Mapping[str, str], replicate: str | None) -> tuple[dict[str
     return shared, setting_name(dict(zip(short_keys(list(shared)), shared.values(), strict=True)))
 
 
-def _typed(label: str) -> Setting | None:
-    """A label as a value; None where the table is to stay empty.
+def _cell(name: str, label: str, as_text: bool) -> tuple[str, Setting]:
+    """A column and what stands in it."""
+    value = _typed(label)
+    return (f"{name} as text", label) if as_text or value is None else (name, value)
 
-    A column with a word among its numbers is one of words, whose filter hides the numbers.
-    """
+
+def _typed(label: str) -> Setting | None:
+    """A label as a value; None where it is nothing that a column of one type could hold."""
     if label in ("true", "false"):
         return label == "true"
     value = number(label)

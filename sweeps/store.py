@@ -15,7 +15,7 @@
 
 import hashlib
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
@@ -57,6 +57,8 @@ class Spec:
     """What names it, in hexadecimal; empty: its fingerprint."""
     verify: str = ""
     """Runs it again and compares, given its folder; empty: nothing does."""
+    as_text: Sequence[str] = ()
+    """Keys of `settings` that TensorBoard's table shows as text; see `sweeps.session`."""
 
 
 @dataclass(frozen=True)
@@ -72,6 +74,8 @@ class Trial:
     """Runs it alone."""
     verify: str = ""
     """Runs it again and compares, given its folder; empty: nothing does."""
+    as_text: Sequence[str] = ()
+    """Keys of `settings` that TensorBoard's table shows as text."""
     origin: str = ""
     """What names it: its fingerprint; of a population's trial, that of what it was planned as."""
     step: int = 0
@@ -152,6 +156,7 @@ def describe_trial(directory: Path, spec: Spec) -> None:
         "choices": dict(spec.choices),
         "command": spec.command,
         "verify": spec.verify,
+        "as_text": list(spec.as_text),
     }
     if described != earlier:
         write_json(directory / "trial.json", described)

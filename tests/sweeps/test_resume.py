@@ -96,6 +96,23 @@ def stamp(toy: Any, row: dict[str, str]) -> int:
 
 
 @pytest.mark.usefixtures("joined")
+def test_axis_that_gets_a_word_among_its_numbers_is_shown_as_text_for_all(
+    toy: Any, look: Any
+) -> None:
+    """TensorBoard's columns have one type."""
+    command = ["--multirun", "sweep.name=s", "rate=0.1", "steps=5"]
+    toy(*command, "+note=1,2")
+    assert {row["note"] for row in look(toy.outputs).rows().values()} == {1, 2}
+    done = toy(*command, "+note=2,null")
+    assert "2 trials, 1 of them done before" in done.stdout
+    rows = look(toy.outputs).rows().values()
+    assert {row["note as text"] for row in rows} == {"1", "2", "null"}
+    toy("--multirun", "sweep.name=t", "rate=0.1", "steps=5", "+note=2,1")  # takes them over
+    rows = look(toy.outputs / "t").rows().values()
+    assert {row["note"] for row in rows} == {1, 2}
+
+
+@pytest.mark.usefixtures("joined")
 def test_other_configuration_never_shares_a_folder(toy: Any) -> None:
     toy("--multirun", "sweep.name=s", "rate=0.1,0.2", "steps=5")
     before = toy.tables("s")

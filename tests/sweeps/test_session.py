@@ -1,6 +1,6 @@
 """TensorBoard's table of hyperparameters, computed by its own backend from trials' runs."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
@@ -22,7 +22,9 @@ Look = Callable[[Path], Any]
 def make(tmp_path: Path) -> Make:
     """Makes the folder of a trial, `grid/<name>`."""
 
-    def make(name: str, settings: dict[str, str], **config: Any) -> Path:
+    def make(
+        name: str, settings: dict[str, str], as_text: Sequence[str] = (), **config: Any
+    ) -> Path:
         directory = tmp_path / "grid" / name
         sweep = {"metric": "loss", "replicate": "seed"}
         rates = {"optimizer": {"learning_rate": 0.1}, "model": {"kind": "a"}, "loss": {"kind": "b"}}
@@ -33,6 +35,7 @@ def make(tmp_path: Path) -> Make:
             fingerprint({"name": name}),
             f"python -m app.train name={name}",
             verify="python -m app.again",
+            as_text=as_text,
         )
         write_trial(directory, spec, Provenance({}, ""))
         return directory
@@ -155,14 +158,24 @@ def test_run_tells_its_configuration_and_commands(
     assert "hidden:\n- 4\n- 5\n" in text
 
 
-def test_value_that_is_no_number_does_not_turn_a_column_into_words(
+def test_option_with_labels_of_several_types_has_a_column_of_text_for_its_sweep(
     tmp_path: Path, make: Make, look: Look
 ) -> None:
-    for label in ("0.1", "null", "inf"):
+    for label in ("0.1", "null"):
+        train(make(f"mixed {label}", {"clip": label}, as_text=["clip"]), 1.0)
+    for label in ("0.01", "10"):
         train(make(label, {"clip": label}), 1.0)
+    train(make("alone", {"clip": "inf"}), 1.0)
     board = look(tmp_path)
-    assert board.settings()["clip"].domain_interval.min_value == 0.1
-    assert ["clip" in row for _, row in sorted(board.rows().items())] == [True, False, False]
+    columns, rows = board.settings(), board.rows()
+    assert columns["clip"].domain_interval.max_value == 10
+    shown = columns["clip as text"].domain_discrete
+    assert set(shown) == {"0.1", "null", "inf"}
+    assert sorted(row["clip as text"] for row in rows.values() if "clip" not in row) == [
+        "0.1",
+        "inf",
+        "null",
+    ]
 
 
 def test_describing_a_damaged_run_leaves_its_damage_to_be_seen(
