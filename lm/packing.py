@@ -122,7 +122,8 @@ def _parameters(model: ModelConfig, vocab_size: int) -> int:
     layers = gates * size * (inputs + model.layers * (size + 1))
     features = model.hidden_size or size
     hidden = size * features if model.hidden_size else 0
-    return vocab_size * (model.embed_size + features + 1) + layers + hidden
+    vectors = features if model.tie_weights else model.embed_size + features
+    return vocab_size * (vectors + 1) + layers + hidden
 
 
 def _activations(model: ModelConfig, train: TrainConfig) -> int:

@@ -17,7 +17,7 @@ from lm.data.batches import Batch
 from lm.losses import Shortlist, sampled_loss, softmax_loss
 from lm.model import LanguageModel
 from lm.optimizer import Hyperparameters, build_optimizer
-from lm.rows import Params, Tables, Updates, borrow, give_back, settle_rows
+from lm.rows import Params, Places, Tables, Updates, borrow, give_back, is_tied, settle_rows
 from lm.sampler import Candidates, sample_log_uniform
 
 Merge = Callable[[Params], LanguageModel]
@@ -83,20 +83,28 @@ def batch_loss(
     dropout: tuple[Array, Array],
     read: Read = LanguageModel.__call__,
 ) -> tuple[Array, Any]:
-    """Mean training loss over a batch's targets, and what reading gave besides features: the state
-    after the last word."""
+    """What training minimises over a batch, and what reading gave besides features: the state after
+    the last word. It is the mean loss of the targets, times `steps_summed`."""
     model = recipe.merge(params)
     dropped = dropout if recipe.has_dropout else None
     features, carry = read(model, reading.inputs_tb, carry, dropped)
     features = features.reshape(-1, features.shape[-1])[-len(reading.targets) :]
     weight, bias = model.output.weight[...], model.output.bias[...]
+    steps = steps_summed(recipe.loss, reading)
     if reading.candidates is None:
-        return softmax_loss(features, weight, bias, reading.targets).mean(), carry
+        return softmax_loss(features, weight, bias, reading.targets).mean() * steps, carry
     rows = weight[reading.outputs], bias[reading.outputs]
     words = Shortlist(reading.targets, reading.candidates, *rows, recipe.vocab_size)
     remove_hits = recipe.loss.remove_accidental_hits
     losses = sampled_loss(recipe.loss.kind, features, words, remove_hits=remove_hits)
-    return losses.mean(), carry
+    return losses.mean() * steps, carry
+
+
+def steps_summed(loss: LossConfig, reading: Reading) -> int:
+    """Time steps that the loss is the sum of; 1 where it is their mean."""
+    if loss.over_time == "mean":
+        return 1
+    return len(reading.targets) // reading.inputs_tb.shape[1]  # 1 with `predict=last`
 
 
 def draw(recipe: Recipe, batch: Batch, key: Array) -> tuple[Reading, Array]:
@@ -108,6 +116,23 @@ def draw(recipe: Recipe, batch: Batch, key: Array) -> tuple[Reading, Array]:
     targets = batch.targets.reshape(-1)
     outputs = targets if candidates is None else jnp.concatenate([targets, candidates.ids])
     return Reading(batch.inputs_tb, targets, candidates, outputs), dropout_key
+
+
+def touched(params: Params, reading: Reading) -> dict[str, Array]:
+    """The words whose rows a batch needs, for each table: those that are read, then those that are
+    compared with, of which tied weights are one table."""
+    words = {"embedding": reading.inputs_tb.reshape(-1), "output": reading.outputs}
+    if is_tied(params):
+        return dict.fromkeys(words, jnp.concatenate(list(words.values())))
+    return words
+
+
+def relocated(reading: Reading, places: dict[str, Places]) -> Reading:
+    """The batch as a model sees it whose tables have the rows of `touched` alone."""
+    inputs_tb, outputs = reading.inputs_tb, reading.outputs
+    read = places["embedding"].place[: inputs_tb.size].reshape(inputs_tb.shape)
+    compared = places["output"].place[-len(outputs) :]
+    return reading._replace(inputs_tb=read, outputs=compared)
 
 
 def measure(loss: Array, grad_norm: Array, clip_norm: Array) -> StepMetrics:
@@ -124,13 +149,13 @@ def train_step(
     tables, updates = Tables(state.params, state.optimizer), state.updates
     rows = tables
     if updates:
-        words = {"embedding": reading.inputs_tb.reshape(-1), "output": reading.outputs}
+        words = touched(state.params, reading)
         rows, updates, places = borrow(recipe.optimizer, values, tables, updates, state.step, words)
-        inputs_tb = places["embedding"].place.reshape(batch.inputs_tb.shape)
-        reading = reading._replace(inputs_tb=inputs_tb, outputs=places["output"].place)
+        reading = relocated(reading, places)
     (loss, carry), grads = jax.value_and_grad(batch_loss, argnums=1, has_aux=True)(
         recipe, rows.params, state.carry, reading, (values.dropout, dropout_key)
     )
+    loss = loss / steps_summed(recipe.loss, reading)
     metrics = measure(loss, optax.tree.norm(grads), values.clip_norm)
     moves, optimizer = build_optimizer(recipe.optimizer, values).update(
         grads, rows.optimizer, rows.params
