@@ -97,6 +97,11 @@ def _check_combinations(config: "Config") -> None:
         raise UserError("data=text needs the files to read, as in data.files=[a.txt,b.txt].")
     if data.name != "text" and data.files:
         raise UserError(f"data.files goes with data=text; data={data.name} knows its own files.")
+    if config.loss.slowness_penalty > 0 and config.train.sequence_length == 1:
+        raise UserError(
+            "loss.slowness_penalty compares time steps, of which train.sequence_length=1 has one; "
+            "raise that or set the penalty to 0."
+        )
     needed = _RULE_OPTIONS[optimizer.kind]
     for name in sorted(set().union(*_RULE_OPTIONS.values())):
         given = getattr(optimizer, name) is not None

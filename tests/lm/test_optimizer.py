@@ -9,7 +9,7 @@ import optax
 import pytest
 
 from lm.config import OptimizerConfig
-from lm.optimizer import Hyperparameters, build_optimizer, learning_rate
+from lm.optimizer import Hyperparameters, build_optimizer, learning_rate, no_values
 
 MOMENTUM = OptimizerConfig(
     kind="momentum",
@@ -21,13 +21,16 @@ MOMENTUM = OptimizerConfig(
     epsilon=None,
     hold_epochs=None,
     decay=1.0,
+    weight_decay=0.0,
+    average_patience=None,
 )
 ADAM = replace(MOMENTUM, kind="adam", momentum=None, beta1=0.8, beta2=0.99, epsilon=1e-6)
 RMSPROP = replace(MOMENTUM, kind="rmsprop", smoothing=0.9, epsilon=1e-6, momentum=0.5)
 
 
 def values(clip_norm: float = np.inf, momentum: float = 0.9) -> Hyperparameters:
-    return Hyperparameters(*(jnp.float32(x) for x in (0.1, momentum, clip_norm, 0.0)))
+    numbers = {"learning_rate": 0.1, "momentum": momentum, "clip_norm": clip_norm}
+    return no_values()._replace(**{name: jnp.float32(x) for name, x in numbers.items()})
 
 
 def descend(config: OptimizerConfig, steps: int, momentum: float) -> np.ndarray:
