@@ -87,7 +87,7 @@ _RULE_OPTIONS = {
 
 
 def _check_combinations(config: "Config") -> None:
-    data, optimizer = config.data, config.optimizer
+    data, optimizer, model = config.data, config.optimizer, config.model
     if data.valid_fraction + data.test_fraction >= 1:
         raise UserError(
             f"data.valid_fraction={data.valid_fraction} and data.test_fraction="
@@ -97,6 +97,14 @@ def _check_combinations(config: "Config") -> None:
         raise UserError("data=text needs the files to read, as in data.files=[a.txt,b.txt].")
     if data.name != "text" and data.files:
         raise UserError(f"data.files goes with data=text; data={data.name} knows its own files.")
+    if model.tie_weights:
+        widths = ("hidden_size", "last_size", "rnn_size")
+        last = next(name for name in widths if getattr(model, name) is not None)
+        if model.embed_size != (width := getattr(model, last)):
+            raise UserError(
+                "model.tie_weights=true needs word vectors as wide as what the softmax sees; make "
+                f"model.embed_size={model.embed_size} and model.{last}={width} equal."
+            )
     if config.loss.slowness_penalty > 0 and config.train.sequence_length == 1:
         raise UserError(
             "loss.slowness_penalty compares time steps, of which train.sequence_length=1 has one; "

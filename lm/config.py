@@ -112,6 +112,10 @@ class ModelConfig:
         "share of the recurrent weights that are zero throughout a window", at_least=0, below=1
     )
     forget_bias: float = option("added to the LSTM's forget gate at the start of training")
+    tie_weights: bool = option(
+        "the softmax compares features with the word vectors themselves, which so learn from both "
+        "sides (Press & Wolf 2017; Inan et al. 2017); embed_size must be the features' width"
+    )
     embed_scale: float = option("embeddings start in U(-embed_scale, embed_scale)", above=0)
     initializer: InitializerConfig = field(default_factory=InitializerConfig)
 
@@ -126,6 +130,12 @@ class LossConfig:
     """`loss`: what training minimises; evaluation always uses the full softmax."""
 
     kind: str = option("training loss", choices=("softmax", "sampled_softmax", "nce"))
+    over_time: str = option(
+        "mean: the gradient is that of the loss per target; sum: that of its sum over the time "
+        "steps, a mean over the streams (Zaremba et al. 2014), with which train/grad_norm, "
+        "train.clip_norm and the step grow train.sequence_length-fold; train/loss is the same",
+        choices=("mean", "sum"),
+    )
     samples: int = option("candidates per batch of a sampled loss", unit="words", at_least=1)
     remove_accidental_hits: bool | None = option(
         "mask candidates that are a target; null: TensorFlow's default (yes for sampled_softmax, "

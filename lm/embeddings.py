@@ -11,7 +11,8 @@ def most_frequent(vocabulary: Vocabulary, count: int, params: Params) -> dict[st
     """The most frequent words' vectors, at most so many.
 
     `embedding` has those that the recurrence reads, `output` those that the softmax compares its
-    features with; beside them each word and how often it occurs in the training text.
+    features with, unless they are the same; beside them each word and how often it occurs in the
+    training text.
     """
     words, counts = vocabulary.words[:count], vocabulary.counts[:count]  # sorted by frequency
     rows = [(word, str(n)) for word, n in zip(words, counts, strict=True)]
@@ -20,4 +21,5 @@ def most_frequent(vocabulary: Vocabulary, count: int, params: Params) -> dict[st
         # Cut on the device: a vocabulary may be large.
         name: Embedding(np.asarray(params[name]["weight"][: len(rows)]), rows, columns)
         for name in TABLES
+        if "weight" in params[name]
     }

@@ -6,7 +6,7 @@ from typing import Any
 
 from lm.config import RUN_ONLY, Config, typed
 from lm.data.tokens import Tokens, load_tokens
-from lm.data.windows import predictions, steps_per_epoch
+from lm.data.windows import steps_per_epoch
 from lm.prompt import PROMPT, choose_prompt
 from sweeps.errors import UserError
 
@@ -36,9 +36,13 @@ def _check_text(config: Config, text: Tokens) -> None:
     """Refuse a text that is too short for its batches, or too poor for its loss or its prompt."""
     choose_prompt(config.log.sample_prompt, config.data, text, PROMPT)
     steps_per_epoch(len(text.train), config.train)
-    predictions(len(text.valid), config.train)
-    if len(text.test):
-        predictions(len(text.test), config.train)
+    for split, ids in (("valid", text.valid), ("test", text.test)):
+        if len(ids) <= config.train.sequence_length and (split == "valid" or len(ids)):
+            raise UserError(
+                f"The {split} split has {len(ids)} tokens, and one window of train.sequence_length="
+                f"{config.train.sequence_length} takes {config.train.sequence_length + 1}; lower "
+                "it, or give more held-out text."
+            )
     vocab_size = len(text.vocabulary)
     if config.loss.kind != "softmax" and config.loss.samples >= vocab_size:
         raise UserError(

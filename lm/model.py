@@ -147,9 +147,19 @@ class Output(nnx.Module):
     """The softmax's weights, one row of [V, D] for each word, so that losses can pick rows."""
 
     def __init__(
-        self, vocab_size: int, inputs: int, initialize: Initializer, *, rngs: nnx.Rngs
+        self,
+        vocab_size: int,
+        inputs: int,
+        initialize: Initializer,
+        *,
+        tied: nnx.Param[Array] | None = None,
+        rngs: nnx.Rngs,
     ) -> None:
-        self.weight = nnx.Param(initialize(rngs.params(), (vocab_size, inputs), jnp.float32))
+        """Draw the weights, unless they are `tied`: the parameter of another module, and its own
+        place among the parameters stays empty."""
+        if tied is None:
+            tied = nnx.Param(initialize(rngs.params(), (vocab_size, inputs), jnp.float32))
+        self.weight = tied
         self.bias = nnx.Param(jnp.zeros(vocab_size, jnp.float32))
 
 
@@ -203,7 +213,8 @@ class LanguageModel(nnx.Module):
             hidden = Hidden(features, config.hidden_size, initialize, rngs=rngs)
             features = config.hidden_size
         self.hidden = nnx.data(hidden)
-        self.output = Output(vocab_size, features, by_row, rngs=rngs)
+        tied = self.embedding.weight if config.tie_weights else None
+        self.output = Output(vocab_size, features, by_row, tied=tied, rngs=rngs)
 
     def zero_carry(self, batch_size: int) -> tuple[Carry, ...]:
         """The state before the first word, one carry a layer."""

@@ -149,7 +149,8 @@ def _parameters(model: ModelConfig, vocab_size: int) -> int:
     features = model.hidden_size or sizes[-1]
     hidden = sizes[-1] * features if model.hidden_size else 0
     layers *= GATES[model.cell]
-    return vocab_size * (model.embed_size + features + 1) + layers + hidden
+    vectors = features if model.tie_weights else model.embed_size + features
+    return vocab_size * (vectors + 1) + layers + hidden
 
 
 def _activations(model: ModelConfig, train: TrainConfig) -> int:

@@ -18,8 +18,8 @@ from jax import Array
 from lm.buckets import Counted, count_evenly, count_halving, histograms
 from lm.model import LanguageModel, Read
 from lm.optimizer import Hyperparameters, build_optimizer
-from lm.rows import Params
-from lm.step import Reading, Recipe, TrainState, batch_loss, draw, settle
+from lm.rows import Params, is_tied
+from lm.step import Reading, Recipe, TrainState, batch_loss, draw, settle, touched
 from lm.steps import next_batch, plan
 from sweeps.views import Histogram
 
@@ -120,13 +120,14 @@ def _norms(what: str, tree: Params) -> dict[str, Array]:
 
 def _gradients(recipe: Recipe, grads: Params, reading: Reading) -> Iterator[tuple[str, Array]]:
     """Of tables only the rows that the loss depends on: NaN in place of the zeros of others."""
+    words = touched(grads, reading) | {"output": reading.outputs}
+    if reading.candidates is None:  # the full softmax depends on every row that it compares with
+        words = {} if is_tied(grads) else {"embedding": words["embedding"]}
     none = jnp.zeros(recipe.vocab_size, bool)
-    rows = {"embedding": none.at[reading.inputs_tb.reshape(-1)].set(True)}
-    if reading.candidates is not None:
-        rows["output"] = none.at[reading.outputs].set(True)
+    rows = {name: none.at[ids].set(True) for name, ids in words.items()}
     for name, x in _arrays(grads):
-        if (touched := rows.get(name.partition("/")[0])) is not None:
-            x = jnp.where(touched.reshape(-1, *(1 for _ in x.shape[1:])), x, jnp.nan)
+        if (some := rows.get(name.partition("/")[0])) is not None:
+            x = jnp.where(some.reshape(-1, *(1 for _ in x.shape[1:])), x, jnp.nan)
         yield f"within_gradients/{name}", x
 
 

@@ -32,7 +32,8 @@ Updates = dict[str, Array]
 """Updates that each row of a table has had, i32[V]; empty where all rows are always up to date."""
 
 TABLES = ("embedding", "output")
-"""Groups of parameters whose arrays have a row for each word."""
+"""Groups of parameters whose arrays have a row for each word; with tied weights the second has but
+a bias, and its words are rows of the first."""
 
 _MARK = -(2**30)
 """Below every count of updates."""
@@ -52,6 +53,11 @@ class Places(NamedTuple):
     """i32[N]: the words, as they were asked for."""
     place: Array
     """i32[N]: which of the N borrowed rows stands for each; a repeated word's first."""
+
+
+def is_tied(params: Params) -> bool:
+    """Whether the softmax's weights are the embedding's (`model.tie_weights`)."""
+    return "weight" not in params["output"]
 
 
 def can_lag(loss: LossConfig, optimizer: OptimizerConfig) -> bool:

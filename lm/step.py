@@ -21,7 +21,7 @@ from lm.dropout import Dropout
 from lm.losses import Shortlist, sampled_loss, softmax_loss
 from lm.model import LanguageModel, Read
 from lm.optimizer import Hyperparameters, build_optimizer
-from lm.rows import Params, Tables, Updates, borrow, give_back, settle_rows
+from lm.rows import Params, Places, Tables, Updates, borrow, give_back, is_tied, settle_rows
 from lm.sampler import Candidates, sample_log_uniform
 
 Merge = Callable[[Params], LanguageModel]
@@ -89,8 +89,9 @@ def batch_loss(
     dropout_key: Array,
     read: HaveRead = LanguageModel.read,
 ) -> tuple[Array, tuple[Array, Any]]:
-    """What training minimises; with it the mean loss over the batch's targets, which lacks the
-    penalties, and what reading gave besides: the state after the last word."""
+    """What training minimises, `steps_summed` times the mean loss over the batch's targets and the
+    penalties; with it that mean loss, and what reading gave besides: the state after the last word.
+    """
     model = recipe.merge(params)
     seen, besides = read(model, reading.inputs_tb, carry, Dropout(values.dropout, dropout_key))
     loss = _target_losses(recipe, model, seen.features, reading).mean()
@@ -99,7 +100,7 @@ def batch_loss(
         minimised += values.activation_penalty * penalties.activation(seen.dropped)
     if recipe.loss.slowness_penalty > 0:
         minimised += values.slowness_penalty * penalties.slowness(seen.outputs)
-    return minimised, (loss, besides)
+    return minimised * steps_summed(recipe.loss, reading), (loss, besides)
 
 
 def _target_losses(
@@ -116,6 +117,13 @@ def _target_losses(
     return sampled_loss(recipe.loss.kind, features, words, remove_hits=remove_hits)
 
 
+def steps_summed(loss: LossConfig, reading: Reading) -> int:
+    """Time steps that the loss is the sum of; 1 where it is their mean."""
+    if loss.over_time == "mean":
+        return 1
+    return len(reading.targets) // reading.inputs_tb.shape[1]  # 1 with `predict=last`
+
+
 def draw(recipe: Recipe, batch: Batch, key: Array) -> tuple[Reading, Array]:
     """A batch with the candidates that its loss looks at, and the key of its dropout."""
     dropout_key, candidates_key = jax.random.split(key)
@@ -125,6 +133,23 @@ def draw(recipe: Recipe, batch: Batch, key: Array) -> tuple[Reading, Array]:
     targets = batch.targets.reshape(-1)
     outputs = targets if candidates is None else jnp.concatenate([targets, candidates.ids])
     return Reading(batch.inputs_tb, targets, candidates, outputs), dropout_key
+
+
+def touched(params: Params, reading: Reading) -> dict[str, Array]:
+    """The words whose rows a batch needs, for each table: those that are read, then those that are
+    compared with, of which tied weights are one table."""
+    words = {"embedding": reading.inputs_tb.reshape(-1), "output": reading.outputs}
+    if is_tied(params):
+        return dict.fromkeys(words, jnp.concatenate(list(words.values())))
+    return words
+
+
+def relocated(reading: Reading, places: dict[str, Places]) -> Reading:
+    """The batch as a model sees it whose tables have the rows of `touched` alone."""
+    inputs_tb, outputs = reading.inputs_tb, reading.outputs
+    read = places["embedding"].place[: inputs_tb.size].reshape(inputs_tb.shape)
+    compared = places["output"].place[-len(outputs) :]
+    return reading._replace(inputs_tb=read, outputs=compared)
 
 
 def measure(loss: Array, grad_norm: Array, clip_norm: Array) -> StepMetrics:
@@ -141,10 +166,9 @@ def train_step(
     tables, updates = Tables(state.params, state.optimizer), state.updates
     rows = tables
     if updates:
-        words = {"embedding": reading.inputs_tb.reshape(-1), "output": reading.outputs}
+        words = touched(state.params, reading)
         rows, updates, places = borrow(recipe.optimizer, values, tables, updates, state.step, words)
-        inputs_tb = places["embedding"].place.reshape(batch.inputs_tb.shape)
-        reading = reading._replace(inputs_tb=inputs_tb, outputs=places["output"].place)
+        reading = relocated(reading, places)
     (_, (loss, carry)), grads = jax.value_and_grad(batch_loss, argnums=1, has_aux=True)(
         recipe, rows.params, state.carry, reading, values, dropout_key
     )

@@ -52,7 +52,9 @@ def check(config: DictConfig) -> Config:
 
 def test_groups_are_those_that_are_tested() -> None:
     files = {path.relative_to(CONFIG_DIR).parts[0] for path in CONFIG_DIR.rglob("*.yaml")}
-    assert files == {"config.yaml", "data", "optimizer", "scheduler", "search", "sweep"}
+    assert files == {
+        *("config.yaml", "data", "experiment", "optimizer", "scheduler", "search", "sweep")
+    }
 
 
 @pytest.mark.parametrize("name", choices("data"))
@@ -63,7 +65,13 @@ def test_data_composes_and_types(compose: Compose, name: str) -> None:
 
 @pytest.mark.parametrize("name", choices("optimizer"))
 def test_optimizer_composes_and_types(compose: Compose, name: str) -> None:
-    assert check(compose(f"optimizer={name}")).optimizer.kind == name
+    kind = {"sgd": "momentum"}.get(name, name)  # without any
+    assert check(compose(f"optimizer={name}")).optimizer.kind == kind
+
+
+@pytest.mark.parametrize("name", choices("experiment"))
+def test_experiment_composes_and_types(compose: Compose, name: str) -> None:
+    check(compose(f"+experiment={name}"))
 
 
 def sweep_options(config: Config) -> Options:
@@ -106,16 +114,19 @@ def test_sweeps_have_the_trials_that_the_readme_names(name: str, trials: int) ->
     assert product == trials
 
 
-@pytest.mark.parametrize("name", SWEEPS)
-def test_sweep_file_opens_with_its_package(name: str) -> None:
+GLOBAL = [*CONFIG_DIR.glob("sweep/*.yaml"), *CONFIG_DIR.glob("experiment/*.yaml")]
+
+
+@pytest.mark.parametrize("path", GLOBAL, ids=lambda path: path.stem)
+def test_file_of_many_sections_opens_with_its_package(path: Path) -> None:
     """After any other comment Hydra ignores the line, silently."""
-    lines = (CONFIG_DIR / "sweep" / f"{name}.yaml").read_text().splitlines()
+    lines = path.read_text().splitlines()
     assert lines[0] == "# @package _global_"
     assert lines[1].startswith("# ")
 
 
 @pytest.mark.parametrize(
-    "path", [path for path in CONFIG_DIR.rglob("*.yaml") if path.parent.name != "sweep"]
+    "path", [path for path in CONFIG_DIR.rglob("*.yaml") if path not in GLOBAL]
 )
 def test_config_file_opens_with_what_it_is(path: Path) -> None:
     assert path.read_text().startswith("# ")

@@ -8,6 +8,7 @@ from pathlib import Path
 from lm.config import DataConfig
 from lm.data.files import cache_dir, join, read_text, require
 from lm.data.gutenberg import SHERLOCK, read_sherlock
+from lm.data.vocabulary import UNKNOWN
 from sweeps.errors import UserError
 
 LEE_FILE = "lee_background.cor"
@@ -95,4 +96,13 @@ def _read_ptb(folder: Path) -> Corpus:
         f"put {', '.join(PTB_FILES)} (as prepared by Mikolov: simple-examples/data) there, or into "
         "any folder given as data.root=DIR."
     )
-    return Corpus(*map(read_text, require(folder, PTB_FILES, advice)))
+    paths = require(folder, PTB_FILES, advice)
+    texts = [read_text(path) for path in paths]
+    for path, text in zip(paths, texts, strict=True):
+        if UNKNOWN not in text:
+            raise UserError(
+                f"{path} has no {UNKNOWN} in it, so that it is not of the Penn Treebank as "
+                "Mikolov prepared it; give data.root=DIR with its three files, or read other text "
+                "with data=text."
+            )
+    return Corpus(*texts)

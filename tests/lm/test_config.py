@@ -63,7 +63,15 @@ def test_number_that_is_not_finite_is_named(compose: Compose, key: str, value: f
 
 
 @pytest.mark.parametrize(
-    "key", ["model.cell", "loss.kind", "data.level", "train.predict", "model.initializer.kind"]
+    "key",
+    [
+        "model.cell",
+        "loss.kind",
+        "loss.over_time",
+        "data.level",
+        "train.predict",
+        "model.initializer.kind",
+    ],
 )
 def test_unknown_choice_is_told_the_known_ones(compose: Compose, key: str) -> None:
     with pytest.raises(UserError, match=f"{key}=other is not known; choose one of .*, "):
@@ -78,6 +86,14 @@ def test_unknown_choice_is_told_the_known_ones(compose: Compose, key: str) -> No
         (["data.valid_fraction=0.5", "data.test_fraction=0.5"], "leave no text to train on"),
         (["optimizer=adam", "optimizer.momentum=0.9"], "optimizer.momentum has no meaning for"),
         (["optimizer.momentum=null"], "optimizer=momentum needs a number in optimizer.momentum"),
+        (
+            ["model.tie_weights=true", "model.hidden_size=96"],
+            "make model.embed_size=64 and model.hidden_size=96 equal",
+        ),
+        (
+            ["model.tie_weights=true", "model.hidden_size=null"],
+            "make model.embed_size=64 and model.rnn_size=128 equal",
+        ),
     ],
 )
 def test_options_that_do_not_fit_together_are_refused(

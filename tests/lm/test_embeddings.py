@@ -22,5 +22,10 @@ def test_most_frequent_words_have_their_own_vectors_and_counts() -> None:
         assert list(embedding.columns) == ["word", "frequency"]
 
 
+def test_tied_vectors_are_shown_once() -> None:
+    tied = {**PARAMS, "output": {"bias": jnp.zeros(3)}}
+    assert list(most_frequent(VOCABULARY, 2, tied)) == ["embedding"]
+
+
 def test_small_vocabulary_gives_all_it_has() -> None:
     assert len(most_frequent(VOCABULARY, 2048, PARAMS)["output"].vectors) == 3

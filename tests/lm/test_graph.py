@@ -37,6 +37,7 @@ MODEL = ModelConfig(
     embedding_dropout=0.0,
     weight_drop=0.0,
     forget_bias=1.0,
+    tie_weights=False,
     embed_scale=0.1,
     initializer=InitializerConfig(kind="uniform", scale=0.1),
 )
@@ -185,6 +186,15 @@ def test_numbers_that_shapes_do_not_depend_on_share_one_graph() -> None:
     other = graph.graph_or_none(replace(MODEL, dropout=0.5, forget_bias=0.0), VOCAB, BATCH, TIME)
     assert one is other
     assert one == graph.model_graph(MODEL, VOCAB, BATCH, TIME)
+
+
+def test_tied_weights_are_one_variable_of_two_readers() -> None:
+    tied = replace(MODEL, tie_weights=True, hidden_size=EMBED)
+    names = by_name(graph.model_graph(tied, VOCAB, BATCH, TIME))
+    assert_whole(names)
+    assert [name for name in names if name.endswith("/weight")] == ["embedding/weight"]
+    assert list(names["embedding/MatMul"].input) == ["hidden/Tanh", "embedding/weight"]
+    assert list(names["output/BiasAdd"].input) == ["embedding/MatMul", "output/bias"]
 
 
 def test_nothing_of_the_models_size_is_allocated() -> None:

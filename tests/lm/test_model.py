@@ -27,6 +27,7 @@ MODEL = ModelConfig(
     embedding_dropout=0.0,
     weight_drop=0.0,
     forget_bias=1.0,
+    tie_weights=False,
     embed_scale=0.1,
     initializer=InitializerConfig(kind="variance_scaling", scale=1.0),
 )

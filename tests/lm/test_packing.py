@@ -31,7 +31,9 @@ OTHER = [
     ("model.rnn_size=8",),
     ("model.dropout=0.1",),
     ("model.initializer.kind=uniform",),
+    ("model.tie_weights=true", "model.embed_size=6"),
     ("loss.kind=nce",),
+    ("loss.over_time=sum",),
     ("optimizer=adam",),
     ("train.batch_size=5",),
     ("train.predict=last",),
@@ -76,6 +78,7 @@ def test_grouping_leaves_the_configuration_as_it_is(tiny: Compose) -> None:
     [
         ("loss.kind=sampled_softmax", "loss.samples=8", "model.layers=2", "optimizer=adam"),
         ("model.cell=gru", "train.predict=last", "optimizer=rmsprop", "model.hidden_size=null"),
+        ("model.tie_weights=true", "model.hidden_size=32"),
     ],
 )
 def test_memory_covers_what_the_compiler_plans(tiny: Compose, overrides: tuple[str, ...]) -> None:

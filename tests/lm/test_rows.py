@@ -25,6 +25,7 @@ STREAMS = streams(np.random.default_rng(0).integers(0, VOCAB, 200).astype(np.int
 KEY = jax.random.key(5)
 SCALES = Scales(*(jnp.float32(0.5) for _ in Scales._fields))
 TOLERANCE = 1e-5
+TIED = ("model.tie_weights=true", "model.embed_size=6")
 
 
 def configure(tiny: Compose, *overrides: str) -> Config:
@@ -57,6 +58,8 @@ def assert_close(one: Any, other: Any) -> None:
         ("optimizer=momentum", "optimizer.momentum=0", "train.predict=last"),
         ("optimizer=rmsprop", "optimizer.learning_rate=0.003", "optimizer.momentum=0.5"),
         ("optimizer=rmsprop", "optimizer.momentum=0", "loss.kind=nce"),
+        ("optimizer.learning_rate=0.3", "loss.over_time=sum", *TIED),
+        ("optimizer=rmsprop", "optimizer.learning_rate=0.003", *TIED),
     ],
 )
 def test_touched_rows_alone_give_what_updates_of_all_rows_give(

@@ -37,13 +37,24 @@ def test_lee_without_gensim_says_what_to_do(
 
 def test_ptb_has_its_own_splits(tmp_path: Path, options: Options) -> None:
     for split in ("train", "valid", "test"):
-        (tmp_path / f"ptb.{split}.txt").write_text(f" {split} \n")
+        (tmp_path / f"ptb.{split}.txt").write_text(f" {split} <unk> \n")
     corpus = read_corpus(options("ptb", root=str(tmp_path)))
-    assert corpus == Corpus(" train \n", " valid \n", " test \n")
+    assert corpus == Corpus(" train <unk> \n", " valid <unk> \n", " test <unk> \n")
+
+
+@pytest.mark.parametrize("split", ["train", "valid", "test"])
+def test_file_that_is_not_of_the_penn_treebank_is_named(
+    tmp_path: Path, options: Options, split: str
+) -> None:
+    for name in ("train", "valid", "test"):
+        words = "Ships sank." if name == split else "ships <unk>"
+        (tmp_path / f"ptb.{name}.txt").write_text(f" {words} \n")
+    with pytest.raises(UserError, match=rf"ptb\.{split}\.txt has no <unk> in it, .* data=text"):
+        read_corpus(options("ptb", root=str(tmp_path)))
 
 
 def test_missing_ptb_files_are_named(tmp_path: Path, options: Options) -> None:
-    (tmp_path / "ptb.train.txt").write_text("a\n")
+    (tmp_path / "ptb.train.txt").write_text("a <unk>\n")
     with pytest.raises(UserError, match=r"lacks ptb\.valid\.txt, ptb\.test\.txt; put ptb\.train"):
         read_corpus(options("ptb", root=str(tmp_path)))
 

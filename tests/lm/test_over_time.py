@@ -1,0 +1,58 @@
+"""`loss.over_time=sum`: the published scale of learning rate and clipping."""
+
+from collections.abc import Callable
+from dataclasses import replace
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+
+from lm.config import Config, typed
+from lm.data.batches import streams
+from lm.model import scales
+from lm.optimizer import hyperparameters
+from lm.program import build_program, program_key
+from lm.step import TrainState
+from lm.steps import Totals
+
+Compose = Callable[..., dict[str, Any]]
+VOCAB, BATCH, TIME, STEPS = 13, 3, 4, 6
+STREAMS = streams(np.random.default_rng(0).integers(0, VOCAB, 95).astype(np.int32), BATCH)
+SAMPLED = ("loss.kind=sampled_softmax", "loss.samples=5")
+
+
+def train(config: Config) -> tuple[TrainState, Totals]:
+    program = build_program(program_key(config, VOCAB))
+    state = program.initialize(jax.random.key(1), scales(config.model))
+    values = hyperparameters(config, 0)
+    call = (values, jnp.asarray(STREAMS), jax.random.key(5), jnp.int32(STEPS))
+    return program.train(state, *call)
+
+
+@pytest.mark.parametrize(
+    ("overrides", "factor"),
+    [((), TIME), (SAMPLED, TIME), (("train.predict=last",), 1), (("model.dropout=0.3",), TIME)],
+)
+def test_sum_is_the_mean_with_another_rate_and_another_clip_level(
+    tiny: Compose, overrides: tuple[str, ...], factor: int
+) -> None:
+    """Rate 1 and clip 5 on the sum of 20 steps are rate 20 and clip 0.25 on their mean."""
+    shape = (f"train.batch_size={BATCH}", f"train.sequence_length={TIME}", "optimizer=sgd")
+    values = tiny(*shape, "optimizer.learning_rate=0.3", "train.clip_norm=0.9", *overrides)
+    config = typed(values)
+    summed = replace(config, loss=replace(config.loss, over_time="sum"))
+    mean = replace(
+        config,
+        optimizer=replace(config.optimizer, learning_rate=0.3 * factor),
+        train=replace(config.train, clip_norm=0.9 / factor),
+    )
+    (one, seen), (other, expected) = train(summed), train(mean)
+    for a, b in zip(jax.tree.leaves(one.params), jax.tree.leaves(other.params), strict=True):
+        np.testing.assert_allclose(a, b, rtol=1e-5, atol=1e-6)
+    assert float(seen.sums.loss) == pytest.approx(float(expected.sums.loss), rel=1e-5)
+    assert float(seen.sums.grad_norm) == pytest.approx(
+        factor * float(expected.sums.grad_norm), rel=1e-5
+    )
+    assert 0 < int(seen.sums.clipped) == int(expected.sums.clipped) < STEPS or factor == 1
