@@ -100,7 +100,9 @@ def batch_loss(
         minimised += values.activation_penalty * penalties.activation(seen.dropped)
     if recipe.loss.slowness_penalty > 0:
         minimised += values.slowness_penalty * penalties.slowness(seen.outputs)
-    return minimised * steps_summed(recipe.loss, reading), (loss, besides)
+    if (steps := steps_summed(recipe.loss, reading)) > 1:
+        minimised *= steps
+    return minimised, (loss, besides)
 
 
 def _target_losses(

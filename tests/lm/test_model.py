@@ -131,17 +131,6 @@ def test_forget_bias_is_the_forget_gates_alone() -> None:
     assert not bias[2 * RNN :].any()
 
 
-def test_dropout_keeps_the_mean_and_drops_its_share() -> None:
-    wide = make_model(rnn_size=64, hidden_size=None, embed_size=64)
-    carry = wide.zero_carry(BATCH)
-    key = jax.random.key(3)
-    kept, _ = wide(ids(time=50), carry, (jnp.float32(0.0), key))
-    clean, _ = wide(ids(time=50), carry)
-    np.testing.assert_allclose(kept, clean, atol=1e-6)
-    dropped, _ = wide(ids(time=50), carry, (jnp.float32(0.25), key))
-    assert abs(float((dropped == 0).mean()) - 0.25) < 0.02
-
-
 @pytest.mark.parametrize(
     ("kind", "scale", "deviation"),
     [("uniform", 0.3, 0.3 / np.sqrt(3)), ("variance_scaling", 2.0, np.sqrt(2.0 / 200))],
