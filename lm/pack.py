@@ -124,8 +124,10 @@ def _advance(
         for part in parts
         if part.finite and courses[part.place].epoch_ended
     }
-    evaluations = lanes.evaluate(epochs) if epochs else {}
-    lanes.judge({place: found["valid/loss"] for place, found in evaluations.items()})
+    evaluations = {}
+    if epochs:
+        evaluations = lanes.evaluate(epochs)
+        lanes.judge({place: found["valid/loss"] for place, found in evaluations.items()})
     reported = [part for part in parts if _report(lanes, courses, part, evaluations)]
     leaving = interrupt.wanted  # looked at once, so that who leaves has saved
     ending: list[Course] = []

@@ -113,8 +113,7 @@ class Together:
 
     def evaluate(self, places: Mapping[int, bool]) -> dict[int, dict[str, float]]:
         """What an epoch ends with, for some lanes: place -> whether it was the lane's last."""
-        average = self._state.average
-        found = {place: averaged_updates(average, place) for place in places}
+        found: dict[int, dict[str, float]] = {place: {} for place in places}
         params = evaluated_parameters(self._state)
         for split in self._text.splits(last=any(places.values())):
             text = self._text.held_out[split]
@@ -122,6 +121,8 @@ class Together:
             for place, last in places.items():
                 if split in self._text.splits(last):
                     found[place] |= self._text.evaluation(sums[place], split)
+        for place in places:
+            found[place] |= averaged_updates(self._state.average, place)
         return found
 
     def judge(self, losses: Mapping[int, float]) -> None:
