@@ -1,6 +1,6 @@
 """The arithmetic that a training step needs, whoever computes it."""
 
-from lm.config import Config
+from lm.config import Config, rnn_sizes
 
 GATES = {"rnn": 1, "gru": 3, "lstm": 4}
 
@@ -16,11 +16,12 @@ def step_operations(config: Config) -> float:
     assert config.data.vocab_size is not None
     words = train.batch_size * train.sequence_length
     targets = words if train.predict == "all" else train.batch_size
-    width = GATES[model.cell] * model.rnn_size
-    inputs = [model.embed_size] + [model.rnn_size] * (model.layers - 1)
-    recurrence = sum((size + model.rnn_size) * width for size in inputs)
-    features, hidden = model.rnn_size, 0
+    sizes = rnn_sizes(model)
+    inputs = [model.embed_size, *sizes[:-1]]
+    gates = GATES[model.cell]
+    recurrence = sum((m + n) * gates * n for m, n in zip(inputs, sizes, strict=True))
+    features, hidden = sizes[-1], 0
     if model.hidden_size is not None:
-        features, hidden = model.hidden_size, model.rnn_size * model.hidden_size
+        features, hidden = model.hidden_size, features * model.hidden_size
     columns = config.data.vocab_size if loss.kind == "softmax" else loss.samples + 1
     return 3 * 2.0 * (words * recurrence + targets * (hidden + features * columns))

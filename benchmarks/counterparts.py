@@ -1,13 +1,25 @@
 """Which configurations the peers can train."""
 
+from operator import attrgetter
+
 from lm.config import Config
 from sweeps.errors import UserError
 
 KNOWN = {
     "loss.kind": ("softmax", "sampled_softmax"),
     "loss.over_time": ("mean",),
+    "loss.activation_penalty": (0,),
+    "loss.slowness_penalty": (0,),
     "model.tie_weights": (False,),
+    "model.last_size": (None,),
+    "model.dropout_kind": ("step",),
+    "model.input_dropout": (None,),
+    "model.output_dropout": (None,),
+    "model.embedding_dropout": (0,),
+    "model.weight_drop": (0,),
     "optimizer": ("momentum",),
+    "optimizer.weight_decay": (0,),
+    "optimizer.average_patience": (None,),
     "train.predict": ("all",),
     "train.precision": ("float32",),
 }
@@ -15,16 +27,8 @@ KNOWN = {
 
 def check(config: Config) -> None:
     """Raise UserError for a configuration that has no counterpart among the peers."""
-    given = {
-        "loss.kind": config.loss.kind,
-        "loss.over_time": config.loss.over_time,
-        "model.tie_weights": config.model.tie_weights,
-        "optimizer": config.optimizer.kind,
-        "train.predict": config.train.predict,
-        "train.precision": config.train.precision,
-    }
-    for key, value in given.items():
-        if value not in KNOWN[key]:
-            raise UserError(
-                f"{key}={value} has no counterpart among the peers; use {KNOWN[key][0]}."
-            )
+    for key, known in KNOWN.items():
+        value = attrgetter("optimizer.kind" if key == "optimizer" else key)(config)
+        if value not in known:
+            shown = "null" if known[0] is None else known[0]
+            raise UserError(f"{key}={value} has no counterpart among the peers; use {shown}.")

@@ -98,12 +98,18 @@ def _check_combinations(config: "Config") -> None:
     if data.name != "text" and data.files:
         raise UserError(f"data.files goes with data=text; data={data.name} knows its own files.")
     if model.tie_weights:
-        last = "rnn_size" if model.hidden_size is None else "hidden_size"
+        widths = ("hidden_size", "last_size", "rnn_size")
+        last = next(name for name in widths if getattr(model, name) is not None)
         if model.embed_size != (width := getattr(model, last)):
             raise UserError(
                 "model.tie_weights=true needs word vectors as wide as what the softmax sees; make "
                 f"model.embed_size={model.embed_size} and model.{last}={width} equal."
             )
+    if config.loss.slowness_penalty > 0 and config.train.sequence_length == 1:
+        raise UserError(
+            "loss.slowness_penalty compares time steps, of which train.sequence_length=1 has one; "
+            "raise that or set the penalty to 0."
+        )
     needed = _RULE_OPTIONS[optimizer.kind]
     for name in sorted(set().union(*_RULE_OPTIONS.values())):
         given = getattr(optimizer, name) is not None

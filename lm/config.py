@@ -81,6 +81,9 @@ class ModelConfig:
     cell: str = option("recurrence", choices=("rnn", "gru", "lstm"))
     embed_size: int = option("width of the word vectors", unit="units", at_least=1)
     rnn_size: int = option("width of each recurrent layer", unit="units", at_least=1)
+    last_size: int | None = option(
+        "width of the last recurrent layer; null: as the others", unit="units", at_least=1
+    )
     layers: int = option("recurrent layers", at_least=1)
     hidden_size: int | None = option(
         "width of the tanh layer before the softmax; null: no such layer", unit="units", at_least=1
@@ -90,6 +93,24 @@ class ModelConfig:
         at_least=0,
         below=1,
     )
+    input_dropout: float | None = option(
+        "that after the embedding; null: as model.dropout", at_least=0, below=1
+    )
+    output_dropout: float | None = option(
+        "that after the last recurrent layer; null: as model.dropout", at_least=0, below=1
+    )
+    dropout_kind: str = option(
+        "step: other units at each time step; locked: the same ones throughout a window",
+        choices=("step", "locked"),
+    )
+    embedding_dropout: float = option(
+        "share of the vocabulary's words whose vectors are zero throughout a window",
+        at_least=0,
+        below=1,
+    )
+    weight_drop: float = option(
+        "share of the recurrent weights that are zero throughout a window", at_least=0, below=1
+    )
     forget_bias: float = option("added to the LSTM's forget gate at the start of training")
     tie_weights: bool = option(
         "the softmax compares features with the word vectors themselves, which so learn from both "
@@ -97,6 +118,11 @@ class ModelConfig:
     )
     embed_scale: float = option("embeddings start in U(-embed_scale, embed_scale)", above=0)
     initializer: InitializerConfig = field(default_factory=InitializerConfig)
+
+
+def rnn_sizes(model: ModelConfig) -> list[int]:
+    """Widths of the recurrent layers, from the first to the last."""
+    return [model.rnn_size] * (model.layers - 1) + [model.last_size or model.rnn_size]
 
 
 @dataclass(unsafe_hash=True)
@@ -115,6 +141,15 @@ class LossConfig:
         "mask candidates that are a target; null: TensorFlow's default (yes for sampled_softmax, "
         "no for nce)"
     )
+    activation_penalty: float = option(
+        "times the mean square of the last recurrent layer's dropped-out outputs, added to what "
+        "training minimises",
+        at_least=0,
+    )
+    slowness_penalty: float = option(
+        "the same for the mean square of their differences between time steps, before dropout",
+        at_least=0,
+    )
 
 
 @dataclass(unsafe_hash=True)
@@ -132,6 +167,16 @@ class OptimizerConfig:
         "epochs at the full learning rate; null: all of them", unit="epochs", at_least=0
     )
     decay: float = option("factor per epoch after `hold_epochs`", above=0, at_most=1)
+    weight_decay: float = option(
+        "times each parameter, added to its clipped gradient before the update rule", at_least=0
+    )
+    average_patience: int | None = option(
+        "the parameters of all later updates are averaged, and evaluation, samples and vectors use "
+        "the average, once an epoch's validation loss is higher than that of any epoch more than "
+        "so many before it; null: never",
+        unit="epochs",
+        at_least=0,
+    )
 
 
 @dataclass(unsafe_hash=True)

@@ -3,11 +3,12 @@
 from collections.abc import Mapping
 from typing import Any
 
+from lm.averaging import averaged_updates
 from lm.compilation import use_cache, watch
 from lm.config import typed
 from lm.course import Course
 from lm.data.tokens import load_tokens
-from lm.step import TrainState
+from lm.step import TrainState, evaluated_parameters, judged
 from lm.trainer import Trainer
 from sweeps.interrupt import Interrupt
 from sweeps.run import Run
@@ -51,8 +52,11 @@ def _train_on(course: Course, state: TrainState) -> None:
             if finite and course.views.due(course.step - steps, course.step):
                 metrics |= course.views.look(state, course.step)
             if course.epoch_ended and finite:
-                evaluation = trainer.evaluate_epoch(state.params, last=course.ended)
-                course.views.evaluated(state.params, course.step)
+                params = evaluated_parameters(state)
+                evaluation = trainer.evaluate_epoch(params, last=course.ended)
+                course.views.evaluated(params, course.step)
+                evaluation |= averaged_updates(state.average)
+                state = judged(state, evaluation["valid/loss"])
             course.report(metrics, finite, evaluation)
             if course.due or interrupt.wanted or run.stop_wanted:
                 # At once: in the background it would save less than a hundredth of an epoch, and

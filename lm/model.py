@@ -1,10 +1,13 @@
 """The language model: embedding -> stacked recurrence -> tanh hidden layer -> N-way softmax.
 
-Sequences are time-major inside the model (T time, B batch, V vocabulary, E embed, H rnn, D the
-width of the features that the softmax sees), so that a time step is one contiguous slice.
+Sequences are time-major inside the model (T time, B batch, V vocabulary, E embed, H the layer's
+units, D the width of the features that the softmax sees), so that a time step is one contiguous
+slice.
 """
 
 from collections.abc import Callable
+from functools import partial
+from itertools import pairwise
 from typing import NamedTuple
 
 import jax
@@ -15,7 +18,8 @@ from jax.nn import initializers
 
 from lm import cudnn
 from lm.cells import CELLS, Carry, RecurrentWeights, zero_carry
-from lm.config import InitializerConfig, ModelConfig
+from lm.config import InitializerConfig, ModelConfig, rnn_sizes
+from lm.dropout import NOTHING, Dropout
 from lm.recurrence import LayerWeights, recur, recur_watched
 
 Initializer = Callable[[Array, tuple[int, ...], type], Array]
@@ -98,9 +102,13 @@ class Recurrence(nnx.Module):
         self.bias = nnx.Param(bias)
         self.recurrent_bias = nnx.Param(jnp.zeros(size, jnp.float32)) if kind == "gru" else None
 
-    def __call__(self, x_tbe: Array, carry: Carry) -> tuple[Carry, Array]:
+    def __call__(
+        self, x_tbe: Array, carry: Carry, dropped: Callable[[Array], Array] | None = None
+    ) -> tuple[Carry, Array]:
+        """Read a sequence; `dropped` takes weights out of the recurrent kernel first."""
         bias = None if self.recurrent_bias is None else self.recurrent_bias[...]
-        recurrent = RecurrentWeights(self.recurrent_kernel[...], bias)
+        kernel = self.recurrent_kernel[...]
+        recurrent = RecurrentWeights(dropped(kernel) if dropped else kernel, bias)
         weights = LayerWeights(self.input_kernel[...], self.bias[...], recurrent)
         if self.by == "cudnn":
             return cudnn.lstm(weights, carry, x_tbe)
@@ -155,6 +163,17 @@ class Output(nnx.Module):
         self.bias = nnx.Param(jnp.zeros(vocab_size, jnp.float32))
 
 
+class Read(NamedTuple):
+    """What a model gives for each word that it reads."""
+
+    features: Array
+    """What the softmax sees, f32[T, B, D]."""
+    outputs: Array
+    """Of the last recurrent layer, [T, B, H]."""
+    dropped: Array
+    """The same after dropout."""
+
+
 class LanguageModel(nnx.Module):
     """A word-level (or character-level) recurrent language model."""
 
@@ -179,20 +198,19 @@ class LanguageModel(nnx.Module):
         """
         start = start or scales(config)
         self.watched = recurrence == "watched"
+        self.locked = config.dropout_kind == "locked"
         initialize = matrix_initializer(config.initializer, start.matrices)
         by_row = matrix_initializer(config.initializer, start.matrices, fan_in_axis=-1)
         self.embedding = Embedding(vocab_size, config.embed_size, start.embedding, rngs=rngs)
-        inputs = [config.embed_size] + [config.rnn_size] * (config.layers - 1)
+        sizes = [config.embed_size, *rnn_sizes(config)]
         self.layers = nnx.List(
-            Recurrence(
-                config.cell, size, config.rnn_size, config, by=recurrence, rngs=rngs, start=start
-            )
-            for size in inputs
+            Recurrence(config.cell, inputs, size, config, by=recurrence, rngs=rngs, start=start)
+            for inputs, size in pairwise(sizes)
         )
-        features = config.rnn_size
+        features = sizes[-1]
         hidden = None
         if config.hidden_size is not None:
-            hidden = Hidden(config.rnn_size, config.hidden_size, initialize, rngs=rngs)
+            hidden = Hidden(features, config.hidden_size, initialize, rngs=rngs)
             features = config.hidden_size
         self.hidden = nnx.data(hidden)
         tied = self.embedding.weight if config.tie_weights else None
@@ -203,43 +221,41 @@ class LanguageModel(nnx.Module):
         return tuple(layer.zero_carry(batch_size) for layer in self.layers)
 
     def __call__(
-        self,
-        ids_tb: Array,
-        carries: tuple[Carry, ...],
-        dropout: tuple[Array, Array] | None = None,
+        self, ids_tb: Array, carries: tuple[Carry, ...], dropout: Dropout = NOTHING
     ) -> tuple[Array, tuple[Carry, ...]]:
+        """The same as `read`, and the features alone."""
+        read, carries = self.read(ids_tb, carries, dropout)
+        return read.features, carries
+
+    def read(
+        self, ids_tb: Array, carries: tuple[Carry, ...], dropout: Dropout = NOTHING
+    ) -> tuple[Read, tuple[Carry, ...]]:
         """Read words.
 
         Args:
           ids_tb: i32[T, B].
           carries: the state before the first of them.
-          dropout: (rate, key) in training; None reads without dropout.
+          dropout: of this window, in training.
 
         Returns:
-          Features for the softmax, f32[T, B, D], and the state after the last word.
+          What is made of them, and the state after the last word.
         """
         x = self.embedding(ids_tb)
         self._show("embed_out", x)
-        x = _dropout(x, dropout, 0)
-        after = []
+        x = dropout.words(x, ids_tb, rows=self.embedding.weight.shape[0])
+        x = dropout.units(x, dropout.rates.inputs, 0, locked=self.locked)
+        outputs, after, last = x, [], len(self.layers) - 1
         for index, (layer, carry) in enumerate(zip(self.layers, carries, strict=True)):
-            carry, x = layer(x, carry)
+            carry, outputs = layer(x, carry, partial(dropout.weights, layer=index))
             after.append(carry)
-            x = _dropout(x, dropout, index + 1)
+            rate = dropout.rates.outputs if index == last else dropout.rates.between
+            x = dropout.units(outputs, rate, index + 1, locked=self.locked)
+        features = x
         if self.hidden is not None:
-            x = self.hidden(x)
-            self._show("hid_out", x)
-        return x, tuple(after)
+            features = self.hidden(x)
+            self._show("hid_out", features)
+        return Read(features, outputs, dropped=x), tuple(after)
 
     def _show(self, name: str, x: Array) -> None:
         if self.watched:
             self.sow(nnx.Intermediate, name, x)
-
-
-def _dropout(x: Array, dropout: tuple[Array, Array] | None, place: int) -> Array:
-    """Inverted dropout on the non-recurrent connections (Zaremba et al. 2014, section 3.1)."""
-    if dropout is None:
-        return x
-    rate, key = dropout
-    kept = jax.random.bernoulli(jax.random.fold_in(key, place), 1 - rate, x.shape)
-    return jnp.where(kept, x / (1 - rate), 0.0)

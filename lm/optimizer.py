@@ -1,4 +1,4 @@
-"""Options -> optax chain: clip by global norm, update rule, learning rate.
+"""Options -> optax chain: clip by global norm, weight decay, update rule, learning rate.
 
 Numbers that a sweep may vary come in as arrays, so that trials that differ only in them share one
 compiled program.
@@ -11,6 +11,7 @@ import optax
 from jax import Array
 
 from lm.config import Config, OptimizerConfig
+from lm.dropout import Rates, rates
 
 
 class Hyperparameters(NamedTuple):
@@ -20,7 +21,10 @@ class Hyperparameters(NamedTuple):
     momentum: Array
     clip_norm: Array
     """Infinity: the gradient is not clipped."""
-    dropout: Array
+    dropout: Rates
+    weight_decay: Array
+    activation_penalty: Array
+    slowness_penalty: Array
 
 
 def hyperparameters(config: Config, epoch: int) -> Hyperparameters:
@@ -30,8 +34,17 @@ def hyperparameters(config: Config, epoch: int) -> Hyperparameters:
         learning_rate=jnp.float32(learning_rate(config.optimizer, epoch)),
         momentum=jnp.float32(config.optimizer.momentum or 0.0),
         clip_norm=jnp.float32(jnp.inf if clip_norm is None else clip_norm),
-        dropout=jnp.float32(config.model.dropout),
+        dropout=rates(config.model),
+        weight_decay=jnp.float32(config.optimizer.weight_decay),
+        activation_penalty=jnp.float32(config.loss.activation_penalty),
+        slowness_penalty=jnp.float32(config.loss.slowness_penalty),
     )
+
+
+def no_values() -> Hyperparameters:
+    """Zeros, where only the shape of things counts."""
+    numbers = {name: jnp.float32(0) for name in Hyperparameters._fields}
+    return Hyperparameters(**{**numbers, "dropout": Rates()})
 
 
 def learning_rate(config: OptimizerConfig, epoch: int) -> float:
@@ -44,9 +57,14 @@ def learning_rate(config: OptimizerConfig, epoch: int) -> float:
 def build_optimizer(
     config: OptimizerConfig, values: Hyperparameters
 ) -> optax.GradientTransformation:
-    """The chain for one step; its state does not depend on `values`."""
+    """The chain for one step; its state does not depend on `values`.
+
+    As in PyTorch, weight decay is part of the gradient that the rule sees, and is not clipped.
+    """
+    decays = config.weight_decay > 0
     return optax.chain(
         optax.clip_by_global_norm(values.clip_norm),
+        *([optax.add_decayed_weights(values.weight_decay)] if decays else []),
         _rule(config, values.momentum),
         optax.scale_by_learning_rate(values.learning_rate),
     )

@@ -12,6 +12,7 @@ from lm.course import Course
 from lm.data.tokens import load_tokens
 from lm.packing import group
 from lm.saving import Background
+from lm.step import evaluated_parameters
 from lm.together import Part, Together
 from lm.trainer import Trainer, place
 from sweeps.errors import UserError
@@ -123,7 +124,10 @@ def _advance(
         for part in parts
         if part.finite and courses[part.place].epoch_ended
     }
-    evaluations = lanes.evaluate(epochs) if epochs else {}
+    evaluations = {}
+    if epochs:
+        evaluations = lanes.evaluate(epochs)
+        lanes.judge({place: found["valid/loss"] for place, found in evaluations.items()})
     reported = [part for part in parts if _report(lanes, courses, part, evaluations)]
     leaving = interrupt.wanted  # looked at once, so that who leaves has saved
     ending: list[Course] = []
@@ -153,7 +157,7 @@ def _report(
     if part.finite and views.due(course.step - part.steps, course.step):
         metrics = metrics | views.look(lanes.take(part.place), course.step)
     if evaluation:
-        views.evaluated(lanes.take(part.place).params, course.step)
+        views.evaluated(evaluated_parameters(lanes.take(part.place)), course.step)
     try:
         course.report(metrics, part.finite, evaluation)
     except Diverged as error:

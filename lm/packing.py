@@ -4,14 +4,16 @@ Plain arithmetic without JAX, for the driver of a sweep; `lm.program` takes its 
 """
 
 import subprocess
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from copy import deepcopy
 from dataclasses import replace
+from functools import partial, reduce
+from operator import attrgetter, getitem
 from typing import Any, NamedTuple
 
 import psutil
 
-from lm.config import RUN_ONLY, Config, ModelConfig, TrainConfig, typed
+from lm.config import RUN_ONLY, Config, ModelConfig, TrainConfig, rnn_sizes, typed
 from lm.data.tokens import load_tokens
 from sweeps.packing import Lanes
 
@@ -28,8 +30,19 @@ ARRAYS: Mapping[str, Any] = {
     "train.checkpoint_minutes": 0.0,
     "train.changes": (),
 }
-"""Options that come in as arrays or do not reach the device, and a value that stands for any;
-`model.dropout` is another, but that none at all is other code."""
+"""Options that come in as arrays or do not reach the device, and a value that stands for any."""
+
+SWITCHES = (
+    "model.dropout",
+    "model.input_dropout",
+    "model.output_dropout",
+    "model.embedding_dropout",
+    "model.weight_drop",
+    "loss.activation_penalty",
+    "loss.slowness_penalty",
+    "optimizer.weight_decay",
+)
+"""Options that are arrays, too, but that none at all is other code; null: as model.dropout."""
 
 MOST_LANES = 256
 PROCESS = 0.7e9
@@ -39,10 +52,23 @@ GATES = {"rnn": 1, "gru": 3, "lstm": 4}
 
 def without_arrays(config: Config) -> Config:
     """The configuration of the compiled code: all options that are arrays have one value."""
-    dropout = 0.5 if config.model.dropout > 0 else 0.0
-    for key, value in {**ARRAYS, "model.dropout": dropout}.items():
+    for key, value in _stand_ins(partial(_option, config)).items():
         config = _with(config, key.split("."), value)
     return config
+
+
+def _stand_ins(value_of: Callable[[str], Any]) -> dict[str, Any]:
+    """What stands for the values of options that are arrays; `value_of` gives an option's value."""
+    found = dict(ARRAYS)
+    for key in SWITCHES:
+        value = value_of(key)
+        share = value_of("model.dropout") if value is None else value
+        found[key] = 0.5 if share > 0 else 0.0
+    return found
+
+
+def _option(section: Any, key: str) -> Any:
+    return attrgetter(key)(section)
 
 
 def _with(section: Any, path: list[str], value: Any) -> Any:
@@ -54,13 +80,9 @@ def _with(section: Any, path: list[str], value: Any) -> Any:
 def group(values: Mapping[str, Any]) -> dict[str, Any]:
     """What must be equal for trials to train in one pack: shapes, code, text and reports."""
     left = {key: deepcopy(part) for key, part in values.items() if key not in (*RUN_ONLY, "seed")}
-    for key, value in ARRAYS.items():
+    for key, value in _stand_ins(lambda key: reduce(getitem, key.split("."), left)).items():
         *sections, name = key.split(".")
-        part = left
-        for section in sections:
-            part = part[section]
-        part[name] = value if value != () else []
-    left["model"]["dropout"] = 0.5 if left["model"]["dropout"] > 0 else 0.0
+        reduce(getitem, sections, left)[name] = value if value != () else []
     return left
 
 
@@ -101,14 +123,18 @@ def memory(config: Config) -> Memory:
     loss, train = config.loss, config.train
     tokens = train.batch_size * train.sequence_length
     slots = 1 if config.optimizer.kind == "momentum" else 2
+    slots += config.optimizer.average_patience is not None
     parameters = _parameters(config.model, vocab_size)
     # Logits, their exponentials and their gradient.
     logits = 3 * tokens * (vocab_size if loss.kind == "softmax" else loss.samples + 1)
+    # What is left of the recurrent kernels, and its gradient.
+    dropped = 2 * GATES[config.model.cell] * sum(size**2 for size in rnn_sizes(config.model))
+    dropped *= config.model.weight_drop > 0
     order = 3 * len(text.train) if train.predict == "last" else 0
     return Memory(
         shared=4.0 * (3 * words + 3 * tokens * vocab_size),
         state=4.0 * 2 * (1 + slots) * parameters,
-        step=4.0 * (2 * parameters + logits + order + _activations(config.model, train)),
+        step=4.0 * (2 * parameters + dropped + logits + order + _activations(config.model, train)),
     )
 
 
@@ -117,20 +143,22 @@ def _clip(count: float) -> int:
 
 
 def _parameters(model: ModelConfig, vocab_size: int) -> int:
-    gates, size = GATES[model.cell], model.rnn_size
-    inputs = model.embed_size + (model.layers - 1) * size
-    layers = gates * size * (inputs + model.layers * (size + 1))
-    features = model.hidden_size or size
-    hidden = size * features if model.hidden_size else 0
+    sizes = rnn_sizes(model)
+    inputs = [model.embed_size, *sizes[:-1]]
+    layers = sum(n * (m + n + 1) for m, n in zip(inputs, sizes, strict=True))
+    features = model.hidden_size or sizes[-1]
+    hidden = sizes[-1] * features if model.hidden_size else 0
+    layers *= GATES[model.cell]
     vectors = features if model.tie_weights else model.embed_size + features
     return vocab_size * (vectors + 1) + layers + hidden
 
 
 def _activations(model: ModelConfig, train: TrainConfig) -> int:
     """Numbers that the backward pass needs: inputs, gates and states of each layer, features."""
-    layer = (3 * GATES[model.cell] + 4) * model.rnn_size
-    features = model.hidden_size or model.rnn_size
-    each = 3 * model.embed_size + model.layers * layer + 4 * features
+    sizes = rnn_sizes(model)
+    layers = (3 * GATES[model.cell] + 4) * sum(sizes)
+    features = model.hidden_size or sizes[-1]
+    each = 3 * model.embed_size + layers + 4 * features
     return train.batch_size * train.sequence_length * each
 
 

@@ -16,7 +16,7 @@ from flax import nnx
 from jax import Array
 
 from lm.buckets import Counted, count_evenly, count_halving, histograms
-from lm.model import LanguageModel
+from lm.model import LanguageModel, Read
 from lm.optimizer import Hyperparameters, build_optimizer
 from lm.rows import Params, is_tied
 from lm.step import Reading, Recipe, TrainState, batch_loss, draw, settle, touched
@@ -51,8 +51,9 @@ def probe(
     )
     reading, dropout_key = draw(recipe, batch, step_key)
     gradient = jax.grad(batch_loss, argnums=1, has_aux=True)
-    dropout = (values.dropout, dropout_key)
-    grads, seen = gradient(recipe, state.params, state.carry, reading, dropout, read=_watch)
+    grads, (_, seen) = gradient(
+        recipe, state.params, state.carry, reading, values, dropout_key, read=_watch
+    )
     rule = build_optimizer(recipe.optimizer, values)
     moves, _ = rule.update(grads, state.optimizer, state.params)
     activations = dict(_activations(seen))
@@ -65,10 +66,10 @@ def probe(
     return Probe(numbers, (count_evenly(weights), count_halving(gradients)))
 
 
-def _watch(model: LanguageModel, *batch: Any) -> tuple[Array, Params]:
-    """Have a model read; gives the features and what it sowed."""
-    (features, _), seen = nnx.capture(LanguageModel.__call__, nnx.Intermediate)(model, *batch)
-    return features, nnx.to_pure_dict(seen)
+def _watch(model: LanguageModel, *batch: Any) -> tuple[Read, Params]:
+    """Have a model read; gives that and what it sowed."""
+    (read, _), seen = nnx.capture(LanguageModel.read, nnx.Intermediate)(model, *batch)
+    return read, nnx.to_pure_dict(seen)
 
 
 def _activations(seen: Mapping[str, Any]) -> Iterator[tuple[str, Array]]:

@@ -10,10 +10,11 @@ import jax.numpy as jnp
 from flax import nnx
 from jax import Array
 
+from lm.averaging import start_average
 from lm.compute import Compute, choose, compile_quickly, in_precision
 from lm.config import Config, LossConfig, ModelConfig, OptimizerConfig, TrainConfig
 from lm.model import LanguageModel, Scales, scales
-from lm.optimizer import Hyperparameters, build_optimizer
+from lm.optimizer import Hyperparameters, build_optimizer, no_values
 from lm.packing import without_arrays
 from lm.perplexity import HeldOut, window_losses
 from lm.probes import Probe, probe
@@ -87,11 +88,12 @@ def build_program(key: ProgramKey) -> Program:
     def initialize(rng: Array, start: Scales) -> TrainState:
         model = _model(key, "scan", rng, start)
         params = nnx.to_pure_dict(nnx.state(model, nnx.Param))
-        zeros = Hyperparameters(*(jnp.float32(0) for _ in Hyperparameters._fields))
-        optimizer = build_optimizer(key.optimizer, zeros).init(params)
+        optimizer = build_optimizer(key.optimizer, no_values()).init(params)
         updates = start_lagging(key.vocab_size) if can_lag(key.loss, key.optimizer) else {}
         carry = model.zero_carry(key.train.batch_size)
-        return TrainState(params, optimizer, carry, updates, jnp.int32(0))
+        patience = key.optimizer.average_patience
+        average = None if patience is None else start_average(params, patience)
+        return TrainState(params, optimizer, carry, updates, jnp.int32(0), average)
 
     def in_its_precision(function: Callable[..., T], recipe: Recipe) -> Callable[..., T]:
         return in_precision(compute.precision, partial(function, recipe))
@@ -120,8 +122,7 @@ def _recipe(key: ProgramKey, recurrence: str) -> Recipe:
     make = partial(_model, key, recurrence)
     graph = nnx.graphdef(nnx.eval_shape(make, jax.random.key(0), scales(key.model)))
     merge = partial(nnx.merge, graph)
-    has_dropout = key.model.dropout > 0
-    return Recipe(merge, key.loss, key.optimizer, key.train, has_dropout, key.vocab_size)
+    return Recipe(merge, key.loss, key.optimizer, key.train, key.vocab_size)
 
 
 def evaluate(recipe: Recipe, params: Params, text: HeldOut) -> Array:

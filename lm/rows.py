@@ -10,6 +10,7 @@ and before a hyperparameter changes, as the closed form holds for constant ones.
 of updating every row in every step, but for rounding.
 
 Adam has no such closed form, since its denominator changes from step to step: it updates all rows.
+So does any rule with weight decay, or with averages of the parameters.
 
 V vocabulary, N words that a step touches, words that occur several times included.
 """
@@ -61,7 +62,8 @@ def is_tied(params: Params) -> bool:
 
 def can_lag(loss: LossConfig, optimizer: OptimizerConfig) -> bool:
     """Whether a step touches few rows, and the others can be brought up to date later."""
-    return loss.kind != "softmax" and optimizer.kind in ("momentum", "rmsprop")
+    closed = optimizer.kind in ("momentum", "rmsprop") and optimizer.weight_decay == 0
+    return loss.kind != "softmax" and closed and optimizer.average_patience is None
 
 
 def start_lagging(vocab_size: int) -> Updates:

@@ -10,19 +10,23 @@ import jax
 import jax.numpy as jnp
 import optax
 from jax import Array
+from jax.typing import ArrayLike
 
+from lm import penalties
+from lm.averaging import Average, averaged, include, judge
 from lm.cells import Carry
 from lm.config import LossConfig, OptimizerConfig, TrainConfig
 from lm.data.batches import Batch
+from lm.dropout import Dropout
 from lm.losses import Shortlist, sampled_loss, softmax_loss
-from lm.model import LanguageModel
+from lm.model import LanguageModel, Read
 from lm.optimizer import Hyperparameters, build_optimizer
 from lm.rows import Params, Places, Tables, Updates, borrow, give_back, is_tied, settle_rows
 from lm.sampler import Candidates, sample_log_uniform
 
 Merge = Callable[[Params], LanguageModel]
-Read = Callable[..., tuple[Array, Any]]
-"""Has a model read words, as calling it does."""
+HaveRead = Callable[..., tuple[Read, Any]]
+"""Has a model read words, as `LanguageModel.read` does."""
 
 
 class Recipe(NamedTuple):
@@ -33,7 +37,6 @@ class Recipe(NamedTuple):
     loss: LossConfig
     optimizer: OptimizerConfig
     train: TrainConfig
-    has_dropout: bool
     vocab_size: int
 
 
@@ -47,15 +50,17 @@ class TrainState(NamedTuple):
     """Of tables whose rows may lag behind between two calls of `settle`."""
     step: Array
     """i32[]: updates made so far."""
+    average: Average | None = None
+    """None: there never is one."""
 
 
 class StepMetrics(NamedTuple):
     """Of one step; or, summed, of several."""
 
     loss: Array
-    """Training loss in nats per target."""
+    """Training loss in nats per target, without penalties."""
     grad_norm: Array
-    """Global norm of the gradient before clipping."""
+    """Global norm of the gradient, that of the penalties included, before clipping."""
     grad_norm_clipped: Array
     """And after it."""
     clipped: Array
@@ -80,24 +85,38 @@ def batch_loss(
     params: Params,
     carry: tuple[Carry, ...],
     reading: Reading,
-    dropout: tuple[Array, Array],
-    read: Read = LanguageModel.__call__,
-) -> tuple[Array, Any]:
-    """What training minimises over a batch, and what reading gave besides features: the state after
-    the last word. It is the mean loss of the targets, times `steps_summed`."""
+    values: Hyperparameters,
+    dropout_key: Array,
+    read: HaveRead = LanguageModel.read,
+) -> tuple[Array, tuple[Array, Any]]:
+    """What training minimises, `steps_summed` times the mean loss over the batch's targets and the
+    penalties; with it that mean loss, and what reading gave besides: the state after the last word.
+    """
     model = recipe.merge(params)
-    dropped = dropout if recipe.has_dropout else None
-    features, carry = read(model, reading.inputs_tb, carry, dropped)
+    seen, besides = read(model, reading.inputs_tb, carry, Dropout(values.dropout, dropout_key))
+    loss = _target_losses(recipe, model, seen.features, reading).mean()
+    minimised = loss
+    if recipe.loss.activation_penalty > 0:
+        minimised += values.activation_penalty * penalties.activation(seen.dropped)
+    if recipe.loss.slowness_penalty > 0:
+        minimised += values.slowness_penalty * penalties.slowness(seen.outputs)
+    if (steps := steps_summed(recipe.loss, reading)) > 1:
+        minimised *= steps
+    return minimised, (loss, besides)
+
+
+def _target_losses(
+    recipe: Recipe, model: LanguageModel, features: Array, reading: Reading
+) -> Array:
+    """Of each target, f32[N]."""
     features = features.reshape(-1, features.shape[-1])[-len(reading.targets) :]
     weight, bias = model.output.weight[...], model.output.bias[...]
-    steps = steps_summed(recipe.loss, reading)
     if reading.candidates is None:
-        return softmax_loss(features, weight, bias, reading.targets).mean() * steps, carry
+        return softmax_loss(features, weight, bias, reading.targets)
     rows = weight[reading.outputs], bias[reading.outputs]
     words = Shortlist(reading.targets, reading.candidates, *rows, recipe.vocab_size)
     remove_hits = recipe.loss.remove_accidental_hits
-    losses = sampled_loss(recipe.loss.kind, features, words, remove_hits=remove_hits)
-    return losses.mean() * steps, carry
+    return sampled_loss(recipe.loss.kind, features, words, remove_hits=remove_hits)
 
 
 def steps_summed(loss: LossConfig, reading: Reading) -> int:
@@ -152,17 +171,17 @@ def train_step(
         words = touched(state.params, reading)
         rows, updates, places = borrow(recipe.optimizer, values, tables, updates, state.step, words)
         reading = relocated(reading, places)
-    (loss, carry), grads = jax.value_and_grad(batch_loss, argnums=1, has_aux=True)(
-        recipe, rows.params, state.carry, reading, (values.dropout, dropout_key)
+    (_, (loss, carry)), grads = jax.value_and_grad(batch_loss, argnums=1, has_aux=True)(
+        recipe, rows.params, state.carry, reading, values, dropout_key
     )
-    loss = loss / steps_summed(recipe.loss, reading)
     metrics = measure(loss, optax.tree.norm(grads), values.clip_norm)
     moves, optimizer = build_optimizer(recipe.optimizer, values).update(
         grads, rows.optimizer, rows.params
     )
     rows = Tables(optax.apply_updates(rows.params, moves), optimizer)
     params, optimizer = give_back(tables, rows, places) if updates else rows
-    return TrainState(params, optimizer, carry, updates, state.step + 1), metrics
+    average = None if state.average is None else include(state.average, params)
+    return TrainState(params, optimizer, carry, updates, state.step + 1, average), metrics
 
 
 def settle(recipe: Recipe, state: TrainState, values: Hyperparameters, due: Array) -> TrainState:
@@ -180,3 +199,19 @@ def settle(recipe: Recipe, state: TrainState, values: Hyperparameters, due: Arra
     step = jnp.where(due, state.step, 0)
     tables, updates = settle_rows(recipe.optimizer, values, tables, state.updates, step)
     return state._replace(params=tables.params, optimizer=tables.optimizer, updates=updates)
+
+
+def evaluated_parameters(state: TrainState) -> Params:
+    """What a model is evaluated, sampled and looked at by: the average, once there is one.
+
+    The arrays of the state may have a first axis of lanes.
+    """
+    return state.params if state.average is None else averaged(state.average, state.params)
+
+
+def judged(state: TrainState, loss: ArrayLike, due: ArrayLike = True) -> TrainState:
+    """Let an epoch's validation loss decide whether averaging begins; as `lm.averaging.judge`."""
+    if state.average is None:
+        return state
+    history = judge(state.average.history, jnp.asarray(loss, jnp.float32), jnp.asarray(due))
+    return state._replace(average=state.average._replace(history=history))

@@ -11,8 +11,9 @@ import jax.numpy as jnp
 import numpy as np
 from jax import Array
 
+from lm.averaging import averaged_updates
 from lm.optimizer import Hyperparameters
-from lm.step import TrainState
+from lm.step import TrainState, evaluated_parameters, judged
 from lm.steps import Totals, no_totals
 from lm.trainer import Trainer
 
@@ -113,13 +114,22 @@ class Together:
     def evaluate(self, places: Mapping[int, bool]) -> dict[int, dict[str, float]]:
         """What an epoch ends with, for some lanes: place -> whether it was the lane's last."""
         found: dict[int, dict[str, float]] = {place: {} for place in places}
+        params = evaluated_parameters(self._state)
         for split in self._text.splits(last=any(places.values())):
             text = self._text.held_out[split]
-            sums = np.asarray(self._program.evaluate_lanes(self._state.params, text))
+            sums = np.asarray(self._program.evaluate_lanes(params, text))
             for place, last in places.items():
                 if split in self._text.splits(last):
                     found[place] |= self._text.evaluation(sums[place], split)
+        for place in places:
+            found[place] |= averaged_updates(self._state.average, place)
         return found
+
+    def judge(self, losses: Mapping[int, float]) -> None:
+        """Let the validation losses of lanes that have ended an epoch decide about averaging."""
+        of_all = np.array([losses.get(place, 0.0) for place in range(self._width)])
+        due = np.array([place in losses for place in range(self._width)])
+        self._state = judged(self._state, of_all, due)
 
     def _part(self, place: int, lane: _Lane) -> Part:
         """A lane's report, from which on it counts from zero."""

@@ -22,7 +22,9 @@ def graph_or_none(
     made, or warned of, once a process for each shape.
     """
     start = InitializerConfig("uniform", 1.0)
-    shape = replace(config, dropout=0.0, forget_bias=0.0, embed_scale=1.0, initializer=start)
+    whole = replace(config, dropout=0.0, input_dropout=None, output_dropout=None)
+    whole = replace(whole, dropout_kind="step", embedding_dropout=0.0, weight_drop=0.0)
+    shape = replace(whole, forget_bias=0.0, embed_scale=1.0, initializer=start)
     return _once(shape, vocab_size, batch_size, sequence_length)
 
 

@@ -26,10 +26,23 @@ SAME = [
     ("model.forget_bias=0", "model.embed_scale=0.3", "model.initializer.scale=2"),
     ("sweep.name=x", "sweep.retries=0", "name=x"),
 ]
+PARTS = (
+    "model.dropout",
+    "model.input_dropout",
+    "model.output_dropout",
+    "model.embedding_dropout",
+    "model.weight_drop",
+    "loss.activation_penalty",
+    "loss.slowness_penalty",
+    "optimizer.weight_decay",
+)
 OTHER = [
     ("model.cell=rnn",),
     ("model.rnn_size=8",),
-    ("model.dropout=0.1",),
+    *((f"{part}=0.1",) for part in PARTS),
+    ("model.dropout_kind=locked",),
+    ("model.last_size=6",),
+    ("optimizer.average_patience=3",),
     ("model.initializer.kind=uniform",),
     ("model.tie_weights=true", "model.embed_size=6"),
     ("loss.kind=nce",),
@@ -63,8 +76,18 @@ def test_lanes_report_together_on_the_same_text(tiny: Compose, override: str) ->
     assert group(tiny(override)) != group(tiny())
 
 
-def test_any_dropout_above_zero_is_the_same_code(tiny: Compose) -> None:
-    assert group(tiny("model.dropout=0.1")) == group(tiny("model.dropout=0.5"))
+@pytest.mark.parametrize("part", PARTS)
+def test_any_share_or_penalty_above_zero_is_the_same_code(tiny: Compose, part: str) -> None:
+    one, other = (tiny(f"{part}={number}") for number in (0.1, 0.5))
+    assert group(one) == group(other)
+    assert program_key(typed(one), 20) == program_key(typed(other), 20)
+
+
+def test_places_of_dropout_that_are_given_or_not_are_the_same_code(tiny: Compose) -> None:
+    given = ("model.input_dropout=0.3", "model.output_dropout=0.1")
+    assert group(tiny("model.dropout=0.2", *given)) == group(tiny("model.dropout=0.5"))
+    off = ("model.input_dropout=0", "model.output_dropout=0")
+    assert group(tiny("model.dropout=0.2", *off)) != group(tiny("model.dropout=0.2"))
 
 
 def test_grouping_leaves_the_configuration_as_it_is(tiny: Compose) -> None:
@@ -79,6 +102,8 @@ def test_grouping_leaves_the_configuration_as_it_is(tiny: Compose) -> None:
         ("loss.kind=sampled_softmax", "loss.samples=8", "model.layers=2", "optimizer=adam"),
         ("model.cell=gru", "train.predict=last", "optimizer=rmsprop", "model.hidden_size=null"),
         ("model.tie_weights=true", "model.hidden_size=32"),
+        ("model.weight_drop=0.5", "model.last_size=32", "model.layers=2", "train.batch_size=2"),
+        ("optimizer.average_patience=1", "model.dropout_kind=locked"),
     ],
 )
 def test_memory_covers_what_the_compiler_plans(tiny: Compose, overrides: tuple[str, ...]) -> None:

@@ -139,12 +139,18 @@ def test_rows_that_are_given_back_are_written_once_and_others_stay(tiny: Compose
 
 
 @pytest.mark.parametrize(
-    ("loss", "optimizer"), [("softmax", "momentum"), ("sampled_softmax", "adam")]
+    "option",
+    [
+        "loss.kind=softmax",
+        "optimizer=adam",
+        "optimizer.weight_decay=0.1",
+        "optimizer.average_patience=2",
+    ],
 )
 def test_all_rows_are_updated_where_no_closed_form_or_no_sampling_is(
-    tiny: Compose, loss: str, optimizer: str
+    tiny: Compose, option: str
 ) -> None:
-    config = configure(tiny, f"loss.kind={loss}", f"optimizer={optimizer}")
+    config = configure(tiny, option)
     assert not program(config).initialize(jax.random.key(1), SCALES).updates
 
 

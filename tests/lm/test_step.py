@@ -47,8 +47,7 @@ def recipe(config: Config) -> Recipe:
     """What `build_program` compiles, for steps taken one by one."""
     model = LanguageModel(config.model, VOCAB, rngs=nnx.Rngs(params=jax.random.key(0)))
     merge = partial(nnx.merge, nnx.graphdef(model))
-    has_dropout = config.model.dropout > 0
-    return Recipe(merge, config.loss, config.optimizer, config.train, has_dropout, VOCAB)
+    return Recipe(merge, config.loss, config.optimizer, config.train, VOCAB)
 
 
 def start(config: Config) -> TrainState:
