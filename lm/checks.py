@@ -97,6 +97,11 @@ def _check_combinations(config: "Config") -> None:
         raise UserError("data=text needs the files to read, as in data.files=[a.txt,b.txt].")
     if data.name != "text" and data.files:
         raise UserError(f"data.files goes with data=text; data={data.name} knows its own files.")
+    if config.train.predict == "last" and config.train.eval_batch_size is not None:
+        raise UserError(
+            "train.eval_batch_size has no meaning for train.predict=last, which reads a window of "
+            "its own for each word; leave it null."
+        )
     needed = _RULE_OPTIONS[optimizer.kind]
     for name in sorted(set().union(*_RULE_OPTIONS.values())):
         given = getattr(optimizer, name) is not None

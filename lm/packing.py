@@ -13,6 +13,7 @@ import psutil
 
 from lm.config import RUN_ONLY, Config, ModelConfig, TrainConfig, typed
 from lm.data.tokens import load_tokens
+from lm.data.windows import evaluation_window
 from sweeps.packing import Lanes
 
 ARRAYS: Mapping[str, Any] = {
@@ -100,13 +101,15 @@ def memory(config: Config) -> Memory:
     vocab_size, words = len(text.vocabulary), len(text.train) + len(text.valid) + len(text.test)
     loss, train = config.loss, config.train
     tokens = train.batch_size * train.sequence_length
+    streams, length = evaluation_window(train)
+    read = max(tokens, streams * length)
     slots = 1 if config.optimizer.kind == "momentum" else 2
     parameters = _parameters(config.model, vocab_size)
     # Logits, their exponentials and their gradient.
     logits = 3 * tokens * (vocab_size if loss.kind == "softmax" else loss.samples + 1)
     order = 3 * len(text.train) if train.predict == "last" else 0
     return Memory(
-        shared=4.0 * (3 * words + 3 * tokens * vocab_size),
+        shared=4.0 * (3 * words + 3 * read * vocab_size),
         state=4.0 * 2 * (1 + slots) * parameters,
         step=4.0 * (2 * parameters + logits + order + _activations(config.model, train)),
     )
