@@ -4,6 +4,7 @@ Nothing in the folder is changed. The text that it was trained on is not needed,
 tables that lag behind in a checkpoint from within an epoch.
 """
 
+from dataclasses import replace
 from pathlib import Path
 from typing import NamedTuple
 
@@ -53,7 +54,7 @@ def load_trained(directory: Path) -> Trained:
       UserError: the folder is no trial's, or has no checkpoint that can be read.
     """
     trial = _trial(directory)
-    config = typed(_config(directory))
+    config = _fitting(typed(_config(directory)))
     vocabulary = Vocabulary.load(directory / "vocab.tsv")
     program = build_program(program_key(config, len(vocabulary)))
     state = Checkpoints(directory / "checkpoints").read(_like(program, config))
@@ -63,9 +64,7 @@ def load_trained(directory: Path) -> Trained:
             f"with `{trial.command}`."
         )
     state = jax.device_put(_settled(program, config, state))
-    return Trained(
-        trial, config, vocabulary, program, evaluated_parameters(state), int(state.step)
-    )
+    return Trained(trial, config, vocabulary, program, evaluated_parameters(state), int(state.step))
 
 
 def load_text(trained: Trained) -> Tokens:
@@ -106,6 +105,13 @@ def _config(directory: Path) -> dict[str, object]:
         raise UserError(
             f"{directory / 'config.yaml'} cannot be read; restore it, or train the trial again."
         ) from error
+
+
+def _fitting(config: Config) -> Config:
+    """As this device computes: parameters are float32 whatever products were rounded to."""
+    if jax.default_backend() != "cpu":
+        return config
+    return replace(config, train=replace(config.train, precision="float32"))
 
 
 def _like(program: Program, config: Config) -> TrainState:
