@@ -43,8 +43,8 @@ class Trained(NamedTuple):
 
     def zero_carry(self, batch_size: int) -> tuple[Carry, ...]:
         """The state before the first word."""
-        state = _like(self.program, self.config)
-        return jax.tree.map(lambda x: jnp.zeros((batch_size, *x.shape[1:]), x.dtype), state.carry)
+        like = _like(self.program, self.config).carry
+        return tuple(tuple(jnp.zeros((batch_size, *x.shape[1:])) for x in one) for one in like)
 
 
 def load_trained(directory: Path) -> Trained:
@@ -116,7 +116,8 @@ def _fitting(config: Config) -> Config:
 
 def _like(program: Program, config: Config) -> TrainState:
     """A training state's shapes and types."""
-    return jax.eval_shape(program.initialize, jax.random.key(0), scales(config.model))
+    like: TrainState = jax.eval_shape(program.initialize, jax.random.key(0), scales(config.model))
+    return like
 
 
 def _settled(program: Program, config: Config, state: TrainState) -> TrainState:

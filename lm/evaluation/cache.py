@@ -123,9 +123,12 @@ def mix(
     log_probs: NDArray[np.float64], recalled: NDArray[np.floating], share: float
 ) -> NDArray[np.float64]:
     """log((1 - lambda) p_model + lambda p_cache); the model's where the cache is empty."""
-    with np.errstate(divide="ignore"):  # log 0, of no share and of words not in the cache
-        mixed = np.logaddexp(np.log1p(-share) + log_probs, np.log(share) + recalled)
-    return np.where(np.isnan(recalled), log_probs, mixed)
+    empty = np.isnan(recalled)
+    log_share = np.log(share) if share > 0 else -np.inf
+    mixed = np.logaddexp(
+        np.log1p(-share) + log_probs, log_share + np.where(empty, -np.inf, recalled)
+    )
+    return np.where(empty, log_probs, mixed)
 
 
 def choose(

@@ -102,7 +102,7 @@ def _surprises(rows: Sequence[Surprise], all_of_it: float) -> Table:
     for one in rows:
         table.add_row(
             Plain(repr(one.word)[1:-1]),  # newlines and the like as escapes
-            f"{one.count:,}",
+            f"{one.occurrences:,}",
             f"{one.total:.1f}",
             f"{one.total / all_of_it:.2%}",
             f"{one.mean:.3f}",

@@ -36,14 +36,14 @@ class Surprise(NamedTuple):
     """A type of word, and how badly its occurrences were predicted."""
 
     word: str
-    count: int
+    occurrences: int
     total: float
     """Negative log-probability of all of them, nats."""
 
     @property
     def mean(self) -> float:
         """Nats an occurrence."""
-        return self.total / self.count
+        return self.total / self.occurrences
 
 
 def surprises(text: Predicted, vocabulary: Vocabulary) -> list[Surprise]:
@@ -63,7 +63,7 @@ def worst(found: Sequence[Surprise], count: int) -> list[Surprise]:
 
 def worst_on_average(found: Sequence[Surprise], count: int, at_least: int) -> list[Surprise]:
     """Those with the largest means, of types with so many occurrences."""
-    often = [one for one in found if one.count >= at_least]
+    often = [one for one in found if one.occurrences >= at_least]
     return sorted(often, key=lambda one: (-one.mean, one.word))[:count]
 
 
