@@ -17,6 +17,7 @@ from lm.evaluation.reading import layout, read
 from lm.model import scales
 from lm.program import build_program, program_key
 from lm.trained import Trained
+from sweeps.errors import UserError
 from sweeps.store import Trial
 from tests.lm.numpy_words import cached, read_words
 
@@ -30,11 +31,12 @@ TOLERANCE = 3e-6
 
 @pytest.fixture
 def trained(tiny: Compose, request: pytest.FixtureRequest) -> Trained:
-    """A model that is as it was born, but with large weights, so that the state matters."""
+    """A model that is as it was born, but whose words differ more from each other."""
     config = typed(tiny(f"train.sequence_length={TIME}", *request.param))
     program = build_program(program_key(config, VOCAB))
     params = program.initialize(jax.random.key(0), scales(config.model)).params
-    params = jax.tree.map(lambda x: 4 * x, params)
+    for name in params.keys() - {"layers"}:
+        params[name] = jax.tree.map(lambda x: 4 * x, params[name])
     words = [str(i) for i in range(VOCAB)]
     vocabulary = Vocabulary(words, [1] * VOCAB)
     return Trained(Trial(Path(), "", "finished"), config, vocabulary, program, params, 0)
@@ -108,6 +110,8 @@ def test_predict_last_reads_each_window_and_remembers_all_of_them(trained: Train
         expected = cached(log_probs, seen, list(ids[TIME:]), window, SHARE, theta)
         mixed = mix(found.log_probs, recalled, SHARE)
         np.testing.assert_allclose(mixed, expected, atol=3 * TOLERANCE)
+    with pytest.raises(UserError, match="--batch-size has no meaning"):
+        layout(trained, 1)
 
 
 def test_cache_without_a_share_changes_nothing_and_the_best_is_chosen() -> None:
