@@ -56,7 +56,9 @@ class Checkpoints:
             shutil.rmtree(self.directory / str(step), ignore_errors=True)
 
     def restore(self, like: TrainState) -> TrainState | None:
-        """Read the newest readable state; None where there is no checkpoint at all.
+        """Read the newest readable state, to go on from it; None where there is no checkpoint.
+
+        Newer ones, which are damaged, are deleted.
 
         Args:
           like: a state of the same shapes and types, as `jax.eval_shape` makes.
@@ -64,22 +66,27 @@ class Checkpoints:
         Raises:
           UserError: there are checkpoints, and none can be read.
         """
+        state = self.read(like)
+        if state is None:
+            return None
+        for damaged in (step for step in self._steps() if step > int(state.step)):
+            shutil.rmtree(self.directory / str(damaged))
+        # Copies, for training uses its buffers up.
+        restored: TrainState = jax.device_put(state, may_alias=False)
+        return restored
+
+    def read(self, like: TrainState) -> TrainState | None:
+        """The same on the host, touching nothing: another process may be training."""
         steps = self._steps()
         for step in steps:
             try:
-                state = _read(self.directory / str(step) / FILE, like)
+                return _read(self.directory / str(step) / FILE, like)
             except Exception as error:  # a damaged file can surface as any error of its parsers
                 log.warning("checkpoint %d is damaged and left out: %s", step, _first_line(error))
-                continue
-            for damaged in steps[: steps.index(step)]:
-                shutil.rmtree(self.directory / str(damaged))
-            # Copies, for training uses its buffers up.
-            restored: TrainState = jax.device_put(state, may_alias=False)
-            return restored
         if steps:
             raise UserError(
-                f"none of the checkpoints in {self.directory} can be read; delete that folder to "
-                "train from the start."
+                f"none of the checkpoints in {self.directory} can be read: they are damaged, or of "
+                "another version of this program; delete that folder to train from the start."
             )
         return None
 

@@ -110,6 +110,11 @@ def _check_combinations(config: "Config") -> None:
             "loss.slowness_penalty compares time steps, of which train.sequence_length=1 has one; "
             "raise that or set the penalty to 0."
         )
+    if config.train.predict == "last" and config.train.eval_batch_size is not None:
+        raise UserError(
+            "train.eval_batch_size has no meaning for train.predict=last, which reads a window of "
+            "its own for each word; leave it null."
+        )
     needed = _RULE_OPTIONS[optimizer.kind]
     for name in sorted(set().union(*_RULE_OPTIONS.values())):
         given = getattr(optimizer, name) is not None

@@ -184,6 +184,12 @@ class TrainConfig:
     """`train`: batches, epochs, clipping and what is reported."""
 
     batch_size: int = option("text streams side by side", unit="sequences", at_least=1)
+    eval_batch_size: int | None = option(
+        "streams in which a held-out text is read, each from a zero state (`predict=all`); null: "
+        "as `batch_size`, 1: the text as one",
+        unit="sequences",
+        at_least=1,
+    )
     sequence_length: int = option("steps of backpropagation through time", unit="words", at_least=1)
     epochs: int = option("passes over the training text", at_least=1)
     clip_norm: float | None = option("largest global norm of the gradient; null: off", above=0)

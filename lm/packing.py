@@ -15,6 +15,7 @@ import psutil
 
 from lm.config import RUN_ONLY, Config, ModelConfig, TrainConfig, rnn_sizes, typed
 from lm.data.tokens import load_tokens
+from lm.data.windows import evaluation_window
 from sweeps.packing import Lanes
 
 ARRAYS: Mapping[str, Any] = {
@@ -122,6 +123,8 @@ def memory(config: Config) -> Memory:
     vocab_size, words = len(text.vocabulary), len(text.train) + len(text.valid) + len(text.test)
     loss, train = config.loss, config.train
     tokens = train.batch_size * train.sequence_length
+    streams, length = evaluation_window(train)
+    read = max(tokens, streams * length)
     slots = 1 if config.optimizer.kind == "momentum" else 2
     slots += config.optimizer.average_patience is not None
     parameters = _parameters(config.model, vocab_size)
@@ -132,7 +135,7 @@ def memory(config: Config) -> Memory:
     dropped *= config.model.weight_drop > 0
     order = 3 * len(text.train) if train.predict == "last" else 0
     return Memory(
-        shared=4.0 * (3 * words + 3 * tokens * vocab_size),
+        shared=4.0 * (3 * words + 3 * read * vocab_size),
         state=4.0 * 2 * (1 + slots) * parameters,
         step=4.0 * (2 * parameters + dropped + logits + order + _activations(config.model, train)),
     )

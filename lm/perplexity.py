@@ -2,7 +2,8 @@
 
 `predict=all` reads the text in streams with the state carried along, every word but the first being
 a target once. `predict=last` predicts each word from the window before it, from a zero state, as
-such a model was trained. B streams, T time, W windows.
+such a model was trained. B streams, T time, W windows, N = T B targets of a window (B for
+`predict=last`), D width of the features.
 """
 
 from typing import NamedTuple
@@ -16,7 +17,7 @@ from jax.typing import ArrayLike
 from lm.cells import Carry
 from lm.config import TrainConfig
 from lm.data.batches import Ids
-from lm.data.windows import predictions
+from lm.data.windows import evaluation_window, predictions
 from lm.losses import softmax_loss
 from lm.model import LanguageModel
 
@@ -49,7 +50,7 @@ def lay_out(ids: Ids, train: TrainConfig, room: int) -> HeldOut:
 
 
 def _touching(ids: Ids, train: TrainConfig, room: int) -> HeldOut:
-    batch_size, length = train.batch_size, train.sequence_length
+    batch_size, length = evaluation_window(train)
     rows = -(-room // (batch_size * length)) * length
     own_rows = -(-(len(ids) - 1) // batch_size)
 
@@ -76,6 +77,14 @@ def _sliding(ids: Ids, length: int, room: int) -> HeldOut:
     )
 
 
+def window_size(train: TrainConfig) -> int:
+    """Targets of a window that is full."""
+    if train.predict == "last":
+        return SLIDING_WINDOWS
+    batch_size, length = evaluation_window(train)
+    return batch_size * length
+
+
 def window_losses(model: LanguageModel, text: HeldOut) -> Array:
     """Sum of the negative log-likelihoods of each window's targets, nats; f32[W]."""
     sliding = text.targets.ndim == 2
@@ -83,17 +92,52 @@ def window_losses(model: LanguageModel, text: HeldOut) -> Array:
 
     def body(index: Array, loop: Loop) -> Loop:
         carry, sums = loop
-        features, carry = model(text.inputs[index], zero if sliding else carry)
-        features = features[-1] if sliding else features.reshape(-1, features.shape[-1])
-        targets = text.targets[index].reshape(-1)
-        losses = _losses(
-            features, model.output.weight[...], model.output.bias[...], jnp.maximum(targets, 0)
-        )
-        return carry, sums.at[index].set(jnp.where(targets >= 0, losses, 0.0).sum())
+        before = zero if sliding else carry
+        carry, losses, _ = _read(model, text.inputs[index], text.targets[index], before)
+        return carry, sums.at[index].set(losses.sum())
 
     start: Loop = (zero, jnp.zeros(len(text.targets), jnp.float32))
     end: Loop = lax.fori_loop(0, text.windows, body, start)
     return end[1]
+
+
+def word_losses(
+    model: LanguageModel, text: HeldOut, carry: tuple[Carry, ...]
+) -> tuple[tuple[Carry, ...], Array, Array]:
+    """Read all windows of a text, or of a part of it.
+
+    Args:
+      model: with its parameters.
+      text: the windows; how many hold a target does not matter.
+      carry: the state before the first; zero for `predict=last`.
+
+    Returns:
+      The state after the last; negative log-likelihoods of the targets in nats, f32[W, N], 0 where
+      there is none; what the softmax saw, f32[W, N, D].
+    """
+    sliding = text.targets.ndim == 2
+
+    def body(
+        before: tuple[Carry, ...], window: tuple[Array, Array]
+    ) -> tuple[tuple[Carry, ...], tuple[Array, Array]]:
+        after, losses, features = _read(model, *window, before)
+        return (before if sliding else after), (losses, features)
+
+    carry, (losses, features) = lax.scan(body, carry, (text.inputs, text.targets))
+    return carry, losses, features
+
+
+def _read(
+    model: LanguageModel, inputs: Array, targets: Array, carry: tuple[Carry, ...]
+) -> tuple[tuple[Carry, ...], Array, Array]:
+    """One window: the state after it, losses f32[N] and features f32[N, D]."""
+    features, carry = model(inputs, carry)
+    features = features[-1] if targets.ndim == 1 else features.reshape(-1, features.shape[-1])
+    targets = targets.reshape(-1)
+    losses = _losses(
+        features, model.output.weight[...], model.output.bias[...], jnp.maximum(targets, 0)
+    )
+    return carry, jnp.where(targets >= 0, losses, 0.0), features
 
 
 def mean_loss(sums: ArrayLike, tokens: int, train: TrainConfig) -> float:

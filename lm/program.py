@@ -11,12 +11,13 @@ from flax import nnx
 from jax import Array
 
 from lm.averaging import start_average
+from lm.cells import Carry
 from lm.compute import Compute, choose, compile_quickly, in_precision
 from lm.config import Config, LossConfig, ModelConfig, OptimizerConfig, TrainConfig
 from lm.model import LanguageModel, Scales, scales
 from lm.optimizer import Hyperparameters, build_optimizer, no_values
 from lm.packing import without_arrays
-from lm.perplexity import HeldOut, window_losses
+from lm.perplexity import HeldOut, window_losses, word_losses
 from lm.probes import Probe, probe
 from lm.rows import Params, can_lag, start_lagging
 from lm.samples import sample
@@ -68,6 +69,9 @@ class Program(NamedTuple):
     evaluate_lanes: Callable[[Params, HeldOut], Array]
     """The same for a pack's parameters and one text. The recurrence is always a scan: cuDNN's
     cannot be mapped over lanes."""
+    read: Callable[[Params, HeldOut, tuple[Carry, ...]], tuple[tuple[Carry, ...], Array, Array]]
+    """(parameters, windows, the state before them) -> the state after them, the negative
+    log-likelihood of each target and the features that the softmax saw; see `word_losses`."""
 
 
 def program_key(config: Config, vocab_size: int) -> ProgramKey:
@@ -110,6 +114,7 @@ def build_program(key: ProgramKey) -> Program:
         jax.jit(in_its_precision(train_lanes, stacked), donate_argnums=0),
         jax.jit(jax.vmap(partial(settle, stacked)), donate_argnums=0),
         jax.jit(jax.vmap(in_its_precision(evaluate, stacked), in_axes=(0, None))),
+        jax.jit(in_its_precision(read, alone)),
     )
 
 
@@ -128,6 +133,13 @@ def _recipe(key: ProgramKey, recurrence: str) -> Recipe:
 def evaluate(recipe: Recipe, params: Params, text: HeldOut) -> Array:
     """Summed negative log-likelihood of each window of a held-out text."""
     return window_losses(recipe.merge(params), text)
+
+
+def read(
+    recipe: Recipe, params: Params, text: HeldOut, carry: tuple[Carry, ...]
+) -> tuple[tuple[Carry, ...], Array, Array]:
+    """State, negative log-likelihoods and features of a held-out text, or of a part of it."""
+    return word_losses(recipe.merge(params), text, carry)
 
 
 def draw(

@@ -28,16 +28,31 @@ def steps_per_epoch(tokens: int, train: TrainConfig) -> int:
     return steps
 
 
+def evaluation_window(train: TrainConfig) -> tuple[int, int]:
+    """Streams side by side and steps of a window in which a held-out text is read, `predict=all`.
+
+    With fewer streams than in training a window is as much longer: nothing hangs on its length,
+    and the softmax is fast where it sees many words at once.
+    """
+    streams = train.eval_batch_size or train.batch_size
+    return streams, train.sequence_length * max(1, train.batch_size // streams)
+
+
+def context(train: TrainConfig) -> int:
+    """Tokens before the first one that an evaluation predicts."""
+    return 1 if train.predict == "all" else train.sequence_length
+
+
 def predictions(tokens: int, train: TrainConfig) -> int:
     """Tokens that an evaluation predicts: all that have the context that training gives them.
 
     Raises:
       UserError: there are none.
     """
-    context = 1 if train.predict == "all" else train.sequence_length
-    if tokens <= context:
+    before = context(train)
+    if tokens <= before:
         raise UserError(
-            f"A held-out text has {tokens} tokens, and {context + 1} are needed to predict one; "
+            f"A held-out text has {tokens} tokens, and {before + 1} are needed to predict one; "
             "raise data.valid_fraction and data.test_fraction or give more text."
         )
-    return tokens - context
+    return tokens - before

@@ -81,9 +81,10 @@ def test_predict_all_equals_reading_word_by_word(
 def test_predict_all_in_one_stream_equals_reading_the_text_once(
     model: LanguageModel, config: Config
 ) -> None:
-    train = replace(config.train, batch_size=1)
     expected = np.mean(word_by_word(model, text(38)))
-    assert evaluate(model, text(38), train, 37) == pytest.approx(expected, rel=TOLERANCE)
+    for option in ("batch_size", "eval_batch_size"):
+        train = replace(config.train, **{option: 1})
+        assert evaluate(model, text(38), train, 37) == pytest.approx(expected, rel=TOLERANCE)
 
 
 @pytest.mark.parametrize("count", [6, 23])
@@ -98,12 +99,14 @@ def test_predict_last_equals_reading_each_window_from_a_zero_state(
     assert found == pytest.approx(np.mean(losses), rel=TOLERANCE)
 
 
-@pytest.mark.parametrize("predict", ["all", "last"])
+@pytest.mark.parametrize(
+    ("predict", "streams"), [("all", None), ("all", 1), ("all", 3), ("all", 9), ("last", None)]
+)
 @pytest.mark.parametrize("count", [6, 21, 22, 23, 24, 25, 100, 261, 262, 517])
 def test_every_word_with_context_is_a_target_exactly_once(
-    config: Config, predict: str, count: int
+    config: Config, predict: str, streams: int | None, count: int
 ) -> None:
-    train = replace(config.train, predict=predict)
+    train = replace(config.train, predict=predict, eval_batch_size=streams)
     ids = np.arange(count, dtype=np.int32)
     held_out = lay_out(ids, train, room=600)
     targets = np.asarray(held_out.targets)[: int(held_out.windows)]

@@ -1,0 +1,167 @@
+"""`python -m lm.evaluate outputs/SWEEP/TRIAL`: perplexity of a trained model, word by word.
+
+    python -m lm.evaluate DIR                              # valid and test, as the trial did
+    python -m lm.evaluate DIR --batch-size 1               # each text read once, as one stream
+    python -m lm.evaluate DIR --text FILE                  # any text
+    python -m lm.evaluate DIR --worst 20 --words words.csv # which words it predicts badly
+    python -m lm.evaluate DIR --batch-size 1 --cache-search # with a neural cache
+
+The full softmax is used whatever the training loss was, and nothing in the folder is changed. JAX
+is imported only once the command line is known to be sound.
+"""
+
+import argparse
+import math
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import TypeVar
+
+from rich.console import Console
+
+from lm.evaluation.grid import CACHE, SEARCH, Grid
+from sweeps.command import exit_on_user_error
+from sweeps.errors import UserError
+
+T = TypeVar("T")
+
+
+@exit_on_user_error()
+def main(arguments: Sequence[str] | None = None) -> None:
+    """Run the command; None: with this process's arguments."""
+    options = _parser().parse_args(arguments)
+    _check(options)
+    grid = _grid(options)
+
+    from lm.compilation import use_cache  # imports JAX, as all below
+    from lm.evaluation.reading import layout
+    from lm.evaluation.results import evaluate
+    from lm.evaluation.show import show_evaluation, show_worst
+    from lm.evaluation.texts import Text, file_text, splits_of
+    from lm.evaluation.words import write_words
+    from lm.trained import load_trained
+
+    use_cache()
+    trained = load_trained(options.directory)
+    train = layout(trained, options.batch_size)
+    texts: list[Text] = []
+    if options.split or not options.text:
+        texts += splits_of(trained, options.split)
+    texts += [file_text(trained, path) for path in options.text or []]
+    found = evaluate(trained, texts, train, grid)
+    if options.words is not None:  # first, for the terminal may be a pipe that closes early
+        write_words(options.words, found.texts, trained.vocabulary)
+    console = Console(soft_wrap=True)
+    show_evaluation(console, trained, train, texts, found)
+    if options.worst is not None:
+        show_worst(console, trained.vocabulary, found.texts, options.worst)
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="python -m lm.evaluate", description="Perplexity of a trained model, word by word."
+    )
+    add = parser.add_argument
+    add("directory", type=Path, metavar="FOLDER", help="a trial's folder: outputs/SWEEP/TRIAL")
+    add(
+        "--split",
+        type=_several(_split),
+        metavar="NAMES",
+        help="of train,valid,test (default: valid and test, unless there is --text)",
+    )
+    add(
+        "--text",
+        type=Path,
+        action="append",
+        metavar="FILE",
+        help="a UTF-8 text, cut into tokens as the corpus was; may be given several times",
+    )
+    add(
+        "--batch-size",
+        type=_whole,
+        metavar="N",
+        help="pieces of a text that are read side by side, each from a zero state; 1: the text as "
+        "it stands (default: as in training)",
+    )
+    add("--words", type=Path, metavar="FILE", help="write each word's log-probability, as CSV")
+    add("--worst", type=_whole, metavar="N", help="show the N words that are predicted worst")
+    _add_cache(parser)
+    return parser
+
+
+def _add_cache(parser: argparse.ArgumentParser) -> None:
+    group = parser.add_argument_group(
+        "neural cache (Grave et al. 2017)",
+        "Its perplexity is shown beside the model's own. Of several values, separated by commas, "
+        "those with the lowest perplexity on the validation split are taken.",
+    )
+    add = group.add_argument
+    usual = [values[0] for values in (CACHE.windows, CACHE.shares, CACHE.thetas)]
+    add("--cache", action="store_true", help="with window {}, lambda {}, theta {}".format(*usual))
+    add("--cache-search", action="store_true", help=f"the best of {SEARCH.size}")
+    add("--cache-window", type=_several(_whole), metavar="N,...", help="words kept")
+    add("--cache-lambda", type=_several(_share), metavar="X,...", help="the cache's share")
+    add("--cache-theta", type=_several(_theta), metavar="X,...", help="weight of likeness")
+
+
+def _several(one: Callable[[str], T]) -> Callable[[str], list[T]]:
+    """Values with commas between them."""
+
+    def parse(text: str) -> list[T]:
+        return [one(part.strip()) for part in text.split(",")]
+
+    return parse
+
+
+def _split(text: str) -> str:
+    if text not in ("train", "valid", "test"):
+        raise argparse.ArgumentTypeError(f"{text!r} is no split; choose train, valid or test")
+    return text
+
+
+def _whole(text: str) -> int:
+    if not (text.isdecimal() and int(text) > 0):
+        raise argparse.ArgumentTypeError(f"{text!r} is not a whole number of at least 1")
+    return int(text)
+
+
+def _share(text: str) -> float:
+    return _number(text, "a number from 0 to below 1", lambda value: 0 <= value < 1)
+
+
+def _theta(text: str) -> float:
+    return _number(text, "a number of at least 0", lambda value: 0 <= value < math.inf)
+
+
+def _number(text: str, what: str, good: Callable[[float], bool]) -> float:
+    try:
+        value = float(text)
+    except ValueError:
+        value = math.nan
+    if not good(value):
+        raise argparse.ArgumentTypeError(f"{text!r} is not {what}")
+    return value
+
+
+def _check(options: argparse.Namespace) -> None:
+    """Refuse before JAX is loaded what can be refused."""
+    for path in options.text or []:
+        if not path.exists():
+            raise UserError(f"there is no file {path}; check the path.")
+    if options.words is not None and not options.words.absolute().parent.is_dir():
+        raise UserError(f"there is no folder {options.words.parent} for {options.words}; make it.")
+
+
+def _grid(options: argparse.Namespace) -> Grid | None:
+    given = (options.cache_window, options.cache_lambda, options.cache_theta)
+    if not (options.cache or options.cache_search or any(given)):
+        return None
+    usual = SEARCH if options.cache_search else CACHE
+    return Grid(
+        options.cache_window or usual.windows,
+        options.cache_lambda or usual.shares,
+        options.cache_theta or usual.thetas,
+    )
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,28 @@
+"""Neural caches to choose from; without JAX, for the command line."""
+
+from collections.abc import Sequence
+from typing import NamedTuple
+
+
+class Grid(NamedTuple):
+    """All combinations of these numbers; see `lm.evaluation.cache`."""
+
+    windows: Sequence[int]
+    shares: Sequence[float]
+    thetas: Sequence[float]
+
+    @property
+    def size(self) -> int:
+        """Caches in it."""
+        return len(self.windows) * len(self.shares) * len(self.thetas)
+
+
+CACHE = Grid([500], [0.1], [0.3])
+"""Where nothing else is asked for."""
+
+SEARCH = Grid(
+    windows=[100, 500, 2000],
+    shares=[0.01, 0.02, 0.05, 0.08, 0.1, 0.15, 0.2, 0.25, 0.3, 0.4],
+    thetas=[0.0, 0.1, 0.2, 0.3, 0.5, 0.7, 1.0],
+)
+"""A search where nothing else is asked for: it costs by window and theta, lambda is free."""

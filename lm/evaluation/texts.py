@@ -1,0 +1,64 @@
+"""The texts that a model is evaluated on: splits of its corpus, or a file."""
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import NamedTuple
+
+from lm.data.batches import Ids
+from lm.data.files import read_text
+from lm.data.tokens import tokenize
+from lm.data.vocabulary import UNKNOWN
+from lm.data.windows import context
+from lm.trained import Trained, load_text
+from sweeps.errors import UserError
+
+SPLITS = ("train", "valid", "test")
+
+
+class Text(NamedTuple):
+    """What is read."""
+
+    name: str
+    ids: Ids
+    unknown: int = 0
+    """Tokens that the vocabulary does not have, read as <unk>; of a file."""
+
+
+def splits_of(trained: Trained, names: Sequence[str] | None) -> list[Text]:
+    """Splits of the corpus; None: validation, and test where there is one.
+
+    Raises:
+      UserError: the corpus is missing or another now, or lacks the split.
+    """
+    tokens = load_text(trained)
+    found = {name: Text(name, getattr(tokens, name)) for name in SPLITS}
+    if names is None:
+        return [text for text in found.values() if text.name != "train" and len(text.ids)]
+    for name in names:
+        if not len(found[name].ids):
+            raise UserError(f"{trained.trial.directory} has no {name} split; choose another one.")
+    return [found[name] for name in names]
+
+
+def file_text(trained: Trained, path: Path) -> Text:
+    """A file, cut into tokens as the corpus was and numbered by the trial's vocabulary.
+
+    Raises:
+      UserError: it cannot be read or is too short, or a token is unknown and there is no <unk>.
+    """
+    vocabulary, train = trained.vocabulary, trained.config.train
+    tokens = tokenize(read_text(path), trained.config.data)
+    known = set(vocabulary.words)
+    unknown = [token for token in tokens if token not in known]
+    if unknown and vocabulary.unk_id is None:
+        raise UserError(
+            f"{path} has {len(unknown)} tokens that are not in the vocabulary, such as "
+            f"{unknown[0]!r}, and the vocabulary has no {UNKNOWN}; give a text of known ones, or "
+            "train with data.vocab_size=N, which makes one."
+        )
+    if len(tokens) <= context(train):
+        raise UserError(
+            f"{path} has {len(tokens)} tokens, and {context(train) + 1} are needed to predict one; "
+            "give more text."
+        )
+    return Text(str(path), vocabulary.encode(tokens), len(unknown))

@@ -1,0 +1,95 @@
+"""Log-probabilities word by word: a table as a file, and the words that are predicted worst."""
+
+import csv
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from lm.data.vocabulary import Vocabulary
+from sweeps.errors import UserError
+
+
+class Predicted(NamedTuple):
+    """The predicted words of a text."""
+
+    name: str
+    """Of the text: a split, or a file."""
+    first: int
+    """The number of the first of them in the text, from 0."""
+    ids: NDArray[np.int32]
+    """[N]."""
+    log_probs: NDArray[np.float64]
+    """[N], of the model, in nats."""
+    cached: NDArray[np.float64] | None
+    """[N], with the cache; None: there is none."""
+
+    @property
+    def best(self) -> NDArray[np.float64]:
+        """With the cache where there is one."""
+        return self.log_probs if self.cached is None else self.cached
+
+
+class Surprise(NamedTuple):
+    """A type of word, and how badly its occurrences were predicted."""
+
+    word: str
+    occurrences: int
+    total: float
+    """Negative log-probability of all of them, nats."""
+
+    @property
+    def mean(self) -> float:
+        """Nats an occurrence."""
+        return self.total / self.occurrences
+
+
+def surprises(text: Predicted, vocabulary: Vocabulary) -> list[Surprise]:
+    """Of each type that occurs among the predicted words, in the order of ids."""
+    counts = np.bincount(text.ids, minlength=len(vocabulary))
+    totals = np.bincount(text.ids, -text.best, minlength=len(vocabulary))
+    return [
+        Surprise(vocabulary.words[i], int(counts[i]), float(totals[i]))
+        for i in np.flatnonzero(counts)
+    ]
+
+
+def worst(found: Sequence[Surprise], count: int) -> list[Surprise]:
+    """Those with the largest totals."""
+    return sorted(found, key=lambda one: (-one.total, one.word))[:count]
+
+
+def worst_on_average(found: Sequence[Surprise], count: int, at_least: int) -> list[Surprise]:
+    """Those with the largest means, of types with so many occurrences."""
+    often = [one for one in found if one.occurrences >= at_least]
+    return sorted(often, key=lambda one: (-one.mean, one.word))[:count]
+
+
+def write_words(path: Path, texts: Iterable[Predicted], vocabulary: Vocabulary) -> None:
+    """Write a row a predicted word: text, position, word, log-probabilities (nats).
+
+    Raises:
+      UserError: the file cannot be written.
+    """
+    try:
+        with path.open("w", newline="", encoding="utf-8") as file:
+            table = csv.writer(file, lineterminator="\n")
+            for number, text in enumerate(texts):
+                heads = ["text", "position", "word", "log_probability"]
+                columns = [text.log_probs]
+                if text.cached is not None:
+                    heads.append("log_probability_with_cache")
+                    columns.append(text.cached)
+                if number == 0:
+                    table.writerow(heads)
+                words = vocabulary.decode(text.ids)
+                numbers = zip(*(column.tolist() for column in columns), strict=True)
+                for place, (word, row) in enumerate(zip(words, numbers, strict=True)):
+                    table.writerow([text.name, text.first + place, word, *row])
+    except OSError as error:
+        raise UserError(
+            f"cannot write {path} ({error.strerror or error}); free some space or mend its "
+            "permissions, or name another file with --words FILE."
+        ) from error
