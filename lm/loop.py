@@ -48,8 +48,9 @@ def _train_on(course: Course, state: TrainState) -> None:
             state, steps, seconds, metrics, finite = trainer.advance(state, course.step)
             course.go_on(steps, seconds)
             evaluation = {}
-            if finite and course.views.due(course.step - steps, course.step):
-                metrics |= course.views.look(state, course.step)
+            before = course.step - steps
+            if finite and course.views.due(before, course.step):
+                metrics |= course.views.look(state, before, course.step)
             if course.epoch_ended and finite:
                 evaluation = trainer.evaluate_epoch(state.params, last=course.ended)
                 course.views.evaluated(state.params, course.step)

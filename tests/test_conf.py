@@ -52,7 +52,8 @@ def check(config: DictConfig) -> Config:
 
 def test_groups_are_those_that_are_tested() -> None:
     files = {path.relative_to(CONFIG_DIR).parts[0] for path in CONFIG_DIR.rglob("*.yaml")}
-    assert files == {"config.yaml", "data", "optimizer", "scheduler", "search", "sweep"}
+    groups = {"data", "experiment", "optimizer", "scheduler", "search", "sweep"}
+    assert files == {"config.yaml", *groups}
 
 
 @pytest.mark.parametrize("name", choices("data"))
@@ -64,6 +65,11 @@ def test_data_composes_and_types(compose: Compose, name: str) -> None:
 @pytest.mark.parametrize("name", choices("optimizer"))
 def test_optimizer_composes_and_types(compose: Compose, name: str) -> None:
     assert check(compose(f"optimizer={name}")).optimizer.kind == name
+
+
+@pytest.mark.parametrize("name", choices("experiment"))
+def test_experiment_composes_and_types(compose: Compose, name: str) -> None:
+    assert check(compose(f"+experiment={name}")) != check(compose())
 
 
 def sweep_options(config: Config) -> Options:

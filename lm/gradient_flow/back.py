@@ -53,8 +53,7 @@ def go_back(layers: Sequence[Layer], reach: int, see: Callable[[list[Parts]], T]
     Returns:
       What `see` gave, with the time steps in front.
     """
-    length, sequences = layers[-1].scale_tsh.shape[:2]
-    rows = reach + (reach < length)
+    rows = reach + (reach < len(layers[-1].scale_tsh))
     start = [
         tuple(jnp.zeros((rows, *state.shape), state.dtype) for state in layer.kept.start)
         for layer in layers
@@ -80,10 +79,7 @@ def _step_back(
     entering: Array | None = None
     for layer, slopes, scale, after in reversed(list(zip(layers, *step, carries, strict=True))):
         h, *others = (_moved_on(rows, reach) for rows in after)
-        if entering is None:
-            h = h.at[0].add(scale)
-        else:
-            h = h + entering * scale[None]
+        h = h.at[0].add(scale) if entering is None else h + entering * scale[None]
         carry, part = _through(layer, slopes, (h, *others))
         before.append(carry)
         parts.append(part)

@@ -32,7 +32,7 @@ class _Seen(NamedTuple):
     input_norm: Array | None
     units: Array | None
     within: Array | None
-    """Sum of the rows that are told apart, [S, G*H]; None where those are all, or for no weights."""
+    """Sum of the rows that are told apart, [S, G*H]; None without a horizon, or of no weights."""
     beyond: Array | None
 
 
@@ -70,9 +70,7 @@ def measure(
     return measured, shares
 
 
-def _see(
-    part: Parts, reach: int, gates: int | None, limited: bool, down: bool
-) -> dict[str, _Seen]:
+def _see(part: Parts, reach: int, gates: int | None, limited: bool, down: bool) -> dict[str, _Seen]:
     """What is kept of a layer's step, by the last part of the component's name.
 
     Args:
