@@ -1,5 +1,6 @@
 """What a run records of its gradient flow, read back as TensorBoard's plugin gets it."""
 
+import itertools
 import json
 import logging
 from collections.abc import Callable
@@ -60,7 +61,7 @@ def test_a_run_records_its_batches_words_and_horizons(tmp_path: Path, tiny: Comp
     found = blobs(tmp_path)
     assert set(found) == {*LSTM, "labels"}
     steps = [0, *(int(row["step"]) for row in rows)]
-    pairs = zip(steps, steps[1:], strict=False)
+    pairs = itertools.pairwise(steps)
     expected = [0, *(at for before, at in pairs if at // 20 > before // 20 and at < steps[-1])]
     assert len(expected) > 2
     ((overview_tag, overviews),) = Board(tmp_path).tensors(PLUGIN).items()
