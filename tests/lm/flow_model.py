@@ -1,7 +1,8 @@
 """A small model of random weights before a batch, in float64, and its gradients taken apart."""
 
+from collections.abc import Callable
 from functools import partial
-from typing import Any
+from typing import Any, TypeVar
 
 import jax
 import jax.numpy as jnp
@@ -9,11 +10,14 @@ import numpy as np
 from flax import nnx
 from numpy.typing import NDArray
 
+from lm.cells import Carry
 from lm.config import Config
 from lm.data.batches import Batch
 from lm.gradient_flow.back import Layer, Parts, go_back
 from lm.gradient_flow.batch import read_layers
 from lm.model import LanguageModel
+from lm.recurrence import Kept
+from lm.rows import Params
 from lm.step import Recipe, batch_loss, draw
 
 VOCAB, BATCH, LENGTH, UNITS = 11, 3, 6, 5
@@ -22,6 +26,7 @@ SIZES = (
     f"train.sequence_length={LENGTH}",
     f"model.rnn_size={UNITS}",
 )
+T = TypeVar("T")
 Full = NDArray[np.float64]
 
 
@@ -31,42 +36,47 @@ class Case:
     def __init__(self, config: Config) -> None:
         random = np.random.default_rng(1)
         self.plain, self.itemised = (_recipe(config, by) for by in ("scan", "itemised"))
-        model = LanguageModel(config.model, VOCAB, rngs=nnx.Rngs(params=jax.random.key(0)))
-        like = nnx.to_pure_dict(nnx.state(model, nnx.Param)), model.zero_carry(BATCH)
+
+        def start() -> tuple[Params, tuple[Carry, ...]]:
+            model = LanguageModel(config.model, VOCAB, rngs=nnx.Rngs(params=jax.random.key(0)))
+            return nnx.to_pure_dict(nnx.state(model, nnx.Param)), model.zero_carry(BATCH)
+
         self.params, self.carry = jax.tree.map(
-            lambda x: jnp.asarray(0.7 * random.normal(size=x.shape)), like
+            lambda x: jnp.asarray(0.7 * random.normal(size=x.shape)), jax.eval_shape(start)
         )
         ids = jnp.asarray(random.integers(0, VOCAB, (LENGTH + 1, BATCH)), jnp.int32)
         targets = ids[1:] if config.train.predict == "all" else ids[-1]
-        self.reading, key = draw(self.plain, Batch(ids[:-1], targets), jax.random.key(2))
-        self.dropout = jnp.asarray(config.model.dropout), key
+        batch = Batch(ids[:-1], targets)
+        self.reading, key = jax.jit(partial(draw, self.plain))(batch, jax.random.key(2))
+        dropout = jnp.asarray(config.model.dropout), key
+        self._call = self.params, self.carry, self.reading, dropout
 
     def gradient(self) -> Any:
         """The ordinary one, of the mean loss."""
-        grads, _ = jax.grad(batch_loss, argnums=1, has_aux=True)(
-            self.plain, self.params, self.carry, self.reading, self.dropout
-        )
-        return grads
+        gradient = jax.grad(batch_loss, argnums=1, has_aux=True)
+        return jax.jit(partial(gradient, self.plain))(*self._call)[0]
 
-    def layers(self) -> list[Layer]:
-        read = self.params, self.carry, self.reading, self.dropout
-        return read_layers(self.itemised, *read)[0]
-
-    def parts(self, reach: int) -> tuple[list[Layer], list[Parts]]:
-        """Nothing summarised: [T, R, B, ...]."""
-        layers = self.layers()
-        return layers, go_back(layers, reach, lambda parts: parts)
+    def inside(self, look: Callable[[list[Layer]], T]) -> T:
+        """What is made of the layers as they read the batch, in one program."""
+        return jax.jit(lambda *call: look(read_layers(self.itemised, *call)[0]))(*self._call)
 
 
-def contributions(layer: Layer, of_u: Any) -> Full:
+def everything(layers: list[Layer]) -> tuple[list[Kept], list[Parts]]:
+    """Nothing summarised: the parts with all time steps in front, [T, R, B, ...]."""
+    parts = go_back(layers, LENGTH, list)
+    return [layer.kept for layer in layers], parts
+
+
+def contributions(kept: Kept, of_u: Any) -> Full:
     """G itself, [T, R, B, H, G*H], at [j, k]."""
-    h_tbh = np.asarray(layer.kept.before[0])
-    return np.einsum("jbh,jkbz->jkbhz", h_tbh, np.asarray(of_u))
+    return np.einsum("jbh,jkbz->jkbhz", np.asarray(kept.before[0]), np.asarray(of_u))
 
 
 def _recipe(config: Config, recurrence: str) -> Recipe:
-    rngs = nnx.Rngs(params=jax.random.key(0))
-    model = LanguageModel(config.model, VOCAB, recurrence=recurrence, rngs=rngs)
-    merge = partial(nnx.merge, nnx.graphdef(model))
+    def make() -> LanguageModel:
+        rngs = nnx.Rngs(params=jax.random.key(0))
+        return LanguageModel(config.model, VOCAB, recurrence=recurrence, rngs=rngs)
+
+    merge = partial(nnx.merge, nnx.graphdef(nnx.eval_shape(make)))
     has_dropout = config.model.dropout > 0
     return Recipe(merge, config.loss, config.optimizer, config.train, has_dropout, VOCAB)

@@ -1,6 +1,7 @@
 """Itemised gradients in float64, against the whole gradient, autodiff, and a closed form."""
 
 from collections.abc import Callable, Iterator
+from functools import partial
 from typing import Any
 
 import jax
@@ -15,7 +16,7 @@ from lm.gradient_flow.back import Layer, go_back
 from lm.gradient_flow.measures import measure
 from lm.gradient_flow.recorder import as_record, horizon, spread_out
 from lm.recurrence import LayerWeights, recur_kept
-from tests.lm.flow_model import BATCH, LENGTH, SIZES, UNITS, Case, contributions
+from tests.lm.flow_model import BATCH, LENGTH, SIZES, UNITS, Case, contributions, everything
 
 Compose = Callable[..., dict[str, Any]]
 TOLERANCE = 1e-10
@@ -34,21 +35,25 @@ def case(tiny: Compose, cell: str, layers: int, *overrides: str) -> Case:
 
 
 @pytest.mark.parametrize(
-    ("layers", "overrides"), [(1, ()), (2, ()), (3, ()), (2, SAMPLED), (2, ("train.predict=last",))]
+    ("cell", "layers", "overrides"),
+    [
+        *((cell, layers, ()) for cell in CELLS for layers in (1, 2, 3)),
+        ("lstm", 2, SAMPLED),
+        ("gru", 2, ("train.predict=last",)),
+    ],
 )
-@pytest.mark.parametrize("cell", CELLS)
 def test_contributions_add_up_to_the_gradient(
     tiny: Compose, cell: str, layers: int, overrides: tuple[str, ...]
 ) -> None:
     one = case(tiny, cell, layers, *overrides)
     whole = one.gradient()
-    for number, (layer, part) in enumerate(zip(*one.parts(LENGTH), strict=True)):
+    for number, (kept, part) in enumerate(zip(*one.inside(everything), strict=True)):
         of_u, of_x = (np.asarray(sum(ways)) for ways in (part.of_u, part.of_x))
         expected = whole["layers"][number]
-        recurrent = contributions(layer, of_u).sum(axis=(0, 1, 2))
+        recurrent = contributions(kept, of_u).sum(axis=(0, 1, 2))
         assert np.abs(recurrent).max() > 1e-3
         np.testing.assert_allclose(recurrent, expected["recurrent_kernel"], atol=TOLERANCE)
-        inputs = np.einsum("jbe,jkbz->ez", np.asarray(layer.kept.x_tbe), of_x)
+        inputs = np.einsum("jbe,jkbz->ez", np.asarray(kept.x_tbe), of_x)
         np.testing.assert_allclose(inputs, expected["input_kernel"], atol=TOLERANCE)
         np.testing.assert_allclose(of_x.sum(axis=(0, 1, 2)), expected["bias"], atol=TOLERANCE)
         if cell == "gru":
@@ -68,7 +73,7 @@ def test_vanilla_rnn_has_the_papers_products_of_jacobians(tiny: Compose) -> None
     h = [np.asarray(one.carry[0][0])]
     for x in x_tbe:
         h.append(np.tanh(x @ inputs + h[-1] @ kernel + bias))
-    measured, _ = measure(one.layers(), LENGTH, units=False)
+    measured, _ = one.inside(partial(measure, reach=LENGTH, units=False))
     record = as_record(measured["layer_1/h"])
     for b in range(BATCH):
         for t in range(LENGTH):
@@ -130,9 +135,8 @@ def test_each_contribution_is_autodiffs(kind: str) -> None:
     nowhere = jnp.zeros((2, LENGTH), bool)
     jacobian = jax.jit(jax.jacrev(losses))
     whole = jacobian(push, nowhere)
-    for number, part in enumerate(
-        go_back(kept_layers(kind, weighted, x_tbe, scales), LENGTH, list)
-    ):
+    parts = jax.jit(lambda: go_back(kept_layers(kind, weighted, x_tbe, scales), LENGTH, list))()
+    for number, part in enumerate(parts):
         for j in range(LENGTH):
             along_c = jacobian(push, nowhere.at[number, j].set(True)) if kind == "lstm" else whole
             for t in range(j, LENGTH):
@@ -156,16 +160,16 @@ def kept_layers(kind: str, weighted: list[Any], x_tbe: Array, scales: list[Array
 @pytest.mark.parametrize("cell", CELLS)
 def test_measures_are_those_of_the_matrices(tiny: Compose, cell: str) -> None:
     one = case(tiny, cell, 2, "model.dropout=0.3")
-    layers, parts = one.parts(LENGTH)
-    measured, shares = measure(layers, LENGTH, units=True)
+    layers, parts = one.inside(everything)
+    measured, shares = one.inside(partial(measure, reach=LENGTH, units=True))
     assert not shares
     states = ["h", "c", "both"] if cell == "lstm" else ["h"]
     assert set(measured) == {f"layer_{n}/{s}" for n in (1, 2) for s in states} | {"layer_2/down"}
-    for number, (layer, part) in enumerate(zip(layers, parts, strict=True), start=1):
+    for number, (kept, part) in enumerate(zip(layers, parts, strict=True), start=1):
         for state in states:
             ways = {"h": slice(0, 1), "c": slice(1, 2), "both": slice(None)}[state]
             found = measured[f"layer_{number}/{state}"]
-            full = contributions(layer, sum(part.of_u[ways]))
+            full = contributions(kept, sum(part.of_u[ways]))
             norm = np.linalg.norm(full, axis=(-2, -1))
             np.testing.assert_allclose(found.norm, norm, atol=TOLERANCE)
             np.testing.assert_allclose(found.mean_abs, np.abs(full).mean((-2, -1)), atol=TOLERANCE)
@@ -174,7 +178,7 @@ def test_measures_are_those_of_the_matrices(tiny: Compose, cell: str) -> None:
             np.testing.assert_allclose(found.units, units, atol=TOLERANCE)
             np.testing.assert_allclose((units**2).sum(axis=-1), norm**2, atol=TOLERANCE)
             of_x = np.asarray(sum(part.of_x[ways]))
-            entering = np.einsum("jbe,jkbz->jkbez", np.asarray(layer.kept.x_tbe), of_x)
+            entering = np.einsum("jbe,jkbz->jkbez", np.asarray(kept.x_tbe), of_x)
             into = np.linalg.norm(entering, axis=(-2, -1))
             np.testing.assert_allclose(found.input_norm, into, atol=TOLERANCE)
     down = measured["layer_2/down"]
@@ -185,14 +189,14 @@ def test_measures_are_those_of_the_matrices(tiny: Compose, cell: str) -> None:
 @pytest.mark.parametrize("cell", ["gru", "lstm"])
 def test_horizon_leaves_what_is_within_and_tells_the_share_beyond(tiny: Compose, cell: str) -> None:
     one, reach = case(tiny, cell, 2), 2
-    layers, parts = one.parts(LENGTH)
-    whole, _ = measure(layers, LENGTH, units=False)
-    measured, shares = measure(layers, reach, units=False)
+    layers, parts = one.inside(everything)
+    whole, _ = one.inside(partial(measure, reach=LENGTH, units=False))
+    measured, shares = one.inside(partial(measure, reach=reach, units=False))
     for name, found in measured.items():
         np.testing.assert_allclose(found.norm, whole[name].norm[:, :reach], atol=TOLERANCE)
     assert set(shares) == {name for name in measured if not name.endswith("down")}
-    for number, (layer, part) in enumerate(zip(layers, parts, strict=True), start=1):
-        full = contributions(layer, part.of_u[0])
+    for number, (kept, part) in enumerate(zip(layers, parts, strict=True), start=1):
+        full = contributions(kept, part.of_u[0])
         near, far = (
             np.linalg.norm(rows.sum(axis=(0, 1, 2))) for rows in (full[:, :reach], full[:, reach:])
         )
