@@ -10,7 +10,18 @@ from typing import NamedTuple
 import jax.numpy as jnp
 from jax import Array
 
+from lm.cells import CELLS
 from lm.gradient_flow.back import Layer, Parts, go_back
+
+
+def components(cell: str, layers: int) -> list[str]:
+    """Names of what is measured, as a page has them in its choices: all of a layer first."""
+    states = ("both", "h", "c") if CELLS[cell].states > 1 else ("h",)
+    return [
+        f"layer_{number}/{part}"
+        for number in range(1, layers + 1)
+        for part in (*states, *(["down"] if number > 1 else []))
+    ]
 
 
 class Measured(NamedTuple):

@@ -20,8 +20,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from lm.flow_plugin.names import LABELS, OVERVIEW, PLUGIN, PREFIX, VERSION
 from lm.gradient_flow.batch import Flow, Words
-from lm.gradient_flow.measures import Measured
+from lm.gradient_flow.measures import Measured, components
 from lm.gradient_flow.records import Record, encode
 from lm.step import TrainState
 from lm.trainer import Trainer
@@ -30,7 +31,6 @@ from sweeps.views import Blob, Tensor, View
 
 log = logging.getLogger(__name__)
 
-PLUGIN = "lm-gradient-flow"
 SHARE = 0.1
 """Of its peak; where a loss's contribution falls below it is that loss's horizon."""
 
@@ -62,28 +62,31 @@ class Recorder:
                 self._trainer.config.gradient_flow.records,
             )
         flow = self._trainer.itemise(state, step)
-        records = {name: as_record(one) for name, one in flow.measured.items()}
+        model = self._trainer.config.model
+        records = {
+            name: as_record(flow.measured[name]) for name in components(model.cell, model.layers)
+        }
         content = json.dumps(self._describe(records)).encode()
         overviews = [summarise(record) for record in records.values()]
-        views: dict[str, View] = {"gradient_flow/overview": Tensor(overviews, PLUGIN, content)}
+        views: dict[str, View] = {OVERVIEW: Tensor(overviews, PLUGIN, content)}
         for name, record in records.items():
-            views[f"gradient_flow/{name}"] = Blob(encode(record), PLUGIN, content)
+            views[f"{PREFIX}{name}"] = Blob(encode(record), PLUGIN, content)
         labels = json.dumps(self._labels(flow)).encode()
-        views["gradient_flow/labels"] = Blob(labels, PLUGIN, content)
+        views[LABELS] = Blob(labels, PLUGIN, content)
         self._run.show(step, views)
         numbers = {
-            f"gradient_flow/horizon/{name}": overview[2]
+            f"{PREFIX}horizon/{name}": overview[2]
             for name, overview in zip(records, overviews, strict=True)
         }
         for name, share in flow.shares_beyond.items():
-            numbers[f"gradient_flow/beyond/{name}"] = float(share)
+            numbers[f"{PREFIX}beyond/{name}"] = float(share)
         return numbers
 
     def _describe(self, records: dict[str, Record]) -> dict[str, Any]:
         """What the plugin is told of the run."""
         config = self._trainer.config
         return {
-            "v": 1,
+            "v": VERSION,
             "cell": config.model.cell,
             "layers": config.model.layers,
             "T": config.train.sequence_length,

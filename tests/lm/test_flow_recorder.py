@@ -12,7 +12,7 @@ import pytest
 
 from lm.config import typed
 from lm.data.tokens import load_tokens
-from lm.gradient_flow.recorder import PLUGIN
+from lm.flow_plugin.names import PLUGIN
 from lm.gradient_flow.records import decode
 from lm.trainer import Trainer
 from sweeps.errors import UserError
@@ -24,7 +24,7 @@ from tests.sweeps.shown import Board
 Compose = Callable[..., dict[str, Any]]
 EVERY = "gradient_flow.every=20"
 SAMPLED = ("loss.kind=sampled_softmax", "loss.samples=5", "model.dropout=0.2")
-LSTM = ("layer_1/h", "layer_1/c", "layer_1/both")
+LSTM = ("layer_1/both", "layer_1/h", "layer_1/c")
 
 
 def blobs(folder: Path) -> dict[str, list[tuple[int, bytes]]]:
@@ -78,7 +78,7 @@ def test_a_run_records_its_batches_words_and_horizons(tmp_path: Path, tiny: Comp
             np.testing.assert_allclose(record.norms.sum(), total, rtol=0.002)
             assert 0 < horizon <= 3
     row = next(row for row in rows if row["step"] == expected[1])
-    assert row["gradient_flow/horizon/layer_1/c"] == overviews[1][1][1][2]
+    assert row["gradient_flow/horizon/layer_1/c"] == overviews[1][1][2][2]
     assert 0 < row["gradient_flow/beyond/layer_1/both"] < 1
     assert_labels(values, json.loads(found["labels"][0][1]))
     told = {json.dumps(json.loads(text)) for text in Board(tmp_path).contents(PLUGIN).values()}

@@ -13,7 +13,7 @@ from jax import Array, lax
 from lm.cells import CELLS, RecurrentWeights
 from lm.config import typed
 from lm.gradient_flow.back import Layer, go_back
-from lm.gradient_flow.measures import measure
+from lm.gradient_flow.measures import components, measure
 from lm.gradient_flow.recorder import as_record, horizon, spread_out
 from lm.recurrence import LayerWeights, recur_kept
 from tests.lm.flow_model import BATCH, LENGTH, SIZES, UNITS, Case, contributions, everything
@@ -165,6 +165,7 @@ def test_measures_are_those_of_the_matrices(tiny: Compose, cell: str) -> None:
     assert not shares
     states = ["h", "c", "both"] if cell == "lstm" else ["h"]
     assert set(measured) == {f"layer_{n}/{s}" for n in (1, 2) for s in states} | {"layer_2/down"}
+    assert set(measured) == set(components(cell, 2))
     for number, (kept, part) in enumerate(zip(layers, parts, strict=True), start=1):
         for state in states:
             ways = {"h": slice(0, 1), "c": slice(1, 2), "both": slice(None)}[state]
