@@ -93,10 +93,19 @@ def _check_combinations(config: "Config") -> None:
             f"data.valid_fraction={data.valid_fraction} and data.test_fraction="
             f"{data.test_fraction} leave no text to train on; their sum must be below 1."
         )
+    flow, batch_size = config.gradient_flow, config.train.batch_size
+    if flow.every is not None and flow.batch_items > batch_size:
+        raise UserError(
+            f"gradient_flow.batch_items={flow.batch_items} is more than a batch has with "
+            f"train.batch_size={batch_size}; lower it."
+        )
     if data.name == "text" and not data.files:
         raise UserError("data=text needs the files to read, as in data.files=[a.txt,b.txt].")
-    if data.name != "text" and data.files:
-        raise UserError(f"data.files goes with data=text; data={data.name} knows its own files.")
+    if data.name not in ("text", "code") and (data.files or data.characters is not None):
+        option = "data.files" if data.files else "data.characters"
+        raise UserError(
+            f"{option} goes with data=text and data=code; data={data.name} is one text of its own."
+        )
     if model.tie_weights:
         widths = ("hidden_size", "last_size", "rnn_size")
         last = next(name for name in widths if getattr(model, name) is not None)

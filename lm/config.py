@@ -47,9 +47,12 @@ def option(
 class DataConfig:
     """`data`: which text, and how it becomes ids."""
 
-    name: str = option("corpus", choices=("lee", "sherlock", "ptb", "text"))
+    name: str = option("corpus", choices=("lee", "sherlock", "ptb", "text", "code"))
     root: str | None = option("folder that holds the corpus' files; null: embedded or cached copy")
-    files: list[str] = option("text files, read in this order (`data=text`)")
+    files: list[str] = option(
+        "text files, read in this order (`data=text`); source files, and folders of such "
+        "(`data=code`; empty: data.root, or Python's standard library)"
+    )
     level: str = option("what a token is", choices=("word", "char"))
     vocab_size: int | None = option(
         "most frequent types kept, <unk> included; null: all", unit="types", at_least=2
@@ -61,6 +64,11 @@ class DataConfig:
     )
     test_fraction: float = option(
         "share held out for the final test; the last of the text", at_least=0, below=1
+    )
+    characters: int | None = option(
+        "most that are read, the rest is left out (`data=text`, `data=code`); null: all",
+        unit="characters",
+        at_least=1,
     )
 
 
@@ -242,6 +250,30 @@ class LogConfig:
 
 
 @dataclass(unsafe_hash=True)
+class GradientFlowConfig:
+    """`gradient_flow`: itemised gradients for TensorBoard's tab; none of it changes training."""
+
+    every: int | None = option(
+        "updates between two recorded batches, each at the first report from then on; null: none "
+        "are recorded",
+        unit="updates",
+        at_least=1,
+    )
+    batch_items: int = option("recorded of a batch: its first ones", unit="sequences", at_least=1)
+    horizon: int | None = option(
+        "how far back from each loss its gradient is told apart; null: all the way",
+        unit="steps",
+        at_least=1,
+    )
+    units: bool = option("whether each unit's part is recorded, too")
+    records: int | None = option(
+        "most batches recorded in a run, spread evenly over it; null: any number",
+        unit="batches",
+        at_least=1,
+    )
+
+
+@dataclass(unsafe_hash=True)
 class Config:
     """The root; the keys of `RUN_ONLY` do not change what a run computes."""
 
@@ -251,6 +283,7 @@ class Config:
     optimizer: OptimizerConfig = field(default_factory=OptimizerConfig)
     train: TrainConfig = field(default_factory=TrainConfig)
     log: LogConfig = field(default_factory=LogConfig)
+    gradient_flow: GradientFlowConfig = field(default_factory=GradientFlowConfig)
     sweep: SweepOptions = field(default_factory=SweepOptions)
     search: SearchOptions = field(default_factory=SearchOptions)
     scheduler: SchedulerOptions = field(default_factory=SchedulerOptions)
@@ -261,7 +294,10 @@ class Config:
     fresh: bool = option("start a finished single run again; its old folder is moved aside")
 
 
-RUN_ONLY = ("output_dir", "name", "fresh", "log", "sweep", "search", "scheduler", "ray")
+RUN_ONLY = (
+    *("output_dir", "name", "fresh", "log", "gradient_flow"),
+    *("sweep", "search", "scheduler", "ray"),
+)
 """Keys of the root that do not change what a run computes."""
 
 

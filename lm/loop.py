@@ -49,8 +49,9 @@ def _train_on(course: Course, state: TrainState) -> None:
             state, steps, seconds, metrics, finite = trainer.advance(state, course.step)
             course.go_on(steps, seconds)
             evaluation = {}
-            if finite and course.views.due(course.step - steps, course.step):
-                metrics |= course.views.look(state, course.step)
+            before = course.step - steps
+            if finite and course.views.due(before, course.step):
+                metrics |= course.views.look(state, before, course.step)
             if course.epoch_ended and finite:
                 params = evaluated_parameters(state)
                 evaluation = trainer.evaluate_epoch(params, last=course.ended)

@@ -13,14 +13,14 @@ from typing import NamedTuple
 import jax
 import jax.numpy as jnp
 from flax import nnx
-from jax import Array
+from jax import Array, lax
 from jax.nn import initializers
 
 from lm import cudnn
 from lm.cells import CELLS, Carry, RecurrentWeights, zero_carry
 from lm.config import InitializerConfig, ModelConfig, rnn_sizes
 from lm.dropout import NOTHING, Dropout
-from lm.recurrence import LayerWeights, recur, recur_watched
+from lm.recurrence import LayerWeights, recur, recur_kept, recur_watched
 
 Initializer = Callable[[Array, tuple[int, ...], type], Array]
 """Key, shape and type to a parameter's first value."""
@@ -114,6 +114,8 @@ class Recurrence(nnx.Module):
             return cudnn.lstm(weights, carry, x_tbe)
         if self.by == "watched":
             return self._watched(weights, carry, x_tbe)
+        if self.by == "itemised":
+            return self._itemised(weights, carry, x_tbe)
         return recur(self.cell, weights, carry, x_tbe)
 
     def _watched(self, weights: LayerWeights, carry: Carry, x_tbe: Array) -> tuple[Carry, Array]:
@@ -127,6 +129,17 @@ class Recurrence(nnx.Module):
             self.sow(nnx.Intermediate, "cell_state", cell_state)
             self.sow(nnx.Intermediate, "cell_out", jnp.tanh(cell_state))
         return carry, outputs
+
+    def _itemised(self, weights: LayerWeights, carry: Carry, x_tbe: Array) -> tuple[Carry, Array]:
+        """The same, cut off from the layers below, sowing all that a pass back in time needs.
+
+        Gradients end here, in the last part of the carry, which is added to the outputs.
+        """
+        *start, push_tbh = carry
+        inside = lax.stop_gradient((weights, tuple(start), x_tbe))
+        end, outputs, kept = recur_kept(self.cell, *inside)
+        self.sow(nnx.Intermediate, "kept", kept._replace(x_tbe=x_tbe))
+        return (*end, push_tbh), outputs + push_tbh
 
     def zero_carry(self, batch_size: int) -> Carry:
         return zero_carry(self.cell, batch_size, self.size)
@@ -192,7 +205,7 @@ class LanguageModel(nnx.Module):
           config: sizes and distributions.
           vocab_size: words.
           recurrence: how the layers compute; see `lm.compute`. `watched`: as `scan`, and what goes
-            on inside is sown, for `nnx.capture`.
+            on inside is sown, for `nnx.capture`. `itemised`: for `lm.gradient_flow`.
           rngs: of the parameters.
           start: scales of the distributions; None: the configuration's.
         """

@@ -154,8 +154,9 @@ def _report(
     """Report what a lane did; one that has diverged ends. Gives whether it goes on."""
     course, metrics = courses[part.place], part.metrics
     views, evaluation = course.views, evaluations.get(part.place, {})
-    if part.finite and views.due(course.step - part.steps, course.step):
-        metrics = metrics | views.look(lanes.take(part.place), course.step)
+    before = course.step - part.steps
+    if part.finite and views.due(before, course.step):
+        metrics = metrics | views.look(lanes.take(part.place), before, course.step)
     if evaluation:
         views.evaluated(evaluated_parameters(lanes.take(part.place)), course.step)
     try:

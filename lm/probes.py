@@ -19,8 +19,8 @@ from lm.buckets import Counted, count_evenly, count_halving, histograms
 from lm.model import LanguageModel, Read
 from lm.optimizer import Hyperparameters, build_optimizer
 from lm.rows import Params, is_tied
-from lm.step import Reading, Recipe, TrainState, batch_loss, draw, settle, touched
-from lm.steps import next_batch, plan
+from lm.step import Reading, Recipe, TrainState, batch_loss, touched
+from lm.steps import look_ahead
 from sweeps.views import Histogram
 
 SATURATED = 0.97
@@ -42,14 +42,9 @@ def probe(
 
     Args:
       recipe: whose model is made with `recurrence="watched"`.
-      state: between two steps; its rows may lag behind.
-      values, streams_lb, key: what the step would get.
+      state, values, streams_lb, key: as `lm.steps.look_ahead` takes them.
     """
-    state = settle(recipe, state, values, jnp.bool_(True))
-    state, batch, step_key = next_batch(
-        recipe, streams_lb, state, *plan(recipe, streams_lb, key, state.step)
-    )
-    reading, dropout_key = draw(recipe, batch, step_key)
+    state, reading, dropout_key = look_ahead(recipe, state, values, streams_lb, key)
     gradient = jax.grad(batch_loss, argnums=1, has_aux=True)
     grads, (_, seen) = gradient(
         recipe, state.params, state.carry, reading, values, dropout_key, read=_watch

@@ -14,6 +14,7 @@ from lm.averaging import start_average
 from lm.cells import Carry
 from lm.compute import Compute, choose, compile_quickly, in_precision
 from lm.config import Config, LossConfig, ModelConfig, OptimizerConfig, TrainConfig
+from lm.gradient_flow.batch import Extent, Flow, itemise
 from lm.model import LanguageModel, Scales, scales
 from lm.optimizer import Hyperparameters, build_optimizer, no_values
 from lm.packing import without_arrays
@@ -57,6 +58,9 @@ class Program(NamedTuple):
     probe: Callable[[TrainState, Hyperparameters, Array, Array], Probe]
     """(state, hyperparameters, streams_lb, key) -> what goes on inside the next step, of a trial or
     of a pack's lane."""
+    itemise: Callable[[Extent, TrainState, Hyperparameters, Array, Array], Flow]
+    """(how much, state, hyperparameters, streams_lb, key) -> the next step's itemised gradients;
+    compiled for each `how much`."""
     sample: Callable[[Params, Array, Array, Array, Array], Array]
     """(params, prompt_pn, luck_wn, temperature, words to avoid) -> i32[words, N]; see `lm.samples`.
     """
@@ -87,7 +91,8 @@ def build_program(key: ProgramKey) -> Program:
     compute = choose(key.model, key.train)
     lanes_compute = choose(key.model, key.train, stacked=True)
     alone, stacked = _recipe(key, compute.recurrence), _recipe(key, lanes_compute.recurrence)
-    watched, seldom = _recipe(key, "watched"), compile_quickly()
+    watched, itemised = _recipe(key, "watched"), _recipe(key, "itemised")
+    seldom = compile_quickly()
 
     def initialize(rng: Array, start: Scales) -> TrainState:
         model = _model(key, "scan", rng, start)
@@ -110,6 +115,7 @@ def build_program(key: ProgramKey) -> Program:
         jax.jit(partial(settle, alone), donate_argnums=0),
         jax.jit(in_its_precision(evaluate, alone)),
         jax.jit(in_its_precision(probe, watched), compiler_options=seldom),
+        jax.jit(in_its_precision(itemise, itemised), static_argnums=0),
         jax.jit(in_its_precision(draw, stacked), compiler_options=seldom),
         jax.jit(in_its_precision(train_lanes, stacked), donate_argnums=0),
         jax.jit(jax.vmap(partial(settle, stacked)), donate_argnums=0),

@@ -26,7 +26,7 @@ class LayerWeights(NamedTuple):
     recurrent: RecurrentWeights
 
 
-class _Kept(NamedTuple):
+class Kept(NamedTuple):
     """What the backward pass needs of the forward pass."""
 
     weights: LayerWeights
@@ -36,6 +36,12 @@ class _Kept(NamedTuple):
     """States after each step, [T, B, H]."""
     steps: Array
     """What the cell's steps kept, [T, B, any]."""
+
+    @property
+    def before(self) -> Carry:
+        """States before each step, [T, B, H]."""
+        pairs = zip(self.start, self.after, strict=True)
+        return tuple(jnp.concatenate([start[None], after[:-1]]) for start, after in pairs)
 
 
 @partial(jax.custom_vjp, nondiff_argnums=(0,))
@@ -71,24 +77,21 @@ def _project(weights: LayerWeights, x_tbe: Array) -> Array:
 
 def _forward(
     cell: Cell, weights: LayerWeights, carry: Carry, x_tbe: Array
-) -> tuple[tuple[Carry, Array], _Kept]:
+) -> tuple[tuple[Carry, Array], Kept]:
     def body(carry: Carry, x_bz: Array) -> tuple[Carry, tuple[Carry, Array]]:
         carry, kept = _step(cell, weights, carry, x_bz)
         return carry, (carry, kept)
 
     end, (after, steps) = lax.scan(body, carry, _project(weights, x_tbe))
-    return (end, after[0]), _Kept(weights, x_tbe, carry, after, steps)
+    return (end, after[0]), Kept(weights, x_tbe, carry, after, steps)
 
 
 def _backward(
-    cell: Cell, kept: _Kept, gradients: tuple[Carry, Array]
+    cell: Cell, kept: Kept, gradients: tuple[Carry, Array]
 ) -> tuple[LayerWeights, Carry, Array]:
     of_end, of_outputs = gradients
     weights = kept.weights
-    before = tuple(
-        jnp.concatenate([start[None], after[:-1]])
-        for start, after in zip(kept.start, kept.after, strict=True)
-    )
+    before = kept.before
     slopes = cell.slopes(kept.steps, before, kept.after)
     transposed = weights.recurrent.kernel.T
 
@@ -117,6 +120,14 @@ def _flat(x: Array) -> Array:
 recur.defvjp(_forward, _backward)
 
 
+def recur_kept(
+    cell: Cell, weights: LayerWeights, carry: Carry, x_tbe: Array
+) -> tuple[Carry, Array, Kept]:
+    """The same, and all that a pass back in time needs, for `lm.gradient_flow`."""
+    (end, outputs), kept = _forward(cell, weights, carry, x_tbe)
+    return end, outputs, kept
+
+
 class Watched(NamedTuple):
     """What goes on inside a layer."""
 
@@ -136,13 +147,13 @@ def recur_watched(
 
 def _forward_watched(
     cell: Cell, weights: LayerWeights, carry: Carry, x_tbe: Array
-) -> tuple[tuple[Carry, Array, Watched], _Kept]:
+) -> tuple[tuple[Carry, Array, Watched], Kept]:
     (end, outputs), kept = _forward(cell, weights, carry, x_tbe)
     return (end, outputs, Watched(kept.after, kept.steps)), kept
 
 
 def _backward_watched(
-    cell: Cell, kept: _Kept, gradients: tuple[Carry, Array, Watched]
+    cell: Cell, kept: Kept, gradients: tuple[Carry, Array, Watched]
 ) -> tuple[LayerWeights, Carry, Array]:
     return _backward(cell, kept, gradients[:2])
 

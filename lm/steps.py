@@ -13,7 +13,7 @@ from jax import Array, lax
 from lm.data.batches import Batch, cut_sliding, cut_touching
 from lm.data.windows import windows_in_stream
 from lm.optimizer import Hyperparameters
-from lm.step import Recipe, StepMetrics, TrainState, train_step
+from lm.step import Reading, Recipe, StepMetrics, TrainState, draw, settle, train_step
 
 
 class Totals(NamedTuple):
@@ -113,6 +113,26 @@ def next_batch(
         batch, forget = cut_sliding(streams_lb, starts[index], length), jnp.bool_(True)
     carry = jax.tree.map(lambda x: jnp.where(forget, 0.0, x), state.carry)
     return state._replace(carry=carry), batch, jax.random.fold_in(step_key, state.step)
+
+
+def look_ahead(
+    recipe: Recipe, state: TrainState, values: Hyperparameters, streams_lb: Array, key: Array
+) -> tuple[TrainState, Reading, Array]:
+    """What the next step is about to read, for who looks inside without taking it.
+
+    Args:
+      recipe: of the program.
+      state: between two steps; its rows may lag behind.
+      values, streams_lb, key: what the step would get.
+
+    Returns:
+      The state as it reads that batch, the batch, and the key of its dropout.
+    """
+    state = settle(recipe, state, values, jnp.bool_(True))
+    state, batch, step_key = next_batch(
+        recipe, streams_lb, state, *plan(recipe, streams_lb, key, state.step)
+    )
+    return state, *draw(recipe, batch, step_key)
 
 
 def _step_and_count(

@@ -24,7 +24,7 @@ from lm.model import scales
 from lm.optimizer import hyperparameters
 from lm.program import Program, build_program, program_key
 from lm.rows import Params
-from lm.step import TrainState
+from lm.step import TrainState, evaluated_parameters
 from sweeps.errors import UserError
 from sweeps.store import Trial, fingerprint, read_config, read_trial
 
@@ -80,11 +80,6 @@ def load_text(trained: Trained) -> Tokens:
             "config.yaml was changed; restore them, or give --text FILE to take another text."
         )
     return load_tokens(trained.config.data)
-
-
-def evaluated_parameters(state: TrainState) -> Params:
-    """The parameters that a trial evaluates."""
-    return state.params
 
 
 def _trial(directory: Path) -> Trial:

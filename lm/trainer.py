@@ -15,6 +15,7 @@ from lm.config import Config, TrainConfig
 from lm.data.batches import streams
 from lm.data.tokens import Tokens
 from lm.data.windows import predictions, steps_per_epoch
+from lm.gradient_flow.batch import Extent, Flow
 from lm.model import scales
 from lm.optimizer import Hyperparameters, hyperparameters, learning_rate
 from lm.perplexity import HeldOut, lay_out, mean_loss
@@ -100,6 +101,8 @@ class Trainer:
             self.probe(state, 0)
         if self.config.log.sample_words:
             self.sample(state.params)
+        if self.config.gradient_flow.every:
+            self.itemise(state, 0)
 
     def until_report(self, step: int) -> int:
         """Updates from the report at `step` to the next, at the latest at the epoch's end."""
@@ -127,6 +130,14 @@ class Trainer:
         values = self.values(step)
         seen = self.program.probe(state, values, self.streams_lb, self.train_key)
         found: Probe = jax.device_get(seen)
+        return found
+
+    def itemise(self, state: TrainState, step: int) -> Flow:
+        """Itemise the gradient of update `step`; brings it to the host."""
+        wanted = self.config.gradient_flow
+        extent = Extent(wanted.batch_items, wanted.horizon, wanted.units)
+        call = (self.values(step), self.streams_lb, self.train_key)
+        found: Flow = jax.device_get(self.program.itemise(extent, state, *call))
         return found
 
     def sample(self, params: Params) -> list[str]:

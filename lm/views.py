@@ -3,6 +3,7 @@
 import logging
 
 from lm.embeddings import most_frequent
+from lm.gradient_flow.recorder import Recorder
 from lm.graph import graph_or_none
 from lm.probes import shown
 from lm.prompt import PROMPT, unknown_words
@@ -23,6 +24,7 @@ class Views:
         self._trainer = trainer
         self._run = run
         self._log = trainer.config.log
+        self._recorder = Recorder(trainer, run)
 
     def begin(self, state: TrainState) -> None:
         """Show what there is before the first update."""
@@ -34,19 +36,25 @@ class Views:
             shape = (words, train.batch_size, train.sequence_length)
             if (graph := graph_or_none(trainer.config.model, *shape)) is not None:
                 self._run.show_graph(graph)
-        if self._log.histogram_every:
-            self.look(state, 0)
+        self.look(state, -1, 0)
 
     def due(self, before: int, step: int) -> bool:
         """Whether a look is, at the report after update `step`; the one before was at `before`."""
+        return self._probe_due(before, step) or self._recorder.due(before, step)
+
+    def look(self, state: TrainState, before: int, step: int) -> dict[str, float]:
+        """Look inside the state after update `step`, as is due; gives numbers for its report."""
+        numbers: dict[str, float] = {}
+        if self._probe_due(before, step):
+            numbers, histograms = shown(self._trainer.probe(state, step))
+            self._run.show(step, histograms)
+        if self._recorder.due(before, step):
+            numbers |= self._recorder.record(state, step)
+        return numbers
+
+    def _probe_due(self, before: int, step: int) -> bool:
         every = self._log.histogram_every
         return every > 0 and step // every > before // every
-
-    def look(self, state: TrainState, step: int) -> dict[str, float]:
-        """Look inside the state after update `step`; gives numbers for its report."""
-        numbers, histograms = shown(self._trainer.probe(state, step))
-        self._run.show(step, histograms)
-        return numbers
 
     def evaluated(self, params: Params, step: int) -> None:
         """Show what the model writes by now, and its word vectors."""

@@ -43,6 +43,7 @@ class EventWriter:
     def __init__(self, directory: Path, start: int | None) -> None:
         """Open a file whose points take the place of older ones at `start` and after it."""
         self._file, self.path = _open_new(directory)
+        self._described: set[str] = set()
         source = SourceMetadata(writer="sweeps.writer")
         self._append(Event(file_version="brain.Event:2", source_metadata=source))
         # TensorBoard drops older points at a START, but not at the first one that it sees.
@@ -56,8 +57,13 @@ class EventWriter:
         self._append(Event(step=step, wall_time=wall_time, summary=Summary(value=values)))
 
     def show(self, step: int, views: Mapping[str, View]) -> None:
-        """Write all views of a step as one event."""
-        self.put([summary(tag, view) for tag, view in views.items()], step)
+        """Write all views of a step as one event; what a plugin is told of a tag only once."""
+        values = [summary(tag, view) for tag, view in views.items()]
+        for value in values:
+            if value.tag in self._described:
+                value.metadata.plugin_data.ClearField("content")
+        self.put(values, step)
+        self._described.update(views)
 
     def put(self, values: Iterable[Any], step: int = 0) -> None:
         """Write values that are in TensorBoard's form already, as one event."""

@@ -150,7 +150,7 @@ class Run:
         self._stop = self._stop or self._wanted(self.seconds)
 
     def show(self, step: int, views: Mapping[str, View]) -> None:
-        """Show histograms and texts, by tag, at an update step; the first starts a new history.
+        """Show views, by tag, at an update step; the first starts a new history.
 
         Raises:
           UserError: the disk is full, or the folder cannot be written any more.

@@ -9,7 +9,13 @@ import time
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from tensorboard.compat.proto.summary_pb2 import DATA_CLASS_TENSOR, Summary, SummaryMetadata
+import numpy as np
+from tensorboard.compat.proto.summary_pb2 import (
+    DATA_CLASS_BLOB_SEQUENCE,
+    DATA_CLASS_TENSOR,
+    Summary,
+    SummaryMetadata,
+)
 from tensorboard.compat.proto.tensor_pb2 import TensorProto
 from tensorboard.compat.proto.tensor_shape_pb2 import TensorShapeProto
 from tensorboard.compat.proto.types_pb2 import DT_FLOAT, DT_STRING
@@ -28,7 +34,7 @@ from tensorboard.plugins.hparams.plugin_data_pb2 import (
 )
 
 from sweeps.layout import Band, Layout, Lines
-from sweeps.views import Histogram, View
+from sweeps.views import Blob, Histogram, Tensor, View
 
 Setting = bool | float | str
 
@@ -39,7 +45,11 @@ LAYOUT = "custom_scalars__config__"
 
 def summary(tag: str, view: View) -> Any:
     """A view under a tag."""
-    return histogram(tag, view) if isinstance(view, Histogram) else text(tag, view.markdown)
+    if isinstance(view, Histogram):
+        return histogram(tag, view)
+    if isinstance(view, Tensor):
+        return tensor(tag, view)
+    return blob(tag, view) if isinstance(view, Blob) else text(tag, view.markdown)
 
 
 def histogram(tag: str, view: Histogram) -> Any:
@@ -52,6 +62,20 @@ def histogram(tag: str, view: Histogram) -> Any:
     shape = _shape(len(counts), 3)
     tensor = TensorProto(dtype=DT_FLOAT, tensor_shape=shape, tensor_content=content)
     return _value(tag, "histograms", tensor)
+
+
+def tensor(tag: str, view: Tensor) -> Any:
+    """An array, as a plugin gets it from TensorBoard's data provider."""
+    values = np.ascontiguousarray(view.values, "<f4")
+    shape = _shape(*values.shape)
+    content = TensorProto(dtype=DT_FLOAT, tensor_shape=shape, tensor_content=values.tobytes())
+    return _value(tag, view.plugin, content, view.content)
+
+
+def blob(tag: str, view: Blob) -> Any:
+    """Bytes, as a plugin gets them: a sequence of one."""
+    content = TensorProto(dtype=DT_STRING, tensor_shape=_shape(1), string_val=[view.data])
+    return _value(tag, view.plugin, content, view.content, DATA_CLASS_BLOB_SEQUENCE)
 
 
 def text(tag: str, markdown: str) -> Any:
@@ -110,9 +134,15 @@ def _string(content: bytes) -> Any:
     return TensorProto(dtype=DT_STRING, tensor_shape=_shape(), string_val=[content])
 
 
-def _value(tag: str, plugin: str, tensor: Any, content: bytes = b"") -> Any:
+def _value(
+    tag: str,
+    plugin: str,
+    tensor: Any,
+    content: bytes = b"",
+    data_class: Any = DATA_CLASS_TENSOR,
+) -> Any:
     data = SummaryMetadata.PluginData(plugin_name=plugin, content=content)
-    metadata = SummaryMetadata(plugin_data=data, data_class=DATA_CLASS_TENSOR)
+    metadata = SummaryMetadata(plugin_data=data, data_class=data_class)
     return Summary.Value(tag=tag, tensor=tensor, metadata=metadata)
 
 

@@ -30,5 +30,25 @@ class Embedding(NamedTuple):
     """What the cells are called."""
 
 
-View = Histogram | Text
+class Tensor(NamedTuple):
+    """Numbers for a plugin of TensorBoard."""
+
+    values: Any
+    """Array f32, of any shape."""
+    plugin: str
+    """Its name."""
+    content: bytes
+    """What the plugin is told of all records under this tag; the first one's counts."""
+
+
+class Blob(NamedTuple):
+    """Bytes for a plugin of TensorBoard, in a form of its own."""
+
+    data: bytes
+    plugin: str
+    content: bytes
+    """As a tensor's."""
+
+
+View = Histogram | Text | Tensor | Blob
 """What a run shows at a step."""

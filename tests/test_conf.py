@@ -52,9 +52,8 @@ def check(config: DictConfig) -> Config:
 
 def test_groups_are_those_that_are_tested() -> None:
     files = {path.relative_to(CONFIG_DIR).parts[0] for path in CONFIG_DIR.rglob("*.yaml")}
-    assert files == {
-        *("config.yaml", "data", "experiment", "optimizer", "scheduler", "search", "sweep")
-    }
+    groups = {"data", "experiment", "optimizer", "scheduler", "search", "sweep"}
+    assert files == {"config.yaml", *groups}
 
 
 @pytest.mark.parametrize("name", choices("data"))
@@ -71,7 +70,7 @@ def test_optimizer_composes_and_types(compose: Compose, name: str) -> None:
 
 @pytest.mark.parametrize("name", choices("experiment"))
 def test_experiment_composes_and_types(compose: Compose, name: str) -> None:
-    check(compose(f"+experiment={name}"))
+    assert check(compose(f"+experiment={name}")) != check(compose())
 
 
 def sweep_options(config: Config) -> Options:

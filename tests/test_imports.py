@@ -63,7 +63,16 @@ def test_sweeps_knows_nothing_of_language_models() -> None:
             {"lm/graph/nodes.py", "sweeps/events.py", "sweeps/serving.py", "sweeps/summaries.py"},
         ),
         ("optax", {"lm/optimizer.py", "lm/probes.py", "lm/rows.py", "lm/step.py"}),
-        ("flax", {"lm/graph/trace.py", "lm/model.py", "lm/probes.py", "lm/program.py"}),
+        (
+            "flax",
+            {
+                "lm/gradient_flow/batch.py",
+                "lm/graph/trace.py",
+                "lm/model.py",
+                "lm/probes.py",
+                "lm/program.py",
+            },
+        ),
     ],
 )
 def test_outside_library_stands_in_few_files(library: str, files: set[str]) -> None:
@@ -83,6 +92,10 @@ def test_outside_library_stands_in_few_files(library: str, files: set[str]) -> N
         ("lm/perplexity.py", {"lm.step", "lm.program", "lm.trainer", "lm.evaluation", "sweeps"}),
         ("lm/trained.py", {"lm.evaluation", "lm.evaluate", "lm.trainer", "lm.loop", "lm.train"}),
         ("lm/evaluation/cache.py", {"lm.config", "lm.model", "lm.program", "lm.trained", "sweeps"}),
+        ("lm/gradient_flow/back.py", {"lm.model", "lm.step", "lm.config", "sweeps"}),
+        ("lm/gradient_flow/measures.py", {"lm.model", "lm.step", "lm.config", "sweeps"}),
+        ("lm/gradient_flow/batch.py", {"lm.program", "lm.trainer", "lm.config", "sweeps"}),
+        ("lm/gradient_flow/records.py", {"lm", "sweeps"}),
         ("lm/samples.py", {"lm.step", "lm.program", "lm.trainer", "lm.config", "sweeps"}),
         ("lm/step.py", {"lm.program", "lm.trainer", "lm.loop", "lm.train", "sweeps"}),
         ("lm/program.py", {"lm.trainer", "lm.loop", "lm.train", "sweeps"}),

@@ -8,6 +8,7 @@ from pathlib import Path
 from lm.config import DataConfig
 from lm.data.files import cache_dir, join, read_text, require
 from lm.data.gutenberg import SHERLOCK, read_sherlock
+from lm.data.sources import read_sources, source_files, standard_library
 from lm.data.vocabulary import UNKNOWN
 from sweeps.errors import UserError
 
@@ -45,8 +46,9 @@ def text_files(config: DataConfig) -> list[Path]:
         return [(root or cache_dir() / "sherlock") / book.filename for book in SHERLOCK]
     if config.name == "ptb":
         return [(root or cache_dir() / "ptb") / name for name in PTB_FILES]
-    paths = [Path(file).expanduser() for file in config.files]
-    return [path if root is None else root / path for path in paths]
+    if config.name == "code":
+        return source_files(_sources(config))
+    return _named(config)
 
 
 def read_corpus(config: DataConfig) -> Corpus:
@@ -62,7 +64,21 @@ def read_corpus(config: DataConfig) -> Corpus:
         return Corpus(read_sherlock(root))
     if config.name == "ptb":
         return _read_ptb(files[0].parent)
-    return Corpus(join([read_text(path) for path in files]))
+    if config.name == "code":
+        return Corpus(read_sources(_sources(config), config.characters))
+    return Corpus(join([read_text(path) for path in files])[: config.characters])
+
+
+def _named(config: DataConfig) -> list[Path]:
+    """What `data.files` names."""
+    root = _root(config)
+    paths = [Path(file).expanduser() for file in config.files]
+    return [path if root is None else root / path for path in paths]
+
+
+def _sources(config: DataConfig) -> list[Path]:
+    """Files and folders with source code."""
+    return _named(config) or [_root(config) or standard_library()]
 
 
 def _root(config: DataConfig) -> Path | None:

@@ -8,7 +8,7 @@ import jax.numpy as jnp
 import numpy as np
 from numpy.typing import NDArray
 
-from lm.config import TrainConfig
+from lm.config import TrainConfig, rnn_sizes
 from lm.data.batches import Ids
 from lm.data.windows import context, predictions
 from lm.evaluation.cache import History, Setting, empty_history, look_up
@@ -63,7 +63,7 @@ def read(trained: Trained, ids: Ids, train: TrainConfig, settings: Sequence[Sett
       UserError: there is nothing to predict.
     """
     count, first = predictions(len(ids), train), context(train)
-    width = trained.config.model.hidden_size or trained.config.model.rnn_size
+    width = trained.config.model.hidden_size or rnn_sizes(trained.config.model)[-1]
     size = window_size(train)
     at_once = min(max(1, NUMBERS // (size * width)), -(-count // size))
     room = -(-count // (at_once * size)) * at_once * size

@@ -89,7 +89,7 @@ def test_unknown_choice_is_told_the_known_ones(compose: Compose, key: str) -> No
     ("overrides", "sentence"),
     [
         (["data=text"], "data=text needs the files to read"),
-        (["data.files=[a.txt]"], "data.files goes with data=text"),
+        (["data.files=[a.txt]"], "data.files goes with data=text and data=code"),
         (["data.valid_fraction=0.5", "data.test_fraction=0.5"], "leave no text to train on"),
         (["optimizer=adam", "optimizer.momentum=0.9"], "optimizer.momentum has no meaning for"),
         (["optimizer.momentum=null"], "optimizer=momentum needs a number in optimizer.momentum"),

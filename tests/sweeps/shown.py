@@ -40,6 +40,25 @@ class Board:
         found = self._read(self._data.list_tensors, read, plugin, run)
         return {tag: [(d.step, d.numpy) for d in data] for tag, data in found.items()}
 
+    def blobs(self, plugin: str, run: str = ".") -> dict[str, list[tuple[int, list[bytes]]]]:
+        """Step and bytes of each sequence, by tag."""
+        read = self._data.read_blob_sequences
+        found = self._read(self._data.list_blob_sequences, read, plugin, run)
+        get = self._data.read_blob
+        return {
+            tag: [
+                (d.step, [get(RequestContext(), blob_key=ref.blob_key) for ref in d.values])
+                for d in data
+            ]
+            for tag, data in found.items()
+        }
+
+    def contents(self, plugin: str, run: str = ".") -> dict[str, bytes]:
+        """What a plugin is told of each tag of blobs."""
+        ask = {"experiment_id": "", "plugin_name": plugin}
+        found = self._data.list_blob_sequences(RequestContext(), **ask).get(run, {})
+        return {tag: series.plugin_content for tag, series in found.items()}
+
     def texts(self, run: str = ".") -> dict[str, list[tuple[int, str]]]:
         """Step and Markdown of each text, by tag."""
         shown = self.tensors("text", run)

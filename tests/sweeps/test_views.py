@@ -11,7 +11,7 @@ from tensorboard.compat.proto.graph_pb2 import GraphDef
 from tensorboard.compat.proto.node_def_pb2 import NodeDef
 
 from sweeps.run import Run
-from sweeps.views import Histogram, Text
+from sweeps.views import Blob, Histogram, Tensor, Text
 
 Look = Callable[[Path], Any]
 
@@ -31,6 +31,33 @@ def test_histograms_and_texts_are_shown_as_they_were_given(tmp_path: Path, look:
     np.testing.assert_array_equal(shown[1][1], [[4, 5, 3], [5, 6, 4]])
     assert board.texts() == {"samples": [(0, "*once* upon a time, naïve")]}
     assert (tmp_path / "metrics.csv").read_text().splitlines()[0] == "step,wall_time,loss"
+
+
+def test_a_plugin_gets_its_tensors_and_bytes_and_what_it_is_told(
+    tmp_path: Path, look: Look
+) -> None:
+    def views(step: int) -> dict[str, Any]:
+        content = b"told" if step != 20 else b"told later"
+        values = [[step, 0.5, -1.0]]
+        return {"a": Tensor(values, "mine", content), "b": Blob(b"\x00%d" % step, "mine", content)}
+
+    for start in (0, 20):  # in two processes
+        with Run(tmp_path, metric="loss", mode="min") as run:
+            if start:
+                run.resume_at(10)
+            for step in (start, start + 10):
+                run.show(step, views(step))
+                run.report(step, {"loss": 1.0})
+    board = look(tmp_path)
+    steps = [0, 10, 20, 30]
+    tensors = board.tensors("mine")["a"]
+    assert [step for step, _ in tensors] == steps
+    np.testing.assert_array_equal(tensors[1][1], np.array([[10, 0.5, -1]], np.float32))
+    assert board.blobs("mine") == {"b": [(step, [b"\x00%d" % step]) for step in steps]}
+    assert board.contents("mine") == {"b": b"told"}
+    assert board.tensors("other") == {}
+    written = [path.read_bytes().count(b"told") for path in tmp_path.glob("events*")]
+    assert written == [2, 2]  # once a tag and a process
 
 
 def test_resumed_run_shows_nothing_of_after_its_checkpoint(tmp_path: Path, look: Look) -> None:

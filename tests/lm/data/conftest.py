@@ -17,6 +17,7 @@ def options() -> Callable[..., DataConfig]:
         values: dict[str, Any] = {
             "root": None,
             "files": [],
+            "characters": None,
             "level": "word",
             "vocab_size": None,
             "valid_fraction": 0.1,

@@ -1,0 +1,171 @@
+"""Recording: which batches, and what TensorBoard's plugin and its curves are given of each.
+
+Of a batch one event holds, at the number of updates made before it:
+
+| tag                         | contents                                                           |
+|-----------------------------|--------------------------------------------------------------------|
+| `gradient_flow/overview`    | tensor [components, 3]: largest norm, sum of norms, horizon        |
+| `gradient_flow/COMPONENT`   | blob: the measures, as `lm.gradient_flow.records` has them         |
+| `gradient_flow/labels`      | blob, JSON: the words read, expected and predicted, by sequence    |
+
+and the report of that update the horizon of each component, `gradient_flow/horizon/COMPONENT`, and
+with `gradient_flow.horizon` the share of the gradient's norm beyond it, `gradient_flow/beyond/...`.
+"""
+
+import json
+import logging
+import math
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from lm.flow_plugin.names import LABELS, OVERVIEW, PLUGIN, PREFIX, VERSION
+from lm.gradient_flow.batch import Flow, Words
+from lm.gradient_flow.measures import Measured, components
+from lm.gradient_flow.records import Record, encode
+from lm.step import TrainState
+from lm.trainer import Trainer
+from sweeps.run import Run
+from sweeps.views import Blob, Tensor, View
+
+log = logging.getLogger(__name__)
+
+SHARE = 0.1
+"""Of its peak; where a loss's contribution falls below it is that loss's horizon."""
+
+Values = NDArray[np.float32]
+
+
+class Recorder:
+    """Records gradient flow in a run, as often as `gradient_flow` says."""
+
+    def __init__(self, trainer: Trainer, run: Run) -> None:
+        self._trainer = trainer
+        self._run = run
+        wanted = trainer.config.gradient_flow
+        self._every = spread_out(wanted.every, wanted.records, trainer.total_steps)
+
+    def due(self, before: int, step: int) -> bool:
+        """Whether the next batch is recorded, after update `step`; `before` was the last report."""
+        every = self._every
+        if every is None or step >= self._trainer.total_steps:  # no update is made with that batch
+            return False
+        return step // every > before // every
+
+    def record(self, state: TrainState, step: int) -> dict[str, float]:
+        """Record what the next batch's losses contribute; gives numbers for the report."""
+        if step == 0 and self._every != self._trainer.config.gradient_flow.every:
+            log.warning(
+                "Gradient flow is recorded every %d updates, for gradient_flow.records=%d of them.",
+                self._every,
+                self._trainer.config.gradient_flow.records,
+            )
+        flow = self._trainer.itemise(state, step)
+        model = self._trainer.config.model
+        records = {
+            name: as_record(flow.measured[name]) for name in components(model.cell, model.layers)
+        }
+        content = json.dumps(self._describe(records)).encode()
+        overviews = [summarise(record) for record in records.values()]
+        views: dict[str, View] = {OVERVIEW: Tensor(overviews, PLUGIN, content)}
+        for name, record in records.items():
+            views[f"{PREFIX}{name}"] = Blob(encode(record), PLUGIN, content)
+        labels = json.dumps(self._labels(flow)).encode()
+        views[LABELS] = Blob(labels, PLUGIN, content)
+        self._run.show(step, views)
+        numbers = {
+            f"{PREFIX}horizon/{name}": overview[2]
+            for name, overview in zip(records, overviews, strict=True)
+        }
+        for name, share in flow.shares_beyond.items():
+            numbers[f"{PREFIX}beyond/{name}"] = float(share)
+        return numbers
+
+    def _describe(self, records: dict[str, Record]) -> dict[str, Any]:
+        """What the plugin is told of the run."""
+        config = self._trainer.config
+        return {
+            "v": VERSION,
+            "cell": config.model.cell,
+            "layers": config.model.layers,
+            "T": config.train.sequence_length,
+            "items": config.gradient_flow.batch_items,
+            "level": config.data.level,
+            "measures": ["norm", "mean_abs", "input_norm"],
+            "components": list(records),
+            "horizon": config.gradient_flow.horizon,
+        }
+
+    def _labels(self, flow: Flow) -> dict[str, Any]:
+        words: Words = flow.words
+        decode = self._trainer.vocabulary.decode
+        return {
+            "inputs": [decode(column) for column in words.inputs.T],
+            "targets": [decode(column) for column in words.targets.T],
+            "predictions": [decode(column) for column in words.predictions.T],
+            "losses": [[_number(loss) for loss in column] for column in words.losses.T],
+            "correct": (words.predictions == words.targets).T.tolist(),
+            "share_beyond": {
+                name: _number(flow.shares_beyond.get(name, 0.0)) for name in flow.measured
+            },
+        }
+
+
+def spread_out(every: int | None, records: int | None, updates: int) -> int | None:
+    """Updates between two records: `every`, or so many more that a run makes no more `records`."""
+    if every is None or records is None:
+        return every
+    return max(every, -(-updates // records))
+
+
+def as_record(measured: Measured) -> Record:
+    """Measures by step and distance -> by loss and distance, a sequence at a time."""
+    return Record(*(None if part is None else _by_loss(part) for part in _fields(measured)))
+
+
+def _fields(measured: Measured) -> tuple[Any, ...]:
+    return measured.norm, measured.mean_abs, measured.units, measured.input_norm
+
+
+def _by_loss(by_step: Any) -> Values:
+    """[T, K, S, ...] at [j, k] -> [S, T, K, ...] at [j + k, k], zero where there is no step j."""
+    values = np.asarray(by_step, np.float32)
+    length, reach = values.shape[:2]
+    losses, back = np.arange(length)[:, None], np.arange(reach)[None, :]
+    steps = losses - back
+    found = values[np.maximum(steps, 0), back]
+    found[steps < 0] = 0
+    return np.moveaxis(found, 2, 0)
+
+
+def summarise(record: Record) -> list[float]:
+    """Largest norm, sum of the norms, and horizon."""
+    return [float(record.norms.max()), float(record.norms.sum()), horizon(record.norms)]
+
+
+def horizon(norms: Values) -> float:
+    """How many steps back from a loss its contribution is below a tenth of its peak, in the mean.
+
+    Counted from the loss to the first such step beyond the peak; where there is none, to the
+    record's end. Losses of the first half of the window are left out, for they see little of what
+    was before them, and those without any contribution.
+
+    Args:
+      norms: [S, T, K].
+    """
+    length, reach = norms.shape[1:]
+    rows = norms[:, length // 2 :].reshape(-1, reach)
+    rows = rows[rows.max(axis=1) > 0]
+    if not len(rows):
+        return 0.0
+    peaks = rows.max(axis=1, keepdims=True)
+    beyond_peak = np.arange(reach)[None, :] > rows.argmax(axis=1)[:, None]
+    low = beyond_peak & (rows < SHARE * peaks)
+    ends = np.where(low.any(axis=1), low.argmax(axis=1), reach)
+    return float(ends.mean())
+
+
+def _number(value: Any) -> float | None:
+    """As JSON has it; None where it is none."""
+    return float(value) if math.isfinite(value) else None
