@@ -5,9 +5,9 @@
 The header says {"T", "K", "items", "units", "measures", "dtype", "lo", "step"}. A block is one of
 the measures, in the header's order, and after them the units if there are any: nonnegative values
 of all items, of the loss's step t = 0..T-1, of the distance back k = 0..min(t, K-1), and of the
-units. A value is one u16, linear in its base-2 logarithm: 0 is zero, 65535 no finite number, and `code` in
-between is 2 ** (lo + step * (code - 1)). The low bytes of all codes stand before the high ones,
-which zlib likes. All little-endian. `page/src/record.js` of the plugin reads the same.
+units. A value is one u16, linear in its base-2 logarithm: 0 is zero, 65535 no finite number, and
+`code` in between is 2 ** (lo + step * (code - 1)). The low bytes of all codes stand before the high
+ones, which zlib likes. All little-endian. The page's `record.js` reads the same.
 """
 
 import json
