@@ -1,0 +1,44 @@
+// The components of a record, such as layer_1/h: a layer, and what of it.
+
+const NAMES = { h: "hidden state", c: "cell state" };
+
+/** Names -> [{layer, parts}], in their order. */
+export function layersOf(components) {
+  const found = new Map();
+  for (const name of components) {
+    const [layer, part] = split(name);
+    found.set(layer, [...(found.get(layer) ?? []), part]);
+  }
+  return [...found].map(([layer, parts]) => ({ layer, parts }));
+}
+
+export function split(component) {
+  const at = component.indexOf("/");
+  return at < 0 ? [component, ""] : [component.slice(0, at), component.slice(at + 1)];
+}
+
+export function join(layer, part) {
+  return part ? `${layer}/${part}` : layer;
+}
+
+/** The component that is wanted, or the one nearest to it: of its layer, of its state, the first. */
+export function closest(components, wanted) {
+  if (components.includes(wanted)) return wanted;
+  const [layer, part] = split(wanted || "");
+  return (
+    components.find((name) => split(name)[0] === layer) ??
+    components.find((name) => split(name)[1] === part) ??
+    components[0]
+  );
+}
+
+/** "layer_1/h" -> "layer 1, hidden state". */
+export function spoken(component) {
+  const [layer, part] = split(component);
+  const place = layer.replaceAll("_", " ");
+  return part ? `${place}, ${partName(part)}` : place;
+}
+
+export function partName(part) {
+  return NAMES[part] ?? part.replaceAll("_", " ");
+}

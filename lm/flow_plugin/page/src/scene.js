@@ -1,0 +1,57 @@
+// All that a trial's figure shows of one batch, ready to be drawn.
+
+import { valueScale } from "./axes.js";
+import { busiest, Grid, groups, stack, summarise } from "./flow.js";
+import { picture } from "./heat.js";
+import { layout } from "./layout.js";
+import { closest } from "./parts.js";
+import { MOST_UNITS } from "./units.js";
+
+/** Longer sequences start as a heat map. */
+export const MOST_BARS = 120;
+
+/** What one batch holds of a component, a measure, and a sequence; numbers only. */
+export function contents(batch, { part, measure, item }) {
+  const component = closest(Object.keys(batch.records), part);
+  const record = batch.records[component];
+  const names = Object.keys(record.measures);
+  const name = names.includes(measure) ? measure : names[0];
+  const at = Math.min(Number(item), record.items - 1);
+  const grid = new Grid(record.T, record.K, record.measures[name][at]);
+  return { component, measure: name, record, item: at, grid, sums: summarise(grid), labels: batch.labels };
+}
+
+export function chosenView(view, T) {
+  return view || (T > MOST_BARS ? "heat" : "bars");
+}
+
+/** The highest value that the view draws, and the lowest positive one. */
+export function rangeOf({ grid, sums }, view) {
+  const values = view === "bars" ? sums.arriving : grid.values;
+  let [low, high] = [Infinity, 0];
+  for (const value of values) {
+    if (value > 0 && value < low) low = value;
+    if (value > high && value < Infinity) high = value;
+  }
+  return { low: Math.min(low, high), high };
+}
+
+/** Contents -> scene: with places, scales, groups or pictures, as the view needs them. */
+export function sceneOf(held, { view, kind, range, width, zoom, colours }) {
+  const { T, K, units } = held.record;
+  const scene = { ...held, T, K, kind, colours, view };
+  const tokens = ["inputs", "targets", "predictions"].flatMap((row) => held.labels[row][held.item]);
+  scene.place = layout({ width, T, view, zoom, tokens });
+  const { top, height } = scene.place.plot;
+  if (view === "bars") {
+    scene.parts = groups(K);
+    scene.stacked = stack(held.grid, scene.parts);
+    scene.scale = valueScale(kind, range, [top + height, top]);
+  } else if (view === "heat") {
+    scene.image = range.high > 0 ? picture(held.grid, range, kind, colours) : null;
+  } else {
+    const perUnit = held.record.perUnit?.[held.item];
+    scene.units = perUnit ? busiest({ T, K, units }, perUnit, MOST_UNITS) : null;
+  }
+  return scene;
+}

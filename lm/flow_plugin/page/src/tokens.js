@@ -1,0 +1,69 @@
+// The rows of tokens: what each step read, what was to come, and what was predicted.
+
+import { visible } from "./layout.js";
+import { shown } from "./words.js";
+
+export function drawTokens(layer, { place, labels, T, item }) {
+  const { rows, legible, turned } = place.rows;
+  layer
+    .selectAll("text.name")
+    .data(rows)
+    .join("text")
+    .attr("class", "name")
+    .attr("x", place.plot.left - 8)
+    .attr("y", ({ top, height }) => top + height / 2)
+    .attr("dy", "0.35em")
+    .attr("text-anchor", "end")
+    .text(({ name }) => name);
+  const [from, to] = visible(place, T);
+  const steps = Array.from({ length: to - from }, (_, at) => from + at);
+  drawVerdicts(layer, rows.at(-1), steps, place, labels.correct[item]);
+  const texts = legible ? [labels.inputs, labels.targets, labels.predictions] : [];
+  const cells = texts.flatMap((row, at) =>
+    steps.map((step) => ({ step, row: rows[at], kind: at, text: shown(row[item][step]) })),
+  );
+  drawTexts(layer, cells, place, turned, labels.correct[item]);
+}
+
+function drawVerdicts(layer, row, steps, place, correct) {
+  const width = Math.max(0.5, place.step - (place.step > 5 ? 1 : 0));
+  layer
+    .selectAll("rect.verdict")
+    .data(steps)
+    .join("rect")
+    .attr("class", (step) => `verdict ${correct[step] ? "right" : "wrong"}`)
+    .attr("x", (step) => place.x(step))
+    .attr("y", row.top)
+    .attr("width", width)
+    .attr("height", row.height);
+  // Not by colour alone: wrong ones are underlined.
+  layer
+    .selectAll("rect.line")
+    .data(steps.filter((step) => !correct[step]))
+    .join("rect")
+    .attr("class", "line")
+    .attr("x", (step) => place.x(step))
+    .attr("y", row.top + row.height - 2.5)
+    .attr("width", width)
+    .attr("height", 2.5);
+}
+
+function drawTexts(layer, cells, place, turned, correct) {
+  const size = Math.min(13, turned ? place.step * 0.95 : place.step * 1.25);
+  layer
+    .selectAll("text.token")
+    .data(cells)
+    .join("text")
+    .attr("class", ({ step, kind }) =>
+      kind < 2 ? "token" : `token predicted ${correct[step] ? "right" : "wrong"}`,
+    )
+    .attr("font-size", size)
+    .attr("text-anchor", turned ? "end" : "middle")
+    .attr("transform", ({ step, row }) => {
+      const across = place.x(step) + place.step / 2;
+      return turned
+        ? `translate(${across + size * 0.33},${row.top + 3}) rotate(-90)`
+        : `translate(${across},${row.top + row.height / 2 + size * 0.34})`;
+    })
+    .text(({ text }) => (text.length > 14 ? `${text.slice(0, 13)}…` : text));
+}
