@@ -1,5 +1,6 @@
-"""What TensorBoard imports to find the tab: nothing in here may fail, or TensorBoard would not start.
+"""What TensorBoard imports to find the tab.
 
+Nothing in here may fail at import, or TensorBoard would not start.
 So it imports nothing but TensorBoard's base class, and leaves the tab out where anything is amiss.
 """
 

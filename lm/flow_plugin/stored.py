@@ -92,7 +92,7 @@ class Stored:
             return bytes(self._provider.read_blob(ctx, blob_key=key))
 
         blobs = dict(zip(keys, self._pool.map(read, keys.values()), strict=True))
-        labels = json.loads(blobs.pop(LABELS, b"{}"), parse_constant=_nothing)
+        labels = read_labels(blobs.pop(LABELS, b"{}"))
         return Batch(labels, {tag.removeprefix(PREFIX): blob for tag, blob in blobs.items()})
 
     def _known(self, ctx: RequestContext, experiment: str, run: str) -> Keys:
@@ -122,6 +122,12 @@ def about(content: bytes) -> dict[str, Any]:
     except ValueError:
         return {}
     return said if isinstance(said, dict) else {}
+
+
+def read_labels(blob: bytes) -> dict[str, Any]:
+    """What was read, to come and predicted."""
+    labels: dict[str, Any] = json.loads(blob, parse_constant=_nothing)
+    return labels
 
 
 def _nothing(word: str) -> None:

@@ -37,7 +37,7 @@ export function start(root, host, source) {
     },
   });
   new ResizeObserver(redraw).observe(root);
-  keyed(host, (step) => keys(app, step));
+  keyed(host, (step) => root.offsetParent && keys(app, step));
   if (source.live) setInterval(() => root.offsetParent && look(app), EVERY);
   return look(app);
 }
@@ -121,15 +121,24 @@ async function load(app, run) {
   try {
     if (about.v !== VERSION) throw new Error(unreadable(about.v));
     side.course = await app.source.overview(run, last);
-    const there = side.course.kept ?? side.course.steps;
-    const wish = app.preview ?? (app.state.step === "" ? Infinity : Number(app.state.step));
-    side.step = there[wish === Infinity ? there.length - 1 : nearest(there, wish)];
+    side.step = kept(side, app.preview ?? chosenStep(app));
     side.place = side.course.steps.indexOf(side.step);
     side.batch = await app.source.batch(run, side.step);
   } catch (error) {
     side.error = error.message;
   }
   return side;
+}
+
+/** Infinity: the newest. */
+function chosenStep({ state }) {
+  return state.step === "" ? Infinity : Number(state.step);
+}
+
+/** The step of a trial's recorded batch that is nearest to a step. */
+function kept({ course }, step) {
+  const there = course.kept ?? course.steps;
+  return there[step === Infinity ? there.length - 1 : nearest(there, step)];
 }
 
 function unreadable(version) {
@@ -156,6 +165,7 @@ function draw(app) {
   const { state, sides, chosen: picked } = app;
   const dark = app.host.dark();
   app.root.classList.toggle("dark", dark);
+  app.controls.found({ ...picked, filter: state.filter });
   const told = app.empty({ ...picked, filter: state.filter, error: app.error, live: app.source.live });
   app.root.classList.toggle("nothing", told);
   const shown = SIDES.filter((side) => sides[side]);
@@ -192,7 +202,8 @@ function markOverview(app) {
   const marks = SIDES.flatMap((side) => {
     const one = app.sides[side];
     if (!one?.course) return [];
-    return [{ side, step: one.step, kind: app.preview === null ? "chosen" : "hovered" }];
+    const hovered = { side, step: one.step, kind: "hovered" };
+    return [{ side, step: kept(one, chosenStep(app)), kind: "chosen" }, ...(app.preview === null ? [] : [hovered])];
   });
   app.overview.mark(marks);
 }
@@ -205,17 +216,20 @@ function drawPanels(app, shown) {
     if (one.batch) held.set(side, contents(one.batch, state));
     else app.panels[side].message(one.error);
   }
-  const ranges = new Map([...held].map(([side, of]) => [side, rangeOf(of, chosenView(state.view, of.grid.T))]));
+  const view = chosenView(state.view, Math.max(...[...held.values()].map(({ grid }) => grid.T)));
+  const ranges = new Map([...held].map(([side, of]) => [side, rangeOf(of, view)]));
   const all = [...ranges.values()];
   const shared = { low: Math.min(...all.map(({ low }) => low)), high: Math.max(...all.map(({ high }) => high)) };
   const zoom = parseZoom(state.zoom);
+  const farthest = Math.max(...[...held.values()].map(({ grid }) => grid.K)) - 1;
   for (const [side, of] of held) {
     const one = app.sides[side];
     const scene = sceneOf(of, {
-      view: chosenView(state.view, of.grid.T),
+      view,
       kind: state.scale,
       range: state.scales === "own" ? ranges.get(side) : shared,
       width: app.panels[side].width(),
+      farthest,
       zoom,
       colours,
     });
@@ -226,13 +240,12 @@ function drawPanels(app, shown) {
       cell: cellName(about),
       of: course.steps.length,
       newest: step === course.steps.at(-1),
-      component: of.component,
       beyond: one.batch.labels.share_beyond?.[of.component] ?? 0,
       note: noteOf(app, side, held),
     });
   }
   const first = held.values().next().value;
-  if (first) app.legend({ view: chosenView(state.view, first.grid.T), K: first.grid.K, T: first.grid.T, colours, open: true });
+  app.legend(first && { view, farthest, colours });
 }
 
 /** What makes a comparison less than it seems. */
@@ -279,20 +292,24 @@ function preview(app, step) {
   return refresh(app);
 }
 
-/** Go so many recorded batches on; far ones end at the first or the last. */
+/** Go so many recorded batches on, or losses; gives whether there is anything to go through. */
 function keys(app, { by, loss, drop }) {
   const side = app.sides.a;
-  if (!side?.course) return;
-  if (drop) return change(app, { loss: "", zoom: "", range: "" });
-  if (loss) {
-    const { T, sums } = app.panels.a.scene() ?? {};
-    if (!T) return;
-    const now = app.state.loss === "" ? sums.top.t : Number(app.state.loss);
-    return change(app, { loss: String(Math.max(0, Math.min(T - 1, now + loss))) });
+  const scene = app.panels.a.scene();
+  if (!side?.course || !scene) return false;
+  const inside = (place, size) => Math.max(0, Math.min(size - 1, place));
+  if (drop) {
+    change(app, { loss: "", zoom: "", range: "" });
+  } else if (loss) {
+    const now = app.state.loss === "" ? scene.sums.top.t : Number(app.state.loss);
+    change(app, { loss: String(inside(now + loss, scene.T)) });
+  } else {
+    const there = side.course.kept ?? side.course.steps;
+    const at = inside(there.indexOf(kept(side, chosenStep(app))) + by, there.length);
+    // The newest stays the newest while training goes on.
+    change(app, { step: at === there.length - 1 ? "" : String(there[at]) });
   }
-  const there = side.course.kept ?? side.course.steps;
-  const at = Math.max(0, Math.min(there.length - 1, there.indexOf(side.step) + by));
-  return change(app, { step: at === there.length - 1 && app.source.live ? "" : String(there[at]) });
+  return true;
 }
 
 function parseZoom(text) {

@@ -27,11 +27,14 @@ export function drawBottom(layer, scale, y, ticks, format) {
   layer.attr("transform", `translate(0,${y})`).call(format ? axis.tickFormat(format) : axis);
 }
 
-/** At most five powers of ten within a domain. */
+/** Powers of ten within a domain, at most five; with 2 and 5 times them where they are few. */
 function powers([low, high]) {
-  const [from, to] = [Math.ceil(Math.log10(low)), Math.floor(Math.log10(high))];
-  const every = Math.max(1, Math.ceil((to - from + 1) / 5));
+  const [from, to] = [Math.floor(Math.log10(low)), Math.floor(Math.log10(high))];
+  const factors = to - from < 3 ? [1, 2, 5] : [1];
+  const every = Math.max(1, Math.ceil((to - from) / 5));
   const found = [];
-  for (let power = to; power >= from; power -= every) found.push(10 ** power);
-  return found.length ? found : [high];
+  for (let power = to; power >= from; power -= every) {
+    for (const factor of factors) found.push(factor * 10 ** power);
+  }
+  return found.filter((value) => value >= low && value <= high);
 }

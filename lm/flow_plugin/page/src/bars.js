@@ -22,8 +22,8 @@ export function segments({ stacked, parts, sums, scale, kind }, j) {
 }
 
 export function drawBars(context, scene) {
-  const { place, parts, K, T, colours } = scene;
-  const shades = parts.map(([from]) => colours.shade(from, K));
+  const { place, parts, farthest, T, colours } = scene;
+  const shades = parts.map(([from]) => colours.shade(from, farthest));
   const gap = place.step > 5 ? 1 : 0;
   within(context, place.plot, () => {
     for (let [j, to] = visible(place, T); j < to; j++) {
@@ -39,14 +39,14 @@ export function drawBars(context, scene) {
 
 /** What came from the loss at step t stays bright, all else fades. */
 export function liftLoss(context, scene, t) {
-  const { place, parts, K, colours } = scene;
+  const { place, parts, K, farthest, colours } = scene;
   within(context, place.plot, () => {
     context.fillStyle = colours.dim;
     context.fillRect(place.plot.left, place.plot.top, place.plot.width, place.plot.height);
     for (let j = Math.max(0, t - K + 1); j <= t; j++) {
       const part = segments(scene, j).find(({ place: at }) => holds(parts[at], t - j));
       if (!part) continue;
-      context.fillStyle = colours.shade(parts[part.place][0], K);
+      context.fillStyle = colours.shade(parts[part.place][0], farthest);
       const height = Math.max(1, part.height);
       context.fillRect(place.x(j), part.top + part.height - height, place.step - 1, height);
       if (place.step > 6 && height > 3) {

@@ -4,8 +4,8 @@ import { select } from "d3-selection";
 import { join, layersOf, partName, split } from "./parts.js";
 
 const MEASURES = {
-  norm: "norm, recurrent weights",
-  mean_abs: "mean size, recurrent weights",
+  norm: "norm",
+  mean_abs: "mean size",
   input_norm: "norm, input weights",
 };
 const CURVES = [["max", "largest"], ["sum", "sum"], ["horizon", "horizon"]];
@@ -17,7 +17,7 @@ export function controls(parent, change) {
   const trials = bar.append("div").attr("class", "row");
   const looks = bar.append("div").attr("class", "row");
   const run = chooser(trials, "Trial", "a", (value) => change({ run: value, loss: "" }));
-  const other = chooser(trials, "beside", "b", (value) => change({ with: value }));
+  const other = chooser(trials, "Compare with", "b", (value) => change({ with: value }));
   const swap = trials.append("button").attr("type", "button").attr("class", "swap");
   swap.attr("title", "swap the two trials").text("⇄");
   const filter = trials.append("label").attr("class", "filter");
@@ -33,19 +33,23 @@ export function controls(parent, change) {
   const part = choice(looks, "State", "state");
   const view = choice(looks, "View", "view");
   const scale = choice(looks, "Scale", "scale");
-  const scales = choice(looks, "Values of both", "scales");
+  const scales = choice(looks, "Axes", "scales");
   const measure = chooser(looks, "Measure", "", (value) => change({ measure: value }));
   const item = choice(looks, "Sequence", "item");
+  const found = (given) => {
+    bar.property("hidden", !given.all);
+    if (box.node() !== document.activeElement) box.property("value", given.filter);
+    box.attr("aria-invalid", given.valid ? null : "true");
+    matches.text(given.valid ? matched(given) : "no regular expression");
+  };
   return {
+    found,
     /** given: {names, all, state, components, component, measures, measure, view, items, item, valid} */
     show(given) {
       const { state } = given;
       run(given.names.map((name) => [name, name]), given.run);
-      other([["", "no other"], ...given.names.map((name) => [name, name])], given.with);
+      other([["", "no other trial"], ...given.names.map((name) => [name, name])], given.with);
       swap.property("hidden", !given.with).on("click", () => change({ run: given.with, with: given.run }));
-      if (box.node() !== document.activeElement) box.property("value", state.filter);
-      box.attr("aria-invalid", given.valid ? null : "true");
-      matches.text(given.valid ? matched(given) : "no regular expression");
       const layers = layersOf(given.components);
       const [mine, state1] = split(given.component);
       const parts = layers.find((one) => one.layer === mine)?.parts ?? [];
@@ -60,7 +64,7 @@ export function controls(parent, change) {
       part(parts.map((name) => [name, name, partName(name)]), state1, (name) => change({ part: join(mine, name) }));
       view(VIEWS, given.view, (name) => change({ view: name, zoom: "" }));
       scale(SCALES, state.scale, (name) => change({ scale: name }));
-      scales(given.with ? [["shared", "one scale"], ["own", "each its own"]] : [], state.scales, (name) => change({ scales: name }));
+      scales(given.with ? [["shared", "shared"], ["own", "own"]] : [], state.scales, (name) => change({ scales: name }));
       measure(given.measures.map((name) => [name, MEASURES[name] ?? name]), given.measure);
       const items = Array.from({ length: given.items }, (_, at) => [String(at), String(at + 1)]);
       item(items.length > 1 ? items : [], String(given.item), (name) => change({ item: name }));
@@ -68,8 +72,8 @@ export function controls(parent, change) {
   };
 }
 
-function matched({ names, all, state }) {
-  return state.filter ? `${names.length} of ${all} trials` : "";
+function matched({ names, all, filter }) {
+  return filter ? `${names.length} of ${all} trials` : "";
 }
 
 /** The heading of the overview, with what it draws. */

@@ -1,28 +1,27 @@
 // What there is to say of a batch and of what is pointed at, in words.
 
 import { reach } from "./flow.js";
-import { spoken } from "./parts.js";
 import { batches, count, number, percent, plural, quoted } from "./words.js";
 
 /** {text, strong} pieces: a sentence or two on one recorded batch of a trial. */
-export function batchFacts({ scene, step, place, of, newest, component, beyond }) {
+export function batchFacts({ scene, step, place, of, newest, beyond }) {
   const { sums, labels, item, T } = scene;
   const { top } = sums;
   const right = labels.correct[item].filter(Boolean).length;
   const losses = labels.losses[item].filter(Number.isFinite);
   const mean = losses.reduce((sum, one) => sum + one, 0) / losses.length;
-  const from = top.t === top.j ? "at its own step" : `to step ${top.j + 1}, ${top.t - top.j} back`;
+  const from = top.t === top.j ? "its own loss" : `the loss ${plural(top.t - top.j, "step")} later`;
   const pieces = [
     { text: `Update ${count(step)}`, strong: true },
-    { text: `, ${newest ? "the newest" : `number ${count(place + 1)}`} of ${batches(of)}: ` },
+    { text: `, ${newest ? "newest" : `number ${count(place + 1)}`} of ${batches(of)}: ` },
     { text: `${right} of ${T} right`, strong: true },
     { text: `, ${number(mean)} nats a step. ` },
   ];
   if (!sums.finite) return [...pieces, { text: "Some of its gradients are no finite numbers.", bad: true }];
   pieces.push(
-    { text: "Most gradient: " },
+    { text: "Most gradient, " },
     { text: number(top.value), strong: true },
-    { text: `, from the loss at ${stepName(scene, top.t)} ${from} (${spoken(component)}). ` },
+    { text: `, arrives at step ${top.j + 1} from ${from} (${verdict(scene, top.t)}). ` },
   );
   if (beyond > 0) {
     const share = percent(beyond);
@@ -32,12 +31,15 @@ export function batchFacts({ scene, step, place, of, newest, component, beyond }
 }
 
 /** `step 9 (“i” to come, “ ” predicted)`, or `(“i”, predicted)`. */
-export function stepName({ labels, item }, t) {
+export function stepName(scene, t) {
+  return `step ${t + 1} (${verdict(scene, t)})`;
+}
+
+function verdict({ labels, item }, t) {
   const [target, predicted] = [labels.targets[item][t], labels.predictions[item][t]];
-  const verdict = labels.correct[item][t]
+  return labels.correct[item][t]
     ? `${quoted(target)}, predicted`
     : `${quoted(target)} to come, ${quoted(predicted)} predicted`;
-  return `step ${t + 1} (${verdict})`;
 }
 
 /** The horizon of the loss at step t. */

@@ -1,4 +1,4 @@
-// The page's start: TensorBoard calls `render`, a page of its own calls it itself.
+// The page's start: TensorBoard calls `render`; a page with its data inside starts by itself.
 
 import { findHost } from "./host.js";
 import { findSource } from "./source.js";
@@ -14,6 +14,8 @@ export async function render() {
   await start(root, host, findSource());
   root.dataset.ready = "true";
 }
+
+if (document.getElementById("flow-data")) render();
 
 /** The style sheet beside this file; loaded before anything is measured. */
 function style() {

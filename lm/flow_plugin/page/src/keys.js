@@ -17,9 +17,8 @@ export function keyed(host, move) {
   const pressed = (event) => {
     const found = MOVES[event.key];
     if (!found || event.ctrlKey || event.metaKey || event.altKey) return;
-    if (event.target.closest?.(TYPED_IN) || !document.body.offsetParent === null) return;
-    event.preventDefault();
-    move(found);
+    if (event.target.closest?.(TYPED_IN)) return;
+    if (move(found)) event.preventDefault();
   };
   for (const place of host.keys) place.addEventListener("keydown", pressed);
 }

@@ -2,13 +2,15 @@
 // all above each other on one axis of steps.
 
 export const LEFT = 62;
-export const RIGHT = 10;
+export const RIGHT = 30;
 const TOP = 8;
-const STRIP = 84;
-const HEIGHTS = { bars: 232, heat: 372, units: 300 };
+const STRIP = 64;
+const HEIGHTS = { bars: 204, heat: 372, units: 272 };
 /** Pixels of a step below which its tokens are left out. */
 const LEAST_TEXT = 8.5;
 const LETTER = 6.6; // pixels of an average letter
+/** Letters of a token that stands upright. */
+export const MOST_LETTERS = 10;
 
 export const WHOLE = { k: 1, x: 0, y: 0 };
 
@@ -20,7 +22,7 @@ export function layout({ width, T, view, zoom, tokens }) {
   const tall = (plot.height * zoom.k) / T;
   const y = (t) => plot.top + zoom.y * plot.height + t * tall;
   const rows = rowsBelow(plot.top + plot.height + 6, step, tokens);
-  const strip = { ...plot, top: rows.bottom + 24, height: STRIP };
+  const strip = { ...plot, top: rows.bottom + 18, height: STRIP };
   return {
     plot,
     rows,
@@ -42,11 +44,11 @@ export function visible({ plot, x, step }, T) {
 }
 
 function rowsBelow(top, step, tokens) {
-  const longest = Math.min(14, Math.max(1, ...tokens.map((token) => token.length)));
+  const longest = Math.min(MOST_LETTERS, Math.max(1, ...tokens.map((token) => token.length)));
   const legible = step >= LEAST_TEXT;
   const turned = legible && longest * LETTER > Math.max(step, 1.2 * LETTER);
   const height = !legible ? 10 : turned ? longest * LETTER + 8 : 19;
-  const names = legible ? ["reads", "to come", "predicts"] : ["predicts"];
+  const names = !legible ? ["predicts"] : turned ? ["to come", "predicts"] : ["reads", "to come", "predicts"];
   const rows = names.map((name, place) => ({ name, top: top + place * (height + 2), height }));
   return { rows, legible, turned, top, bottom: top + names.length * (height + 2) };
 }

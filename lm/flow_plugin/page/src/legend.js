@@ -1,32 +1,28 @@
-// What the shades mean.
+// What the colours mean.
 
 import { select } from "d3-selection";
 
+const STOPS = 24;
+
 export function legend(parent) {
   const root = select(parent).append("div").attr("class", "legend");
-  return ({ view, K, T, colours, open }) => {
-    root.property("hidden", !open);
-    if (!open) return;
-    const [from, to] = view === "bars" ? ["its own loss", `${K - 1} steps later`] : ["little", "much"];
-    const titles = { bars: "Gradient from", heat: "Gradient", units: "Gradient" };
-    const stops = Array.from({ length: 24 }, (_, at) =>
-      view === "bars" ? colours.shade(((K ** (at / 23) - 1) * (K - 1)) / (K - 1 || 1), K) : colours.heatOf(at / 23),
-    );
-    const parts = [
-      ["span", titles[view]],
-      ["span", from],
-      ["i", stops],
-      ["span", to],
-      ["span right", `right`],
-      ["span wrong", `wrong`],
-    ];
+  return (given) => {
+    root.property("hidden", !given);
+    if (!given) return;
+    const { view, farthest, colours } = given;
+    const distances = view === "bars";
+    const [from, to] = distances ? ["its own loss", `${farthest} steps later`] : ["little", "much"];
+    const shades = Array.from({ length: STOPS }, (_, at) => {
+      const part = at / (STOPS - 1);
+      // As many pixels for 1 to 2 steps as for 10 to 20: the shades are spread so.
+      return distances ? colours.shade((farthest + 1) ** part - 1, farthest) : colours.heatOf(part);
+    });
     root.selectAll("*").remove();
-    for (const [kind, value] of parts) {
-      const [tag, name] = kind.split(" ");
-      const one = root.append(tag).attr("class", name ?? null);
-      if (tag === "i") one.style("background", `linear-gradient(to right, ${value.join(",")})`);
-      else one.text(value);
-    }
-    root.attr("data-steps", T);
+    root.append("span").text(distances ? "Gradient from" : "Gradient");
+    root.append("span").text(from);
+    root.append("i").style("background", `linear-gradient(to right, ${shades.join(",")})`);
+    root.append("span").text(to);
+    root.append("span").attr("class", "right").text("right");
+    root.append("span").attr("class", "wrong").text("wrong");
   };
 }

@@ -8,15 +8,15 @@ import { LEFT, RIGHT } from "./layout.js";
 import { columns, extent, nearest } from "./series.js";
 import { batches, count, number } from "./words.js";
 
-const HEIGHT = 128;
-const PLOT = { top: 8, height: 96 };
+const HEIGHT = 112;
+const PLOT = { top: 6, height: 84 };
 const LEAST_DRAG = 5; // pixels
 
 /** actions: hover(step | null), choose(step), range([from, to] | null). */
 export function overview(parent, actions) {
   const drawn = figure(parent, "every recorded batch over training");
   const caption = select(parent).append("p").attr("class", "caption");
-  const self = { drawn, caption, actions, given: null, drag: null };
+  const self = { drawn, caption, actions, given: null, drag: null, hovered: null };
   listen(self);
   return {
     width: () => drawn.node.clientWidth,
@@ -45,7 +45,7 @@ function show(self, given) {
   );
   drawLeft(self.drawn.layer("values"), y, plot.left, 3);
   drawBottom(self.drawn.layer("steps"), x, plot.top + plot.height, 8, count);
-  tell(self, null);
+  tell(self, self.hovered);
 }
 
 function drawSeries(context, { plot, y, given }, { side }, found) {
@@ -104,14 +104,15 @@ function mark(self, marks) {
 }
 
 /** The recorded batch under the pointer: of the column, the one with the highest value. */
-function under({ plot, found, given, domain }, px) {
-  const series = found[0]?.length ? 0 : 1;
-  const there = found[series];
-  if (!there?.length) return null;
-  const at = nearest(there.map(({ column }) => column), px - plot.left);
-  const one = there[at];
-  const { steps, values } = given.series[series];
-  return { step: steps[one.top], value: values[one.top], count: one.count, domain };
+function under({ plot, found, given }, px) {
+  const near = found.flatMap((there, series) => {
+    const at = nearest(there.map(({ column }) => column), px - plot.left);
+    return at < 0 ? [] : [{ ...there[at], series }];
+  });
+  const away = ({ column }) => Math.abs(column - (px - plot.left));
+  const one = near.sort((this_, other) => away(this_) - away(other))[0];
+  const { steps, values } = given.series[one.series];
+  return { step: steps[one.top], value: values[one.top], count: one.count };
 }
 
 function tell(self, hovered) {
@@ -142,7 +143,7 @@ function listen(self) {
     if (!ready()) return;
     if (self.drag) self.drag[1] = across(event);
     const hovered = under(self, across(event));
-    tell(self, hovered);
+    tell(self, (self.hovered = hovered));
     self.actions.hover(hovered?.step ?? null);
   });
   node.addEventListener("pointerup", () => {
@@ -155,6 +156,7 @@ function listen(self) {
   });
   node.addEventListener("pointercancel", () => (self.drag = null));
   node.addEventListener("pointerleave", () => {
+    self.hovered = null;
     if (self.given) tell(self, null);
     self.actions.hover(null);
   });

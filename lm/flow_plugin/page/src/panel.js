@@ -8,7 +8,8 @@ import { batchFacts, horizonFacts, pointedFacts } from "./facts.js";
 import { figure } from "./figure.js";
 import { drawHeat, frameCell } from "./heat.js";
 import { bounded, WHOLE } from "./layout.js";
-import { drawStrip } from "./strip.js";
+import { SHARE } from "./flow.js";
+import { depth, drawStrip } from "./strip.js";
 import { drawTokens } from "./tokens.js";
 import { drawUnits, nameUnits, rowOf } from "./units.js";
 import { count, percent } from "./words.js";
@@ -116,14 +117,16 @@ function drawValues(drawn, { view, place, scale, units, T }) {
     .text((text) => text);
 }
 
-function drawNames(drawn, { view, place }) {
-  const { left, top, height } = place.plot;
+function drawNames(drawn, { view, kind, place }) {
+  const { left, top, width, height } = place.plot;
+  const { strip } = place;
   const titles = { bars: "arrives at this step", heat: "loss at step", units: "" };
   const names = [
     { text: titles[view], x: 12, y: top + height / 2, turn: true },
-    { text: "its horizon", x: 12, y: place.strip.top + place.strip.height / 2, turn: true },
-    { text: "peak", x: left - 8, y: place.strip.top + place.strip.height, turn: false },
-    { text: "0", x: left - 8, y: place.strip.top + 3, turn: false },
+    { text: "its horizon", x: 12, y: strip.top + strip.height / 2, turn: true },
+    { text: "peak", x: left - 8, y: strip.top + strip.height, turn: false },
+    { text: kind === "log" ? "10⁻⁴" : "0", x: left - 8, y: strip.top + 4, turn: false },
+    { text: "10%", x: left + width + 27, y: strip.top + depth({ kind }, SHARE) * strip.height + 4, turn: false },
   ];
   drawn
     .layer("names")

@@ -32,13 +32,6 @@ export function closest(components, wanted) {
   );
 }
 
-/** "layer_1/h" -> "layer 1, hidden state". */
-export function spoken(component) {
-  const [layer, part] = split(component);
-  const place = layer.replaceAll("_", " ");
-  return part ? `${place}, ${partName(part)}` : place;
-}
-
 export function partName(part) {
   return NAMES[part] ?? part.replaceAll("_", " ");
 }

@@ -37,9 +37,9 @@ export function rangeOf({ grid, sums }, view) {
 }
 
 /** Contents -> scene: with places, scales, groups or pictures, as the view needs them. */
-export function sceneOf(held, { view, kind, range, width, zoom, colours }) {
+export function sceneOf(held, { view, kind, range, farthest, width, zoom, colours }) {
   const { T, K, units } = held.record;
-  const scene = { ...held, T, K, kind, colours, view };
+  const scene = { ...held, T, K, kind, farthest, colours, view };
   const tokens = ["inputs", "targets", "predictions"].flatMap((row) => held.labels[row][held.item]);
   scene.place = layout({ width, T, view, zoom, tokens });
   const { top, height } = scene.place.plot;

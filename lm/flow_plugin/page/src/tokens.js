@@ -1,6 +1,6 @@
 // The rows of tokens: what each step read, what was to come, and what was predicted.
 
-import { visible } from "./layout.js";
+import { MOST_LETTERS, visible } from "./layout.js";
 import { shown } from "./words.js";
 
 export function drawTokens(layer, { place, labels, T, item }) {
@@ -18,9 +18,9 @@ export function drawTokens(layer, { place, labels, T, item }) {
   const [from, to] = visible(place, T);
   const steps = Array.from({ length: to - from }, (_, at) => from + at);
   drawVerdicts(layer, rows.at(-1), steps, place, labels.correct[item]);
-  const texts = legible ? [labels.inputs, labels.targets, labels.predictions] : [];
-  const cells = texts.flatMap((row, at) =>
-    steps.map((step) => ({ step, row: rows[at], kind: at, text: shown(row[item][step]) })),
+  const texts = { reads: labels.inputs, "to come": labels.targets, predicts: labels.predictions };
+  const cells = (legible ? rows : []).flatMap((row) =>
+    steps.map((step) => ({ step, row, text: shown(texts[row.name][item][step]) })),
   );
   drawTexts(layer, cells, place, turned, labels.correct[item]);
 }
@@ -54,8 +54,8 @@ function drawTexts(layer, cells, place, turned, correct) {
     .selectAll("text.token")
     .data(cells)
     .join("text")
-    .attr("class", ({ step, kind }) =>
-      kind < 2 ? "token" : `token predicted ${correct[step] ? "right" : "wrong"}`,
+    .attr("class", ({ step, row }) =>
+      row.name !== "predicts" ? "token" : `token predicted ${correct[step] ? "right" : "wrong"}`,
     )
     .attr("font-size", size)
     .attr("text-anchor", turned ? "end" : "middle")
@@ -65,5 +65,5 @@ function drawTexts(layer, cells, place, turned, correct) {
         ? `translate(${across + size * 0.33},${row.top + 3}) rotate(-90)`
         : `translate(${across},${row.top + row.height / 2 + size * 0.34})`;
     })
-    .text(({ text }) => (text.length > 14 ? `${text.slice(0, 13)}…` : text));
+    .text(({ text }) => (text.length > MOST_LETTERS ? `${text.slice(0, MOST_LETTERS - 1)}…` : text));
 }
