@@ -5,7 +5,7 @@ import { chosenView, contents, rangeOf, sceneOf } from "./scene.js";
 import { coloursOf } from "./colours.js";
 import { controls, curveChoice } from "./controls.js";
 import { bounded, WHOLE } from "./layout.js";
-import { closest } from "./parts.js";
+import { closest, split, spoken } from "./parts.js";
 import { emptyState } from "./empty.js";
 import { formatState, matcher, parseRange, parseState } from "./state.js";
 import { keyed } from "./keys.js";
@@ -253,7 +253,9 @@ function noteOf(app, side, held) {
   const mine = held.get(side);
   const notes = [];
   const part = app.state.part;
-  if (part && mine.component !== part) notes.push(`This trial has no ${part.replace("/", " ")}; shown is ${mine.component.replace("/", " ")}.`);
+  // A cell with one state has all of it there.
+  const same = split(part)[1] === "both" && split(mine.component)[1] === "h";
+  if (part && mine.component !== part && !same) notes.push(`This trial has no ${spoken(part)}; shown is ${spoken(mine.component)}.`);
   if (side === "b" && held.has("a")) {
     const [ours, theirs] = ["b", "a"].map((one) => held.get(one).labels.inputs[held.get(one).item].join("\u0000"));
     if (ours !== theirs) notes.push("It read other text than the trial beside it.");

@@ -1,7 +1,7 @@
 // The bar above the views: which trials, which part of them, and how it is drawn.
 
 import { select } from "d3-selection";
-import { join, layersOf, partName, split } from "./parts.js";
+import { join, layersOf, partName, shortName, split } from "./parts.js";
 
 const MEASURES = {
   norm: "norm",
@@ -30,7 +30,7 @@ export function controls(parent, change) {
     .on("input", (event) => change({ filter: event.target.value }));
   const matches = trials.append("span").attr("class", "matches");
   const layer = choice(looks, "Layer", "layer");
-  const part = choice(looks, "State", "state");
+  const part = choice(looks, "Way", "way");
   const view = choice(looks, "View", "view");
   const scale = choice(looks, "Scale", "scale");
   const scales = choice(looks, "Axes", "scales");
@@ -61,7 +61,7 @@ export function controls(parent, change) {
           change({ part: join(name, there.includes(state1) ? state1 : there[0]) });
         },
       );
-      part(parts.map((name) => [name, name, partName(name)]), state1, (name) => change({ part: join(mine, name) }));
+      part(parts.map((name) => [name, shortName(name), partName(name)]), state1, (name) => change({ part: join(mine, name) }));
       view(VIEWS, given.view, (name) => change({ view: name, zoom: "" }));
       scale(SCALES, state.scale, (name) => change({ scale: name }));
       scales(given.with ? [["shared", "shared"], ["own", "own"]] : [], state.scales, (name) => change({ scales: name }));

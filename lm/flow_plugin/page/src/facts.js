@@ -10,12 +10,13 @@ export function batchFacts({ scene, step, place, of, newest, beyond }) {
   const right = labels.correct[item].filter(Boolean).length;
   const losses = labels.losses[item].filter(Number.isFinite);
   const mean = losses.reduce((sum, one) => sum + one, 0) / losses.length;
+  const cost = losses.length ? `, ${number(mean)} nats a step. ` : ". ";
   const from = top.t === top.j ? "its own loss" : `the loss ${plural(top.t - top.j, "step")} later`;
   const pieces = [
     { text: `Update ${count(step)}`, strong: true },
     { text: `, ${newest ? "newest" : `number ${count(place + 1)}`} of ${batches(of)}: ` },
     { text: `${right} of ${T} right`, strong: true },
-    { text: `, ${number(mean)} nats a step. ` },
+    { text: cost },
   ];
   if (!sums.finite) return [...pieces, { text: "Some of its gradients are no finite numbers.", bad: true }];
   pieces.push(
@@ -64,7 +65,7 @@ export function pointedFacts(scene, { j, t, unit }) {
   const read = quoted(labels.inputs[item][j]);
   if (unit !== null && unit !== undefined && scene.units?.[unit]) {
     const one = scene.units[unit];
-    return `Unit ${one.unit} at step ${j + 1}, reading ${read}: ${number(one.arriving[j])}; ${percent(one.share)} of all units' gradient over the sequence.`;
+    return `Unit ${one.unit} at step ${j + 1}, reading ${read}: ${number(one.arriving[j])}; ${percent(one.share)} of the sum over all units.`;
   }
   const whole = sums.arriving[j];
   const start = `Step ${j + 1}, reading ${read}, gets ${number(whole)} in all`;

@@ -1,6 +1,12 @@
 // The components of a record, such as layer_1/h: a layer, and what of it.
 
-const NAMES = { h: "hidden state", c: "cell state" };
+const NAMES = {
+  h: "what comes back along the hidden state",
+  c: "what comes back along the cell state",
+  both: "what comes back along hidden and cell state",
+  down: "what is handed down to the layer below",
+};
+const SHORT = { both: "h + c" };
 
 /** Names -> [{layer, parts}], in their order. */
 export function layersOf(components) {
@@ -32,6 +38,17 @@ export function closest(components, wanted) {
   );
 }
 
+/** "layer_1/c" -> "layer 1, c". */
+export function spoken(component) {
+  const [layer, part] = split(component);
+  return [layer.replaceAll("_", " "), part && shortName(part)].filter(Boolean).join(", ");
+}
+
+export function shortName(part) {
+  return SHORT[part] ?? part.replaceAll("_", " ");
+}
+
+/** What a part is, in words. */
 export function partName(part) {
   return NAMES[part] ?? part.replaceAll("_", " ");
 }

@@ -5,8 +5,8 @@ import { shown } from "./words.js";
 
 export function drawTokens(layer, { place, labels, T, item }) {
   const { rows, legible, turned } = place.rows;
-  layer
-    .selectAll("text.name")
+  part(layer, "rows")
+    .selectAll("text")
     .data(rows)
     .join("text")
     .attr("class", "name")
@@ -25,10 +25,16 @@ export function drawTokens(layer, { place, labels, T, item }) {
   drawTexts(layer, cells, place, turned, labels.correct[item]);
 }
 
+/** A group of its own, so that what is added to it later lies under what was drawn on top. */
+function part(layer, name) {
+  const found = layer.select(`g.${name}`);
+  return found.empty() ? layer.append("g").attr("class", name) : found;
+}
+
 function drawVerdicts(layer, row, steps, place, correct) {
   const width = Math.max(0.5, place.step - (place.step > 5 ? 1 : 0));
-  layer
-    .selectAll("rect.verdict")
+  part(layer, "verdicts")
+    .selectAll("rect")
     .data(steps)
     .join("rect")
     .attr("class", (step) => `verdict ${correct[step] ? "right" : "wrong"}`)
@@ -37,8 +43,8 @@ function drawVerdicts(layer, row, steps, place, correct) {
     .attr("width", width)
     .attr("height", row.height);
   // Not by colour alone: wrong ones are underlined.
-  layer
-    .selectAll("rect.line")
+  part(layer, "lines")
+    .selectAll("rect")
     .data(steps.filter((step) => !correct[step]))
     .join("rect")
     .attr("class", "line")
@@ -50,8 +56,8 @@ function drawVerdicts(layer, row, steps, place, correct) {
 
 function drawTexts(layer, cells, place, turned, correct) {
   const size = Math.min(13, turned ? place.step * 0.95 : place.step * 1.25);
-  layer
-    .selectAll("text.token")
+  part(layer, "texts")
+    .selectAll("text")
     .data(cells)
     .join("text")
     .attr("class", ({ step, row }) =>
