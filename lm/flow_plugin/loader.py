@@ -12,7 +12,7 @@ from tensorboard.plugins import base_plugin
 PLUGIN = "lm-gradient-flow"
 
 
-class Loader(base_plugin.TBLoader):
+class Loader(base_plugin.TBLoader):  # type: ignore[misc]
     """Loads the tab; TensorBoard calls it at its start."""
 
     def fix_flags(self, flags: Any) -> None:

@@ -25,7 +25,7 @@ BYTES = "application/octet-stream"
 App = Callable[[Any, Any], Any]
 
 
-class Plugin(base_plugin.TBPlugin):
+class Plugin(base_plugin.TBPlugin):  # type: ignore[misc]
     """Gradient flow of the runs that TensorBoard serves."""
 
     plugin_name = PLUGIN
@@ -52,16 +52,16 @@ class Plugin(base_plugin.TBPlugin):
             es_module_path="/static/index.js", tab_name="Gradient flow"
         )
 
-    def _runs(self, request: Any) -> wrappers.Response:
+    def _runs(self, request: Any) -> Any:
         found = self._stored.runs(*_asked(request))
         return http_util.Respond(request, {"runs": found}, "application/json")
 
-    def _overview(self, request: Any) -> wrappers.Response:
+    def _overview(self, request: Any) -> Any:
         found = self._stored.overview(*_asked(request), _argument(request, "run"))
         header = {"steps": found.steps, "shape": found.values.shape}
         return http_util.Respond(request, frame(header, found.values.tobytes()), BYTES)
 
-    def _batch(self, request: Any) -> wrappers.Response:
+    def _batch(self, request: Any) -> Any:
         run, step = _argument(request, "run"), _argument(request, "step")
         if not step.isdecimal():
             raise errors.InvalidArgumentError(f"{step!r} is no step")
@@ -81,11 +81,11 @@ def parts(records: Mapping[str, bytes]) -> list[list[str | int]]:
     return [[name, len(record)] for name, record in records.items()]
 
 
-def _app(answer: Callable[[Any], wrappers.Response]) -> App:
+def _app(answer: Callable[[Any], Any]) -> App:
     """A WSGI application, which says in a sentence what was wrong with a request."""
 
     @wrappers.Request.application
-    def app(request: wrappers.Request) -> wrappers.Response:
+    def app(request: wrappers.Request) -> Any:
         try:
             return answer(request)
         except errors.PublicError as error:
@@ -105,7 +105,7 @@ def _argument(request: Any, name: str) -> str:
     return str(given)
 
 
-def _static(request: Any) -> wrappers.Response:
+def _static(request: Any) -> Any:
     """One of the page's files; only those that lie in its folder."""
     name = str(request.path).rpartition("/static/")[2]
     if name not in {path.name for path in STATIC.iterdir()}:

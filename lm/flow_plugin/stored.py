@@ -105,7 +105,7 @@ class Stored:
             run_tag_filter=RunTagFilter(runs=[run]),
         )
         keys: dict[int, dict[str, str]] = {}
-        for tag, data in found.get(run, {}).items():
+        for tag, data in sorted(found.get(run, {}).items()):
             for datum in data:
                 keys.setdefault(datum.step, {})[tag] = datum.values[0].blob_key
         self._keys.pop((experiment, run), None)

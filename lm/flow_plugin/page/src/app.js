@@ -213,7 +213,7 @@ function drawPanels(app, shown) {
   const held = new Map();
   for (const side of shown) {
     const one = app.sides[side];
-    if (one.batch) held.set(side, contents(one.batch, state));
+    if (one.batch) held.set(side, contents(one.batch, one.about.components, state));
     else app.panels[side].message(one.error);
   }
   const view = chosenView(state.view, Math.max(...[...held.values()].map(({ grid }) => grid.T)));

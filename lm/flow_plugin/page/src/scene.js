@@ -10,9 +10,10 @@ import { MOST_UNITS } from "./units.js";
 /** Longer sequences start as a heat map. */
 export const MOST_BARS = 120;
 
-/** What one batch holds of a component, a measure, and a sequence; numbers only. */
-export function contents(batch, { part, measure, item }) {
-  const component = closest(Object.keys(batch.records), part);
+/** What one batch holds of one of its components, of a measure, and of a sequence. */
+export function contents(batch, components, { part, measure, item }) {
+  const there = components.filter((name) => name in batch.records);
+  const component = closest(there.length ? there : Object.keys(batch.records), part);
   const record = batch.records[component];
   const names = Object.keys(record.measures);
   const name = names.includes(measure) ? measure : names[0];
