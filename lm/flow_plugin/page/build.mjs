@@ -22,7 +22,9 @@ function fingerprint() {
 function licences() {
   const folder = join(here, "node_modules");
   const texts = new Map();
-  for (const name of readdirSync(folder).filter((one) => /^(d3-|internmap)/.test(one)).sort()) {
+  for (const name of readdirSync(folder)
+    .filter((one) => /^(d3-|internmap)/.test(one))
+    .sort()) {
     const path = join(folder, name, "LICENSE");
     if (!existsSync(path)) continue;
     const text = readFileSync(path, "utf8").trim();
@@ -43,4 +45,8 @@ await build({
   banner: { js: banner },
   footer: { js: footer },
 });
-await build({ ...common, entryPoints: [join(source, "index.css")], outfile: join(target, "index.css") });
+await build({
+  ...common,
+  entryPoints: [join(source, "index.css")],
+  outfile: join(target, "index.css"),
+});

@@ -9,16 +9,20 @@ export const DECADES = 9;
 
 /** Values low..high -> pixels; what is below a logarithmic scale lies on its floor. */
 export function valueScale(kind, { low, high }, range) {
-  if (kind !== "log") return scaleLinear().domain([0, high || 1]).range(range).nice(4);
+  if (kind !== "log")
+    return scaleLinear()
+      .domain([0, high || 1])
+      .range(range)
+      .nice(4);
   const floor = Math.max(low, high * 10 ** -DECADES);
   const lowest = floor < high ? floor / 1.5 : high / 10;
   return scaleLog().domain([lowest, high]).range(range).clamp(true);
 }
 
-export function drawLeft(layer, scale, x, ticks = 4) {
+export function drawLeft(layer, scale, x, ticks = 4, format = (value) => number(value, 2)) {
   const axis = axisLeft(scale).tickSizeOuter(0);
   if (scale.base) axis.tickValues(powers(scale.domain())).tickFormat((value) => number(value, 2));
-  else axis.ticks(ticks).tickFormat((value) => number(value, 2));
+  else axis.ticks(ticks).tickFormat(format);
   layer.attr("transform", `translate(${x},0)`).call(axis);
 }
 

@@ -4,14 +4,36 @@
 import { interpolateMagma, interpolateViridis } from "d3-scale-chromatic";
 
 const LIGHT = {
-  ink: "#1b1f26", soft: "#5b6472", line: "#dde1e7", paper: "#ffffff", dim: "rgba(255,255,255,0.72)",
-  a: "#0072b2", b: "#c05a00", right: "#007a5a", wrong: "#c2410c", mark: "#1b1f26",
-  rightFill: "#d5efe6", wrongFill: "#fbe0d3", shades: [0.08, 0.95], heat: [1, 0.12],
+  ink: "#1b1f26",
+  soft: "#5b6472",
+  line: "#dde1e7",
+  paper: "#ffffff",
+  dim: "rgba(255,255,255,0.72)",
+  a: "#0072b2",
+  b: "#c05a00",
+  right: "#007a5a",
+  wrong: "#c2410c",
+  mark: "#1b1f26",
+  rightFill: "#d5efe6",
+  wrongFill: "#fbe0d3",
+  shades: [0.08, 0.95],
+  heat: [1, 0.12],
 };
 const DARK = {
-  ink: "#e7eaee", soft: "#a5afbd", line: "#3a4049", paper: "#23262c", dim: "rgba(35,38,44,0.74)",
-  a: "#56b4e9", b: "#f0a030", right: "#4fd0a5", wrong: "#ff9a6b", mark: "#ffffff",
-  rightFill: "#173f34", wrongFill: "#54291a", shades: [0.3, 1], heat: [0.1, 0.98],
+  ink: "#e7eaee",
+  soft: "#a5afbd",
+  line: "#3a4049",
+  paper: "#23262c",
+  dim: "rgba(35,38,44,0.74)",
+  a: "#56b4e9",
+  b: "#f0a030",
+  right: "#4fd0a5",
+  wrong: "#ff9a6b",
+  mark: "#ffffff",
+  rightFill: "#173f34",
+  wrongFill: "#54291a",
+  shades: [0.3, 1],
+  heat: [0.1, 0.98],
 };
 
 export function coloursOf(dark) {

@@ -8,9 +8,20 @@ const MEASURES = {
   mean_abs: "mean size",
   input_norm: "norm, input weights",
 };
-const CURVES = [["max", "largest"], ["sum", "sum"], ["horizon", "horizon"]];
-const VIEWS = [["bars", "Bars"], ["heat", "Heat map"], ["units", "Units"]];
-const SCALES = [["linear", "Linear"], ["log", "Log"]];
+const CURVES = [
+  ["max", "largest"],
+  ["sum", "sum"],
+  ["horizon", "horizon"],
+];
+const VIEWS = [
+  ["bars", "Bars"],
+  ["heat", "Heat map"],
+  ["units", "Units"],
+];
+const SCALES = [
+  ["linear", "Linear"],
+  ["log", "Log"],
+];
 
 export function controls(parent, change) {
   const bar = select(parent).append("div").attr("class", "controls");
@@ -47,9 +58,14 @@ export function controls(parent, change) {
     /** given: {names, all, state, components, component, measures, measure, view, items, item, valid} */
     show(given) {
       const { state } = given;
-      run(given.names.map((name) => [name, name]), given.run);
+      run(
+        given.names.map((name) => [name, name]),
+        given.run,
+      );
       other([["", "no other trial"], ...given.names.map((name) => [name, name])], given.with);
-      swap.property("hidden", !given.with).on("click", () => change({ run: given.with, with: given.run }));
+      swap
+        .property("hidden", !given.with)
+        .on("click", () => change({ run: given.with, with: given.run }));
       const layers = layersOf(given.components);
       const [mine, state1] = split(given.component);
       const parts = layers.find((one) => one.layer === mine)?.parts ?? [];
@@ -61,11 +77,27 @@ export function controls(parent, change) {
           change({ part: join(name, there.includes(state1) ? state1 : there[0]) });
         },
       );
-      part(parts.map((name) => [name, shortName(name), partName(name)]), state1, (name) => change({ part: join(mine, name) }));
+      part(
+        parts.map((name) => [name, shortName(name), partName(name)]),
+        state1,
+        (name) => change({ part: join(mine, name) }),
+      );
       view(VIEWS, given.view, (name) => change({ view: name, zoom: "" }));
       scale(SCALES, state.scale, (name) => change({ scale: name }));
-      scales(given.with ? [["shared", "shared"], ["own", "own"]] : [], state.scales, (name) => change({ scales: name }));
-      measure(given.measures.map((name) => [name, MEASURES[name] ?? name]), given.measure);
+      scales(
+        given.with
+          ? [
+              ["shared", "shared"],
+              ["own", "own"],
+            ]
+          : [],
+        state.scales,
+        (name) => change({ scales: name }),
+      );
+      measure(
+        given.measures.map((name) => [name, MEASURES[name] ?? name]),
+        given.measure,
+      );
       const items = Array.from({ length: given.items }, (_, at) => [String(at), String(at + 1)]);
       item(items.length > 1 ? items : [], String(given.item), (name) => change({ item: name }));
     },

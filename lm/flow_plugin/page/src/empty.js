@@ -22,7 +22,11 @@ export function emptyState(parent) {
             COMMANDS,
           ]
         : !names.length
-          ? ["No trial matches", `None of ${all} trials with gradient flow matches the filter ${filter}.`, []]
+          ? [
+              "No trial matches",
+              `None of ${all} trials with gradient flow matches the filter ${filter}.`,
+              [],
+            ]
           : [];
     root.property("hidden", !title);
     if (!title) return false;

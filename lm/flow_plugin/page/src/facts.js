@@ -18,7 +18,8 @@ export function batchFacts({ scene, step, place, of, newest, beyond }) {
     { text: `${right} of ${T} right`, strong: true },
     { text: cost },
   ];
-  if (!sums.finite) return [...pieces, { text: "Some of its gradients are no finite numbers.", bad: true }];
+  if (!sums.finite)
+    return [...pieces, { text: "Some of its gradients are no finite numbers.", bad: true }];
   pieces.push(
     { text: "Most gradient, " },
     { text: number(top.value), strong: true },
@@ -26,7 +27,10 @@ export function batchFacts({ scene, step, place, of, newest, beyond }) {
   );
   if (beyond > 0) {
     const share = percent(beyond);
-    pieces.push({ text: `${share} of the gradient lies beyond the ${scene.K} steps recorded.`, bad: true });
+    pieces.push({
+      text: `${share} of the gradient lies beyond the ${scene.K} steps recorded.`,
+      bad: true,
+    });
   }
   return pieces;
 }
@@ -51,7 +55,8 @@ export function horizonFacts(scene, t) {
   const start = `The loss at ${stepName(scene, t)}${cost}`;
   if (!(peak > 0)) return `${start}: no gradient.`;
   const end = Math.min(t + 1, scene.K);
-  const edge = end === scene.K && scene.K < scene.T ? "as far as was recorded" : "to the first step";
+  const edge =
+    end === scene.K && scene.K < scene.T ? "as far as was recorded" : "to the first step";
   const reached = open
     ? `reaches ${edge}, ${plural(end, "step")}, above 10% of its peak`
     : `falls below 10% of its peak ${plural(steps, "step")} back`;

@@ -2,10 +2,14 @@
 
 import { select } from "d3-selection";
 
+let figures = 0;
+
 export function figure(parent, label) {
   const node = select(parent).append("div").attr("class", "figure");
   const canvases = [0, 1].map(() => node.append("canvas").node());
   const svg = node.append("svg").attr("role", "img").attr("aria-label", label);
+  const id = `flow-clip-${++figures}`;
+  const clip = svg.append("clipPath").attr("id", id).append("rect");
   const made = {
     node: node.node(),
     svg,
@@ -26,6 +30,11 @@ export function figure(parent, label) {
     /** A cleared context, in CSS pixels. */
     marks: () => cleared(canvases[0], made),
     over: () => cleared(canvases[1], made),
+    /** A part of the SVG that shows nothing left and right of the plot. */
+    clipped: (name, plot) => {
+      clip.attr("x", plot.left).attr("width", plot.width).attr("height", made.height);
+      return made.layer(name).attr("clip-path", `url(#${id})`);
+    },
     /** The part of the SVG of this name, made where it is missing. */
     layer(name) {
       const found = svg.select(`g.${name}`);

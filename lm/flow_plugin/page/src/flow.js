@@ -63,7 +63,7 @@ export function groups(K, most = MOST_SHADES) {
   if (K <= most) return Array.from({ length: K }, (_, k) => [k, k + 1]);
   const found = [];
   const growth = 1.25;
-  for (let from = 0; from < K; ) {
+  for (let from = 0; from < K;) {
     const to = Math.min(K, Math.max(from + 1, Math.floor(from * growth)));
     found.push([from, to]);
     from = to;
@@ -101,7 +101,12 @@ export function busiest({ T, K, units }, values, most) {
     }
   }
   const all = totals.reduce((sum, one) => sum + one, 0) || 1;
-  return Array.from(totals, (total, unit) => ({ unit, total, share: total / all, arriving: arriving[unit] }))
+  return Array.from(totals, (total, unit) => ({
+    unit,
+    total,
+    share: total / all,
+    arriving: arriving[unit],
+  }))
     .sort((one, other) => other.total - one.total)
     .slice(0, most);
 }

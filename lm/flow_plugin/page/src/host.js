@@ -29,7 +29,9 @@ function inTensorBoard(outer) {
     remember(text) {
       // Another tab may be open by now: its address is not this page's.
       if (parts()[0] !== PLUGIN) return;
-      const others = parts().slice(1).filter((part) => part && !part.startsWith(prefix));
+      const others = parts()
+        .slice(1)
+        .filter((part) => part && !part.startsWith(prefix));
       const hash = [PLUGIN, ...others, ...(text ? [text] : [])].join("&");
       outer.history.replaceState(outer.history.state, "", `#${hash}`);
     },

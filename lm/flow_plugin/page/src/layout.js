@@ -16,7 +16,12 @@ export const WHOLE = { k: 1, x: 0, y: 0 };
 
 /** {plot, rows, strip, height, step, x, y, stepAt, lossAt}; zoom is in parts of the plot. */
 export function layout({ width, T, view, zoom, tokens }) {
-  const plot = { left: LEFT, top: TOP, width: Math.max(60, width - LEFT - RIGHT), height: HEIGHTS[view] };
+  const plot = {
+    left: LEFT,
+    top: TOP,
+    width: Math.max(60, width - LEFT - RIGHT),
+    height: HEIGHTS[view],
+  };
   const step = (plot.width * zoom.k) / T;
   const x = (j) => plot.left + zoom.x * plot.width + j * step;
   const tall = (plot.height * zoom.k) / T;
@@ -32,6 +37,9 @@ export function layout({ width, T, view, zoom, tokens }) {
     x,
     y,
     height: strip.top + strip.height + 26,
+    /** Steps and losses, counted from 1, of which a pixel is in the middle. */
+    stepOf: (px) => (px - x(0)) / step + 0.5,
+    lossOf: (py) => (py - y(0)) / tall + 0.5,
     stepAt: (px) => clamp(Math.floor((px - x(0)) / step), T),
     lossAt: (py) => clamp(Math.floor((py - y(0)) / tall), T),
   };
@@ -48,7 +56,11 @@ function rowsBelow(top, step, tokens) {
   const legible = step >= LEAST_TEXT;
   const turned = legible && longest * LETTER > Math.max(step, 1.2 * LETTER);
   const height = !legible ? 10 : turned ? longest * LETTER + 8 : 19;
-  const names = !legible ? ["predicts"] : turned ? ["to come", "predicts"] : ["reads", "to come", "predicts"];
+  const names = !legible
+    ? ["predicts"]
+    : turned
+      ? ["to come", "predicts"]
+      : ["reads", "to come", "predicts"];
   const rows = names.map((name, place) => ({ name, top: top + place * (height + 2), height }));
   return { rows, legible, turned, top, bottom: top + names.length * (height + 2) };
 }

@@ -34,8 +34,12 @@ function show(self, given) {
   const ends = given.series.flatMap(({ steps }) => (steps.length ? [steps[0], steps.at(-1)] : []));
   const domain = given.range ?? [Math.min(...ends), Math.max(...ends)];
   if (domain[0] === domain[1]) domain[1] = domain[0] + 1;
-  const x = scaleLinear().domain(domain).range([plot.left, plot.left + plot.width]);
-  const found = given.series.map((one) => columns(one.steps, one.values, domain, Math.floor(plot.width)));
+  const x = scaleLinear()
+    .domain(domain)
+    .range([plot.left, plot.left + plot.width]);
+  const found = given.series.map((one) =>
+    columns(one.steps, one.values, domain, Math.floor(plot.width)),
+  );
   const seen = extent(given.series.map(({ values }) => values));
   const y = valueScale(given.kind, seen ?? { low: 1, high: 1 }, [plot.top + plot.height, plot.top]);
   Object.assign(self, { plot, x, y, found, domain });
@@ -54,7 +58,8 @@ function drawSeries(context, { plot, y, given }, { side }, found) {
   context.fillStyle = context.strokeStyle = colour;
   context.globalAlpha = 0.3;
   for (const one of found) {
-    if (one.count > 1) context.fillRect(at(one) - 0.5, y(one.high), 1, Math.max(1, y(one.low) - y(one.high)));
+    if (one.count > 1)
+      context.fillRect(at(one) - 0.5, y(one.high), 1, Math.max(1, y(one.low) - y(one.high)));
   }
   context.globalAlpha = 1;
   context.lineWidth = 1.2;
@@ -106,7 +111,10 @@ function mark(self, marks) {
 /** The recorded batch under the pointer: of the column, the one with the highest value. */
 function under({ plot, found, given }, px) {
   const near = found.flatMap((there, series) => {
-    const at = nearest(there.map(({ column }) => column), px - plot.left);
+    const at = nearest(
+      there.map(({ column }) => column),
+      px - plot.left,
+    );
     return at < 0 ? [] : [{ ...there[at], series }];
   });
   const away = ({ column }) => Math.abs(column - (px - plot.left));
@@ -118,11 +126,18 @@ function under({ plot, found, given }, px) {
 function tell(self, hovered) {
   const { given, domain } = self;
   if (hovered) {
-    const crowd = hovered.count > 1 ? `, the highest of ${hovered.count} batches in this pixel; drag to see each` : "";
-    self.caption.text(`Update ${count(hovered.step)}: ${number(hovered.value)}${given.unit}${crowd}. Click to keep it.`);
+    const crowd =
+      hovered.count > 1
+        ? `, the highest of ${hovered.count} batches in this pixel; drag to see each`
+        : "";
+    self.caption.text(
+      `Update ${count(hovered.step)}: ${number(hovered.value)}${given.unit}${crowd}. Click to keep it.`,
+    );
     return;
   }
-  const inside = given.series.map(({ steps }) => steps.filter((step) => step >= domain[0] && step <= domain[1]).length);
+  const inside = given.series.map(
+    ({ steps }) => steps.filter((step) => step >= domain[0] && step <= domain[1]).length,
+  );
   const all = given.series.map(({ steps }) => steps.length);
   const first = given.range
     ? `${count(Math.max(...inside))} of ${batches(Math.max(...all))}; double-click to see all.`

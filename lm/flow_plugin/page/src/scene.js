@@ -4,6 +4,7 @@ import { valueScale } from "./axes.js";
 import { busiest, Grid, groups, stack, summarise } from "./flow.js";
 import { picture } from "./heat.js";
 import { layout } from "./layout.js";
+import { once } from "./once.js";
 import { closest } from "./parts.js";
 import { MOST_UNITS } from "./units.js";
 
@@ -18,8 +19,18 @@ export function contents(batch, components, { part, measure, item }) {
   const names = Object.keys(record.measures);
   const name = names.includes(measure) ? measure : names[0];
   const at = Math.min(Number(item), record.items - 1);
-  const grid = new Grid(record.T, record.K, record.measures[name][at]);
-  return { component, measure: name, record, item: at, grid, sums: summarise(grid), labels: batch.labels };
+  const values = record.measures[name][at];
+  const grid = new Grid(record.T, record.K, values);
+  const sums = once(values, "sums", () => summarise(grid));
+  return {
+    component,
+    measure: name,
+    record,
+    item: at,
+    grid,
+    sums,
+    labels: batch.labels,
+  };
 }
 
 export function chosenView(view, T) {
@@ -46,13 +57,17 @@ export function sceneOf(held, { view, kind, range, farthest, width, zoom, colour
   const { top, height } = scene.place.plot;
   if (view === "bars") {
     scene.parts = groups(K);
-    scene.stacked = stack(held.grid, scene.parts);
+    scene.stacked = once(held.grid.values, "stack", () => stack(held.grid, scene.parts));
     scene.scale = valueScale(kind, range, [top + height, top]);
   } else if (view === "heat") {
-    scene.image = range.high > 0 ? picture(held.grid, range, kind, colours) : null;
+    const look = `picture ${kind} ${range.low} ${range.high} ${colours.dark}`;
+    const make = () => picture(held.grid, range, kind, colours);
+    scene.image = range.high > 0 ? once(held.grid.values, look, make) : null;
   } else {
     const perUnit = held.record.perUnit?.[held.item];
-    scene.units = perUnit ? busiest({ T, K, units }, perUnit, MOST_UNITS) : null;
+    scene.units = perUnit
+      ? once(perUnit, "units", () => busiest({ T, K, units }, perUnit, MOST_UNITS))
+      : null;
   }
   return scene;
 }

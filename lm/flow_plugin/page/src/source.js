@@ -60,7 +60,9 @@ function embedded(data) {
 }
 
 async function decoded(labels, parts) {
-  const records = await Promise.all(parts.map(async ([name, bytes]) => [name, await decode(bytes)]));
+  const records = await Promise.all(
+    parts.map(async ([name, bytes]) => [name, await decode(bytes)]),
+  );
   return { labels, records: Object.fromEntries(records) };
 }
 

@@ -9,16 +9,25 @@ const DECADES = 4; // of a logarithmic strip
 export function drawStrip(context, scene, t) {
   const { place, grid, K, farthest, colours } = scene;
   const { peak, steps } = reach(grid, t);
-  within(context, { ...place.strip, top: place.strip.top - 12, height: place.strip.height + 14 }, () => {
-    for (let k = 0; k < Math.min(K, t + 1); k++) {
-      const deep = depth(scene, grid.at(t, k) / peak) * place.strip.height;
-      context.fillStyle = colours.shade(k, farthest);
-      context.globalAlpha = k < steps ? 1 : 0.55;
-      context.fillRect(place.x(t - k), place.strip.top, place.step - (place.step > 5 ? 1 : 0), deep);
-    }
-    context.globalAlpha = 1;
-    drawBracket(context, scene, t, steps);
-  });
+  within(
+    context,
+    { ...place.strip, top: place.strip.top - 12, height: place.strip.height + 14 },
+    () => {
+      for (let k = 0; k < Math.min(K, t + 1); k++) {
+        const deep = depth(scene, grid.at(t, k) / peak) * place.strip.height;
+        context.fillStyle = colours.shade(k, farthest);
+        context.globalAlpha = k < steps ? 1 : 0.55;
+        context.fillRect(
+          place.x(t - k),
+          place.strip.top,
+          place.step - (place.step > 5 ? 1 : 0),
+          deep,
+        );
+      }
+      context.globalAlpha = 1;
+      drawBracket(context, scene, t, steps);
+    },
+  );
   drawThreshold(context, scene);
 }
 

@@ -3,9 +3,10 @@
 import { MOST_LETTERS, visible } from "./layout.js";
 import { shown } from "./words.js";
 
-export function drawTokens(layer, { place, labels, T, item }) {
+/** names: where the names of the rows go; layer: the rest, which stays within the plot. */
+export function drawTokens(names, layer, { place, labels, T, item }) {
   const { rows, legible, turned } = place.rows;
-  part(layer, "rows")
+  names
     .selectAll("text")
     .data(rows)
     .join("text")
@@ -71,5 +72,7 @@ function drawTexts(layer, cells, place, turned, correct) {
         ? `translate(${across + size * 0.33},${row.top + 3}) rotate(-90)`
         : `translate(${across},${row.top + row.height / 2 + size * 0.34})`;
     })
-    .text(({ text }) => (text.length > MOST_LETTERS ? `${text.slice(0, MOST_LETTERS - 1)}…` : text));
+    .text(({ text }) =>
+      text.length > MOST_LETTERS ? `${text.slice(0, MOST_LETTERS - 1)}…` : text,
+    );
 }

@@ -12,7 +12,8 @@ function grid(T, K, rule) {
   return new Grid(T, K, values);
 }
 
-const near = (found, expected) => assert.ok(Math.abs(found - expected) < 1e-6 * (1 + expected), `${found} is not ${expected}`);
+const near = (found, expected) =>
+  assert.ok(Math.abs(found - expected) < 1e-6 * (1 + expected), `${found} is not ${expected}`);
 
 test("each contribution is found where it was put, and nothing outside", () => {
   for (const K of [1, 3, 7]) {
@@ -28,8 +29,14 @@ test("each contribution is found where it was put, and nothing outside", () => {
 test("what arrives and what leaves add up to the same", () => {
   const made = grid(6, 4, (t, k) => (t + 1) / (k + 1));
   const { arriving, leaving, total, top } = summarise(made);
-  near(arriving.reduce((sum, one) => sum + one), total);
-  near(leaving.reduce((sum, one) => sum + one), total);
+  near(
+    arriving.reduce((sum, one) => sum + one),
+    total,
+  );
+  near(
+    leaving.reduce((sum, one) => sum + one),
+    total,
+  );
   near(arriving[5], 6); // from its own loss only
   assert.deepEqual(top, { value: 6, t: 5, j: 5 });
 });
@@ -48,13 +55,22 @@ test("a horizon ends where a tenth of the peak is passed, beyond the peak", () =
   near(peak, 1);
   assert.deepEqual(reach(made, 3).open, true);
   assert.equal(reach(made, 3).steps, 4);
-  assert.deepEqual(reach(grid(3, 3, () => 0), 2).open, false);
+  assert.deepEqual(
+    reach(
+      grid(3, 3, () => 0),
+      2,
+    ).open,
+    false,
+  );
 });
 
 test("groups of distances cover each distance once, and a bar is the sum of its groups", () => {
   for (const K of [1, 25, 32, 33, 100, 400]) {
     const parts = groups(K);
-    assert.deepEqual(parts.flatMap(([from, to]) => Array.from({ length: to - from }, (_, at) => from + at)), [...Array(K).keys()]);
+    assert.deepEqual(
+      parts.flatMap(([from, to]) => Array.from({ length: to - from }, (_, at) => from + at)),
+      [...Array(K).keys()],
+    );
     assert.ok(parts.length <= 40);
   }
   const made = grid(50, 40, (t, k) => (t + 1) * 0.9 ** k);
@@ -62,7 +78,10 @@ test("groups of distances cover each distance once, and a bar is the sum of its 
   const stacked = stack(made, parts);
   const { arriving } = summarise(made);
   for (let j = 0; j < 50; j++) {
-    near(stacked.slice(j * parts.length, (j + 1) * parts.length).reduce((sum, one) => sum + one), arriving[j]);
+    near(
+      stacked.slice(j * parts.length, (j + 1) * parts.length).reduce((sum, one) => sum + one),
+      arriving[j],
+    );
   }
 });
 
@@ -70,7 +89,10 @@ test("the units with most gradient come first, with their share", () => {
   const weights = [1, 5, 4];
   const values = new Float32Array(offset(4, 4) * 3).map((_, at) => weights[at % 3]);
   const found = busiest({ T: 4, K: 4, units: 3 }, values, 2);
-  assert.deepEqual(found.map(({ unit }) => unit), [1, 2]);
+  assert.deepEqual(
+    found.map(({ unit }) => unit),
+    [1, 2],
+  );
   near(found[0].share, 0.5);
   near(found[0].arriving[0], 20);
 });
