@@ -6,7 +6,7 @@ import { join, layersOf, partName, shortName, split } from "./parts.js";
 const MEASURES = {
   norm: "norm",
   mean_abs: "mean size",
-  input_norm: "norm, input weights",
+  input_norm: "input norm",
 };
 const CURVES = [
   ["max", "largest"],
@@ -55,14 +55,11 @@ export function controls(parent, change) {
   };
   return {
     found,
-    /** given: {names, all, state, components, component, measures, measure, view, items, item, valid} */
+    /** given: {shorts, run, with, state, components, component, measures, measure, view, items, item, valid} */
     show(given) {
       const { state } = given;
-      run(
-        given.names.map((name) => [name, name]),
-        given.run,
-      );
-      other([["", "no other trial"], ...given.names.map((name) => [name, name])], given.with);
+      run([...given.shorts], given.run);
+      other([["", "no other trial"], ...given.shorts], given.with);
       swap
         .property("hidden", !given.with)
         .on("click", () => change({ run: given.with, with: given.run }));

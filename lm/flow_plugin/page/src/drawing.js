@@ -87,7 +87,7 @@ export function markOverview(app) {
 }
 
 function drawPanels(app, shown) {
-  const { state, colours } = app;
+  const { state, colours, chosen: picked } = app;
   const held = new Map();
   for (const side of shown) {
     const one = app.sides[side];
@@ -121,6 +121,7 @@ function drawPanels(app, shown) {
       place,
       zoom,
       name: run,
+      short: picked.shorts.get(run),
       cell: cellName(about),
       of: course.steps.length,
       newest: step === course.steps.at(-1),

@@ -1,5 +1,6 @@
 // Which trials and batches are shown, and their loading.
 
+import { shortNames } from "./names.js";
 import { nearest } from "./series.js";
 import { matcher } from "./state.js";
 
@@ -13,7 +14,8 @@ export function chosen(app) {
   const names = matches ? all.filter(matches) : all;
   const run = names.includes(app.state.run) ? app.state.run : (names[0] ?? "");
   const other = names.includes(app.state.with) ? app.state.with : "";
-  return { all: all.length, names, run, with: other, valid: Boolean(matches) };
+  const shorts = shortNames(names);
+  return { all: all.length, names, shorts, run, with: other, valid: Boolean(matches) };
 }
 
 export async function load(app, run) {

@@ -48,7 +48,7 @@ function show(self, given) {
   const { scene } = given;
   self.scene = scene;
   root.classed("waiting", false);
-  root.select("h2").text(given.name).attr("title", given.name);
+  root.select("h2").text(given.short).attr("title", given.name);
   root.select(".cell").text(given.cell);
   root
     .select(".facts")

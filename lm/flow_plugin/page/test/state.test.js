@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { DEFAULTS, formatState, matcher, parseRange, parseState } from "../src/state.js";
+import { shortNames } from "../src/names.js";
 import { closest, layersOf } from "../src/parts.js";
 import { number, percent, plural, shown } from "../src/words.js";
 
@@ -30,6 +31,13 @@ test("another trial's component is the nearest to the one that is looked at", ()
   assert.equal(closest(components, "layer_3/h"), "layer_1/h");
   assert.equal(closest(components, ""), "layer_1/h");
   assert.deepEqual(layersOf(components)[1], { layer: "layer_2", parts: ["h", "down"] });
+});
+
+test("names are told apart by what not all have", () => {
+  const names = ["grid/cell=lstm,lr=0.1,id=ab", "grid/cell=rnn,lr=0.1,id=cd"];
+  assert.deepEqual([...shortNames(names).values()], ["cell=lstm,id=ab", "cell=rnn,id=cd"]);
+  assert.equal(shortNames(["a/b"]).get("a/b"), "a/b");
+  assert.deepEqual([...shortNames(["a", "a/b"]).values()], ["a", "a/b"]);
 });
 
 test("numbers and symbols are as people read them", () => {
