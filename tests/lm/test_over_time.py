@@ -40,13 +40,13 @@ def test_sum_is_the_mean_with_another_rate_and_another_clip_level(
 ) -> None:
     """Rate 1 and clip 5 on the sum of 20 steps are rate 20 and clip 0.25 on their mean."""
     shape = (f"train.batch_size={BATCH}", f"train.sequence_length={TIME}", "optimizer=sgd")
-    values = tiny(*shape, "optimizer.learning_rate=0.3", "train.clip_norm=0.9", *overrides)
+    values = tiny(*shape, "optimizer.learning_rate=0.3", "train.clip_norm=0.3", *overrides)
     config = typed(values)
     summed = replace(config, loss=replace(config.loss, over_time="sum"))
     mean = replace(
         config,
         optimizer=replace(config.optimizer, learning_rate=0.3 * factor),
-        train=replace(config.train, clip_norm=0.9 / factor),
+        train=replace(config.train, clip_norm=0.3 / factor),
     )
     (one, seen), (other, expected) = train(summed), train(mean)
     for a, b in zip(jax.tree.leaves(one.params), jax.tree.leaves(other.params), strict=True):
@@ -55,4 +55,4 @@ def test_sum_is_the_mean_with_another_rate_and_another_clip_level(
     assert float(seen.sums.grad_norm) == pytest.approx(
         factor * float(expected.sums.grad_norm), rel=1e-5
     )
-    assert 0 < int(seen.sums.clipped) == int(expected.sums.clipped) < STEPS or factor == 1
+    assert int(seen.sums.clipped) == int(expected.sums.clipped) >= factor > 0

@@ -63,7 +63,7 @@ def test_gradient_of_tied_vectors_is_the_sum_of_both_tables(
 def test_tied_run_learns_shows_itself_and_goes_on_to_the_same_bits(
     tmp_path: Path, tiny: Compose, loss: tuple[str, ...]
 ) -> None:
-    values = tiny(*TIED, *SHOWN, *loss)
+    values = tiny(*TIED, *SHOWN, *loss, "optimizer.learning_rate=0.5")
     trial = run(tmp_path / "whole", values)
     assert trial.metrics["valid/perplexity"] < 15  # of 20 words
     with pytest.raises(KeyboardInterrupt):
