@@ -90,7 +90,7 @@ def test_each_share_alone_changes_what_is_read(name: str) -> None:
     np.testing.assert_allclose(clean, zero, atol=1e-6)
     assert np.abs(dropped - clean).max() > 1e-3
     zeros = float((dropped == 0).mean())
-    assert zeros == pytest.approx(0.5, abs=0.2) if name == "outputs" else zeros == 0
+    assert zeros == pytest.approx(0.5, abs=0.2) if name == "outputs" else zeros < 0.25
 
 
 def test_model_locks_its_masks_where_its_configuration_says_so() -> None:
