@@ -115,7 +115,7 @@ def measure_views(bench: Bench, rounds: int) -> list[Shown]:
 
     views, log = Views(bench.trainer, bench.run), bench.trainer.config.log
     kinds: dict[str, tuple[int, Callable[[], object]]] = {
-        "look inside": (log.histogram_every, lambda: views.look(bench.state, bench.step)),
+        "look inside": (log.histogram_every, lambda: views.look(bench.state, -1, bench.step)),
         "text and vectors": (
             bench.trainer.steps_per_epoch,
             lambda: views.evaluated(bench.state.params, bench.step),

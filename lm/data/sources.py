@@ -10,8 +10,8 @@ from pathlib import Path
 from lm.data.files import join, read_text
 from sweeps.errors import UserError
 
-LANGUAGES = ((".c", ".h"), (".py",), (".h",))
-"""Suffixes; those are taken of whose first one a folder has any file."""
+LANGUAGES = ((".c", ".h"), (".py",))
+"""Suffixes of each."""
 
 SKIPPED = frozenset(("__pycache__", "dist-packages", "site-packages", "test", "tests"))
 """Folders of other people's packages, and of tests, which repeat themselves."""
@@ -25,10 +25,9 @@ def standard_library() -> Path:
 def source_files(places: Sequence[Path]) -> list[Path]:
     """Files as they are named, and those of the folders among them.
 
-    Of a folder, and those below it, its C sources, or where it has none its Python sources, or else
-    its headers. They come in the order of a hash of their names, so that what is held out is like
-    what is trained on, and a part of the text like the whole; it is the same wherever the folder
-    lies.
+    Of a folder, and those below it, its C or its Python sources, of whichever there are more. They
+    come in the order of a hash of their names, so that what is held out is like what is trained on,
+    and a part of the text like the whole; it is the same wherever the folder lies.
 
     Raises:
       UserError: a folder has no such files.
@@ -70,11 +69,11 @@ def _texts(places: Sequence[Path]) -> Iterator[str]:
 
 def _gather(folder: Path) -> list[Path]:
     files = list(_below(folder))
-    for suffixes in LANGUAGES:
-        if any(path.suffix == suffixes[0] for path in files):
-            chosen = [path for path in files if path.suffix in suffixes]
-            return sorted(chosen, key=lambda path: _mixed(path.relative_to(folder)))
-    raise UserError(f"{folder} has no C or Python sources in it; name another folder, or files.")
+    found = ([path for path in files if path.suffix in suffixes] for suffixes in LANGUAGES)
+    chosen = max(found, key=len)
+    if not chosen:
+        raise UserError(f"{folder} has no C or Python sources in it; name another, or files.")
+    return sorted(chosen, key=lambda path: _mixed(path.relative_to(folder)))
 
 
 def _below(folder: Path) -> Iterator[Path]:

@@ -152,7 +152,8 @@ def _share_beyond(h_tsh: Array, within_tsz: Array, beyond_tsz: Array) -> Array:
     """Norm of the gradient of the recurrent weights beyond the horizon, over that plus the norm of
     the gradient within it."""
     far, near = (_norm_of_sum(h_tsh, of_u) for of_u in (beyond_tsz, within_tsz))
-    return far / jnp.maximum(far + near, jnp.finfo(far.dtype).tiny)
+    whole = far + near
+    return jnp.where(whole > 0, far / jnp.where(whole > 0, whole, 1), 0)
 
 
 def _norm_of_sum(h_tsh: Array, of_u_tsz: Array) -> Array:

@@ -121,11 +121,12 @@ def spread_out(every: int | None, records: int | None, updates: int) -> int | No
 
 def as_record(measured: Measured) -> Record:
     """Measures by step and distance -> by loss and distance, a sequence at a time."""
-    return Record(*(None if part is None else _by_loss(part) for part in _fields(measured)))
-
-
-def _fields(measured: Measured) -> tuple[Any, ...]:
-    return measured.norm, measured.mean_abs, measured.units, measured.input_norm
+    return Record(
+        _by_loss(measured.norm),
+        _by_loss(measured.mean_abs),
+        units=None if measured.units is None else _by_loss(measured.units),
+        input_norms=None if measured.input_norm is None else _by_loss(measured.input_norm),
+    )
 
 
 def _by_loss(by_step: Any) -> Values:

@@ -9,6 +9,8 @@ from typing import Any
 
 import numpy as np
 import pytest
+from tensorboard.backend.event_processing.plugin_event_accumulator import EventAccumulator
+from tensorboard.util import tensor_util
 
 from lm.config import typed
 from lm.data.tokens import load_tokens
@@ -19,7 +21,6 @@ from sweeps.errors import UserError
 from sweeps.writer import read_metrics
 from tests.lm.packs import lanes, train_pack
 from tests.lm.runs import final_state, history, killed_at, run
-from tests.sweeps.shown import Board
 
 Compose = Callable[..., dict[str, Any]]
 EVERY = "gradient_flow.every=20"
@@ -27,11 +28,24 @@ SAMPLED = ("loss.kind=sampled_softmax", "loss.samples=5", "model.dropout=0.2")
 LSTM = ("layer_1/both", "layer_1/h", "layer_1/c")
 
 
-def blobs(folder: Path) -> dict[str, list[tuple[int, bytes]]]:
-    found = Board(folder).blobs(PLUGIN)
+def shown(folder: Path) -> dict[str, list[tuple[int, Any]]]:
+    """Step and value of each record, by tag: an array, or bytes."""
+    events = EventAccumulator(str(folder), size_guidance={"tensors": 0})
+    events.Reload()
     return {
-        tag.removeprefix("gradient_flow/"): [(step, blob) for step, (blob,) in points]
-        for tag, points in found.items()
+        tag.removeprefix("gradient_flow/"): [
+            (event.step, tensor_util.make_ndarray(event.tensor_proto))
+            for event in events.Tensors(tag)
+        ]
+        for tag in events.PluginTagToContent(PLUGIN)
+    }
+
+
+def blobs(folder: Path) -> dict[str, list[tuple[int, bytes]]]:
+    return {
+        tag: [(step, value.item()) for step, value in points]
+        for tag, points in shown(folder).items()
+        if tag != "overview"
     }
 
 
@@ -64,8 +78,7 @@ def test_a_run_records_its_batches_words_and_horizons(tmp_path: Path, tiny: Comp
     pairs = itertools.pairwise(steps)
     expected = [0, *(at for before, at in pairs if at // 20 > before // 20 and at < steps[-1])]
     assert len(expected) > 2
-    ((overview_tag, overviews),) = Board(tmp_path).tensors(PLUGIN).items()
-    assert overview_tag == "gradient_flow/overview"
+    overviews = shown(tmp_path)["overview"]
     for name in LSTM:
         assert [step for step, _ in found[name]] == expected
         for place, (_, data) in enumerate(found[name]):
@@ -81,7 +94,8 @@ def test_a_run_records_its_batches_words_and_horizons(tmp_path: Path, tiny: Comp
     assert row["gradient_flow/horizon/layer_1/c"] == overviews[1][1][2][2]
     assert 0 < row["gradient_flow/beyond/layer_1/both"] < 1
     assert_labels(values, json.loads(found["labels"][0][1]))
-    told = {json.dumps(json.loads(text)) for text in Board(tmp_path).contents(PLUGIN).values()}
+    events = EventAccumulator(str(tmp_path)).Reload()
+    told = {bytes(text) for text in events.PluginTagToContent(PLUGIN).values()}
     assert [json.loads(text)["components"] for text in told] == [list(LSTM)]
 
 

@@ -25,11 +25,9 @@ def names(config: DataConfig) -> list[str]:
     return [path.name for path in text_files(config)]
 
 
-def test_c_is_taken_where_there_is_any_and_python_elsewhere(
-    tmp_path: Path, options: Options
-) -> None:
+def test_the_language_is_taken_of_which_there_is_more(tmp_path: Path, options: Options) -> None:
     write(tmp_path / "both", a_c="int a;\n", deep__b_h="int b;\n", c_py="c = 1\n", d_txt="d\n")
-    write(tmp_path / "python", c_py="c = 1\n", d_h="int d;\n", test__e_py="e = 1\n", f_txt="f\n")
+    write(tmp_path / "python", c_py="c = 1\n", test__d_c="int d;\n", test__e_py="e\n", f_txt="f\n")
     assert sorted(names(options("code", root=str(tmp_path / "both")))) == ["a.c", "b.h"]
     assert names(options("code", root=str(tmp_path / "python"))) == ["c.py"]
     assert read_corpus(options("code", root=str(tmp_path / "python"))).train == "c = 1\n"
