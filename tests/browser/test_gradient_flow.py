@@ -1,4 +1,4 @@
-"""The tab "Gradient flow" on real runs, from the click on it to an address that restores the view."""
+"""The tab "Gradient flow" on real runs: pointing, selecting, switching, comparing, addresses."""
 
 import os
 import re
@@ -19,7 +19,7 @@ ROOT = Path(__file__).parents[2]
 CELLS = ("lstm", "rnn")
 SMALL = (
     "+experiment=rnnbow",
-    "data.characters=25000",
+    "data.characters=200000",
     "train.batch_size=16",
     "train.report_every=5",
     "gradient_flow.every=5",
@@ -28,7 +28,7 @@ SMALL = (
     "model.rnn_size=12",
     "log.sample_words=0",
 )
-LEFT, RIGHT, BARS, LENGTH = 62, 30, 212, 25
+LEFT, RIGHT, BARS, LENGTH = 72, 30, 212, 25
 """Of a figure: its margins, the floor of its bars in pixels, its steps."""
 NOTHING_FAILS = "error|Refused|Content Security Policy"
 
@@ -94,6 +94,7 @@ def link(url: str, **chosen: str) -> str:
 
 
 def facts(frame: Any, side: str) -> str:
+    frame.locator("main#flow:not([aria-busy])").wait_for()
     return str(frame.locator(f".panel.{side} .facts").inner_text())
 
 
@@ -103,7 +104,7 @@ def largest(run: Recorded, step: int, component: str) -> float:
 
 def most_told(text: str) -> float:
     """The number after "Most gradient", of a page or of a row of tokens."""
-    found = re.search(r"Most gradient, ([\d.]+)(?:×10([⁻⁰¹²³⁴⁵⁶⁷⁸⁹]+))?", text)
+    found = re.search(r"Most gradient, ([\d.]+)(?:\u00d710([⁻⁰¹²³⁴⁵⁶⁷⁸⁹]+))?", text)
     assert found, text
     raised = (found[2] or "⁰").translate(str.maketrans("⁻⁰¹²³⁴⁵⁶⁷⁸⁹", "-0123456789"))
     return float(found[1]) * 10.0 ** int(raised)

@@ -104,6 +104,7 @@ async function look(app) {
 /** Load what the state asks for, then draw it; an older request that ends later counts no more. */
 async function refresh(app) {
   const asked = ++app.asked;
+  app.root.setAttribute("aria-busy", "true");
   app.chosen = chosen(app);
   const wanted = { a: app.chosen.run, b: app.chosen.with };
   await Promise.all(
@@ -114,6 +115,7 @@ async function refresh(app) {
   );
   if (asked !== app.asked) return;
   draw(app);
+  app.root.removeAttribute("aria-busy");
   ahead(app);
 }
 

@@ -1,7 +1,7 @@
 // Where things stand in a trial's figure: the plot, the rows of tokens, the strip of one horizon,
 // all above each other on one axis of steps.
 
-export const LEFT = 62;
+export const LEFT = 72;
 export const RIGHT = 30;
 const TOP = 8;
 const STRIP = 64;

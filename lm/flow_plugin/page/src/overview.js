@@ -48,7 +48,7 @@ function show(self, given) {
     given.series.forEach((one, at) => drawSeries(context, self, one, found[at])),
   );
   drawLeft(self.drawn.layer("values"), y, plot.left, 3);
-  drawBottom(self.drawn.layer("steps"), x, plot.top + plot.height, 8, count);
+  drawBottom(self.drawn.layer("steps"), x, plot.top + plot.height, 8, whole);
   tell(self, self.hovered);
 }
 
@@ -72,6 +72,10 @@ function drawSeries(context, { plot, y, given }, { side }, found) {
     context.arc(at(one), y(one.high), 2.2, 0, 7);
     context.fill();
   }
+}
+
+function whole(step) {
+  return Number.isInteger(step) ? count(step) : "";
 }
 
 /** marks: [{side, step, kind: "chosen" | "hovered"}]. */

@@ -125,8 +125,8 @@ function drawNames(drawn, { view, kind, place }) {
   const { strip } = place;
   const titles = { bars: "arrives at this step", heat: "loss at step", units: "" };
   const names = [
-    { text: titles[view], x: 12, y: top + height / 2, turn: true },
-    { text: "its horizon", x: 12, y: strip.top + strip.height / 2, turn: true },
+    { text: titles[view], x: 8, y: top + height / 2, turn: true },
+    { text: "its horizon", x: 8, y: strip.top + strip.height / 2, turn: true },
     { text: "peak", x: left - 8, y: strip.top + strip.height, turn: false },
     { text: kind === "log" ? "10⁻⁴" : "0", x: left - 8, y: strip.top + 4, turn: false },
     {

@@ -24,7 +24,7 @@ export function number(value, digits = 3) {
     return value.toLocaleString("en", { maximumSignificantDigits: digits });
   }
   const [factor, exponent] = value.toExponential(digits - 1).split("e");
-  return `${factor}×10${[...String(Number(exponent))].map((one) => RAISED[one]).join("")}`;
+  return `${Number(factor)}×10${[...String(Number(exponent))].map((one) => RAISED[one]).join("")}`;
 }
 
 /** 12,300: whole numbers in full. */
