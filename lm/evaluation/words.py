@@ -1,7 +1,7 @@
 """Log-probabilities word by word: a table as a file, and the words that are predicted worst."""
 
 import csv
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
@@ -67,29 +67,31 @@ def worst_on_average(found: Sequence[Surprise], count: int, at_least: int) -> li
     return sorted(often, key=lambda one: (-one.mean, one.word))[:count]
 
 
-def write_words(path: Path, texts: Iterable[Predicted], vocabulary: Vocabulary) -> None:
+def write_words(path: Path, texts: Sequence[Predicted], vocabulary: Vocabulary) -> None:
     """Write a row a predicted word: text, position, word, log-probabilities (nats).
 
     Raises:
       UserError: the file cannot be written.
     """
+    heads = ["text", "position", "word", "log_probability"]
+    if any(text.cached is not None for text in texts):
+        heads.append("log_probability_with_cache")
     try:
         with path.open("w", newline="", encoding="utf-8") as file:
             table = csv.writer(file, lineterminator="\n")
-            for number, text in enumerate(texts):
-                heads = ["text", "position", "word", "log_probability"]
-                columns = [text.log_probs]
-                if text.cached is not None:
-                    heads.append("log_probability_with_cache")
-                    columns.append(text.cached)
-                if number == 0:
-                    table.writerow(heads)
-                words = vocabulary.decode(text.ids)
-                numbers = zip(*(column.tolist() for column in columns), strict=True)
-                for place, (word, row) in enumerate(zip(words, numbers, strict=True)):
-                    table.writerow([text.name, text.first + place, word, *row])
+            table.writerow(heads)
+            for text in texts:
+                table.writerows(_rows(text, vocabulary))
     except OSError as error:
         raise UserError(
             f"cannot write {path} ({error.strerror or error}); free some space or mend its "
             "permissions, or name another file with --words FILE."
         ) from error
+
+
+def _rows(text: Predicted, vocabulary: Vocabulary) -> Iterator[tuple[str | int, ...]]:
+    columns = [text.log_probs] if text.cached is None else [text.log_probs, text.cached]
+    words = vocabulary.decode(text.ids)
+    for place, (word, *numbers) in enumerate(zip(words, *columns, strict=True)):
+        # float32, from which they come, has no more digits.
+        yield text.name, text.first + place, word, *(f"{number:.8g}" for number in numbers)
