@@ -60,7 +60,16 @@ def test_sweeps_knows_nothing_of_language_models() -> None:
         ("orbax", set()),
         (
             "tensorboard",
-            {"lm/graph/nodes.py", "sweeps/events.py", "sweeps/serving.py", "sweeps/summaries.py"},
+            {
+                "lm/flow_plugin/loader.py",
+                "lm/flow_plugin/plugin.py",
+                "lm/flow_plugin/recorded.py",
+                "lm/flow_plugin/stored.py",
+                "lm/graph/nodes.py",
+                "sweeps/events.py",
+                "sweeps/serving.py",
+                "sweeps/summaries.py",
+            },
         ),
         ("optax", {"lm/optimizer.py", "lm/probes.py", "lm/rows.py", "lm/step.py"}),
         (
@@ -119,6 +128,7 @@ def test_imports_point_downwards(lower: str, above: set[str]) -> None:
         ("lm.compare", {"ray", "gensim", "pandas", "optuna", "plotly", *JAX}),
         ("lm.prompt", {"ray", "gensim", *JAX}),
         ("lm.prose", {"ray", "gensim", *JAX}),
+        ("lm.gradient_flow.__main__", {"ray", "gensim", "pandas", "optuna", "plotly", *JAX}),
         ("lm.board", {"ray", "gensim", "pandas", "optuna", "plotly", *JAX}),
         ("lm.loop", {"ray", "gensim"}),
     ],

@@ -9,9 +9,9 @@ from typing import Any
 import numpy as np
 import pytest
 
+from benchmarks.flow_runs import write_run
 from lm.flow_plugin.export import main
 from lm.gradient_flow.records import decode
-from tests.lm.flow_runs import write_run
 
 
 @pytest.fixture

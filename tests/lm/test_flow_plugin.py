@@ -17,10 +17,10 @@ from urllib.request import urlopen
 import numpy as np
 import pytest
 
+from benchmarks.flow_runs import brief, write_run
 from lm.flow_plugin import names
 from lm.flow_plugin.loader import PLUGIN, Loader
 from lm.gradient_flow.records import decode
-from tests.lm.flow_runs import brief, write_run
 
 ROOT = Path(__file__).parents[2]
 RUN = "sweep/cell=lstm,id=ab"

@@ -96,7 +96,7 @@ def made(
     if units:
         weight = rng.dirichlet(np.full(units, 0.3))
         each = (norms[..., None] * weight * rng.lognormal(0, 0.3, units)).astype(np.float32)
-    return Record(norms, norms / 40, each)
+    return Record(norms, (norms / 40).astype(np.float32), each)
 
 
 def brief(norms: np.ndarray) -> np.ndarray:
