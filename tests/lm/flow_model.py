@@ -16,6 +16,7 @@ from lm.data.batches import Batch
 from lm.gradient_flow.back import Layer, Parts, go_back
 from lm.gradient_flow.batch import read_layers
 from lm.model import LanguageModel
+from lm.optimizer import hyperparameters
 from lm.recurrence import Kept
 from lm.rows import Params
 from lm.step import Recipe, batch_loss, draw
@@ -48,8 +49,7 @@ class Case:
         targets = ids[1:] if config.train.predict == "all" else ids[-1]
         batch = Batch(ids[:-1], targets)
         self.reading, key = jax.jit(partial(draw, self.plain))(batch, jax.random.key(2))
-        dropout = jnp.asarray(config.model.dropout), key
-        self._call = self.params, self.carry, self.reading, dropout
+        self._call = self.params, self.carry, self.reading, hyperparameters(config, 0), key
 
     def gradient(self) -> Any:
         """The ordinary one, of the mean loss."""
@@ -78,5 +78,4 @@ def _recipe(config: Config, recurrence: str) -> Recipe:
         return LanguageModel(config.model, VOCAB, recurrence=recurrence, rngs=rngs)
 
     merge = partial(nnx.merge, nnx.graphdef(nnx.eval_shape(make)))
-    has_dropout = config.model.dropout > 0
-    return Recipe(merge, config.loss, config.optimizer, config.train, has_dropout, VOCAB)
+    return Recipe(merge, config.loss, config.optimizer, config.train, VOCAB)

@@ -22,6 +22,11 @@ Compose = Callable[..., dict[str, Any]]
 TOLERANCE = 1e-10
 SAMPLED = ("loss.kind=sampled_softmax", "loss.samples=4", "model.dropout=0.3")
 
+REGULARIZED = (
+    *("model.dropout_kind=locked", "model.dropout=0.3", "model.last_size=4", "loss.over_time=sum"),
+    *("loss.activation_penalty=0.5", "loss.slowness_penalty=0.3"),
+)
+
 
 @pytest.fixture(autouse=True)
 def _in_float64() -> Iterator[None]:
@@ -39,6 +44,7 @@ def case(tiny: Compose, cell: str, layers: int, *overrides: str) -> Case:
     [
         *((cell, layers, ()) for cell in CELLS for layers in (1, 2, 3)),
         ("lstm", 2, SAMPLED),
+        ("lstm", 2, REGULARIZED),
         ("gru", 2, ("train.predict=last",)),
     ],
 )
