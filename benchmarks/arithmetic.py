@@ -1,6 +1,7 @@
 """The arithmetic that a training step needs, whoever computes it."""
 
-from lm.config import Config, rnn_sizes
+from lm.config import Config
+from lm.sizes import rnn_sizes
 
 GATES = {"rnn": 1, "gru": 3, "lstm": 4}
 

@@ -128,11 +128,6 @@ class ModelConfig:
     initializer: InitializerConfig = field(default_factory=InitializerConfig)
 
 
-def rnn_sizes(model: ModelConfig) -> list[int]:
-    """Widths of the recurrent layers, from the first to the last."""
-    return [model.rnn_size] * (model.layers - 1) + [model.last_size or model.rnn_size]
-
-
 @dataclass(unsafe_hash=True)
 class LossConfig:
     """`loss`: what training minimises; evaluation always uses the full softmax."""

@@ -18,9 +18,10 @@ from jax.nn import initializers
 
 from lm import cudnn
 from lm.cells import CELLS, Carry, RecurrentWeights, zero_carry
-from lm.config import InitializerConfig, ModelConfig, rnn_sizes
+from lm.config import InitializerConfig, ModelConfig
 from lm.dropout import NOTHING, Dropout
 from lm.recurrence import LayerWeights, recur, recur_kept, recur_watched
+from lm.sizes import rnn_sizes
 
 Initializer = Callable[[Array, tuple[int, ...], type], Array]
 """Key, shape and type to a parameter's first value."""
