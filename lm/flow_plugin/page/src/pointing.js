@@ -52,7 +52,7 @@ function zoomable(self, node) {
     .scaleExtent([1, MOST_ZOOM])
     .filter(wanted)
     .on("zoom", ({ transform, sourceEvent }) => {
-      if (!sourceEvent || !self.scene) return;
+      if (self.following || !sourceEvent || !self.scene) return;
       const { left, top, width, height } = self.scene.place.plot;
       const { k } = transform;
       // d3 zooms about the figure's corner, the figure about its plot's.
@@ -73,5 +73,8 @@ export function follow(self, given) {
   const transform = zoomIdentity
     .translate(given.x * width - left * k + left, given.y * height - top * k + top)
     .scale(k);
+  // Amid a turn of the wheel, d3 tells of this as if the wheel had done it.
+  self.following = true;
   select(self.drawn.node).call(self.behaviour.transform, transform);
+  self.following = false;
 }
