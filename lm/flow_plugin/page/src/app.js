@@ -2,7 +2,7 @@
 
 import { select } from "d3-selection";
 import { controls, curveChoice } from "./controls.js";
-import { draw, markOverview, point } from "./drawing.js";
+import { draw, point } from "./drawing.js";
 import { emptyState } from "./empty.js";
 import { keyed } from "./keys.js";
 import { legend } from "./legend.js";
