@@ -39,8 +39,8 @@ def write_run(
     version: int = VERSION,
     words: bool = False,
 ) -> None:
-    """A run whose gradients reach further as it is trained, and less far without gates."""
-    folder.mkdir(parents=True)
+    """A run, or more of one; its gradients reach further with age, and less far without gates."""
+    folder.mkdir(parents=True, exist_ok=True)
     parts = ["h", "c"] if cell == "lstm" else ["h"]
     components = [f"layer_{layer}/{part}" for layer in range(1, layers + 1) for part in parts]
     about = {

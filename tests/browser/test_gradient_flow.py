@@ -12,6 +12,7 @@ import numpy as np
 import pytest
 
 from benchmarks import browser
+from benchmarks.flow_runs import write_run
 from lm.flow_plugin.recorded import Recorded, read_run
 from lm.gradient_flow.records import decode
 
@@ -241,6 +242,20 @@ def test_without_records_the_tab_says_how_to_make_some(
     with browser.board(tmp_path) as board:
         frame = opened(page, f"{board.url}#lm-gradient-flow")
         frame.locator("code", has_text="gradient_flow.every=").first.wait_for()
+
+
+def test_tab_fills_while_training_goes_on_and_tells_records_that_it_cannot_read(
+    page: Any, said: list[str], tmp_path: Path
+) -> None:
+    write_run(tmp_path / "a", [0, 10], length=5)
+    write_run(tmp_path / "b", [0], length=5, version=9)
+    with browser.board(tmp_path) as board:
+        frame = opened(page, link(board.url, run="a"))
+        assert "Update 10, newest of 2" in facts(frame, "a")
+        write_run(tmp_path / "a", [20], length=5)  # as a resumed trial does, in a file of its own
+        wait_for(frame, "a", "Update 20, newest of 3")
+        frame.locator(".chooser.a select").select_option("b")
+        wait_for(frame, "a", "of version 9.*update lm-sweeps")
 
 
 def test_exported_file_shows_the_same_without_a_network(

@@ -2,7 +2,7 @@
 
 import { select } from "d3-selection";
 import { controls, curveChoice } from "./controls.js";
-import { draw, markOverview, point } from "./drawing.js";
+import { draw, point } from "./drawing.js";
 import { emptyState } from "./empty.js";
 import { keyed } from "./keys.js";
 import { legend } from "./legend.js";
@@ -20,6 +20,7 @@ export function start(root, host, source) {
     runs: {},
     sides: { a: null, b: null },
     preview: null,
+    previewing: false,
     hover: null,
     asked: 0,
     error: "",
@@ -57,7 +58,7 @@ function build(app, root) {
   app.curve = curveChoice(head.node(), change_);
   head.append("span").attr("class", "of");
   app.overview = overview(card.node(), {
-    hover: (step) => preview(app, step),
+    hover: (step) => step !== app.preview && preview(app, step),
     choose: (step) => step !== null && change(app, { step: String(step), loss: "" }),
     range: (range) => change(app, { range: range ? range.join("-") : "" }),
   });
@@ -119,11 +120,16 @@ async function refresh(app) {
   ahead(app);
 }
 
-/** Show another batch for as long as the pointer is on it. */
-function preview(app, step) {
-  if (step === app.preview) return markOverview(app);
+/** Show another batch for as long as the pointer is on it; of many on its way, the last counts. */
+async function preview(app, step) {
   app.preview = step;
-  return refresh(app);
+  if (app.previewing) return;
+  app.previewing = true;
+  for (let shown; shown !== app.preview;) {
+    shown = app.preview;
+    await refresh(app);
+  }
+  app.previewing = false;
 }
 
 /** Go so many recorded batches on, or losses; gives whether there is anything to go through. */

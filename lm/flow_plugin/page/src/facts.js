@@ -12,14 +12,18 @@ export function batchFacts({ scene, step, place, of, newest, beyond }) {
   const mean = losses.reduce((sum, one) => sum + one, 0) / losses.length;
   const cost = losses.length ? `, ${number(mean)} nats a step. ` : ". ";
   const from = top.t === top.j ? "its own loss" : `the loss ${plural(top.t - top.j, "step")} later`;
+  const { items } = scene.record;
+  const sequence = items > 1 ? `, sequence ${item + 1} of ${items}` : "";
+  const which = newest ? "newest" : `number ${count(place + 1)}`;
   const pieces = [
     { text: `Update ${count(step)}`, strong: true },
-    { text: `, ${newest ? "newest" : `number ${count(place + 1)}`} of ${batches(of)}: ` },
+    { text: `, ${which} of ${batches(of)}${sequence}: ` },
     { text: `${right} of ${T} right`, strong: true },
     { text: cost },
   ];
   if (!sums.finite)
     return [...pieces, { text: "Some of its gradients are no finite numbers.", bad: true }];
+  if (!top.value) return [...pieces, { text: "No gradient comes this way." }];
   pieces.push(
     { text: "Most gradient, " },
     { text: number(top.value), strong: true },
@@ -43,7 +47,7 @@ export function stepName(scene, t) {
 function verdict({ labels, item }, t) {
   const [target, predicted] = [labels.targets[item][t], labels.predictions[item][t]];
   return labels.correct[item][t]
-    ? `${quoted(target)}, predicted`
+    ? `${quoted(target)}, rightly predicted`
     : `${quoted(target)} to come, ${quoted(predicted)} predicted`;
 }
 

@@ -168,7 +168,7 @@ function listen(self) {
   node.addEventListener("pointerup", () => {
     if (!self.drag) return;
     const [from, to] = self.drag.slice().sort((one, other) => one - other);
-    self.drag = null;
+    self.drag = self.hovered = null;
     if (to - from < LEAST_DRAG) return self.actions.choose(under(self, to)?.step ?? null);
     const range = [from, to].map((px) => Math.round(self.x.invert(px)));
     self.actions.range([Math.max(0, range[0]), Math.max(range[0] + 1, range[1])]);
