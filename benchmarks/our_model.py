@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from benchmarks.jax_memory import gpu_bytes
 from lm.config import Config
 from lm.data.batches import streams
-from lm.model import scales
+from lm.initializers import scales
 from lm.optimizer import hyperparameters
 from lm.program import build_program, program_key
 from lm.rows import Params

@@ -20,7 +20,8 @@ from torch import Tensor, nn
 
 from benchmarks.counterparts import check
 from benchmarks.log_uniform import Candidates, LogUniform
-from lm.config import Config, ModelConfig
+from lm.config import Config
+from lm.options import ModelConfig
 
 RECURRENCES = {"rnn": nn.RNN, "gru": nn.GRU, "lstm": nn.LSTM}
 

@@ -7,7 +7,7 @@ from typing import Any, NamedTuple, TypeVar
 import jax
 
 from lm import cudnn
-from lm.config import ModelConfig, TrainConfig
+from lm.options import ModelConfig, TrainConfig
 from sweeps.errors import UserError
 
 T = TypeVar("T")

@@ -10,7 +10,7 @@ import jax
 import jax.numpy as jnp
 from jax import Array
 
-from lm.config import ModelConfig
+from lm.options import ModelConfig
 
 
 class Rates(NamedTuple):

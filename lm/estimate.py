@@ -14,8 +14,9 @@ import jax
 import numpy as np
 
 from lm.compilation import use_cache
-from lm.config import Config, DataConfig, typed
+from lm.config import Config, typed
 from lm.data.tokens import Tokens, load_tokens
+from lm.options import DataConfig
 from lm.program import ProgramKey, count_parameters, program_key
 from lm.trainer import Trainer
 from lm.warmup import Warmup, measure, resident

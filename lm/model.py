@@ -10,66 +10,24 @@ from functools import partial
 from itertools import pairwise
 from typing import NamedTuple
 
-import jax
 import jax.numpy as jnp
 from flax import nnx
 from jax import Array, lax
-from jax.nn import initializers
 
 from lm import cudnn
 from lm.cells import CELLS, Carry, RecurrentWeights, zero_carry
-from lm.config import InitializerConfig, ModelConfig
 from lm.dropout import NOTHING, Dropout
+from lm.initializers import Initializer, Scales, matrix_initializer, scales, uniform
+from lm.options import ModelConfig
 from lm.recurrence import LayerWeights, recur, recur_kept, recur_watched
 from lm.sizes import rnn_sizes
-
-Initializer = Callable[[Array, tuple[int, ...], type], Array]
-"""Key, shape and type to a parameter's first value."""
-
-
-class Scales(NamedTuple):
-    """The numbers that parameters start from; arrays, where models that differ in them share a
-    program."""
-
-    matrices: float | Array
-    embedding: float | Array
-    forget_bias: float | Array
-
-
-def scales(config: ModelConfig) -> Scales:
-    """Those of a configuration."""
-    return Scales(config.initializer.scale, config.embed_scale, config.forget_bias)
-
-
-def matrix_initializer(
-    config: InitializerConfig, scale: float | Array, fan_in_axis: int = -2
-) -> Initializer:
-    """How a weight matrix starts; variance scaling is `scale / fan-in`, truncated normal."""
-    if config.kind == "uniform":
-        return _uniform(scale)
-    return initializers.variance_scaling(
-        scale,
-        "fan_in",
-        "truncated_normal",
-        in_axis=fan_in_axis,
-        out_axis=-3 - fan_in_axis,
-    )
-
-
-def _uniform(scale: float | Array) -> Initializer:
-    """U(-scale, scale); `jax.nn.initializers.uniform` starts at zero."""
-
-    def initialize(key: Array, shape: tuple[int, ...], dtype: type) -> Array:
-        return jax.random.uniform(key, shape, dtype, -scale, scale)
-
-    return initialize
 
 
 class Embedding(nnx.Module):
     """Word vectors: one row of [V, E] for each id."""
 
     def __init__(self, vocab_size: int, size: int, scale: float | Array, *, rngs: nnx.Rngs) -> None:
-        self.weight = nnx.Param(_uniform(scale)(rngs.params(), (vocab_size, size), jnp.float32))
+        self.weight = nnx.Param(uniform(scale)(rngs.params(), (vocab_size, size), jnp.float32))
 
     def __call__(self, ids_tb: Array) -> Array:
         return self.weight[...][ids_tb]

@@ -10,8 +10,9 @@ import jax.numpy as jnp
 import optax
 from jax import Array
 
-from lm.config import Config, OptimizerConfig
+from lm.config import Config
 from lm.dropout import Rates, rates
+from lm.options import OptimizerConfig
 
 
 class Hyperparameters(NamedTuple):

@@ -13,9 +13,10 @@ from typing import Any, NamedTuple
 
 import psutil
 
-from lm.config import RUN_ONLY, Config, ModelConfig, TrainConfig, typed
+from lm.config import RUN_ONLY, Config, typed
 from lm.data.tokens import load_tokens
 from lm.data.windows import evaluation_window
+from lm.options import ModelConfig, TrainConfig
 from lm.sizes import rnn_sizes
 from sweeps.packing import Lanes
 

@@ -15,11 +15,11 @@ from jax.custom_batching import sequential_vmap
 from jax.typing import ArrayLike
 
 from lm.cells import Carry
-from lm.config import TrainConfig
 from lm.data.batches import Ids
 from lm.data.windows import evaluation_window, predictions
 from lm.losses import softmax_loss
 from lm.model import LanguageModel
+from lm.options import TrainConfig
 
 Loop = tuple[tuple[Carry, ...], Array]
 """One carry a layer, and the sums of the windows so far; f32[W]."""

@@ -13,10 +13,12 @@ from jax import Array
 from lm.averaging import start_average
 from lm.cells import Carry
 from lm.compute import Compute, choose, compile_quickly, in_precision
-from lm.config import Config, LossConfig, ModelConfig, OptimizerConfig, TrainConfig
+from lm.config import Config
 from lm.gradient_flow.batch import Extent, Flow, itemise
-from lm.model import LanguageModel, Scales, scales
+from lm.initializers import Scales, scales
+from lm.model import LanguageModel
 from lm.optimizer import Hyperparameters, build_optimizer, no_values
+from lm.options import LossConfig, ModelConfig, OptimizerConfig, TrainConfig
 from lm.packing import without_arrays
 from lm.perplexity import HeldOut, window_losses, word_losses
 from lm.probes import Probe, probe

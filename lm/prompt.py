@@ -5,9 +5,9 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from lm.config import DataConfig
 from lm.data.tokens import Tokens, tokenize
 from lm.data.vocabulary import UNKNOWN, Vocabulary
+from lm.options import DataConfig
 from sweeps.errors import UserError
 
 PROMPT = "log.sample_prompt"

@@ -24,8 +24,8 @@ import jax.numpy as jnp
 import optax
 from jax import Array
 
-from lm.config import LossConfig, OptimizerConfig
 from lm.optimizer import Hyperparameters, idle
+from lm.options import LossConfig, OptimizerConfig
 
 Params = dict[str, Any]
 Updates = dict[str, Array]

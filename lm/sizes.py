@@ -1,6 +1,6 @@
 """Widths of a model's parts; plain arithmetic without JAX."""
 
-from lm.config import ModelConfig
+from lm.options import ModelConfig
 
 
 def rnn_sizes(model: ModelConfig) -> list[int]:

@@ -15,12 +15,12 @@ from jax.typing import ArrayLike
 from lm import penalties
 from lm.averaging import Average, averaged, include, judge
 from lm.cells import Carry
-from lm.config import LossConfig, OptimizerConfig, TrainConfig
 from lm.data.batches import Batch
 from lm.dropout import Dropout
 from lm.losses import Shortlist, sampled_loss, softmax_loss
 from lm.model import LanguageModel, Read
 from lm.optimizer import Hyperparameters, build_optimizer
+from lm.options import LossConfig, OptimizerConfig, TrainConfig
 from lm.rows import Params, Places, Tables, Updates, borrow, give_back, is_tied, settle_rows
 from lm.sampler import Candidates, sample_log_uniform
 

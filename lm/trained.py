@@ -20,7 +20,7 @@ from lm.data.tokens import Tokens, load_tokens
 from lm.data.vocabulary import Vocabulary
 from lm.data.windows import steps_per_epoch
 from lm.identity import identify
-from lm.model import scales
+from lm.initializers import scales
 from lm.optimizer import hyperparameters
 from lm.program import Program, build_program, program_key
 from lm.rows import Params

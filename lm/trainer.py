@@ -11,13 +11,14 @@ from jax import Array
 from jax.typing import ArrayLike
 
 from lm.changes import changed, steps_to_next
-from lm.config import Config, TrainConfig
+from lm.config import Config
 from lm.data.batches import streams
 from lm.data.tokens import Tokens
 from lm.data.windows import predictions, steps_per_epoch
 from lm.gradient_flow.batch import Extent, Flow
-from lm.model import scales
+from lm.initializers import scales
 from lm.optimizer import Hyperparameters, hyperparameters, learning_rate
+from lm.options import TrainConfig
 from lm.perplexity import HeldOut, lay_out, mean_loss
 from lm.probes import Probe
 from lm.program import build_program, program_key

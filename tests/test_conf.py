@@ -147,7 +147,8 @@ def options(schema: type, prefix: str = "") -> Iterator[tuple[str, Any]]:
 @pytest.mark.parametrize("key", [key for key, _ in options(Config)])
 def test_every_option_is_read(key: str) -> None:
     """As an attribute, or by its name in quotes, in a file other than its schema's."""
-    schemas = {ROOT / path for path in ("sweeps/options.py", "lm/config.py", "lm/checks.py")}
+    schema = ("sweeps/options.py", "lm/options.py", "lm/config.py", "lm/checks.py")
+    schemas = {ROOT / path for path in schema}
     files = {*ROOT.glob("lm/**/*.py"), *ROOT.glob("sweeps/**/*.py")} - schemas
     name = key.rpartition(".")[2]
     pattern = re.compile(rf"""\.{name}\b|\[["']{name}["']\]""")

@@ -5,11 +5,11 @@ import importlib.util
 from dataclasses import dataclass
 from pathlib import Path
 
-from lm.config import DataConfig
 from lm.data.files import cache_dir, join, read_text, require
 from lm.data.gutenberg import SHERLOCK, read_sherlock
 from lm.data.sources import read_sources, source_files, standard_library
 from lm.data.vocabulary import UNKNOWN
+from lm.options import DataConfig
 from sweeps.errors import UserError
 
 LEE_FILE = "lee_background.cor"

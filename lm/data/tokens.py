@@ -9,11 +9,11 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from lm.config import DataConfig
 from lm.data import encoded
 from lm.data.corpora import Corpus, read_corpus, text_files
 from lm.data.files import STRAIGHT_QUOTES
 from lm.data.vocabulary import Vocabulary, build_vocabulary
+from lm.options import DataConfig
 from sweeps.errors import UserError
 
 _WORD = re.compile(r"""[\w']+|[;:\-()&.,!?"]""")

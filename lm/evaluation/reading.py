@@ -8,10 +8,10 @@ import jax.numpy as jnp
 import numpy as np
 from numpy.typing import NDArray
 
-from lm.config import TrainConfig
 from lm.data.batches import Ids
 from lm.data.windows import context, predictions
 from lm.evaluation.cache import History, Setting, empty_history, look_up
+from lm.options import TrainConfig
 from lm.perplexity import HeldOut, lay_out, window_size
 from lm.sizes import rnn_sizes
 from lm.trained import Trained

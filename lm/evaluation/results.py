@@ -7,13 +7,13 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from lm.config import TrainConfig
 from lm.data.windows import context
 from lm.evaluation.cache import Cache, choose, mix
 from lm.evaluation.grid import Grid
 from lm.evaluation.reading import read
 from lm.evaluation.texts import Text, splits_of
 from lm.evaluation.words import Predicted
+from lm.options import TrainConfig
 from lm.trained import Trained
 
 

@@ -7,12 +7,12 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text as Plain
 
-from lm.config import TrainConfig
 from lm.data.vocabulary import UNKNOWN, Vocabulary
 from lm.data.windows import evaluation_window
 from lm.evaluation.results import Evaluation
 from lm.evaluation.texts import Text
 from lm.evaluation.words import Predicted, Surprise, surprises, worst, worst_on_average
+from lm.options import TrainConfig
 from lm.program import count_parameters
 from lm.trained import Trained
 from lm.trainer import perplexity

@@ -8,7 +8,7 @@ from dataclasses import replace
 from functools import lru_cache
 
 from lm.cells import CELLS
-from lm.config import InitializerConfig, ModelConfig
+from lm.options import InitializerConfig, ModelConfig
 
 log = logging.getLogger(__name__)
 

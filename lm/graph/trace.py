@@ -15,9 +15,9 @@ from jax import Array, ShapeDtypeStruct
 from jax.extend.core import ClosedJaxpr
 
 from lm.cells import Carry
-from lm.config import ModelConfig
 from lm.losses import softmax_loss
 from lm.model import LanguageModel
+from lm.options import ModelConfig
 from lm.rows import Params
 
 

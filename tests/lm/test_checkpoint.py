@@ -11,7 +11,7 @@ import pytest
 
 from lm.checkpoint import Checkpoints
 from lm.config import Config, typed
-from lm.model import scales
+from lm.initializers import scales
 from lm.program import build_program, program_key
 from lm.step import TrainState
 from sweeps.errors import UserError

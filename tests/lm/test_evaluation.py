@@ -14,7 +14,7 @@ from lm.data.vocabulary import Vocabulary
 from lm.evaluation import reading
 from lm.evaluation.cache import choose, mix
 from lm.evaluation.reading import layout, read
-from lm.model import scales
+from lm.initializers import scales
 from lm.program import build_program, program_key
 from lm.trained import Trained
 from sweeps.errors import UserError

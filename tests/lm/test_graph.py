@@ -16,10 +16,10 @@ from tensorboard.compat.proto.graph_pb2 import GraphDef
 from tensorboard.compat.proto.node_def_pb2 import NodeDef
 
 from lm import graph
-from lm.config import InitializerConfig, ModelConfig
 from lm.graph.nodes import Graph, Tensor, graph_def
 from lm.graph.walk import Names, Walk
 from lm.model import LanguageModel
+from lm.options import InitializerConfig, ModelConfig
 
 TIME, BATCH, EMBED, RNN, HIDDEN, VOCAB = 7, 3, 5, 6, 4, 11
 GATES = {"rnn": 1, "gru": 3, "lstm": 4}

@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 from flax import nnx
 
-from lm.config import InitializerConfig, ModelConfig
 from lm.model import LanguageModel, Recurrence
+from lm.options import InitializerConfig, ModelConfig
 
 TIME, BATCH, EMBED, RNN, VOCAB = 7, 3, 5, 6, 11
 TOLERANCE = 1e-5

@@ -9,8 +9,8 @@ import numpy as np
 import optax
 import pytest
 
-from lm.config import OptimizerConfig
 from lm.optimizer import Hyperparameters, build_optimizer, learning_rate, no_values
+from lm.options import OptimizerConfig
 
 MOMENTUM = OptimizerConfig(
     kind="momentum",

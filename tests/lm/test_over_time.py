@@ -11,7 +11,7 @@ import pytest
 
 from lm.config import Config, typed
 from lm.data.batches import streams
-from lm.model import scales
+from lm.initializers import scales
 from lm.optimizer import hyperparameters
 from lm.program import build_program, program_key
 from lm.step import TrainState

@@ -11,8 +11,9 @@ import numpy as np
 import pytest
 from flax import nnx
 
-from lm.config import Config, TrainConfig, typed
+from lm.config import Config, typed
 from lm.model import LanguageModel
+from lm.options import TrainConfig
 from lm.perplexity import SLIDING_WINDOWS, HeldOut, lay_out, mean_loss, window_losses
 from sweeps.errors import UserError
 

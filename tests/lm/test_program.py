@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from lm.config import Config, typed
-from lm.model import scales
+from lm.initializers import scales
 from lm.program import build_program, count_parameters, program_key
 from lm.step import TrainState
 

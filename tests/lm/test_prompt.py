@@ -4,9 +4,9 @@ from collections.abc import Callable
 
 import pytest
 
-from lm.config import DataConfig
 from lm.data.tokens import Tokens, load_tokens
 from lm.data.vocabulary import Vocabulary
+from lm.options import DataConfig
 from lm.prompt import choose_prompt, read_prompt, unknown_words
 from sweeps.errors import UserError
 

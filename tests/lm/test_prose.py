@@ -8,9 +8,9 @@ from pathlib import Path
 
 import pytest
 
-from lm.config import DataConfig
 from lm.data.files import STRAIGHT_QUOTES
 from lm.data.tokens import tokenize
+from lm.options import DataConfig
 from lm.prose import pieces, sample_markdown
 
 WORDS = DataConfig("text", None, [], "word", None, 0.1, 0.1)

@@ -8,7 +8,7 @@ import pytest
 
 from lm.config import Config, typed
 from lm.data.windows import steps_per_epoch
-from lm.model import scales
+from lm.initializers import scales
 from lm.optimizer import learning_rate
 from lm.program import build_program, count_parameters, program_key
 

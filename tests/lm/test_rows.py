@@ -12,7 +12,7 @@ import pytest
 import lm.program
 from lm.config import Config, typed
 from lm.data.batches import streams
-from lm.model import Scales
+from lm.initializers import Scales
 from lm.optimizer import Hyperparameters, hyperparameters
 from lm.program import Program, build_program, program_key
 from lm.rows import borrow, give_back, start_lagging

@@ -15,7 +15,8 @@ import lm.steps
 from lm.config import Config, typed
 from lm.data.batches import Batch, streams
 from lm.data.windows import steps_per_epoch
-from lm.model import LanguageModel, scales
+from lm.initializers import scales
+from lm.model import LanguageModel
 from lm.optimizer import Hyperparameters, hyperparameters
 from lm.program import Program, build_program, program_key
 from lm.step import Recipe, StepMetrics, TrainState, train_step

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from lm.config import DataConfig
+from lm.options import DataConfig
 
 
 @pytest.fixture

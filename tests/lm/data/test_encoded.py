@@ -10,9 +10,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from lm.config import DataConfig
 from lm.data import encoded, tokens
 from lm.data.tokens import Tokens, load_tokens
+from lm.options import DataConfig
 
 Options = Callable[..., DataConfig]
 STORY = "the cat saw the dog and the dog saw the cat but the \u00e9l\u00e9phant saw no one " * 9

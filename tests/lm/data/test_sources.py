@@ -5,8 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from lm.config import DataConfig
 from lm.data.corpora import read_corpus, text_files
+from lm.options import DataConfig
 from sweeps.errors import UserError
 
 Options = Callable[..., DataConfig]

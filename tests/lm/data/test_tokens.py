@@ -6,9 +6,9 @@ from collections.abc import Callable
 import numpy as np
 import pytest
 
-from lm.config import DataConfig
 from lm.data.corpora import read_corpus
 from lm.data.tokens import load_tokens, tokenize
+from lm.options import DataConfig
 from sweeps.errors import UserError
 
 Options = Callable[..., DataConfig]
