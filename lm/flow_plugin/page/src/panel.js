@@ -123,7 +123,7 @@ function drawValues(drawn, { view, place, scale, units, T }) {
 function drawNames(drawn, { view, kind, place }) {
   const { left, top, width, height } = place.plot;
   const { strip } = place;
-  const titles = { bars: "arrives at this step", heat: "loss at step", units: "" };
+  const titles = { bars: "arrives at this step", heat: "loss at step", units: "unit, its share" };
   const names = [
     { text: titles[view], x: 8, y: top + height / 2, turn: true },
     { text: "its horizon", x: 8, y: strip.top + strip.height / 2, turn: true },
