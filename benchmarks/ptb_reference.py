@@ -5,8 +5,9 @@
 
 Ours is `+experiment=ptb_SIZE`; the reference, `benchmarks.ptb_torch`, gets its initial parameters
 and nothing else of it. Small has no dropout: both do the same sums, and what differs is rounding,
-which grows fast in the first updates, as they overshoot. Medium and large draw masks of their own. `--slice 0.1` trains on
-the first tenth of the training text. Two epochs of small take about ten minutes on two cores.
+which grows fast in the first updates, as they overshoot. Medium and large draw masks of their own.
+`--slice 0.1` trains on the first tenth of the training text. Two epochs of small take about ten
+minutes on two cores.
 """
 
 import argparse
