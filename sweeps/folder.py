@@ -28,14 +28,14 @@ class Sweep:
     folder: Path
     axes: tuple[str, ...] = ()
     """Keys in full, in the order in which they came."""
-    as_text: tuple[str, ...] = ()
-    """Those with labels of several types, as 0.1 and null."""
     metric: str = ""
     mode: str = "min"
     replicate: str | None = None
     """Axis whose values repeat a setting."""
     base: Base = field(default_factory=dict)
     trials: tuple[Trial, ...] = ()
+    as_text: tuple[str, ...] = ()
+    """Axes with labels of several types, as 0.1 and null."""
 
 
 def read_sweep(folder: Path) -> Sweep:
@@ -90,7 +90,7 @@ class Shelf:
         kept = agreed(old.base, common) if old.base else common
         text = tuple(key for key in every if key in old.as_text or _is_mixed(key, axes, old.trials))
         ranking = options.metric, options.mode, options.replicate
-        self.sweep = Sweep(folder, every, text, *ranking, kept)
+        self.sweep = Sweep(folder, every, *ranking, kept, as_text=text)
         self._short = short_keys(list(every))
         self._population = population
         self._move = move

@@ -153,7 +153,7 @@ def test_nothing_but_damaged_checkpoints_is_one_clear_error(tmp_path: Path, tiny
     for name in checkpoints:
         damage(tmp_path / "checkpoints" / name)
     rows = history(tmp_path)
-    with pytest.raises(UserError, match=r"none of the checkpoints in .* can be read; delete"):
+    with pytest.raises(UserError, match=r"none of the checkpoints in .* can be read: .*; delete"):
         run(tmp_path, values)
     assert history(tmp_path) == rows
 
