@@ -101,10 +101,15 @@ def _surprises(rows: Sequence[Surprise], all_of_it: float) -> Table:
     table.columns[0].justify = "left"
     for one in rows:
         table.add_row(
-            Plain(repr(one.word)[1:-1]),  # newlines and the like as escapes
+            Plain(_visible(one.word)),
             f"{one.occurrences:,}",
             f"{one.total:.1f}",
             f"{one.total / all_of_it:.2%}",
             f"{one.mean:.3f}",
         )
     return table
+
+
+def _visible(word: str) -> str:
+    """Newlines and the like as escapes, and a blank in quotes."""
+    return repr(word) if word.isspace() and word.isprintable() else repr(word)[1:-1]
