@@ -6,9 +6,12 @@ from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from lm import pack
 from sweeps.run import OnReport, Run, Stop
 from sweeps.store import Trial, read_trial
+from tests.lm.runs import final_state
 
 Compose = Callable[..., dict[str, Any]]
 Wanted = Callable[[float], Stop | None]
@@ -52,3 +55,13 @@ def train_pack(
             runs.append(stack.enter_context(run))
         pack.train(list(trials.values()), runs)
     return {name: read_trial(folder / name) for name in trials}
+
+
+def assert_same_parameters(
+    folder: Path, other: Path, trials: Mapping[str, Mapping[str, Any]]
+) -> None:
+    """The trials of two packs, by name and values, end with the same bits of training's state."""
+    for name, values in trials.items():
+        ends = (final_state(place / name, values) for place in (folder, other))
+        for a, b in zip(*ends, strict=True):
+            np.testing.assert_array_equal(a, b)

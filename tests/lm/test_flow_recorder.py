@@ -19,7 +19,7 @@ from lm.gradient_flow.records import decode
 from lm.trainer import Trainer
 from sweeps.errors import UserError
 from sweeps.writer import read_metrics
-from tests.lm.packs import lanes, train_pack
+from tests.lm.packs import assert_same_parameters, lanes, train_pack
 from tests.lm.runs import final_state, history, killed_at, run
 
 Compose = Callable[..., dict[str, Any]]
@@ -138,13 +138,7 @@ def test_lanes_of_a_pack_record_what_they_do_and_train_the_same_bits(
     silent = lanes(tiny, *names)
     train_pack(tmp_path / "silent", silent)
     train_pack(tmp_path / "recorded", lanes(tiny, *names, options=(EVERY,)))
-    for name in names:
-        for a, b in zip(
-            final_state(tmp_path / "silent" / name, silent[name]),
-            final_state(tmp_path / "recorded" / name, silent[name]),
-            strict=True,
-        ):
-            np.testing.assert_array_equal(a, b)
+    assert_same_parameters(tmp_path / "silent", tmp_path / "recorded", silent)
     plain, rate = (blobs(tmp_path / "recorded" / name)["layer_1/h"] for name in names)
     assert [step for step, _ in plain] == [step for step, _ in rate]
     assert plain[0] == rate[0]
