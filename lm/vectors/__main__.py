@@ -1,0 +1,1 @@
+"""`python -m lm.vectors WHERE ...`: the word vectors of trained models, and what they know."""
