@@ -61,8 +61,7 @@ def train(
     from gensim.models.callbacks import CallbackAny2Vec
 
     assert config.epochs is not None
-    counts = np.bincount(ids, minlength=len(vocabulary))
-    seen = {vocabulary.words[i]: int(counts[i]) for i in np.flatnonzero(counts)}
+    seen = types(vocabulary, ids)
     sentences = cut(vocabulary.decode(ids), config.epochs)
     model = Word2Vec(**_settings(config), batch_words=max(map(len, sentences)))
     model.build_vocab_from_freq(seen, corpus_count=len(sentences))
@@ -78,6 +77,12 @@ def train(
         sentences, total_examples=len(sentences), epochs=config.epochs, callbacks=[progress]
     )
     return table()
+
+
+def types(vocabulary: Vocabulary, ids: NDArray[np.int32]) -> dict[str, int]:
+    """Those of a vocabulary that occur in a text, in its order, and how often."""
+    counts = np.bincount(ids, minlength=len(vocabulary))
+    return {vocabulary.words[i]: int(counts[i]) for i in np.flatnonzero(counts)}
 
 
 def cut(words: Sequence[str], passes: int) -> list[list[str]]:
