@@ -101,13 +101,10 @@ def compose(overrides: Sequence[str]) -> dict[str, Word2VecConfig]:
         wrong = str(error.missing_cfg_file).rpartition("/")[2]
         raise UserError(f"+vectors={wrong} is not known; choose of {names}.") from error
     except (HydraException, OmegaConfBaseException, ValueError) as error:
-        what = [
-            str(one).splitlines()[0].rstrip(".")
-            for one in (error, error.__cause__)
-            if str(one or "")
-        ]
+        lines = [str(one).splitlines() for one in (error, error.__cause__) if one is not None]
+        what = ": ".join(first[0].rstrip(".") for first in lines if first)
         raise UserError(
-            f"{': '.join(what)}; models are chosen as in '+vectors=[skipgram,cbow]', and their "
+            f"{what}; models are chosen as in '+vectors=[skipgram,cbow]', and their "
             "options set as in vectors.skipgram.window=8."
         ) from error
     assert isinstance(found, VectorsConfig)

@@ -6,6 +6,7 @@ One thread trains, which alone makes it repeatable; nothing hangs on Python's ha
 
 from collections.abc import Callable, Sequence
 from dataclasses import replace
+from itertools import pairwise
 
 import numpy as np
 from numpy.typing import NDArray
@@ -89,11 +90,7 @@ def cut(words: Sequence[str], passes: int) -> list[list[str]]:
     """A text in pieces of even length, of at most `LONGEST`; no window reaches over their ends."""
     count = max(-(-len(words) // LONGEST), -(-LEAST_STEPS // passes))
     ends = [len(words) * i // count for i in range(count + 1)]
-    return [
-        list(words[begin:end])
-        for begin, end in zip(ends[:-1], ends[1:], strict=True)
-        if end > begin
-    ]
+    return [list(words[begin:end]) for begin, end in pairwise(ends) if end > begin]
 
 
 def _settings(config: Word2VecConfig) -> dict[str, object]:
