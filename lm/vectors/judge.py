@@ -84,7 +84,9 @@ def shares(asked: Questions) -> Mapping[str, float]:
 def normalised(matrix: NDArray[np.float32]) -> NDArray[np.float32]:
     """Rows [V, D] of length 1; one of zeros stays so."""
     lengths = np.linalg.norm(matrix, axis=1, keepdims=True)
-    return np.divide(matrix, lengths, out=np.zeros_like(matrix), where=lengths != 0)
+    unit: NDArray[np.float32]
+    unit = np.divide(matrix, lengths, out=np.zeros_like(matrix), where=lengths != 0)
+    return unit
 
 
 def cosines(unit: NDArray[np.float32], pairs: Pairs) -> NDArray[np.float64]:
