@@ -1,6 +1,7 @@
 """Trains what `+vectors=...` asks for, on the text of a trial, and says how far it is."""
 
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 from typing import NamedTuple
 
 from rich.console import Console
@@ -16,22 +17,47 @@ from rich.progress import (
 
 from lm.data.tokens import Tokens
 from lm.data.windows import steps_per_epoch
-from lm.trained import Trained, load_text
+from lm.trained import Trained, load_text, load_trained
 from lm.vectors.judge import scores
-from lm.vectors.options import Word2VecConfig
+from lm.vectors.options import NONE, Word2VecConfig
 from lm.vectors.passes import Pass, passes_of
 from lm.vectors.questions import questions
-from lm.vectors.tables import WordVectors
+from lm.vectors.tables import WordVectors, read, trained_tables
 from lm.vectors.word2vec import filled, train, types
 
 
 class Beside(NamedTuple):
-    """What was trained beside a model."""
+    """Tables of vectors, and how they came to be."""
 
     tables: list[WordVectors]
-    """A table a model, in the order asked for."""
+    """The trial's own, then one a model in the order asked for."""
     passes: list[Pass]
     """Their scores after each pass, and those of the trial's own vectors; empty unless asked."""
+
+
+def tables_of(
+    console: Console,
+    where: Path,
+    table: str,
+    models: Mapping[str, Word2VecConfig],
+    judged: bool,
+) -> Beside:
+    """The tables of a trial's folder and what is trained beside it, or the table of a file.
+
+    Args:
+      table: of `TABLES`, or `NONE`.
+      console, models, judged: as for `train_beside`.
+
+    Raises:
+      UserError: as `read` and `train_beside`.
+    """
+    if not where.is_dir():
+        return Beside([] if table == NONE else read(where, table), [])
+    trained = load_trained(where)
+    own = [] if table == NONE else trained_tables(trained, table)
+    if models:
+        return train_beside(console, trained, own, models, judged)
+    return Beside(own, passes_of(where, [one.name for one in own]) if judged else [])
 
 
 def train_beside(
@@ -41,7 +67,7 @@ def train_beside(
     models: Mapping[str, Word2VecConfig],
     judged: bool,
 ) -> Beside:
-    """Train models on the text of a trial.
+    """Train models on the text of a trial, and give them with its own tables.
 
     Args:
       console: shows a bar if it is a terminal.
@@ -55,7 +81,7 @@ def train_beside(
     """
     text = load_text(trained)
     full = {name: filled(config, trained, text) for name, config in models.items()}
-    tables: list[WordVectors] = []
+    tables = list(own)
     passes: list[Pass] = []
     asked = questions(list(types(trained.vocabulary, text.train))) if judged else None
     if judged:

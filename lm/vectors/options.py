@@ -15,6 +15,9 @@ from lm.config import CONFIG_DIR
 from lm.options import option
 from sweeps.errors import UserError
 
+NONE = "none"
+"""The table of a trial where only what is trained beside it is wanted."""
+
 SCHEMA = "vectors_root"
 """The name under which Hydra finds the schema, which is the root of this configuration."""
 

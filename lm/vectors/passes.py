@@ -10,16 +10,11 @@ from typing import NamedTuple
 from rich.console import Console
 from rich.table import Table
 
+from lm.vectors.metrics import KINDS, PREFIXES
+from lm.vectors.show import KINDS as HEADINGS
 from sweeps.files import write_text
 from sweeps.table import line, plain, show
 from sweeps.writer import read_metrics
-
-KINDS = {
-    "simlex": "SimLex-999, Spearman's correlation",
-    "wordsim": "WordSim-353, Spearman's correlation",
-    "analogies": "analogies, share of right answers",
-}
-"""What is asked, and what the answers are measured by."""
 
 ROWS = 12
 """About so many passes are shown; the file has all of them."""
@@ -36,31 +31,27 @@ class Pass(NamedTuple):
     """By kind, of `KINDS`."""
 
 
-TAGS = {"embedding": "vectors/", "output": "vectors/output_"}
-"""What a kind follows in a trial's metrics, for each of its tables."""
-
-
 def passes_of(directory: Path, tables: Iterable[str]) -> list[Pass]:
     """What a trial recorded of its own vectors (`log.vector_scores`); nothing where it did not.
 
     Args:
-      tables: those that are wanted, of `TAGS`.
+      tables: those that are wanted, by name.
     """
     rows = read_metrics(directory / "metrics.csv")
     return [
-        Pass(table, row["time/epoch"], {kind: row[TAGS[table] + kind] for kind in KINDS})
+        Pass(table, row["time/epoch"], {kind: row[PREFIXES[table] + kind] for kind in KINDS})
         for table in tables
         for row in rows
-        if all(TAGS[table] + kind in row for kind in KINDS)
+        if all(PREFIXES[table] + kind in row for kind in KINDS)
     ]
 
 
 def show_passes(console: Console, passes: Sequence[Pass]) -> None:
     """A table a kind of question: a row a pass, a column a table of vectors."""
     shown = _few(sorted({one.epoch for one in passes}))
-    for kind, heading in KINDS.items():
+    for kind, heading in zip(KINDS, HEADINGS, strict=True):
         console.print()
-        console.print(f"{heading}, after each pass", markup=False, highlight=False, style="bold")
+        console.print(f"{heading} after each pass", markup=False, highlight=False, style="bold")
         show(console, _table(passes, kind, shown))
     if left_out := len({one.epoch for one in passes}) - len(shown):
         line(console, f"{left_out} more passes: --csv FILE has all of them")
@@ -96,10 +87,12 @@ def _table(passes: Sequence[Pass], kind: str, epochs: Iterable[float]) -> Table:
     found = {(one.vectors, one.epoch): one.scores.get(kind, math.nan) for one in passes}
     table = plain("pass", *names)
     for epoch in epochs:
-        scores = (found.get((name, epoch)) for name in names)
-        table.add_row(f"{epoch:g}", *(_cell(score) for score in scores))
+        scores = (found.get((name, epoch), math.nan) for name in names)
+        table.add_row(f"{epoch:g}", *(_cell(kind, score) for score in scores))
     return table
 
 
-def _cell(score: float | None) -> str:
-    return "" if score is None or math.isnan(score) else f"{score:.3f}"
+def _cell(kind: str, score: float) -> str:
+    if math.isnan(score):
+        return ""
+    return f"{score:.1%}" if kind == "analogies" else f"{score:.3f}"

@@ -7,6 +7,7 @@ One thread trains, which alone makes it repeatable; nothing hangs on Python's ha
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from itertools import pairwise
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,9 +15,11 @@ from numpy.typing import NDArray
 from lm.data.tokens import Tokens
 from lm.data.vocabulary import Vocabulary
 from lm.data.windows import steps_per_epoch
-from lm.trained import Trained
 from lm.vectors.options import Word2VecConfig
 from lm.vectors.tables import WordVectors
+
+if TYPE_CHECKING:
+    from lm.trained import Trained
 
 LONGEST = 10_000
 """Words that gensim reads of a sentence; it leaves the rest out, silently."""
@@ -30,7 +33,7 @@ OnPass = Callable[[int, WordVectors], None]
 change."""
 
 
-def filled(config: Word2VecConfig, trained: Trained, text: Tokens) -> Word2VecConfig:
+def filled(config: Word2VecConfig, trained: "Trained", text: Tokens) -> Word2VecConfig:
     """The options with what they leave to the trial."""
     model, train = trained.config.model, trained.config.train
     epochs = trained.step // steps_per_epoch(len(text.train), train)
