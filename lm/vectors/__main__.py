@@ -5,24 +5,29 @@
     python -m lm.vectors DIR OTHER vectors.bin --judge     # what people think of them
     python -m lm.vectors DIR --export vectors.txt          # for other tools
     python -m lm.vectors DIR --page words.html             # a map of the most frequent words
+    python -m lm.vectors DIR --judge '+vectors=[skipgram,cbow]' vectors.cbow.window=8
+                                                           # beside gensim's, on the same text
 
 WHERE is a trial's folder, or a file of vectors. Nothing in the folder is changed. JAX and gensim
 are imported only once the command line is known to be sound.
 """
 
 import argparse
+import sys
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from rich.console import Console
 
+from lm.vectors.options import NONE, Word2VecConfig, compose, split_overrides
 from sweeps.command import exit_on_user_error
 from sweeps.errors import UserError
 from sweeps.table import line
 
 if TYPE_CHECKING:
+    from lm.vectors.passes import Pass
     from lm.vectors.tables import WordVectors
 
 ACTIONS = ("similar", "analogy", "judge", "export", "page")
@@ -35,22 +40,32 @@ MAPPED = 2048
 def main(arguments: Sequence[str] | None = None) -> None:
     """Run the command; None: with this process's arguments."""
     parser = _parser()
-    options = parser.parse_args(arguments)
+    rest, overrides = split_overrides(sys.argv[1:] if arguments is None else arguments)
+    options = parser.parse_args(rest)
     if not any(getattr(options, action) for action in ACTIONS):
         parser.error(f"nothing is asked; give {', '.join(f'--{one}' for one in ACTIONS)}.")
     if options.binary and options.export is None:
         parser.error("--binary says how --export writes; give that.")
+    if options.csv is not None and not options.judge:
+        parser.error("--csv writes what --judge finds after each pass; give that.")
     _check(options)
+    models = compose(overrides) if overrides else {}
+    if options.table == NONE and not models:
+        parser.error("--table none leaves nothing to look at without +vectors=NAME.")
+    if models and not any(path.is_dir() for path in options.where):
+        raise UserError("+vectors trains on a trial's text; name a trial's folder, too.")
 
     from lm.vectors.nearest import analogy, like
     from lm.vectors.show import show_nearest
 
-    tables = _tables(options.where, options.table, options.words)
+    console = Console(soft_wrap=True)
+    tables, passes = _tables(console, options, models)
     if options.export is not None:  # files first, for the terminal may be a pipe that closes early
         _export(options, tables)
     if options.page is not None:
         _page(options, tables)
-    console = Console(soft_wrap=True)
+    if options.csv is not None:
+        _csv(options.csv, passes)
     for one in tables:
         line(console, f"{one.name}: {len(one.words):,} words, {one.matrix.shape[1]} numbers each")
     queries = [like(word) for word in options.similar]
@@ -58,13 +73,16 @@ def main(arguments: Sequence[str] | None = None) -> None:
     if queries:
         show_nearest(console, tables, queries, options.count)
     if options.judge:
-        _judge(console, tables)
+        _judge(console, tables, passes)
 
 
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="python -m lm.vectors",
         description="The word vectors of trained models, and what they know.",
+        epilog="+vectors=NAME or '+vectors=[NAME,...]' trains gensim's Word2Vec on a trial's own "
+        "text and shows its vectors beside the trial's; conf/vectors has the NAMEs, with their "
+        "options, which are set as in vectors.skipgram.window=8.",
     )
     add = parser.add_argument
     add(
@@ -76,10 +94,10 @@ def _parser() -> argparse.ArgumentParser:
     )
     add(
         "--table",
-        choices=("embedding", "output", "both"),
+        choices=("embedding", "output", "both", NONE),
         default="both",
         help="of a trial: the vectors that the recurrence reads, those that the softmax compares "
-        "its features with, or both (default)",
+        "its features with, both (default), or none beside those of +vectors",
     )
     add("--words", type=_whole, metavar="N", help="take the N most frequent words alone")
     add("--similar", nargs="+", default=[], metavar="WORD", help="show the words nearest to each")
@@ -96,6 +114,12 @@ def _parser() -> argparse.ArgumentParser:
         "--judge",
         action="store_true",
         help="compare with people's answers: SimLex-999, WordSim-353, Google's analogies",
+    )
+    add(
+        "--csv",
+        type=Path,
+        metavar="FILE",
+        help="write --judge's scores of all words after each pass, as CSV",
     )
     add("--export", type=Path, metavar="FILE", help=f"write the vectors in {SUFFIXES}")
     add("--binary", action="store_true", help="--export in the binary format, whatever the name")
@@ -139,26 +163,33 @@ def _check(options: argparse.Namespace) -> None:
     for path in options.where:
         if not path.exists():
             raise UserError(f"there is no {path}; name a trial's folder or a file of vectors.")
-    for path in (options.export, options.page):
+    for path in (options.export, options.page, options.csv):
         if path is not None and not path.absolute().parent.is_dir():
             raise UserError(f"there is no folder {path.parent} for {path}; make it.")
     if options.export is not None and not kind(options.export):
         raise UserError(f"--export {options.export} does not say how by its name: {SUFFIXES}.")
 
 
-def _tables(where: Sequence[Path], table: str, words: int | None) -> "list[WordVectors]":
-    """All tables, their names telling them apart."""
-    from lm.vectors.tables import read
+def _tables(
+    console: Console, options: argparse.Namespace, models: Mapping[str, Word2VecConfig]
+) -> "tuple[list[WordVectors], list[Pass]]":
+    """All tables, their names telling them apart, and their scores after each pass."""
+    from lm.vectors.beside import tables_of
 
+    where, words = options.where, options.words
     names = Counter(path.name for path in where)
-    found = []
+    found: list[WordVectors] = []
+    passes: list[Pass] = []
     for path in where:
-        for one in read(path, table):
-            label = path.name if names[path.name] == 1 else str(path)
-            name = f"{label}/{one.name}" if path.is_dir() and len(where) > 1 else one.name
+        label = path.name if names[path.name] == 1 else str(path)
+        prefix = f"{label}/" if path.is_dir() and len(where) > 1 else ""
+        beside = tables_of(console, path, options.table, models, options.judge)
+        for one in beside.tables:
             counts = one.counts if one.counts is None else one.counts[:words]
-            found.append(type(one)(name, one.words[:words], counts, one.matrix[:words]))
-    return found
+            name, shown = prefix + one.name, one.words[:words]
+            found.append(type(one)(name, shown, counts, one.matrix[:words]))
+        passes += [one._replace(vectors=prefix + one.vectors) for one in beside.passes]
+    return found, passes
 
 
 def _export(options: argparse.Namespace, tables: "Sequence[WordVectors]") -> None:
@@ -176,12 +207,27 @@ def _page(options: argparse.Namespace, tables: "Sequence[WordVectors]") -> None:
     write_page(options.page, tables, options.words or MAPPED)
 
 
-def _judge(console: Console, tables: "Sequence[WordVectors]") -> None:
+def _csv(path: Path, passes: "Sequence[Pass]") -> None:
+    from lm.vectors.metrics import OPTION
+    from lm.vectors.passes import write_passes
+
+    if not passes:
+        raise UserError(
+            f"--csv has nothing to write: train with {OPTION}=true, or train others beside it with "
+            "+vectors=NAME."
+        )
+    write_passes(path, passes)
+
+
+def _judge(console: Console, tables: "Sequence[WordVectors]", passes: "Sequence[Pass]") -> None:
     from lm.vectors.judge import judge
+    from lm.vectors.passes import show_passes
     from lm.vectors.show import show_judgements
 
     console.print()
     show_judgements(console, [one.name for one in tables], [judge(one) for one in tables])
+    if passes:
+        show_passes(console, passes)
 
 
 if __name__ == "__main__":

@@ -17,19 +17,20 @@ from sweeps.errors import UserError
 
 OPTION = "log.vector_scores"
 KINDS = ("simlex", "wordsim", "analogies")
-_PREFIXES = {"embedding": "vectors/", "output": "vectors/output_"}
+PREFIXES = {"embedding": "vectors/", "output": "vectors/output_"}
+"""What a kind follows in a tag, for each table of a model."""
 
 
 def tags(tied: bool) -> list[str]:
     """Those of the scores; `tied`: the softmax's weights are the embedding."""
-    prefixes = list(_PREFIXES.values())[: 1 if tied else 2]
+    prefixes = list(PREFIXES.values())[: 1 if tied else 2]
     return [prefix + kind for prefix in prefixes for kind in KINDS]
 
 
 def measure(params: Mapping[str, Any], asked: Questions, first: bool) -> dict[str, float]:
     """The scores of a model's parameters, by tag; at the first evaluation with the shares."""
     found: dict[str, float] = {}
-    for name, prefix in _PREFIXES.items():
+    for name, prefix in PREFIXES.items():
         if "weight" in params[name]:
             of_table = scores(np.asarray(params[name]["weight"]), asked)
             found |= {prefix + kind: of_table[kind] for kind in KINDS}

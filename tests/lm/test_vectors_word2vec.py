@@ -1,0 +1,152 @@
+"""Skip-gram and CBOW beside a trained model: on its text, of its size, and the same every time."""
+
+import hashlib
+import os
+import random
+import subprocess
+import sys
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import gensim.models
+import numpy as np
+import pytest
+from gensim.models import Word2Vec
+from rich.console import Console
+
+from lm.data.tokens import load_tokens
+from lm.data.vocabulary import build_vocabulary
+from lm.train import train_single
+from lm.trained import Trained, load_trained
+from lm.vectors.beside import train_beside
+from lm.vectors.options import Word2VecConfig, compose
+from lm.vectors.tables import WordVectors, keyed, trained_tables
+from lm.vectors.word2vec import LONGEST, cut, train
+from tests.lm.conftest import Compose
+
+EVERY = ["+vectors=[skipgram,cbow,window]"]
+QUIET = Console(quiet=True)
+
+
+@pytest.fixture(scope="module")
+def trained(tmp_path_factory: pytest.TempPathFactory, tiny: Compose) -> Trained:
+    values = tiny(f"output_dir={tmp_path_factory.mktemp('outputs')}", "seed=3")
+    return load_trained(train_single(values, ["seed=3"], Console(quiet=True)))
+
+
+def beside(trained: Trained, *overrides: str) -> list[WordVectors]:
+    """Tables of models that are trained on the trial's text."""
+    own = trained_tables(trained, "both")
+    return train_beside(QUIET, trained, own, compose(overrides), judged=False).tables
+
+
+@pytest.fixture
+def built(monkeypatch: pytest.MonkeyPatch) -> list[Any]:
+    """The models that gensim has built, each with the text that it was given as `text`."""
+    models: list[Any] = []
+
+    class Recorded(Word2Vec):
+        def train(self, sentences: Any, **options: Any) -> Any:
+            models.append(self)
+            self.text = [word for sentence in sentences for word in sentence]
+            self.trained_words = super().train(sentences, **options)
+            return self.trained_words
+
+    monkeypatch.setattr(gensim.models, "Word2Vec", Recorded)
+    return models
+
+
+def test_text_width_passes_and_seed_are_the_trials(trained: Trained, built: list[Any]) -> None:
+    tables = beside(trained, *EVERY)
+    text = load_tokens(trained.config.data)
+    tokens = text.vocabulary.decode(text.train)
+    assert [table.name for table in tables] == ["skipgram", "cbow", "window"]
+    for table, model in zip(tables, built, strict=True):
+        assert model.text == tokens
+        assert model.trained_words == (2 * len(tokens), 2 * len(tokens))  # none is left out
+        assert (model.epochs, model.seed, table.matrix.shape[1]) == (2, 3, 5)
+        assert table.words == text.vocabulary.words
+        assert table.counts == text.vocabulary.counts
+
+
+def test_width_passes_seed_and_window_can_be_chosen(trained: Trained, built: list[Any]) -> None:
+    wide = ["+vectors@vectors.wide=skipgram", "vectors.wide.window=9", "vectors.wide.embed_size=11"]
+    (table,) = beside(trained, *wide, "vectors.wide.epochs=4", "vectors.wide.seed=8")
+    assert table.name == "wide"
+    assert table.matrix.shape[1] == 11
+    assert (built[0].sg, built[0].window, built[0].epochs, built[0].seed) == (1, 9, 4, 8)
+
+
+def test_windows_study_model_sees_two_words_on_either_side(
+    trained: Trained, built: list[Any]
+) -> None:
+    beside(trained, "+vectors=window")
+    model = built[0]
+    assert (model.sg, model.window, model.shrink_windows, model.sample) == (0, 2, False, 0)
+    assert (model.negative, model.ns_exponent) == (64, 1.0)
+
+
+def test_long_text_is_read_whole_in_pieces_that_gensim_takes() -> None:
+    words = [str(i) for i in range(3 * LONGEST + 7)]
+    for passes in (1, 75):
+        pieces = cut(words, passes)
+        assert [word for piece in pieces for word in piece] == words
+        assert max(map(len, pieces)) <= LONGEST
+
+
+def test_type_that_only_held_out_text_has_gets_no_vector() -> None:
+    vocabulary = build_vocabulary(list("abcabcabd") * 20, ["z"])
+    ids = vocabulary.encode(list("abcabcabd") * 20)
+    table = train("cbow", options("+vectors=cbow"), vocabulary, ids)
+    assert vocabulary.unk_id is not None
+    assert table.words == list("abcd")
+    assert table.matrix.shape == (4, 8)
+
+
+def options(*overrides: str) -> Word2VecConfig:
+    (config,) = compose(overrides).values()
+    return replace(config, embed_size=8, epochs=config.epochs or 3, seed=0)
+
+
+MADE_UP = """
+import hashlib, sys
+from tests.lm.test_vectors_word2vec import made_up
+print(hashlib.sha256(made_up(sys.argv[1]).matrix.tobytes()).hexdigest())
+"""
+
+
+def made_up(name: str, **changes: Any) -> WordVectors:
+    """Vectors of a text in which tea and coffee, and cats and dogs, are drawn at random."""
+    draw = random.Random(1)
+    words: list[str] = []
+    for _ in range(1500):
+        drink, animal = draw.choice(["tea", "coffee"]), draw.choice(["cats", "dogs"])
+        words += [*"we drink hot".split(), drink, *"while those".split(), animal, *"sleep .".split()]
+    vocabulary = build_vocabulary(words, [])
+    config = replace(options(f"+vectors={name}", f"vectors.{name}.epochs=15"), **changes)
+    return train(name, config, vocabulary, vocabulary.encode(words))
+
+
+@pytest.mark.parametrize("name", ["skipgram", "cbow", "window"])
+def test_words_that_stand_for_each_other_come_to_lie_together(name: str) -> None:
+    found = keyed(made_up(name))
+    for one, other in (("tea", "coffee"), ("cats", "dogs")):
+        assert found.most_similar(one, topn=1)[0][0] == other
+        assert found.most_similar(other, topn=1)[0][0] == one
+
+
+def test_vectors_are_the_same_in_every_process_and_others_for_another_seed() -> None:
+    here = made_up("skipgram")
+    assert np.array_equal(here.matrix, made_up("skipgram").matrix)
+    assert not np.array_equal(here.matrix, made_up("skipgram", seed=1).matrix)
+    environment = {**os.environ, "PYTHONHASHSEED": "1234"}
+    there = subprocess.run(
+        [sys.executable, "-c", MADE_UP, "skipgram"],
+        capture_output=True,
+        text=True,
+        check=True,
+        env=environment,
+        cwd=Path(__file__).parents[2],
+    )
+    assert there.stdout.strip() == hashlib.sha256(here.matrix.tobytes()).hexdigest()
