@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 
 from lm.vectors.judge import scores, shares
-from lm.vectors.questions import Questions, questions
+from lm.vectors.questions import Questions, any_known
 from sweeps.errors import UserError
 
 OPTION = "log.vector_scores"
@@ -75,10 +75,10 @@ def check_words(words: Sequence[str], metric: str) -> None:
     Raises:
       UserError: the scores would be NaN throughout.
     """
-    used = {kind: count for kind, (count, _) in questions(words).counts().items()}
-    wanted = {metric.removeprefix("vectors/").removeprefix("output_")} & set(KINDS) or set(KINDS)
-    if not any(used[kind] for kind in wanted):
+    ranking = metric.removeprefix("vectors/").removeprefix("output_")
+    kinds = [ranking] if ranking in KINDS else KINDS
+    if not any_known(words, kinds):
         raise UserError(
-            f"{OPTION}=true, but none of the questions ({', '.join(sorted(wanted))}) has all its "
-            "words in the vocabulary; take a larger text, or leave it false."
+            f"{OPTION}=true, but none of the questions ({', '.join(kinds)}) has all its words in "
+            "the vocabulary; take a larger text, or leave it false."
         )

@@ -122,7 +122,13 @@ def made_up(name: str, **changes: Any) -> WordVectors:
     words: list[str] = []
     for _ in range(1500):
         drink, animal = draw.choice(["tea", "coffee"]), draw.choice(["cats", "dogs"])
-        words += [*"we drink hot".split(), drink, *"while those".split(), animal, *"sleep .".split()]
+        words += [
+            *"we drink hot".split(),
+            drink,
+            *"while those".split(),
+            animal,
+            *"sleep .".split(),
+        ]
     vocabulary = build_vocabulary(words, [])
     config = replace(options(f"+vectors={name}", f"vectors.{name}.epochs=15"), **changes)
     return train(name, config, vocabulary, vocabulary.encode(words))
