@@ -1,11 +1,8 @@
 """Skip-gram and CBOW beside a trained model: on its text, of its size, and the same every time."""
 
-import hashlib
 import os
-import random
 import subprocess
 import sys
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -20,10 +17,11 @@ from lm.data.vocabulary import build_vocabulary
 from lm.train import train_single
 from lm.trained import Trained, load_trained
 from lm.vectors.beside import train_beside
-from lm.vectors.options import Word2VecConfig, compose
-from lm.vectors.tables import WordVectors, keyed, trained_tables
+from lm.vectors.options import compose
+from lm.vectors.tables import WordVectors, keyed
 from lm.vectors.word2vec import LONGEST, cut, train
 from tests.lm.conftest import Compose
+from tests.lm.made_up import ALIKE, digest, made_up, options
 
 EVERY = ["+vectors=[skipgram,cbow,window]"]
 QUIET = Console(quiet=True)
@@ -37,8 +35,7 @@ def trained(tmp_path_factory: pytest.TempPathFactory, tiny: Compose) -> Trained:
 
 def beside(trained: Trained, *overrides: str) -> list[WordVectors]:
     """Tables of models that are trained on the trial's text."""
-    own = trained_tables(trained, "both")
-    return train_beside(QUIET, trained, own, compose(overrides), judged=False).tables
+    return train_beside(QUIET, trained, [], compose(overrides), judged=False).tables
 
 
 @pytest.fixture
@@ -98,40 +95,16 @@ def test_long_text_is_read_whole_in_pieces_that_gensim_takes() -> None:
 def test_type_that_only_held_out_text_has_gets_no_vector() -> None:
     vocabulary = build_vocabulary(list("abcabcabd") * 20, ["z"])
     ids = vocabulary.encode(list("abcabcabd") * 20)
-    table = train("cbow", options("+vectors=cbow"), vocabulary, ids)
+    table = train("cbow", options("cbow"), vocabulary, ids)
     assert vocabulary.unk_id is not None
     assert table.words == list("abcd")
     assert table.matrix.shape == (4, 8)
 
 
-def options(*overrides: str) -> Word2VecConfig:
-    (config,) = compose(overrides).values()
-    return replace(config, embed_size=8, epochs=config.epochs or 3, seed=0)
-
-
-MADE_UP = """
-import hashlib, sys
-from tests.lm.test_vectors_word2vec import made_up
-print(hashlib.sha256(made_up(sys.argv[1]).matrix.tobytes()).hexdigest())
-"""
-
-
-def made_up(name: str, **changes: Any) -> WordVectors:
-    """Vectors of a text in which tea and coffee, and cats and dogs, are drawn at random."""
-    draw = random.Random(1)
-    words: list[str] = []
-    for _ in range(1500):
-        drink, animal = draw.choice(["tea", "coffee"]), draw.choice(["cats", "dogs"])
-        words += [*"we drink hot".split(), drink, *"while those".split(), animal, *"sleep .".split()]
-    vocabulary = build_vocabulary(words, [])
-    config = replace(options(f"+vectors={name}", f"vectors.{name}.epochs=15"), **changes)
-    return train(name, config, vocabulary, vocabulary.encode(words))
-
-
 @pytest.mark.parametrize("name", ["skipgram", "cbow", "window"])
 def test_words_that_stand_for_each_other_come_to_lie_together(name: str) -> None:
     found = keyed(made_up(name))
-    for one, other in (("tea", "coffee"), ("cats", "dogs")):
+    for one, other in ALIKE:
         assert found.most_similar(one, topn=1)[0][0] == other
         assert found.most_similar(other, topn=1)[0][0] == one
 
@@ -140,13 +113,12 @@ def test_vectors_are_the_same_in_every_process_and_others_for_another_seed() -> 
     here = made_up("skipgram")
     assert np.array_equal(here.matrix, made_up("skipgram").matrix)
     assert not np.array_equal(here.matrix, made_up("skipgram", seed=1).matrix)
-    environment = {**os.environ, "PYTHONHASHSEED": "1234"}
     there = subprocess.run(
-        [sys.executable, "-c", MADE_UP, "skipgram"],
+        [sys.executable, "-m", "tests.lm.made_up", "skipgram"],
         capture_output=True,
         text=True,
         check=True,
-        env=environment,
+        env={**os.environ, "PYTHONHASHSEED": "1234"},
         cwd=Path(__file__).parents[2],
     )
-    assert there.stdout.strip() == hashlib.sha256(here.matrix.tobytes()).hexdigest()
+    assert there.stdout.strip() == digest(here)
