@@ -20,7 +20,7 @@ def options(name: str, **changes: Any) -> Word2VecConfig:
     return replace(config, **{"embed_size": 8, "epochs": 15, "seed": 0, **changes})
 
 
-def made_up(name: str, **changes: Any) -> WordVectors:
+def alike(name: str, **changes: Any) -> WordVectors:
     """The model's vectors; which of the words that are alike stands where is drawn."""
     draw = random.Random(1)
     words: list[str] = []
@@ -37,4 +37,4 @@ def digest(vectors: WordVectors) -> str:
 
 
 if __name__ == "__main__":
-    print(digest(made_up(sys.argv[1])))
+    print(digest(alike(sys.argv[1])))
