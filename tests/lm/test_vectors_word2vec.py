@@ -1,29 +1,32 @@
 """Skip-gram and CBOW beside a trained model: on its text, of its size, and the same every time."""
 
-import hashlib
+import csv
 import os
-import random
 import subprocess
 import sys
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import gensim.models
 import numpy as np
 import pytest
-from gensim.models import Word2Vec
+from gensim.models import KeyedVectors, Word2Vec
+from gensim.test.utils import datapath
 from rich.console import Console
 
 from lm.data.tokens import load_tokens
 from lm.data.vocabulary import build_vocabulary
 from lm.train import train_single
 from lm.trained import Trained, load_trained
+from lm.vectors.__main__ import main
 from lm.vectors.beside import train_beside
-from lm.vectors.options import Word2VecConfig, compose
-from lm.vectors.tables import WordVectors, keyed, trained_tables
+from lm.vectors.options import compose
+from lm.vectors.tables import WordVectors, keyed
 from lm.vectors.word2vec import LONGEST, cut, train
+from tests.lm.alike import ALIKE, alike, digest, options
+from tests.lm.asked_words import PAIRS, write_text
 from tests.lm.conftest import Compose
+from tests.lm.runs import history
 
 EVERY = ["+vectors=[skipgram,cbow,window]"]
 QUIET = Console(quiet=True)
@@ -31,14 +34,20 @@ QUIET = Console(quiet=True)
 
 @pytest.fixture(scope="module")
 def trained(tmp_path_factory: pytest.TempPathFactory, tiny: Compose) -> Trained:
-    values = tiny(f"output_dir={tmp_path_factory.mktemp('outputs')}", "seed=3")
-    return load_trained(train_single(values, ["seed=3"], Console(quiet=True)))
+    """Of a text about which there are questions."""
+    root = tmp_path_factory.mktemp("word2vec")
+    overrides = [
+        f"data.files=[{write_text(root / 'text.txt')}]",
+        "seed=3",
+        "log.vector_scores=true",
+    ]
+    values = tiny(*overrides, f"output_dir={root}")
+    return load_trained(train_single(values, overrides, Console(quiet=True)))
 
 
 def beside(trained: Trained, *overrides: str) -> list[WordVectors]:
     """Tables of models that are trained on the trial's text."""
-    own = trained_tables(trained, "both")
-    return train_beside(QUIET, trained, own, compose(overrides), judged=False).tables
+    return train_beside(QUIET, trained, [], compose(overrides), judged=False).tables
 
 
 @pytest.fixture
@@ -98,61 +107,97 @@ def test_long_text_is_read_whole_in_pieces_that_gensim_takes() -> None:
 def test_type_that_only_held_out_text_has_gets_no_vector() -> None:
     vocabulary = build_vocabulary(list("abcabcabd") * 20, ["z"])
     ids = vocabulary.encode(list("abcabcabd") * 20)
-    table = train("cbow", options("+vectors=cbow"), vocabulary, ids)
+    table = train("cbow", options("cbow"), vocabulary, ids)
     assert vocabulary.unk_id is not None
     assert table.words == list("abcd")
     assert table.matrix.shape == (4, 8)
 
 
-def options(*overrides: str) -> Word2VecConfig:
-    (config,) = compose(overrides).values()
-    return replace(config, embed_size=8, epochs=config.epochs or 3, seed=0)
-
-
-MADE_UP = """
-import hashlib, sys
-from tests.lm.test_vectors_word2vec import made_up
-print(hashlib.sha256(made_up(sys.argv[1]).matrix.tobytes()).hexdigest())
-"""
-
-
-def made_up(name: str, **changes: Any) -> WordVectors:
-    """Vectors of a text in which tea and coffee, and cats and dogs, are drawn at random."""
-    draw = random.Random(1)
-    words: list[str] = []
-    for _ in range(1500):
-        drink, animal = draw.choice(["tea", "coffee"]), draw.choice(["cats", "dogs"])
-        words += [
-            *"we drink hot".split(),
-            drink,
-            *"while those".split(),
-            animal,
-            *"sleep .".split(),
-        ]
-    vocabulary = build_vocabulary(words, [])
-    config = replace(options(f"+vectors={name}", f"vectors.{name}.epochs=15"), **changes)
-    return train(name, config, vocabulary, vocabulary.encode(words))
-
-
 @pytest.mark.parametrize("name", ["skipgram", "cbow", "window"])
 def test_words_that_stand_for_each_other_come_to_lie_together(name: str) -> None:
-    found = keyed(made_up(name))
-    for one, other in (("tea", "coffee"), ("cats", "dogs")):
+    found = keyed(alike(name))
+    for one, other in ALIKE:
         assert found.most_similar(one, topn=1)[0][0] == other
         assert found.most_similar(other, topn=1)[0][0] == one
 
 
 def test_vectors_are_the_same_in_every_process_and_others_for_another_seed() -> None:
-    here = made_up("skipgram")
-    assert np.array_equal(here.matrix, made_up("skipgram").matrix)
-    assert not np.array_equal(here.matrix, made_up("skipgram", seed=1).matrix)
-    environment = {**os.environ, "PYTHONHASHSEED": "1234"}
+    here = alike("skipgram")
+    assert np.array_equal(here.matrix, alike("skipgram").matrix)
+    assert not np.array_equal(here.matrix, alike("skipgram", seed=1).matrix)
     there = subprocess.run(
-        [sys.executable, "-c", MADE_UP, "skipgram"],
+        [sys.executable, "-m", "tests.lm.alike", "skipgram"],
         capture_output=True,
         text=True,
         check=True,
-        env=environment,
+        env={**os.environ, "PYTHONHASHSEED": "1234"},
         cwd=Path(__file__).parents[2],
     )
-    assert there.stdout.strip() == hashlib.sha256(here.matrix.tobytes()).hexdigest()
+    assert there.stdout.strip() == digest(here)
+
+
+def test_scores_after_each_pass_stand_beside_those_of_the_trial(
+    trained: Trained, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    folder, file = trained.trial.directory, tmp_path / "passes.csv"
+    models = ["+vectors=[skipgram,cbow]", "vectors.cbow.epochs=3"]
+    main([str(folder), "--judge", "--csv", str(file), *models])
+    with file.open() as lines:
+        rows = list(csv.DictReader(lines))
+    passes = {"embedding": 2, "output": 2, "skipgram": 2, "cbow": 3}
+    assert [(row["vectors"], int(row["epoch"])) for row in rows] == [
+        (name, epoch + 1) for name, count in passes.items() for epoch in range(count)
+    ]
+    evaluated = [row for row in history(folder) if "vectors/simlex" in row]
+    for row, recorded in zip(rows, evaluated, strict=False):
+        assert float(row["simlex"]) == pytest.approx(recorded["vectors/simlex"], rel=1e-5)
+    for table in beside(trained, *models):
+        row = next(row for row in reversed(rows) if row["vectors"] == table.name)
+        for kind, name in PAIRS.items():
+            _, spearman, _ = keyed(table).evaluate_word_pairs(datapath(name))
+            assert float(row[kind]) == pytest.approx(spearman.statistic, abs=1e-5)
+    shown = capsys.readouterr().out
+    _, *lines = shown.partition("SimLex-999 after each pass\n")[2].splitlines()
+    assert [line.split()[0] for line in lines[:3]] == ["1", "2", "3"]
+
+
+def test_vectors_trained_beside_can_be_looked_up_and_exported_alone(
+    trained: Trained, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    folder, file = str(trained.trial.directory), tmp_path / "vectors.bin"
+    main([folder, "+vectors=cbow", "--similar", "king", "--table", "none", "--export", str(file)])
+    (table,) = beside(trained, "+vectors=cbow")
+    near, cosine = keyed(table).most_similar("king", topn=1)[0]
+    assert f"{near}  {cosine:.3f}" in capsys.readouterr().out
+    assert np.array_equal(
+        KeyedVectors.load_word2vec_format(file, binary=True).vectors, table.matrix
+    )
+
+
+@pytest.mark.parametrize(
+    ("arguments", "sentence"),
+    [
+        (["--judge", "+vectors=glove"], "+vectors=glove is not known; choose of"),
+        (["--judge", "vectors.cbow.window=8"], "Could not override 'vectors.cbow.window'"),
+        (["--judge", "--table", "none"], "--table none leaves nothing"),
+        (["--similar", "king", "--csv", "a.csv"], "give that"),
+    ],
+)
+def test_wrong_request_is_refused_before_anything_is_read(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], arguments: list[str], sentence: str
+) -> None:
+    with pytest.raises(SystemExit):
+        main([str(tmp_path), *arguments])
+    assert sentence in capsys.readouterr().err
+
+
+def test_models_need_a_trial_for_its_text(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    file = tmp_path / "vectors.txt"
+    file.write_text("1 1\nking 1\n")
+    with pytest.raises(SystemExit):
+        main([str(file), "+vectors=cbow", "--judge"])
+    assert capsys.readouterr().err == (
+        "error: +vectors trains on a trial's text; name a trial's folder, too.\n"
+    )
