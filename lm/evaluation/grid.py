@@ -16,6 +16,20 @@ class Grid(NamedTuple):
         """Caches in it."""
         return len(self.windows) * len(self.shares) * len(self.thetas)
 
+    def ends(self, window: int, share: float, theta: float) -> list[str]:
+        """Which of a cache's numbers are the smallest or the largest of several, so that a better
+        one may lie beyond; 0 is no such end."""
+        named = {
+            "window": (window, self.windows),
+            "lambda": (share, self.shares),
+            "theta": (theta, self.thetas),
+        }
+        return [
+            f"{name} {value:g}"
+            for name, (value, tried) in named.items()
+            if len(tried) > 1 and value in (min(tried), max(tried)) and value > 0
+        ]
+
 
 CACHE = Grid([500], [0.1], [0.3])
 """Where nothing else is asked for."""

@@ -22,8 +22,8 @@ class Evaluation(NamedTuple):
 
     texts: list[Predicted]
     cache: Cache | None
-    tried: int
-    """Caches that it is the best of, on the validation split."""
+    tried: Grid | None
+    """That it is the best of, on the validation split."""
 
 
 def evaluate(
@@ -42,7 +42,7 @@ def evaluate(
     """
     cache = None if grid is None else _find(trained, train, grid)
     found = [_predicted(trained, text, train, cache) for text in texts]
-    return Evaluation(found, cache, 0 if grid is None else grid.size)
+    return Evaluation(found, cache, grid)
 
 
 def _find(trained: Trained, train: TrainConfig, grid: Grid) -> Cache:

@@ -9,6 +9,8 @@ from rich.text import Text as Plain
 
 from lm.data.vocabulary import UNKNOWN, Vocabulary, visible
 from lm.data.windows import evaluation_window
+from lm.evaluation.cache import Cache
+from lm.evaluation.grid import Grid
 from lm.evaluation.results import Evaluation
 from lm.evaluation.texts import Text
 from lm.evaluation.words import Predicted, Surprise, surprises, worst, worst_on_average
@@ -35,10 +37,8 @@ def show_evaluation(
     parameters = f"{count_parameters(trained.params):,} parameters"
     line(console, f"{trial.directory}: step {trained.step:,}{of}, {parameters}")
     line(console, _way(train))
-    if (cache := found.cache) is not None:
-        numbers = f"window {cache.window}, lambda {cache.share:g}, theta {cache.theta:g}"
-        chosen = f", the best of {found.tried} on valid" if found.tried > 1 else ""
-        line(console, f"cache: {numbers}{chosen}")
+    if found.cache is not None and found.tried is not None:
+        _show_cache(console, found.cache, found.tried)
     for text in texts:
         if text.unknown:
             share = (
@@ -66,6 +66,14 @@ def show_worst(
             console.print()
             console.print(f"{text.name}: {heading}", markup=False, highlight=False, style="bold")
             show(console, _surprises(rows, all_of_it))
+
+
+def _show_cache(console: Console, cache: Cache, tried: Grid) -> None:
+    numbers = f"window {cache.window}, lambda {cache.share:g}, theta {cache.theta:g}"
+    chosen = f", the best of {tried.size} on valid" if tried.size > 1 else ""
+    line(console, f"cache: {numbers}{chosen}")
+    if ends := tried.ends(*cache):
+        line(console, f"cache: {', '.join(ends)}: at the end of what was tried, so try beyond it")
 
 
 def _way(train: TrainConfig) -> str:

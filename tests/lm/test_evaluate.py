@@ -19,6 +19,7 @@ from rich.console import Console
 import lm.program
 from lm.data.tokens import load_tokens
 from lm.evaluate import main
+from lm.evaluation.grid import Grid
 from lm.identity import identify
 from lm.program import build_program
 from lm.train import train_single
@@ -168,6 +169,7 @@ def test_cache_found_on_valid_is_the_best_of_those_tried(capsys: Capture, traine
     printed = shown(capsys, trained, "--split", "test,valid", *lists)
     found = re.search(r"cache: window (\d+), lambda (\S+), theta (\S+), the best of 8", printed)
     assert found
+    assert "at the end of what was tried, so try beyond it" in printed
     best, alone = table(printed)["valid"], {}
     for window in ("2", "30"):
         for share in ("0.02", "0.2"):
@@ -178,6 +180,13 @@ def test_cache_found_on_valid_is_the_best_of_those_tried(capsys: Capture, traine
     assert found.groups() == lowest
     assert alone[lowest] == best
     assert best[:3] == table(shown(capsys, trained))["valid"]
+
+
+def test_search_names_the_numbers_at_an_end_of_what_was_tried() -> None:
+    grid = Grid([10, 100, 1000], [0.1], [0.0, 0.5, 1.0])
+    assert grid.ends(100, 0.1, 0.5) == []
+    assert grid.ends(100, 0.1, 0.0) == []  # there is nothing below
+    assert grid.ends(10, 0.1, 1.0) == ["window 10", "theta 1"]
 
 
 def test_rows_that_lag_behind_in_a_checkpoint_are_brought_up_to_date(
