@@ -21,7 +21,8 @@ from typing import TYPE_CHECKING
 
 from rich.console import Console
 
-from lm.vectors.options import NONE, Word2VecConfig, compose, split_overrides
+from lm.vectors.arguments import read_arguments
+from lm.vectors.options import Word2VecConfig
 from sweeps.command import exit_on_user_error
 from sweeps.errors import UserError
 from sweeps.table import line
@@ -30,8 +31,6 @@ if TYPE_CHECKING:
     from lm.vectors.passes import Pass
     from lm.vectors.tables import WordVectors
 
-ACTIONS = ("similar", "analogy", "judge", "export", "page")
-SUFFIXES = "word2vec's text (.txt, .vec) or binary (.bin) format, or gensim's own (.kv)"
 MAPPED = 2048
 """Words of a page, unless told otherwise."""
 
@@ -39,25 +38,7 @@ MAPPED = 2048
 @exit_on_user_error()
 def main(arguments: Sequence[str] | None = None) -> None:
     """Run the command; None: with this process's arguments."""
-    parser = _parser()
-    rest, overrides = split_overrides(sys.argv[1:] if arguments is None else arguments)
-    options = parser.parse_args(rest)
-    if not any(getattr(options, action) for action in ACTIONS):
-        parser.error(f"nothing is asked; give {', '.join(f'--{one}' for one in ACTIONS)}.")
-    if options.binary and options.export is None:
-        parser.error("--binary says how --export writes; give that.")
-    if options.csv is not None and not options.judge:
-        parser.error("--csv writes what --judge finds after each pass; give that.")
-    _check(options)
-    models = compose(overrides) if overrides else {}
-    if options.table == NONE and not models:
-        parser.error("--table none leaves nothing to look at without +vectors=NAME.")
-    if models and not any(path.is_dir() for path in options.where):
-        raise UserError("+vectors trains on a trial's text; name a trial's folder, too.")
-
-    from lm.vectors.nearest import analogy, like
-    from lm.vectors.show import show_nearest
-
+    options, models = read_arguments(sys.argv[1:] if arguments is None else arguments)
     console = Console(soft_wrap=True)
     tables, passes = _tables(console, options, models)
     if options.export is not None:  # files first, for the terminal may be a pipe that closes early
@@ -68,106 +49,13 @@ def main(arguments: Sequence[str] | None = None) -> None:
         _csv(options.csv, passes)
     for one in tables:
         line(console, f"{one.name}: {len(one.words):,} words, {one.matrix.shape[1]} numbers each")
-    queries = [like(word) for word in options.similar]
-    queries += [analogy(*three) for three in options.analogy]
-    if queries:
-        show_nearest(console, tables, queries, options.count)
+    for path in (options.export, options.page, options.csv):
+        if path is not None:
+            line(console, f"written: {path}")
+    if options.similar or options.analogy:
+        _nearest(console, options, tables)
     if options.judge:
         _judge(console, tables, passes)
-
-
-def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(
-        prog="python -m lm.vectors",
-        description="The word vectors of trained models, and what they know.",
-        epilog="+vectors=NAME or '+vectors=[NAME,...]' trains gensim's Word2Vec on a trial's own "
-        "text and shows its vectors beside the trial's; conf/vectors has the NAMEs, with their "
-        "options, which are set as in vectors.skipgram.window=8.",
-    )
-    add = parser.add_argument
-    add(
-        "where",
-        type=Path,
-        nargs="+",
-        metavar="WHERE",
-        help=f"a trial's folder, outputs/SWEEP/TRIAL, or a file of vectors: {SUFFIXES}",
-    )
-    add(
-        "--table",
-        choices=("embedding", "output", "both", NONE),
-        default="both",
-        help="of a trial: the vectors that the recurrence reads, those that the softmax compares "
-        "its features with, both (default), or none beside those of +vectors",
-    )
-    add("--words", type=_whole, metavar="N", help="take the N most frequent words alone")
-    add("--similar", nargs="+", default=[], metavar="WORD", help="show the words nearest to each")
-    add(
-        "--analogy",
-        nargs="+",
-        action=_Analogies,
-        default=[],
-        metavar="A:B:C",
-        help="show the words that are to C as B is to A",
-    )
-    add("--count", type=_whole, default=5, metavar="N", help="words shown for each (default: 5)")
-    add(
-        "--judge",
-        action="store_true",
-        help="compare with people's answers: SimLex-999, WordSim-353, Google's analogies",
-    )
-    add(
-        "--csv",
-        type=Path,
-        metavar="FILE",
-        help="write --judge's scores of all words after each pass, as CSV",
-    )
-    add("--export", type=Path, metavar="FILE", help=f"write the vectors in {SUFFIXES}")
-    add("--binary", action="store_true", help="--export in the binary format, whatever the name")
-    add("--page", type=Path, metavar="FILE", help="draw a map of the words (t-SNE) as HTML")
-    return parser
-
-
-class _Analogies(argparse.Action):
-    """A:B:C, or A:B C."""
-
-    def __call__(
-        self,
-        parser: argparse.ArgumentParser,
-        namespace: argparse.Namespace,
-        values: object,
-        option: str | None = None,
-    ) -> None:
-        assert isinstance(values, list)
-        texts = iter(values)
-        found = [*getattr(namespace, self.dest)]
-        for text in texts:
-            parts = text.split(":")
-            if len(parts) == 2:
-                parts += next(texts, "").split(":")
-            if len(parts) != 3 or not all(parts):
-                parser.error(f"argument --analogy: {text!r} is not A:B:C, as in had:has:was")
-            found.append(tuple(parts))
-        setattr(namespace, self.dest, found)
-
-
-def _whole(text: str) -> int:
-    if not (text.isdecimal() and int(text) > 0):
-        raise argparse.ArgumentTypeError(f"{text!r} is not a whole number of at least 1")
-    return int(text)
-
-
-def _check(options: argparse.Namespace) -> None:
-    """Refuse before JAX is loaded what can be refused."""
-    from lm.vectors.tables import kind
-
-    for path in options.where:
-        if not path.exists():
-            raise UserError(f"there is no {path}; name a trial's folder or a file of vectors.")
-    for path in (options.export, options.page, options.csv):
-        if path is not None and not path.absolute().parent.is_dir():
-            raise UserError(f"there is no folder {path.parent} for {path}; make it.")
-    if options.export is not None and not kind(options.export):
-        raise UserError(f"--export {options.export} does not say how by its name: {SUFFIXES}.")
 
 
 def _tables(
@@ -175,6 +63,7 @@ def _tables(
 ) -> "tuple[list[WordVectors], list[Pass]]":
     """All tables, their names telling them apart, and their scores after each pass."""
     from lm.vectors.beside import tables_of
+    from lm.vectors.tables import first
 
     where, words = options.where, options.words
     names = Counter(path.name for path in where)
@@ -184,10 +73,7 @@ def _tables(
         label = path.name if names[path.name] == 1 else str(path)
         prefix = f"{label}/" if path.is_dir() and len(where) > 1 else ""
         beside = tables_of(console, path, options.table, models, options.judge)
-        for one in beside.tables:
-            counts = one.counts if one.counts is None else one.counts[:words]
-            name, shown = prefix + one.name, one.words[:words]
-            found.append(type(one)(name, shown, counts, one.matrix[:words]))
+        found += [first(one, words)._replace(name=prefix + one.name) for one in beside.tables]
         passes += [one._replace(vectors=prefix + one.vectors) for one in beside.passes]
     return found, passes
 
@@ -217,6 +103,17 @@ def _csv(path: Path, passes: "Sequence[Pass]") -> None:
             "+vectors=NAME."
         )
     write_passes(path, passes)
+
+
+def _nearest(
+    console: Console, options: argparse.Namespace, tables: "Sequence[WordVectors]"
+) -> None:
+    from lm.vectors.nearest import analogy, like
+    from lm.vectors.show import show_nearest
+
+    queries = [like(word) for word in options.similar]
+    queries += [analogy(*three) for three in options.analogy]
+    show_nearest(console, tables, queries, options.count)
 
 
 def _judge(console: Console, tables: "Sequence[WordVectors]", passes: "Sequence[Pass]") -> None:
