@@ -97,6 +97,7 @@ def test_file_of_word_vectors_opens_with_its_package(name: str) -> None:
         ("vectors.cbow.window=wide", "'wide' of type 'str' could not be converted"),
         ("vectors.cbow.window=0", "vectors.cbow.window=0 is out of range"),
         ("vectors.skipgram.window=8", "Could not override 'vectors.skipgram.window'"),
+        ("+vectors@vectors.output=cbow", "vectors.output has the name of a table of the trial's"),
         ("vectors.cbow.learning_rate=0.00001", "final_learning_rate=0.0001 is above"),
     ],
 )

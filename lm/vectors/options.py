@@ -21,6 +21,8 @@ NONE = "none"
 SCHEMA = "vectors_root"
 """The name under which Hydra finds the schema, which is the root of this configuration."""
 
+_OWN = ("embedding", "output")
+
 _OVERRIDE = re.compile(r"(\+{0,2}|~)vectors([@.][\w.@-]*)?=")
 """An argument of Hydra's; other arguments are paths and words to look up."""
 
@@ -112,6 +114,8 @@ def compose(overrides: Sequence[str]) -> dict[str, Word2VecConfig]:
         ) from error
     assert isinstance(found, VectorsConfig)
     for name, model in found.vectors.items():
+        if name in _OWN:
+            raise UserError(f"vectors.{name} has the name of a table of the trial's; give another.")
         check_ranges(model, f"vectors.{name}.")
         if model.final_learning_rate > model.learning_rate:
             raise UserError(
