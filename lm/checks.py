@@ -33,6 +33,16 @@ def check(config: "Config") -> None:
     _check_combinations(config)
 
 
+def check_ranges(section: Any, prefix: str = "") -> None:
+    """Refuse an option of a section that is out of its range.
+
+    Raises:
+      UserError: one is.
+    """
+    for key, value, metadata in _options(section, prefix):
+        _check_range(key, value, metadata)
+
+
 def _options(section: Any, prefix: str = "") -> Iterator[tuple[str, Any, Mapping[str, Any]]]:
     for item in dataclasses.fields(section):
         value = getattr(section, item.name)

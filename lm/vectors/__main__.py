@@ -5,28 +5,32 @@
     python -m lm.vectors DIR OTHER vectors.bin --judge     # what people think of them
     python -m lm.vectors DIR --export vectors.txt          # for other tools
     python -m lm.vectors DIR --page words.html             # a map of the most frequent words
+    python -m lm.vectors DIR --judge '+vectors=[skipgram,cbow]' vectors.cbow.window=8
+                                                           # beside gensim's, on the same text
 
 WHERE is a trial's folder, or a file of vectors. Nothing in the folder is changed. JAX and gensim
 are imported only once the command line is known to be sound.
 """
 
 import argparse
+import sys
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from rich.console import Console
 
+from lm.vectors.arguments import read_arguments
+from lm.vectors.options import Word2VecConfig
 from sweeps.command import exit_on_user_error
 from sweeps.errors import UserError
 from sweeps.table import line
 
 if TYPE_CHECKING:
+    from lm.vectors.passes import Pass
     from lm.vectors.tables import WordVectors
 
-ACTIONS = ("similar", "analogy", "judge", "export", "page")
-SUFFIXES = "word2vec's text (.txt, .vec) or binary (.bin) format, or gensim's own (.kv)"
 MAPPED = 2048
 """Words of a page, unless told otherwise."""
 
@@ -34,131 +38,44 @@ MAPPED = 2048
 @exit_on_user_error()
 def main(arguments: Sequence[str] | None = None) -> None:
     """Run the command; None: with this process's arguments."""
-    parser = _parser()
-    options = parser.parse_args(arguments)
-    if not any(getattr(options, action) for action in ACTIONS):
-        parser.error(f"nothing is asked; give {', '.join(f'--{one}' for one in ACTIONS)}.")
-    if options.binary and options.export is None:
-        parser.error("--binary says how --export writes; give that.")
-    _check(options)
-
-    from lm.vectors.nearest import analogy, like
-    from lm.vectors.show import show_nearest
-
-    tables = _tables(options.where, options.table, options.words)
+    options, models = read_arguments(sys.argv[1:] if arguments is None else arguments)
+    console = Console(soft_wrap=True)
+    tables, passes = _tables(console, options, models)
     if options.export is not None:  # files first, for the terminal may be a pipe that closes early
         _export(options, tables)
     if options.page is not None:
         _page(options, tables)
-    console = Console(soft_wrap=True)
+    if options.csv is not None:
+        _csv(options.csv, passes)
     for one in tables:
         line(console, f"{one.name}: {len(one.words):,} words, {one.matrix.shape[1]} numbers each")
-    queries = [like(word) for word in options.similar]
-    queries += [analogy(*three) for three in options.analogy]
-    if queries:
-        show_nearest(console, tables, queries, options.count)
+    for path in (options.export, options.page, options.csv):
+        if path is not None:
+            line(console, f"written: {path}")
+    if options.similar or options.analogy:
+        _nearest(console, options, tables)
     if options.judge:
-        _judge(console, tables)
+        _judge(console, tables, passes)
 
 
-def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(
-        prog="python -m lm.vectors",
-        description="The word vectors of trained models, and what they know.",
-    )
-    add = parser.add_argument
-    add(
-        "where",
-        type=Path,
-        nargs="+",
-        metavar="WHERE",
-        help=f"a trial's folder, outputs/SWEEP/TRIAL, or a file of vectors: {SUFFIXES}",
-    )
-    add(
-        "--table",
-        choices=("embedding", "output", "both"),
-        default="both",
-        help="of a trial: the vectors that the recurrence reads, those that the softmax compares "
-        "its features with, or both (default)",
-    )
-    add("--words", type=_whole, metavar="N", help="take the N most frequent words alone")
-    add("--similar", nargs="+", default=[], metavar="WORD", help="show the words nearest to each")
-    add(
-        "--analogy",
-        nargs="+",
-        action=_Analogies,
-        default=[],
-        metavar="A:B:C",
-        help="show the words that are to C as B is to A",
-    )
-    add("--count", type=_whole, default=5, metavar="N", help="words shown for each (default: 5)")
-    add(
-        "--judge",
-        action="store_true",
-        help="compare with people's answers: SimLex-999, WordSim-353, Google's analogies",
-    )
-    add("--export", type=Path, metavar="FILE", help=f"write the vectors in {SUFFIXES}")
-    add("--binary", action="store_true", help="--export in the binary format, whatever the name")
-    add("--page", type=Path, metavar="FILE", help="draw a map of the words (t-SNE) as HTML")
-    return parser
+def _tables(
+    console: Console, options: argparse.Namespace, models: Mapping[str, Word2VecConfig]
+) -> "tuple[list[WordVectors], list[Pass]]":
+    """All tables, their names telling them apart, and their scores after each pass."""
+    from lm.vectors.beside import tables_of
+    from lm.vectors.tables import first
 
-
-class _Analogies(argparse.Action):
-    """A:B:C, or A:B C."""
-
-    def __call__(
-        self,
-        parser: argparse.ArgumentParser,
-        namespace: argparse.Namespace,
-        values: object,
-        option: str | None = None,
-    ) -> None:
-        assert isinstance(values, list)
-        texts = iter(values)
-        found = [*getattr(namespace, self.dest)]
-        for text in texts:
-            parts = text.split(":")
-            if len(parts) == 2:
-                parts += next(texts, "").split(":")
-            if len(parts) != 3 or not all(parts):
-                parser.error(f"argument --analogy: {text!r} is not A:B:C, as in had:has:was")
-            found.append(tuple(parts))
-        setattr(namespace, self.dest, found)
-
-
-def _whole(text: str) -> int:
-    if not (text.isdecimal() and int(text) > 0):
-        raise argparse.ArgumentTypeError(f"{text!r} is not a whole number of at least 1")
-    return int(text)
-
-
-def _check(options: argparse.Namespace) -> None:
-    """Refuse before JAX is loaded what can be refused."""
-    from lm.vectors.tables import kind
-
-    for path in options.where:
-        if not path.exists():
-            raise UserError(f"there is no {path}; name a trial's folder or a file of vectors.")
-    for path in (options.export, options.page):
-        if path is not None and not path.absolute().parent.is_dir():
-            raise UserError(f"there is no folder {path.parent} for {path}; make it.")
-    if options.export is not None and not kind(options.export):
-        raise UserError(f"--export {options.export} does not say how by its name: {SUFFIXES}.")
-
-
-def _tables(where: Sequence[Path], table: str, words: int | None) -> "list[WordVectors]":
-    """All tables, their names telling them apart."""
-    from lm.vectors.tables import read
-
+    where, words = options.where, options.words
     names = Counter(path.name for path in where)
-    found = []
+    found: list[WordVectors] = []
+    passes: list[Pass] = []
     for path in where:
-        for one in read(path, table):
-            label = path.name if names[path.name] == 1 else str(path)
-            name = f"{label}/{one.name}" if path.is_dir() and len(where) > 1 else one.name
-            counts = one.counts if one.counts is None else one.counts[:words]
-            found.append(type(one)(name, one.words[:words], counts, one.matrix[:words]))
-    return found
+        label = path.name if names[path.name] == 1 else str(path)
+        prefix = f"{label}/" if path.is_dir() and len(where) > 1 else ""
+        beside = tables_of(console, path, options.table, models, options.judge)
+        found += [first(one, words)._replace(name=prefix + one.name) for one in beside.tables]
+        passes += [one._replace(vectors=prefix + one.vectors) for one in beside.passes]
+    return found, passes
 
 
 def _export(options: argparse.Namespace, tables: "Sequence[WordVectors]") -> None:
@@ -176,12 +93,38 @@ def _page(options: argparse.Namespace, tables: "Sequence[WordVectors]") -> None:
     write_page(options.page, tables, options.words or MAPPED)
 
 
-def _judge(console: Console, tables: "Sequence[WordVectors]") -> None:
+def _csv(path: Path, passes: "Sequence[Pass]") -> None:
+    from lm.vectors.metrics import OPTION
+    from lm.vectors.passes import write_passes
+
+    if not passes:
+        raise UserError(
+            f"--csv has nothing to write: train with {OPTION}=true, or train others beside it with "
+            "+vectors=NAME."
+        )
+    write_passes(path, passes)
+
+
+def _nearest(
+    console: Console, options: argparse.Namespace, tables: "Sequence[WordVectors]"
+) -> None:
+    from lm.vectors.nearest import analogy, like
+    from lm.vectors.show import show_nearest
+
+    queries = [like(word) for word in options.similar]
+    queries += [analogy(*three) for three in options.analogy]
+    show_nearest(console, tables, queries, options.count)
+
+
+def _judge(console: Console, tables: "Sequence[WordVectors]", passes: "Sequence[Pass]") -> None:
     from lm.vectors.judge import judge
+    from lm.vectors.passes import show_passes
     from lm.vectors.show import show_judgements
 
     console.print()
     show_judgements(console, [one.name for one in tables], [judge(one) for one in tables])
+    if passes:
+        show_passes(console, passes)
 
 
 if __name__ == "__main__":

@@ -66,7 +66,9 @@ def judge(vectors: WordVectors, asked: Questions | None = None) -> Judgement:
 
 
 def scores(matrix: NDArray[np.float32], asked: Questions) -> dict[str, float]:
-    """The scores alone, by kind."""
+    """The scores alone, by kind; NaN for vectors that are not finite."""
+    if not np.isfinite(matrix).all():
+        return dict.fromkeys(("simlex", "wordsim", "analogies"), np.nan)
     unit = normalised(matrix)
     right = np.concatenate([right_answers(unit, asked, one) for one in asked.analogies])
     return {

@@ -12,24 +12,25 @@ from typing import Any
 import numpy as np
 
 from lm.vectors.judge import scores, shares
-from lm.vectors.questions import Questions, questions
+from lm.vectors.questions import Questions, any_known
 from sweeps.errors import UserError
 
 OPTION = "log.vector_scores"
 KINDS = ("simlex", "wordsim", "analogies")
-_PREFIXES = {"embedding": "vectors/", "output": "vectors/output_"}
+PREFIXES = {"embedding": "vectors/", "output": "vectors/output_"}
+"""What a kind follows in a tag, for each table of a model."""
 
 
 def tags(tied: bool) -> list[str]:
     """Those of the scores; `tied`: the softmax's weights are the embedding."""
-    prefixes = list(_PREFIXES.values())[: 1 if tied else 2]
+    prefixes = list(PREFIXES.values())[: 1 if tied else 2]
     return [prefix + kind for prefix in prefixes for kind in KINDS]
 
 
 def measure(params: Mapping[str, Any], asked: Questions, first: bool) -> dict[str, float]:
     """The scores of a model's parameters, by tag; at the first evaluation with the shares."""
     found: dict[str, float] = {}
-    for name, prefix in _PREFIXES.items():
+    for name, prefix in PREFIXES.items():
         if "weight" in params[name]:
             of_table = scores(np.asarray(params[name]["weight"]), asked)
             found |= {prefix + kind: of_table[kind] for kind in KINDS}
@@ -74,10 +75,10 @@ def check_words(words: Sequence[str], metric: str) -> None:
     Raises:
       UserError: the scores would be NaN throughout.
     """
-    used = {kind: count for kind, (count, _) in questions(words).counts().items()}
-    wanted = {metric.removeprefix("vectors/").removeprefix("output_")} & set(KINDS) or set(KINDS)
-    if not any(used[kind] for kind in wanted):
+    ranking = metric.removeprefix("vectors/").removeprefix("output_")
+    kinds = [ranking] if ranking in KINDS else KINDS
+    if not any_known(words, kinds):
         raise UserError(
-            f"{OPTION}=true, but none of the questions ({', '.join(sorted(wanted))}) has all its "
-            "words in the vocabulary; take a larger text, or leave it false."
+            f"{OPTION}=true, but none of the questions ({', '.join(kinds)}) has all its words in "
+            "the vocabulary; take a larger text, or leave it false."
         )

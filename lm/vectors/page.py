@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 
 from lm.data.vocabulary import visible
 from lm.vectors.judge import normalised
-from lm.vectors.tables import WordVectors
+from lm.vectors.tables import WordVectors, first
 from sweeps.errors import UserError
 from sweeps.files import write_text
 from sweeps.report import as_script
@@ -49,12 +49,6 @@ def write_page(path: Path, tables: Sequence[WordVectors], words: int = 2048, see
     except UserError as error:
         reason = getattr(error.__cause__, "strerror", None) or "it cannot be written"
         raise UserError(f"cannot write {path} ({reason}); give --page another place.") from error
-
-
-def first(vectors: WordVectors, count: int) -> WordVectors:
-    """The most frequent words of a table."""
-    counts = None if vectors.counts is None else vectors.counts[:count]
-    return WordVectors(vectors.name, vectors.words[:count], counts, vectors.matrix[:count])
 
 
 def table_data(vectors: WordVectors, seed: int) -> dict[str, Any]:

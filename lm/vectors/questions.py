@@ -6,7 +6,7 @@ al. 2013). As in gensim, case makes no difference: of a word's variants the most
 it. Questions with a word that the vocabulary lacks are left out.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from functools import cache
 from itertools import groupby
 from typing import NamedTuple
@@ -82,6 +82,20 @@ def questions(words: Sequence[str], restrict: int = RESTRICT) -> Questions:
         [_analogies(section, ids) for section in _sections()],
         np.array([ids[word] for word in upper], np.int32),
     )
+
+
+def any_known(words: Sequence[str], kinds: Iterable[str]) -> bool:
+    """Whether a vocabulary can be asked anything of these kinds; errors as `questions`."""
+    known = {word.upper() for word in words[:RESTRICT]}
+    asked = (row for kind in kinds for row in _words(kind))
+    return any(known.issuperset(row) for row in asked)
+
+
+def _words(kind: str) -> Iterator[list[str]]:
+    """The words of each question of a kind."""
+    if kind == "analogies":
+        return (row for _, rows in _sections() for row in rows)
+    return (row[:2] for row in _rows(kind))
 
 
 def _pairs(kind: str, ids: Mapping[str, int]) -> Pairs:

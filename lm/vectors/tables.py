@@ -74,6 +74,12 @@ def kind(path: Path) -> str:
     return suffix if suffix in SUFFIXES else ""
 
 
+def first(vectors: WordVectors, count: int | None) -> WordVectors:
+    """The most frequent words of a table, at most so many; None: all."""
+    counts = None if vectors.counts is None else vectors.counts[:count]
+    return WordVectors(vectors.name, vectors.words[:count], counts, vectors.matrix[:count])
+
+
 def keyed(vectors: WordVectors) -> "KeyedVectors":
     """The same for gensim; its import takes seconds."""
     from gensim.models import KeyedVectors
@@ -144,4 +150,5 @@ def _read_file(path: Path) -> WordVectors:
 
 def _format(path: Path) -> str:
     formats = {".bin": "word2vec's binary format", ".kv": "a file that gensim saved"}
-    return f"by its name it should be {formats.get(kind(path), 'word2vec text')}"
+    text = "word2vec text, which begins with the numbers of words and of columns"
+    return f"by its name it should be {formats.get(kind(path), text)}"
