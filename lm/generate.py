@@ -57,6 +57,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     trained = load_trained(options.directory)
     prompt = _prompt(trained, options.prompt, given)
     config, wanted = trained.config, options.temperature
+    unknown = trained.vocabulary.unk_id
     order = Order(
         prompt=prompt.ids,
         words=options.words,
@@ -64,10 +65,10 @@ def main(arguments: Sequence[str] | None = None) -> None:
         temperature=config.log.sample_temperature if wanted is None else wanted,
         top_k=options.top_k,
         seed=config.seed if options.seed is None else options.seed,
-        unknown=options.unknown,
+        avoid=[] if options.unknown or unknown is None else [unknown],
         scored=options.out is not None and _is_json(options.out),
     )
-    texts = write_texts(trained, order)
+    texts = write_texts(trained.program, trained.params, order)
     if options.out is None:
         _print(trained, prompt, texts)
     else:

@@ -7,7 +7,7 @@ compiled program writes all. Memory is that of one batch: N times V numbers, a f
 P words of the prompt, N texts side by side, V vocabulary.
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from functools import partial
 from typing import NamedTuple
 
@@ -17,8 +17,9 @@ from jax import Array
 from numpy.typing import NDArray
 
 from lm.compute import texts_at_once
+from lm.program import Program
+from lm.rows import Params
 from lm.samples import Choice, Writing, luck
-from lm.trained import Trained
 
 WORDS = 256
 """Added in one call of the compiled loop, at most."""
@@ -41,8 +42,8 @@ class Order(NamedTuple):
     top_k: int | None
     """Draw from so many of the likeliest words; None: from all."""
     seed: int
-    unknown: bool
-    """Whether <unk> may be drawn."""
+    avoid: Sequence[int]
+    """Words that are not drawn."""
     scored: bool
     """Whether log-probabilities are wanted."""
 
@@ -57,12 +58,12 @@ class Written(NamedTuple):
     where it was not wanted."""
 
 
-def write_texts(trained: Trained, order: Order) -> Iterator[Written]:
+def write_texts(program: Program, params: Params, order: Order) -> Iterator[Written]:
     """Write texts, one after another as they are ready."""
     at_once = texts_at_once()
-    add = _adder(trained, order)
+    add = _adder(program, params, order)
     first, *given = order.prompt
-    begun = trained.program.begin(trained.params, jnp.full(at_once, first, jnp.int32))
+    begun = program.begin(params, jnp.full(at_once, first, jnp.int32))
     nothing = np.zeros((len(given), at_once), np.float32)
     begun, _, _ = _add(add, begun, np.array(given, np.int32), nothing)
     drawn = np.full(order.words, -1, np.int32)
@@ -74,20 +75,17 @@ def write_texts(trained: Trained, order: Order) -> Iterator[Written]:
             yield Written(ids[:, place], float(score))
 
 
-def _adder(trained: Trained, order: Order) -> Add:
+def _adder(program: Program, params: Params, order: Order) -> Add:
     """`lm.samples.write` of this model, as it is ordered."""
-    unknown, size = trained.vocabulary.unk_id, len(trained.vocabulary)
-    avoid = [] if unknown is None or order.unknown else [unknown]
     most = None
-    if order.top_k is not None and order.top_k < size:
+    if order.top_k is not None and order.top_k < len(params["output"]["bias"]):
         most = 1 << (order.top_k - 1).bit_length()  # so that few programs are compiled
     choice = Choice(
         jnp.float32(order.temperature),
-        jnp.array(avoid, jnp.int32),
+        jnp.array(order.avoid, jnp.int32),
         jnp.int32(0 if most is None else order.top_k),
     )
-    write = partial(trained.program.write, trained.params)
-    return partial(write, choice=choice, most=most, scored=order.scored)
+    return partial(program.write, params, choice=choice, most=most, scored=order.scored)
 
 
 def _add(
