@@ -5,6 +5,7 @@ import math
 from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
+from lm.vectors.metrics import check_options as check_vector_scores
 from sweeps.errors import UserError
 
 if TYPE_CHECKING:
@@ -30,6 +31,16 @@ def check(config: "Config") -> None:
         {key: float(change[key]) for key in change} for change in config.train.changes
     ]
     _check_combinations(config)
+
+
+def check_ranges(section: Any, prefix: str = "") -> None:
+    """Refuse an option of a section that is out of its range.
+
+    Raises:
+      UserError: one is.
+    """
+    for key, value, metadata in _options(section, prefix):
+        _check_range(key, value, metadata)
 
 
 def _options(section: Any, prefix: str = "") -> Iterator[tuple[str, Any, Mapping[str, Any]]]:
@@ -106,6 +117,8 @@ def _check_combinations(config: "Config") -> None:
         raise UserError(
             f"{option} goes with data=text and data=code; data={data.name} is one text of its own."
         )
+    wanted, ranking = config.log.vector_scores, (config.sweep.metric, config.sweep.mode)
+    check_vector_scores(wanted, *ranking, data.level, model.tie_weights)
     if model.tie_weights:
         widths = ("hidden_size", "last_size", "rnn_size")
         last = next(name for name in widths if getattr(model, name) is not None)

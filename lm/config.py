@@ -55,6 +55,10 @@ class LogConfig:
         unit="words",
         at_least=0,
     )
+    vector_scores: bool = option(
+        "whether each evaluation asks the word vectors what people answered: similarity of pairs "
+        "(SimLex-999, WordSim-353) and analogies"
+    )
 
 
 @dataclass(unsafe_hash=True)
@@ -108,6 +112,9 @@ RUN_ONLY = (
 )
 """Keys of the root that do not change what a run computes."""
 
+_LATER: dict[str, Any] = {"log": {"vector_scores": False}}
+"""Options among them that a folder of an earlier version may lack, and what it did without."""
+
 
 def register() -> None:
     """Make the schema known to Hydra as `schema`; call it before composing."""
@@ -121,7 +128,7 @@ def typed(values: Mapping[str, Any]) -> Config:
       UserError: an option is missing, unknown, out of its range, or does not fit the others.
     """
     try:
-        config = OmegaConf.to_object(OmegaConf.merge(_schema(), values))
+        config = OmegaConf.to_object(OmegaConf.merge(_schema(), _LATER, values))
     except (MissingMandatoryValue, ConfigKeyError) as error:
         what = "has no value" if isinstance(error, MissingMandatoryValue) else "is no option"
         raise UserError(

@@ -12,17 +12,15 @@ is imported only once the command line is known to be sound.
 
 import argparse
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
-from typing import TypeVar
 
 from rich.console import Console
 
+from lm.arguments import number, several, whole
 from lm.evaluation.grid import CACHE, SEARCH, Grid
 from sweeps.command import exit_on_user_error
 from sweeps.errors import UserError
-
-T = TypeVar("T")
 
 
 @exit_on_user_error()
@@ -64,7 +62,7 @@ def _parser() -> argparse.ArgumentParser:
     add("directory", type=Path, metavar="FOLDER", help="a trial's folder: outputs/SWEEP/TRIAL")
     add(
         "--split",
-        type=_several(_split),
+        type=several(_split),
         metavar="NAMES",
         help="of train,valid,test (default: valid and test, unless there is --text)",
     )
@@ -77,13 +75,13 @@ def _parser() -> argparse.ArgumentParser:
     )
     add(
         "--batch-size",
-        type=_whole,
+        type=whole,
         metavar="N",
         help="pieces of a text that are read side by side, each from a zero state; 1: the text as "
         "it stands (default: as in training)",
     )
     add("--words", type=Path, metavar="FILE", help="write each word's log-probability, as CSV")
-    add("--worst", type=_whole, metavar="N", help="show the N words that are predicted worst")
+    add("--worst", type=whole, metavar="N", help="show the N words that are predicted worst")
     _add_cache(parser)
     return parser
 
@@ -98,18 +96,9 @@ def _add_cache(parser: argparse.ArgumentParser) -> None:
     usual = [values[0] for values in (CACHE.windows, CACHE.shares, CACHE.thetas)]
     add("--cache", action="store_true", help="with window {}, lambda {}, theta {}".format(*usual))
     add("--cache-search", action="store_true", help=f"the best of {SEARCH.size}")
-    add("--cache-window", type=_several(_whole), metavar="N,...", help="words kept")
-    add("--cache-lambda", type=_several(_share), metavar="X,...", help="the cache's share")
-    add("--cache-theta", type=_several(_theta), metavar="X,...", help="weight of likeness")
-
-
-def _several(one: Callable[[str], T]) -> Callable[[str], list[T]]:
-    """Values with commas between them."""
-
-    def parse(text: str) -> list[T]:
-        return [one(part.strip()) for part in text.split(",")]
-
-    return parse
+    add("--cache-window", type=several(whole), metavar="N,...", help="words kept")
+    add("--cache-lambda", type=several(_share), metavar="X,...", help="the cache's share")
+    add("--cache-theta", type=several(_theta), metavar="X,...", help="weight of likeness")
 
 
 def _split(text: str) -> str:
@@ -118,28 +107,12 @@ def _split(text: str) -> str:
     return text
 
 
-def _whole(text: str) -> int:
-    if not (text.isdecimal() and int(text) > 0):
-        raise argparse.ArgumentTypeError(f"{text!r} is not a whole number of at least 1")
-    return int(text)
-
-
 def _share(text: str) -> float:
-    return _number(text, "a number from 0 to below 1", lambda value: 0 <= value < 1)
+    return number(text, "a number from 0 to below 1", lambda value: 0 <= value < 1)
 
 
 def _theta(text: str) -> float:
-    return _number(text, "a number of at least 0", lambda value: 0 <= value < math.inf)
-
-
-def _number(text: str, what: str, good: Callable[[float], bool]) -> float:
-    try:
-        value = float(text)
-    except ValueError:
-        value = math.nan
-    if not good(value):
-        raise argparse.ArgumentTypeError(f"{text!r} is not {what}")
-    return value
+    return number(text, "a number of at least 0", lambda value: 0 <= value < math.inf)
 
 
 def _check(options: argparse.Namespace) -> None:

@@ -8,6 +8,7 @@ from lm.config import RUN_ONLY, Config, typed
 from lm.data.tokens import Tokens, load_tokens
 from lm.data.windows import steps_per_epoch
 from lm.prompt import PROMPT, choose_prompt
+from lm.vectors.metrics import check_words
 from sweeps.errors import UserError
 
 
@@ -35,6 +36,8 @@ def identify(values: Mapping[str, Any]) -> dict[str, Any]:
 def _check_text(config: Config, text: Tokens) -> None:
     """Refuse a text that is too short for its batches, or too poor for its loss or its prompt."""
     choose_prompt(config.log.sample_prompt, config.data, text, PROMPT)
+    if config.log.vector_scores:
+        check_words(text.vocabulary.words, config.sweep.metric)
     steps_per_epoch(len(text.train), config.train)
     for split, ids in (("valid", text.valid), ("test", text.test)):
         if len(ids) <= config.train.sequence_length and (split == "valid" or len(ids)):

@@ -55,7 +55,7 @@ def _train_on(course: Course, state: TrainState) -> None:
             if course.epoch_ended and finite:
                 params = evaluated_parameters(state)
                 evaluation = trainer.evaluate_epoch(params, last=course.ended)
-                course.views.evaluated(params, course.step)
+                evaluation |= course.views.evaluated(params, course.step)
                 evaluation |= averaged_updates(state.average)
                 state = judged(state, evaluation["valid/loss"])
             course.report(metrics, finite, evaluation)

@@ -158,7 +158,8 @@ def _report(
     if part.finite and views.due(before, course.step):
         metrics = metrics | views.look(lanes.take(part.place), before, course.step)
     if evaluation:
-        views.evaluated(evaluated_parameters(lanes.take(part.place)), course.step)
+        params = evaluated_parameters(lanes.take(part.place))
+        evaluation = {**evaluation, **views.evaluated(params, course.step)}
     try:
         course.report(metrics, part.finite, evaluation)
     except Diverged as error:

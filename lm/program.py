@@ -23,7 +23,7 @@ from lm.packing import without_arrays
 from lm.perplexity import HeldOut, window_losses, word_losses
 from lm.probes import Probe, probe
 from lm.rows import Params, can_lag, start_lagging
-from lm.samples import sample
+from lm.samples import Choice, Writing, begin, sample, write
 from lm.step import Recipe, TrainState, settle
 from lm.steps import Totals, train_lanes, train_steps
 
@@ -66,6 +66,12 @@ class Program(NamedTuple):
     sample: Callable[[Params, Array, Array, Array, Array], Array]
     """(params, prompt_pn, luck_wn, temperature, words to avoid) -> i32[words, N]; see `lm.samples`.
     """
+    begin: Callable[[Params, Array], Writing]
+    """(params, i32[N]) -> texts of one word each."""
+    write: Callable[..., tuple[Writing, Array, Array]]
+    """(params, texts, words given, luck, steps, choice, most=, scored=) -> the texts with so many
+    words more, these words and their log-probabilities; see `lm.samples`. Compiled for each `most`
+    and `scored`."""
     train_lanes: Callable[
         [TrainState, Totals, Hyperparameters, Array, Array, int], tuple[TrainState, Totals]
     ]
@@ -119,6 +125,12 @@ def build_program(key: ProgramKey) -> Program:
         jax.jit(in_its_precision(probe, watched), compiler_options=seldom),
         jax.jit(in_its_precision(itemise, itemised), static_argnums=0),
         jax.jit(in_its_precision(draw, stacked), compiler_options=seldom),
+        jax.jit(partial(start_texts, stacked), compiler_options=seldom),
+        jax.jit(
+            in_its_precision(write_on, stacked),
+            static_argnames=("most", "scored"),
+            compiler_options=seldom,
+        ),
         jax.jit(in_its_precision(train_lanes, stacked), donate_argnums=0),
         jax.jit(jax.vmap(partial(settle, stacked)), donate_argnums=0),
         jax.jit(jax.vmap(in_its_precision(evaluate, stacked), in_axes=(0, None))),
@@ -159,8 +171,35 @@ def draw(
     avoid: Array,
 ) -> Array:
     """Continue a prompt, reading it as the model was trained; i32[words, N]."""
-    window = recipe.train.sequence_length if recipe.train.predict == "last" else None
-    return sample(recipe.merge(params), prompt_pn, luck_wn, temperature, avoid, window=window)
+    model, window = recipe.merge(params), _window(recipe)
+    return sample(model, prompt_pn, luck_wn, temperature, avoid, window=window)
+
+
+def start_texts(recipe: Recipe, params: Params, ids_n: Array) -> Writing:
+    """Texts of one word each."""
+    return begin(recipe.merge(params), ids_n, window=_window(recipe))
+
+
+def write_on(
+    recipe: Recipe,
+    params: Params,
+    writing: Writing,
+    given_sn: Array,
+    luck_sn: Array,
+    steps: Array,
+    choice: Choice,
+    *,
+    most: int | None,
+    scored: bool,
+) -> tuple[Writing, Array, Array]:
+    """Add words to texts, reading them as the model was trained."""
+    arguments = (recipe.merge(params), writing, given_sn, luck_sn, steps, choice)
+    return write(*arguments, window=_window(recipe), most=most, scored=scored)
+
+
+def _window(recipe: Recipe) -> int | None:
+    """Words that the model reads from a zero state before each draw; None: it carries its state."""
+    return recipe.train.sequence_length if recipe.train.predict == "last" else None
 
 
 def count_parameters(params: Params) -> int:

@@ -16,6 +16,9 @@ PROMPT = "log.sample_prompt"
 FIRST_WORDS = {"word": 8, "char": 40}
 """Of the validation text, that a prompt takes; for each `data.level`."""
 
+MOST_SHOWN = 60
+"""Characters of a prompt that a message repeats."""
+
 
 class Prompt(NamedTuple):
     """Words to continue."""
@@ -45,12 +48,13 @@ def read_prompt(text: str, config: DataConfig, vocabulary: Vocabulary, option: s
     known = set(vocabulary.words)
     tokens = [word if word in known else word.lower() for word in tokenize(text, config)]
     unknown = list(dict.fromkeys(word for word in tokens if word not in known))
+    given = f"{option}={text[:MOST_SHOWN]!r}{'...' if len(text) > MOST_SHOWN else ''}"
     if not tokens:
-        raise UserError(f"{option}={text!r} has no words in it; give some, or null.")
+        raise UserError(f"{given} has no words in it; give some, or leave it out.")
     if unknown and (vocabulary.unk_id is None or not known & set(tokens)):
         names = ", ".join(map(repr, unknown))
         raise UserError(
-            f"{option}={text!r}: the vocabulary does not have {names}; use words that the "
+            f"{given}: the vocabulary does not have {names}; use words that the "
             "training text has, or raise data.vocab_size."
         )
     return Prompt(vocabulary.encode(tokens), unknown)

@@ -69,8 +69,8 @@ def _sides(tokens: Sequence[str]) -> list[str]:
     return sides
 
 
-def sample_markdown(prompt: Sequence[str], words: Sequence[str], level: str) -> str:
-    """A generated text for TensorBoard's Text tab: the prompt in bold, then its continuation.
+def continued(prompt: Sequence[str], words: Sequence[str], level: str) -> tuple[str, str]:
+    """A prompt and its continuation, which begins with the space that belongs there.
 
     Args:
       prompt: its tokens.
@@ -78,7 +78,15 @@ def sample_markdown(prompt: Sequence[str], words: Sequence[str], level: str) -> 
       level: `data.level`.
     """
     text = pieces([*prompt, *words], level)
-    before, after = ("".join(part) for part in (text[: len(prompt)], text[len(prompt) :]))
+    return "".join(text[: len(prompt)]), "".join(text[len(prompt) :])
+
+
+def sample_markdown(prompt: Sequence[str], words: Sequence[str], level: str) -> str:
+    """A generated text for TensorBoard's Text tab: the prompt in bold, then its continuation.
+
+    Arguments as of `continued`.
+    """
+    before, after = continued(prompt, words, level)
     return f"<strong>{_plain(before)}</strong>{_plain(after)}"
 
 

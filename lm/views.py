@@ -11,6 +11,8 @@ from lm.prose import sample_markdown
 from lm.rows import Params
 from lm.step import TrainState
 from lm.trainer import Trainer
+from lm.vectors.metrics import measure
+from lm.vectors.questions import questions
 from sweeps.run import Run
 from sweeps.views import Text
 
@@ -25,6 +27,7 @@ class Views:
         self._run = run
         self._log = trainer.config.log
         self._recorder = Recorder(trainer, run)
+        self._questions = questions(trainer.vocabulary.words) if self._log.vector_scores else None
 
     def begin(self, state: TrainState) -> None:
         """Show what there is before the first update."""
@@ -56,8 +59,8 @@ class Views:
         every = self._log.histogram_every
         return every > 0 and step // every > before // every
 
-    def evaluated(self, params: Params, step: int) -> None:
-        """Show what the model writes by now, and its word vectors."""
+    def evaluated(self, params: Params, step: int) -> dict[str, float]:
+        """Show what the model writes by now, and its word vectors; gives numbers for the report."""
         trainer = self._trainer
         if self._log.sample_words:
             prompt = trainer.vocabulary.decode(trainer.prompt.ids)
@@ -67,3 +70,6 @@ class Views:
         if self._log.embedding_words:
             vectors = most_frequent(trainer.vocabulary, self._log.embedding_words, params)
             self._run.show_embeddings(vectors)
+        if self._questions is None:
+            return {}
+        return measure(params, self._questions, first=step == trainer.steps_per_epoch)

@@ -14,7 +14,9 @@ from hydra.types import RunMode
 from omegaconf import DictConfig, OmegaConf
 
 from lm.config import CONFIG_DIR, Config, register, typed
+from lm.vectors import options as vectors
 from sweeps import space, sweeper
+from sweeps.errors import UserError
 from sweeps.options import Options, SearchOptions, checked
 from sweeps.search import settings
 
@@ -52,7 +54,7 @@ def check(config: DictConfig) -> Config:
 
 def test_groups_are_those_that_are_tested() -> None:
     files = {path.relative_to(CONFIG_DIR).parts[0] for path in CONFIG_DIR.rglob("*.yaml")}
-    groups = {"data", "experiment", "optimizer", "scheduler", "search", "sweep"}
+    groups = {"data", "experiment", "optimizer", "scheduler", "search", "sweep", "vectors"}
     assert files == {"config.yaml", *groups}
 
 
@@ -71,6 +73,38 @@ def test_optimizer_composes_and_types(compose: Compose, name: str) -> None:
 @pytest.mark.parametrize("name", choices("experiment"))
 def test_experiment_composes_and_types(compose: Compose, name: str) -> None:
     assert check(compose(f"+experiment={name}")) != check(compose())
+
+
+def test_models_of_word_vectors_compose_and_type() -> None:
+    names = choices("vectors")
+    models = vectors.compose([f"+vectors=[{','.join(names)}]"])
+    assert list(models) == names
+    assert not any(OmegaConf.missing_keys(OmegaConf.structured(one)) for one in models.values())
+
+
+@pytest.mark.parametrize("name", choices("vectors"))
+def test_file_of_word_vectors_opens_with_its_package(name: str) -> None:
+    lines = (CONFIG_DIR / "vectors" / f"{name}.yaml").read_text().splitlines()
+    assert lines[0] == f"# @package vectors.{name}"
+    assert lines[1].startswith("# ")
+
+
+@pytest.mark.parametrize(
+    ("override", "sentence"),
+    [
+        ("+vectors=glove", "+vectors=glove is not known; choose of cbow, skipgram, window."),
+        ("vectors.cbow.windw=8", "Key 'windw' not in"),
+        ("vectors.cbow.window=wide", "'wide' of type 'str' could not be converted"),
+        ("vectors.cbow.window=0", "vectors.cbow.window=0 is out of range"),
+        ("vectors.skipgram.window=8", "Could not override 'vectors.skipgram.window'"),
+        ("+vectors@vectors.output=cbow", "vectors.output has the name of a table of the trial's"),
+        ("vectors.cbow.learning_rate=0.00001", "final_learning_rate=0.0001 is above"),
+    ],
+)
+def test_wrong_option_of_word_vectors_is_one_sentence(override: str, sentence: str) -> None:
+    with pytest.raises(UserError, match=re.escape(sentence)) as error:
+        vectors.compose(["+vectors=cbow", override])
+    assert "\n" not in str(error.value)
 
 
 def sweep_options(config: Config) -> Options:
@@ -144,11 +178,14 @@ def options(schema: type, prefix: str = "") -> Iterator[tuple[str, Any]]:
             yield prefix + field.name, field
 
 
-@pytest.mark.parametrize("key", [key for key, _ in options(Config)])
+EVERY = (*options(Config), *options(vectors.Word2VecConfig, "vectors.NAME."))
+
+
+@pytest.mark.parametrize("key", [key for key, _ in EVERY])
 def test_every_option_is_read(key: str) -> None:
     """As an attribute, or by its name in quotes, in a file other than its schema's."""
     schema = ("sweeps/options.py", "lm/options.py", "lm/config.py", "lm/checks.py")
-    schemas = {ROOT / path for path in schema}
+    schemas = {ROOT / path for path in (*schema, "lm/vectors/options.py")}
     files = {*ROOT.glob("lm/**/*.py"), *ROOT.glob("sweeps/**/*.py")} - schemas
     name = key.rpartition(".")[2]
     pattern = re.compile(rf"""\.{name}\b|\[["']{name}["']\]""")
@@ -156,6 +193,6 @@ def test_every_option_is_read(key: str) -> None:
 
 
 def test_every_option_of_the_application_has_its_meaning() -> None:
-    for key, field in options(Config):
+    for key, field in EVERY:
         if key.partition(".")[0] not in ("sweep", "search", "scheduler", "ray"):
             assert field.metadata["meaning"], key

@@ -1,11 +1,10 @@
 """Where text comes from: configuration -> the raw text of each split."""
 
 import hashlib
-import importlib.util
 from dataclasses import dataclass
 from pathlib import Path
 
-from lm.data.files import cache_dir, join, read_text, require
+from lm.data.files import cache_dir, gensim_folder, join, read_text, require
 from lm.data.gutenberg import SHERLOCK, read_sherlock
 from lm.data.sources import read_sources, source_files, standard_library
 from lm.data.vocabulary import UNKNOWN
@@ -40,7 +39,7 @@ def text_files(config: DataConfig) -> list[Path]:
     """The files that a corpus is read from, whether they are there or not."""
     root = _root(config)
     if config.name == "lee":
-        folder = root or _gensim_folder()
+        folder = root or gensim_folder(LEE_FILE)
         return [folder / LEE_FILE] if folder else []
     if config.name == "sherlock":
         return [(root or cache_dir() / "sherlock") / book.filename for book in SHERLOCK]
@@ -97,14 +96,6 @@ def _read_lee(root: Path | None, files: list[Path]) -> str:
             f"`pip install gensim`, or put {LEE_FILE} into a folder and give data.root=DIR."
         )
     return read_text(files[0])
-
-
-def _gensim_folder() -> Path | None:
-    """Where gensim has its texts: importing it takes seconds, and one file of it is wanted."""
-    spec = importlib.util.find_spec("gensim")
-    places = (spec.submodule_search_locations if spec else None) or ()
-    folders = (Path(place, "test", "test_data") for place in places)
-    return next((folder for folder in folders if (folder / LEE_FILE).is_file()), None)
 
 
 def _read_ptb(folder: Path) -> Corpus:

@@ -1,5 +1,6 @@
 """Text files on disk, and the folder where downloaded ones are kept."""
 
+import importlib.util
 import os
 from collections.abc import Sequence
 from pathlib import Path
@@ -50,6 +51,14 @@ def require(folder: Path, names: Sequence[str], advice: str) -> list[Path]:
     if missing:
         raise UserError(f"{folder} lacks {', '.join(missing)}; {advice}")
     return [folder / name for name in names]
+
+
+def gensim_folder(file: str) -> Path | None:
+    """Where gensim has a file that it carries; importing it takes seconds. None: nowhere."""
+    spec = importlib.util.find_spec("gensim")
+    places = (spec.submodule_search_locations if spec else None) or ()
+    folders = (Path(place, "test", "test_data") for place in places)
+    return next((folder for folder in folders if (folder / file).is_file()), None)
 
 
 def cache_dir() -> Path:

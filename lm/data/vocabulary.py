@@ -122,6 +122,11 @@ def build_vocabulary(
     return Vocabulary([word for word, _ in ranked], [count for _, count in ranked])
 
 
+def visible(word: str) -> str:
+    """Newlines and the like as escapes, and a blank in quotes."""
+    return repr(word) if word.isspace() and word.isprintable() else repr(word)[1:-1]
+
+
 def _rank(item: tuple[str, int]) -> tuple[int, str]:
     word, count = item
     return -count, word

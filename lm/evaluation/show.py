@@ -7,7 +7,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text as Plain
 
-from lm.data.vocabulary import UNKNOWN, Vocabulary
+from lm.data.vocabulary import UNKNOWN, Vocabulary, visible
 from lm.data.windows import evaluation_window
 from lm.evaluation.cache import Cache
 from lm.evaluation.grid import Grid
@@ -109,15 +109,10 @@ def _surprises(rows: Sequence[Surprise], all_of_it: float) -> Table:
     table.columns[0].justify = "left"
     for one in rows:
         table.add_row(
-            Plain(_visible(one.word)),
+            Plain(visible(one.word)),
             f"{one.occurrences:,}",
             f"{one.total:.1f}",
             f"{one.total / all_of_it:.2%}",
             f"{one.mean:.3f}",
         )
     return table
-
-
-def _visible(word: str) -> str:
-    """Newlines and the like as escapes, and a blank in quotes."""
-    return repr(word) if word.isspace() and word.isprintable() else repr(word)[1:-1]

@@ -1,0 +1,234 @@
+"""`python -m lm.generate outputs/SWEEP/TRIAL --prompt "my dear"`: what a trained model writes.
+
+    python -m lm.generate DIR                                     # as in the trial's tab Text
+    python -m lm.generate DIR --prompt "my dear" --words 200 --temperature 0.8 --top-k 40 --seed 1
+    python -m lm.generate DIR --temperature 0                     # the likeliest word each time
+    fortune | python -m lm.generate DIR --prompt-file -
+    python -m lm.generate DIR --samples 1000 --out FILE.jsonl     # tokens and log-probabilities too
+
+The same command gives the same texts, and text n is the same among few and among many. Nothing in
+the folder is changed. JAX is imported only once the command line is known to be sound.
+"""
+
+import argparse
+import json
+import math
+import sys
+import time
+from collections.abc import Callable, Iterable, Sequence
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from rich.console import Console
+from rich.progress import track
+from rich.text import Text
+
+from lm.arguments import number, whole
+from lm.data.files import read_text
+from lm.prompt import PROMPT, Prompt, choose_prompt, read_prompt, unknown_words
+from lm.prose import continued
+from sweeps.command import exit_on_user_error
+from sweeps.errors import UserError
+
+if TYPE_CHECKING:
+    from lm.trained import Trained
+    from lm.writing import Written
+
+WORDS = 100
+"""Of a text, unless told otherwise."""
+
+_ESCAPES = str.maketrans({"\\": "\\\\", "\n": "\\n", "\r": "\\r"})
+
+
+@exit_on_user_error()
+def main(arguments: Sequence[str] | None = None) -> None:
+    """Run the command; None: with this process's arguments."""
+    options = _parser().parse_args(arguments)
+    if options.out is not None and not options.out.absolute().parent.is_dir():
+        raise UserError(f"there is no folder {options.out.parent} for {options.out}; make it.")
+    given = None if options.prompt_file is None else read_text(options.prompt_file)
+
+    from lm.compilation import use_cache  # imports JAX, as all below
+    from lm.trained import load_trained
+    from lm.writing import Order, write_texts
+
+    use_cache()
+    trained = load_trained(options.directory)
+    prompt = _prompt(trained, options.prompt, given)
+    config, wanted = trained.config, options.temperature
+    unknown = trained.vocabulary.unk_id
+    order = Order(
+        prompt=prompt.ids,
+        words=options.words,
+        samples=options.samples,
+        temperature=config.log.sample_temperature if wanted is None else wanted,
+        top_k=options.top_k,
+        seed=config.seed if options.seed is None else options.seed,
+        avoid=[] if options.unknown or unknown is None else [unknown],
+        scored=options.out is not None and _is_json(options.out),
+    )
+    texts = write_texts(trained.program, trained.params, order)
+    if options.out is None:
+        _print(trained, prompt, texts)
+    else:
+        began = time.perf_counter()
+        _write(options.out, trained, prompt, texts, options.samples)
+        seconds = time.perf_counter() - began
+        size = f"{options.samples:,} texts of {options.words:,} {_unit(trained)}s"
+        print(f"{options.out}: {size}, {seconds:.1f} s")
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="python -m lm.generate", description="Text that a trained model writes."
+    )
+    add = parser.add_argument
+    add("directory", type=Path, metavar="FOLDER", help="a trial's folder: outputs/SWEEP/TRIAL")
+    begins = parser.add_mutually_exclusive_group()
+    begins.add_argument(
+        "--prompt",
+        metavar="TEXT",
+        help="what the text begins with (default: the trial's log.sample_prompt or, without one, "
+        "the first words of its validation text)",
+    )
+    begins.add_argument(
+        "--prompt-file",
+        type=_file,
+        metavar="FILE",
+        help="the same from a UTF-8 file, without the newline at its end; -: from standard input",
+    )
+    add("--words", type=whole, default=WORDS, metavar="N", help="drawn after it; characters of a "
+        "character model (default: %(default)s)")  # fmt: skip
+    add(
+        "--temperature",
+        type=_temperature,
+        metavar="X",
+        help="logits are divided by it; 0 takes the likeliest word (default: the trial's "
+        "log.sample_temperature)",
+    )
+    add("--top-k", type=whole, metavar="N", help="draw from the N likeliest words (default: all)")
+    add(
+        "--seed",
+        type=partial(whole, at_least=0),
+        metavar="N",
+        help="of the draws (default: the trial's)",
+    )
+    add("--samples", type=whole, default=1, metavar="N", help="number of texts (default: 1)")
+    add("--unknown", action="store_true", help="let <unk> be drawn")
+    add(
+        "--out",
+        type=Path,
+        metavar="FILE",
+        help=r"write the texts there, a line each, with \n for a newline; if its name ends in "
+        ".jsonl, JSON: prompt, text, tokens, log_probability (nats, of all tokens of the text)",
+    )
+    return parser
+
+
+def _file(text: str) -> Path:
+    return Path("/dev/stdin" if text == "-" else text)
+
+
+def _temperature(text: str) -> float:
+    return number(text, "a number of at least 0", lambda value: 0 <= value < math.inf)
+
+
+def _prompt(trained: "Trained", text: str | None, file: str | None) -> Prompt:
+    """The user's, the trial's, or the start of the validation text; says which words are unknown.
+
+    Raises:
+      UserError: it cannot be read by this model, or there is none.
+    """
+    config, option = trained.config, "--prompt"
+    if file is not None:
+        text, option = file.removesuffix("\n"), "--prompt-file"
+    elif text is None:
+        text, option = config.log.sample_prompt, PROMPT
+    if text is None:
+        return _start(trained)
+    prompt = read_prompt(text, config.data, trained.vocabulary, option)
+    if notice := unknown_words(prompt, option):
+        print(notice, file=sys.stderr)
+    return prompt
+
+
+def _start(trained: "Trained") -> Prompt:
+    from lm.trained import load_text
+
+    try:
+        return choose_prompt(None, trained.config.data, load_text(trained), PROMPT)
+    except UserError as error:
+        raise UserError(
+            f"{trained.trial.directory} has no log.sample_prompt, and the text that it was trained "
+            "on, whose start would stand for one, is missing or was changed; give --prompt TEXT."
+        ) from error
+
+
+def _print(trained: "Trained", prompt: Prompt, texts: Iterable["Written"]) -> None:
+    """To the terminal, with a blank line between texts; the prompt in bold."""
+    console = Console(highlight=False)
+    for place, written in enumerate(texts):
+        before, after = _prose(trained, prompt, written)
+        gap = "\n" if place else ""
+        if console.is_terminal:
+            console.print(Text.assemble(gap, (before, "bold"), after))
+        else:  # as it stands: without folded lines or expanded tabs
+            console.out(f"{gap}{before}{after}", highlight=False)
+
+
+def _write(
+    path: Path, trained: "Trained", prompt: Prompt, texts: Iterable["Written"], count: int
+) -> None:
+    """To a file, as the texts come.
+
+    Raises:
+      UserError: it cannot be written.
+    """
+    as_line: Callable[..., str] = _json if _is_json(path) else _line
+    errors = Console(stderr=True)
+    shown = track(
+        texts, "writing", count, console=errors, transient=True, disable=not errors.is_terminal
+    )
+    try:
+        with path.open("w", encoding="utf-8", newline="") as file:
+            for written in shown:
+                file.write(as_line(trained, prompt, written) + "\n")
+    except OSError as error:
+        raise UserError(
+            f"cannot write {path} ({error.strerror or error}); free some space or mend its "
+            "permissions, or name another file with --out FILE."
+        ) from error
+
+
+def _line(trained: "Trained", prompt: Prompt, written: "Written") -> str:
+    return "".join(_prose(trained, prompt, written)).translate(_ESCAPES)
+
+
+def _json(trained: "Trained", prompt: Prompt, written: "Written") -> str:
+    before, after = _prose(trained, prompt, written)
+    fields = {
+        "prompt": before,
+        "text": after,
+        "tokens": trained.vocabulary.decode(written.ids),
+        "log_probability": written.log_probability,
+    }
+    return json.dumps(fields, ensure_ascii=False)
+
+
+def _prose(trained: "Trained", prompt: Prompt, written: "Written") -> tuple[str, str]:
+    """The prompt, and what comes after it."""
+    decode = trained.vocabulary.decode
+    return continued(decode(prompt.ids), decode(written.ids), trained.config.data.level)
+
+
+def _is_json(path: Path) -> bool:
+    return path.suffix == ".jsonl"
+
+
+def _unit(trained: "Trained") -> str:
+    return {"word": "word", "char": "character"}[trained.config.data.level]
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,1 @@
+"""Word vectors: nearest words, analogies, human judgements, files that other tools read."""

@@ -1,0 +1,131 @@
+"""`python -m lm.vectors WHERE ...`: the word vectors of trained models, and what they know.
+
+    python -m lm.vectors DIR --similar run mr holmes       # nearest words by cosine
+    python -m lm.vectors DIR --analogy had:has:was         # had is to has as was is to ...
+    python -m lm.vectors DIR OTHER vectors.bin --judge     # what people think of them
+    python -m lm.vectors DIR --export vectors.txt          # for other tools
+    python -m lm.vectors DIR --page words.html             # a map of the most frequent words
+    python -m lm.vectors DIR --judge '+vectors=[skipgram,cbow]' vectors.cbow.window=8
+                                                           # beside gensim's, on the same text
+
+WHERE is a trial's folder, or a file of vectors. Nothing in the folder is changed. JAX and gensim
+are imported only once the command line is known to be sound.
+"""
+
+import argparse
+import sys
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from rich.console import Console
+
+from lm.vectors.arguments import read_arguments
+from lm.vectors.options import Word2VecConfig
+from sweeps.command import exit_on_user_error
+from sweeps.errors import UserError
+from sweeps.table import line
+
+if TYPE_CHECKING:
+    from lm.vectors.passes import Pass
+    from lm.vectors.tables import WordVectors
+
+MAPPED = 2048
+"""Words of a page, unless told otherwise."""
+
+
+@exit_on_user_error()
+def main(arguments: Sequence[str] | None = None) -> None:
+    """Run the command; None: with this process's arguments."""
+    options, models = read_arguments(sys.argv[1:] if arguments is None else arguments)
+    console = Console(soft_wrap=True)
+    tables, passes = _tables(console, options, models)
+    if options.export is not None:  # files first, for the terminal may be a pipe that closes early
+        _export(options, tables)
+    if options.page is not None:
+        _page(options, tables)
+    if options.csv is not None:
+        _csv(options.csv, passes)
+    for one in tables:
+        line(console, f"{one.name}: {len(one.words):,} words, {one.matrix.shape[1]} numbers each")
+    for path in (options.export, options.page, options.csv):
+        if path is not None:
+            line(console, f"written: {path}")
+    if options.similar or options.analogy:
+        _nearest(console, options, tables)
+    if options.judge:
+        _judge(console, tables, passes)
+
+
+def _tables(
+    console: Console, options: argparse.Namespace, models: Mapping[str, Word2VecConfig]
+) -> "tuple[list[WordVectors], list[Pass]]":
+    """All tables, their names telling them apart, and their scores after each pass."""
+    from lm.vectors.beside import tables_of
+    from lm.vectors.tables import first
+
+    where, words = options.where, options.words
+    names = Counter(path.name for path in where)
+    found: list[WordVectors] = []
+    passes: list[Pass] = []
+    for path in where:
+        label = path.name if names[path.name] == 1 else str(path)
+        prefix = f"{label}/" if path.is_dir() and len(where) > 1 else ""
+        beside = tables_of(console, path, options.table, models, options.judge)
+        found += [first(one, words)._replace(name=prefix + one.name) for one in beside.tables]
+        passes += [one._replace(vectors=prefix + one.vectors) for one in beside.passes]
+    return found, passes
+
+
+def _export(options: argparse.Namespace, tables: "Sequence[WordVectors]") -> None:
+    from lm.vectors.tables import kind, write
+
+    if len(tables) > 1:
+        names = ", ".join(one.name for one in tables)
+        raise UserError(f"--export writes one table, and there are {names}; choose with --table.")
+    write(options.export, tables[0], options.binary or kind(options.export) == ".bin")
+
+
+def _page(options: argparse.Namespace, tables: "Sequence[WordVectors]") -> None:
+    from lm.vectors.page import write_page
+
+    write_page(options.page, tables, options.words or MAPPED)
+
+
+def _csv(path: Path, passes: "Sequence[Pass]") -> None:
+    from lm.vectors.metrics import OPTION
+    from lm.vectors.passes import write_passes
+
+    if not passes:
+        raise UserError(
+            f"--csv has nothing to write: train with {OPTION}=true, or train others beside it with "
+            "+vectors=NAME."
+        )
+    write_passes(path, passes)
+
+
+def _nearest(
+    console: Console, options: argparse.Namespace, tables: "Sequence[WordVectors]"
+) -> None:
+    from lm.vectors.nearest import analogy, like
+    from lm.vectors.show import show_nearest
+
+    queries = [like(word) for word in options.similar]
+    queries += [analogy(*three) for three in options.analogy]
+    show_nearest(console, tables, queries, options.count)
+
+
+def _judge(console: Console, tables: "Sequence[WordVectors]", passes: "Sequence[Pass]") -> None:
+    from lm.vectors.judge import judge
+    from lm.vectors.passes import show_passes
+    from lm.vectors.show import show_judgements
+
+    console.print()
+    show_judgements(console, [one.name for one in tables], [judge(one) for one in tables])
+    if passes:
+        show_passes(console, passes)
+
+
+if __name__ == "__main__":
+    main()

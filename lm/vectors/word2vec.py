@@ -1,0 +1,116 @@
+"""Skip-gram and CBOW on the text that a model was trained on: gensim's `Word2Vec`, to compare.
+
+Same tokens, same types, same width, same number of passes, unless `vectors.NAME` says otherwise.
+One thread trains, which alone makes it repeatable; nothing hangs on Python's hash seed.
+"""
+
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from itertools import pairwise
+from typing import TYPE_CHECKING
+
+import numpy as np
+from numpy.typing import NDArray
+
+from lm.data.tokens import Tokens
+from lm.data.vocabulary import Vocabulary
+from lm.data.windows import steps_per_epoch
+from lm.vectors.options import Word2VecConfig
+from lm.vectors.tables import WordVectors
+
+if TYPE_CHECKING:
+    from lm.trained import Trained
+
+LONGEST = 10_000
+"""Words that gensim reads of a sentence; it leaves the rest out, silently."""
+
+LEAST_STEPS = 10
+"""Least pieces that the text is read in, all passes together: the learning rate falls after each.
+"""
+
+OnPass = Callable[[int, WordVectors], None]
+"""Takes the number of a pass that has ended, from 1, and the vectors, which training goes on to
+change."""
+
+
+def filled(config: Word2VecConfig, trained: "Trained", text: Tokens) -> Word2VecConfig:
+    """The options with what they leave to the trial."""
+    model, train = trained.config.model, trained.config.train
+    epochs = trained.step // steps_per_epoch(len(text.train), train)
+    return replace(
+        config,
+        embed_size=model.embed_size if config.embed_size is None else config.embed_size,
+        epochs=max(1, epochs) if config.epochs is None else config.epochs,
+        seed=trained.config.seed if config.seed is None else config.seed,
+    )
+
+
+def train(
+    name: str,
+    config: Word2VecConfig,
+    vocabulary: Vocabulary,
+    ids: NDArray[np.int32],
+    on_pass: OnPass | None = None,
+) -> WordVectors:
+    """Train word vectors on a text.
+
+    Args:
+      name: of the table.
+      config: as `filled` gives it.
+      vocabulary: all its types are trained that occur in the text, in its order.
+      ids: the text, [N].
+      on_pass: called at the end of each pass.
+    """
+    from gensim.models import Word2Vec
+    from gensim.models.callbacks import CallbackAny2Vec
+
+    assert config.epochs is not None
+    seen = types(vocabulary, ids)
+    sentences = cut(vocabulary.decode(ids), config.epochs)
+    model = Word2Vec(**_settings(config), batch_words=max(map(len, sentences)))
+    model.build_vocab_from_freq(seen, corpus_count=len(sentences))
+
+    def table() -> WordVectors:
+        return WordVectors(name, list(seen), list(seen.values()), model.wv.vectors)
+
+    progress = CallbackAny2Vec()
+    if on_pass is not None:
+        passes = iter(range(1, config.epochs + 1))
+        progress.on_epoch_end = lambda _: on_pass(next(passes), table())
+    model.train(
+        sentences, total_examples=len(sentences), epochs=config.epochs, callbacks=[progress]
+    )
+    return table()
+
+
+def types(vocabulary: Vocabulary, ids: NDArray[np.int32]) -> dict[str, int]:
+    """Those of a vocabulary that occur in a text, in its order, and how often."""
+    counts = np.bincount(ids, minlength=len(vocabulary))
+    return {vocabulary.words[i]: int(counts[i]) for i in np.flatnonzero(counts)}
+
+
+def cut(words: Sequence[str], passes: int) -> list[list[str]]:
+    """A text in pieces of even length, of at most `LONGEST`; no window reaches over their ends."""
+    count = max(-(-len(words) // LONGEST), -(-LEAST_STEPS // passes))
+    ends = [len(words) * i // count for i in range(count + 1)]
+    return [list(words[begin:end]) for begin, end in pairwise(ends) if end > begin]
+
+
+def _settings(config: Word2VecConfig) -> dict[str, object]:
+    """In gensim's words."""
+    return {
+        "sg": int(config.algorithm == "skipgram"),
+        "vector_size": config.embed_size,
+        "window": config.window,
+        "shrink_windows": config.shrink_windows,
+        "cbow_mean": int(config.cbow_mean),
+        "negative": config.negative,
+        "ns_exponent": config.noise_exponent,
+        "sample": config.sample,
+        "alpha": config.learning_rate,
+        "min_alpha": config.final_learning_rate,
+        "seed": config.seed,
+        "workers": 1,
+        "min_count": 1,
+        "sorted_vocab": 0,  # they are in order already; gensim turns around those of one count
+    }
