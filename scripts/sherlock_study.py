@@ -9,6 +9,7 @@ a `=` in it is handed to all of them, as data.root=DIR. `run --plan` shows what 
 """
 
 import argparse
+import shlex
 import subprocess
 import sys
 from collections.abc import Callable, Sequence
@@ -63,7 +64,7 @@ def run_study(what: Sequence[str], output: str, plan_only: bool) -> int:
     show_plan(console, stages)
     for stage in stages:
         line = [sys.executable, "-m", "lm.sweep", *command(stage, output, overrides)]
-        console.print("\npython " + " ".join(line[1:]), markup=False)
+        console.print("\npython " + shlex.join(line[1:]), markup=False)
         if plan_only:
             continue
         if status := subprocess.run(line).returncode:

@@ -3,9 +3,6 @@
 from collections.abc import Iterable, Sequence
 from typing import NamedTuple
 
-EPOCH = 348
-"""Updates of an epoch with `train.predict=all`; 20 times as many make one with `last`."""
-
 
 class Stage(NamedTuple):
     """A sweep of the study and how long each of its trials is."""
@@ -21,44 +18,51 @@ class Stage(NamedTuple):
 
 
 def _changes(*rates: tuple[int, float]) -> str:
-    """A schedule: epochs before it, learning rate."""
-    parts = (f"{{step: {epoch * EPOCH}, optimizer.learning_rate: {rate}}}" for epoch, rate in rates)
+    """A schedule: updates before it, learning rate."""
+    parts = (f"{{step: {step}, optimizer.learning_rate: {rate}}}" for step, rate in rates)
     return f"[{', '.join(parts)}]"
 
 
 SCHEDULES = [
     _changes(),
-    _changes((3, 0.025), (10, 0.005)),
-    _changes((3, 0.15), (10, 0.45)),
-    _changes((4, 0.15), (13, 0.2)),
+    _changes((2000, 0.025), (8000, 0.005)),
+    _changes((2000, 0.15), (8000, 0.45)),
+    _changes((3000, 0.15), (10000, 0.2)),
 ]
-"""As conf/sweep/sherlock_schedule.yaml has them, at the epochs of the study: 7,723 updates each."""
+"""Those of conf/sweep/sherlock_schedule.yaml at a tenth of its updates, for 3 epochs, not 27."""
 
 PLAN = (
     Stage(
         "sherlock_predict",
         2,
-        ("train.epochs=8,75", "sweep.zip=[[train.predict,train.epochs]]"),
-        "last 8, all 75 (75)",
-        13,
+        ("train.epochs=6,75", "sweep.zip=[[train.predict,train.epochs]]"),
+        "last 6, all 75 (75)",
+        10.5,
     ),
-    Stage("sherlock_layers", 8, ("train.predict=all", "train.epochs=20"), "all 20 (about 25)", 8.5),
-    Stage("sherlock_momentum", 6, (), "1 (1)", 2),
-    Stage("sherlock_clip_level", 3, ("train.epochs=1",), "1 (25)", 3.5),
+    Stage("sherlock_layers", 8, ("train.epochs=2",), "2 (about 25)", 11),
+    Stage("sherlock_momentum", 6, (), "1 (1)", 3),
+    Stage("sherlock_clip_level", 3, ("train.epochs=1",), "1 (25)", 4),
     Stage("sherlock_cell", 6, ("train.epochs=1",), "1 (50)", 5.5),
-    Stage("sherlock_optimizer", 3, ("train.epochs=1",), "1 (not said)", 2.5),
-    Stage("sherlock_basic_rnn", 3, ("train.epochs=24",), "24 (about 40)", 11),
-    Stage("sherlock_sequence_length", 2, ("train.epochs=8",), "8 (75)", 4),
+    Stage("sherlock_optimizer", 3, ("train.epochs=1",), "1 (not said)", 3),
+    # The longest first, so that both cores are busy to the end.
+    Stage(
+        "sherlock_basic_rnn",
+        3,
+        ("train.epochs=24", "train.sequence_length=10,5,3"),
+        "24 (about 40)",
+        8,
+    ),
+    Stage("sherlock_sequence_length", 2, ("train.epochs=6",), "6 (75)", 3),
     Stage("sherlock_learning_rate", 4, ("train.epochs=1",), "1 (25)", 4),
     Stage(
         "sherlock_schedule",
         4,
-        ("train.predict=all", "train.epochs=20", f"train.changes=choice({','.join(SCHEDULES)})"),
-        "all 20 (27)",
-        4,
+        ("train.epochs=3", f"train.changes=choice({','.join(SCHEDULES)})"),
+        "3 (27)",
+        6,
     ),
 )
-"""In the order in which they are run. A sweep copies what another one has trained: the trials of 8
+"""In the order in which they are run. A sweep copies what another one has trained: the trials of 6
 epochs that predict the last word are one, and so are those of one epoch at the rate 0.05."""
 
 
