@@ -21,6 +21,7 @@ from rich.table import Table as RichTable
 from benchmarks.tables import Table, as_markdown
 from scripts.sherlock import further_tables, tables, words
 from scripts.sherlock.document import fill
+from scripts.sherlock.findings import findings
 from scripts.sherlock.plan import PLAN, Stage, chosen, command
 from scripts.sherlock.runs import Course, read
 
@@ -108,6 +109,7 @@ def parts(root: Path) -> dict[str, str]:
     for name, (sweep, write) in WRITTEN.items():
         courses = [course for course in read(root, sweep) if course.ends]
         made[name] = write(courses) if courses else missing(sweep)
+    made["findings"] = as_markdown(findings({s.sweep: read(root, s.sweep) for s in PLAN})).rstrip()
     made["calibration"] = calibrated(root)
     made["plan"] = as_markdown(planned()).rstrip()
     return made

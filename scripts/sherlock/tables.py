@@ -132,10 +132,16 @@ def layers(courses: Sequence[Course]) -> Table:
 
 
 def gap(courses: Sequence[Course], axis: str, epoch: int) -> str:
+    """`loss_gap` for a caption."""
+    found = loss_gap(courses, axis, epoch)
+    return NONE if found is None else f"{found:+.3f}"
+
+
+def loss_gap(courses: Sequence[Course], axis: str, epoch: int) -> float | None:
     """Mean loss with the smaller value of an axis of two, less that with the larger."""
     values = sorted({int(course.setting(axis)) for course in courses})
     if len(values) != 2:
-        return NONE
+        return None
     small, large = (
         statistics.fmean(
             course.ends[epoch - 1]["train/loss"]
@@ -144,7 +150,7 @@ def gap(courses: Sequence[Course], axis: str, epoch: int) -> str:
         )
         for value in values
     )
-    return f"{small - large:+.3f}"
+    return small - large
 
 
 def _split(ranked: Sequence[Course]) -> bool:

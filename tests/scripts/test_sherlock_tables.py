@@ -7,6 +7,7 @@ import pytest
 
 from benchmarks.tables import Table
 from scripts.sherlock import further_tables, tables
+from scripts.sherlock.findings import FINDINGS, findings
 from scripts.sherlock.runs import Course
 from tests.scripts.made_up import course, write
 
@@ -108,3 +109,22 @@ def test_schedules_are_named_by_their_rates_the_best_first() -> None:
         ["0.05, 0.15", "10", "4.00", "400.00", ""],
         ["0.05", "-", "5.00", "500.00", ""],
     ]
+
+
+def test_findings_are_judged_by_their_rules_and_need_their_trials() -> None:
+    sweeps: dict[str, list[Course]] = {one.sweep: [] for one in FINDINGS}
+    sweeps["sherlock_layers"] = grid({(64, 128, 64): 3.2, (64, 128, 96): 3.0})
+    sweeps["sherlock_optimizer"] = [
+        *rules(momentum=10, adam=20),
+        course({"experiment": "sherlock_rmsprop"}, [6.0, 5.0], ms=16),
+    ]
+    sweeps["sherlock_basic_rnn"] = [rnn([9, 5, 9], steps) for steps in ("3", "5")]
+    answers = {row[0]: row[2:] for row in findings(sweeps).rows}
+    assert answers["The hidden layer's width matters most"] == ["+0.200, +0.000, +0.000", "yes"]
+    assert answers["Momentum learns more an epoch than Adam and RMSProp"] == [
+        "4.00, 3.50, 5.00",
+        "no",
+    ]
+    assert answers["Adam and RMSProp take about twice as long"] == ["10.0, 20.0, 16.0 ms", "yes"]
+    assert answers["The basic RNN is stable with 3 steps only"] == ["not run", "-"]
+    assert answers["75 epochs overfit (ours; `all`)"] == ["not run", "-"]
