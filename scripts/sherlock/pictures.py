@@ -17,6 +17,8 @@ from scripts.sherlock.tables import saturated
 BLUE, ORANGE, GREEN, RED, GREY = "#0072b2", "#e69f00", "#009e73", "#d55e00", "#777777"
 """Okabe and Ito's, which the colour-blind can tell apart."""
 SIZE = {"width": 1100, "height": 420}
+LOG = {"type": "log", "dtick": "D2"}
+"""A logarithmic axis, labelled at 1, 2 and 5."""
 
 
 def panels(*titles: str) -> go.Figure:
@@ -80,7 +82,9 @@ def layers(courses: Sequence[Course]) -> go.Figure:
                 for panel, tag in ((1, "train/loss"), (2, "valid/perplexity")):
                     line(figure, panel, course.series(tag), f"hidden {width}", color)
     figure.update_xaxes(title="epoch")
-    figure.update_yaxes(type="log")
+    if ends := [course.ends[-1]["train/loss"] for course in courses if course.ends]:
+        figure.update_yaxes(range=[0.95 * min(ends), 1.5 * max(ends)], row=1, col=1)
+    figure.update_yaxes(**LOG, row=1, col=2)
     return figure
 
 
@@ -92,7 +96,7 @@ def optimizers(courses: Sequence[Course]) -> go.Figure:
             line(figure, 1, found.series("train/loss"), rule, color)
             timed = [(seconds, row["train/loss"]) for seconds, row in found.seconds()]
             line(figure, 2, ([x for x, _ in timed], [y for _, y in timed]), rule, color)
-    figure.update_yaxes(type="log", title="NCE")
+    figure.update_yaxes(**LOG, title="NCE")
     return figure
 
 
@@ -107,7 +111,7 @@ def basic_rnn(courses: Sequence[Course]) -> go.Figure:
             line(figure, 3, looks, f"{steps} steps", color)
     figure.update_xaxes(title="epoch")
     for panel in (1, 2):
-        figure.update_yaxes(type="log", row=1, col=panel)
+        figure.update_yaxes(**LOG, row=1, col=panel)
     return figure
 
 
@@ -121,7 +125,7 @@ def saturation(courses: Sequence[Course]) -> go.Figure:
             looks = [row["time/epoch"] for row in found.rows if _looked(row)]
             line(figure, 2, (looks, saturated(found)), rate, color)
     figure.update_xaxes(title="epoch")
-    figure.update_yaxes(type="log", row=1, col=1)
+    figure.update_yaxes(**LOG, row=1, col=1)
     return figure
 
 
