@@ -7,6 +7,7 @@ import csv
 import json
 import math
 import os
+import shlex
 import subprocess
 import sys
 import tempfile
@@ -24,6 +25,8 @@ LENGTHS = ("20", "5")
 WORDS = 250
 """As many as the study generated."""
 QUERIES = ("--similar", "run", "mr", "--count", "5", "--analogy", "had:has:was", "--judge")
+BASELINE = "+vectors=window"
+"""The study's own, which predicts a word from the two before and the two after it."""
 
 
 def command(module: str, *arguments: str) -> str:
@@ -44,14 +47,26 @@ def command(module: str, *arguments: str) -> str:
 
 
 def vectors(courses: Sequence[Course]) -> str:
-    """Nearest words, the analogy and the judgement, for both lengths, and the study's answers."""
+    """Nearest words, the analogy and people's judgement: of both lengths, and beside the baseline.
+
+    The study's answers stand first.
+    """
     found = [pick(courses, sequence_length=length) for length in LENGTHS]
     folders = [str(course.directory) for course in found if course]
-    lines = [f"{query}: {answer}" for query, answer in published.NEAREST.items()]
-    shown = ["python -m lm.vectors", *folders, *QUERIES]
-    output = command("lm.vectors", *folders, *QUERIES)
-    theirs = "\n".join(["The study's RNN:", "", *_code(lines), "", "Ours:", ""])
-    return "\n".join([theirs, *_code([" ".join(shown), "", *output.rstrip().splitlines()])])
+    theirs = [f"{query}: {answer}" for query, answer in published.NEAREST.items()]
+    beside = _transcript(*folders, "--table", "embedding", *QUERIES)
+    baseline = _transcript(folders[0], *QUERIES, BASELINE)
+    parts = {"The study's RNN": theirs, "Ours": beside, "Beside its window model": baseline}
+    lines: list[str] = []
+    for title, part in parts.items():
+        lines += [f"{title}:", "", *_code(part), ""]
+    return "\n".join(lines).rstrip()
+
+
+def _transcript(*arguments: str) -> list[str]:
+    """A command of vectors as it is typed, and what it prints."""
+    typed = shlex.join(["python", "-m", "lm.vectors", *arguments])
+    return [typed, "", *command("lm.vectors", *arguments).rstrip().splitlines()]
 
 
 def _code(lines: Iterable[str]) -> list[str]:

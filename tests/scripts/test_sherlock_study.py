@@ -1,6 +1,7 @@
 """The document's generated parts: marks, words, and the command that fills them in."""
 
 import csv
+import json
 from pathlib import Path
 from typing import Any
 
@@ -66,3 +67,27 @@ def test_figures_bring_the_document_up_to_date_and_check_says_when_it_is_not(
 
 def _no(*given: Any) -> str:
     return ""
+
+
+def test_words_are_asked_of_both_lengths_with_the_studys_queries(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    asked: list[tuple[str, ...]] = []
+
+    def answer(module: str, *arguments: str) -> str:
+        asked.append((module, *arguments))
+        if "--out" in arguments:
+            sample = {"tokens": ["it", "is", "."] * 10, "text": "it is. it is."}
+            Path(arguments[-1]).write_text(json.dumps(sample) + "\n", encoding="utf-8")
+        return "nearest\n"
+
+    monkeypatch.setattr(words, "command", answer)
+    made = [course({"train.sequence_length": length}, [5.0]) for length in ("5", "20")]
+    assert "    had:has::was: is am are" in words.vectors(made)
+    both, baseline = asked
+    assert both[:3] == ("lm.vectors", "folder", "folder")
+    assert baseline[:3] == ("lm.vectors", "folder", "--similar")
+    text = words.generated(made)
+    assert all("--temperature" in one for one in asked[2:])
+    assert "| 5               |                      3 |               0 |             3 |" in text
+    assert "> it is. it is." in text
