@@ -128,7 +128,7 @@ def splits(courses: Sequence[Course]) -> str:
             command("lm.evaluate", str(course.directory), *how)
             found = perplexities(file)
         rows += [[f"`{predict}`", split, *numbers] for split, numbers in found.items()]
-    header = ["predict", "text", "perplexity", "without <unk>", "of <unk>"]
+    header = ["predict", "text", "perplexity", "without `<unk>`", "of `<unk>`"]
     table = Table("Perplexity of the full softmax after training", header, rows, words=2)
     return as_markdown(table)
 
