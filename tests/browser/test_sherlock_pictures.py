@@ -1,0 +1,22 @@
+"""Chromium draws the pictures of docs/sherlock.md."""
+
+import struct
+from pathlib import Path
+
+import pytest
+
+from benchmarks import browser
+from scripts.sherlock.pictures import SIZE, save, trace
+from tests.scripts.made_up import course
+
+
+def test_pictures_are_drawn_in_full(tmp_path: Path) -> None:
+    if reason := browser.missing():
+        pytest.skip(reason)
+    made = [course({"train.predict": "last"}, [5.0, 4.0])]
+    save({"first": trace(made), "second": trace(made)}, tmp_path, None)
+    for name in ("first", "second"):
+        picture = (tmp_path / f"{name}.png").read_bytes()
+        assert struct.unpack(">II", picture[16:24]) == (SIZE["width"], SIZE["height"])
+        assert len(set(picture)) > 200  # a blank one compresses to next to nothing
+        assert len(picture) > 10_000
