@@ -159,11 +159,18 @@ PICTURES: dict[str, tuple[str, Callable[[Sequence[Course]], go.Figure]]] = {
 
 def save(figures: Mapping[str, go.Figure], folder: Path, chromium: str | None) -> None:
     """Draw figures in a browser and save each as `<name>.png`."""
-    with tempfile.TemporaryDirectory() as place, browser(chromium) as opened:
-        page = opened.new_page(viewport=SIZE)
+    with browser(chromium) as opened:
+        draw(opened, figures, folder)
+
+
+def draw(opened: Any, figures: Mapping[str, go.Figure], folder: Path) -> None:
+    """The same in a browser that is open."""
+    page = opened.new_page(viewport=SIZE)
+    with tempfile.TemporaryDirectory() as place:
         for name, figure in figures.items():
             html = Path(place, f"{name}.html")
             figure.write_html(html, config={"staticPlot": True})
             page.goto(html.as_uri())
             page.wait_for_selector(".plotly .main-svg")
             page.locator(".plotly").first.screenshot(path=folder / f"{name}.png")
+    page.close()

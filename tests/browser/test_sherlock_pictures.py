@@ -2,19 +2,15 @@
 
 import struct
 from pathlib import Path
+from typing import Any
 
-import pytest
-
-from benchmarks import browser
-from scripts.sherlock.pictures import SIZE, save, trace
+from scripts.sherlock.pictures import SIZE, draw, trace
 from tests.scripts.made_up import course
 
 
-def test_pictures_are_drawn_in_full(tmp_path: Path) -> None:
-    if reason := browser.missing():
-        pytest.skip(reason)
+def test_pictures_are_drawn_in_full(chromium: Any, tmp_path: Path) -> None:
     made = [course({"train.predict": "last"}, [5.0, 4.0])]
-    save({"first": trace(made), "second": trace(made)}, tmp_path, None)
+    draw(chromium, {"first": trace(made), "second": trace(made)}, tmp_path)
     for name in ("first", "second"):
         picture = (tmp_path / f"{name}.png").read_bytes()
         assert struct.unpack(">II", picture[16:24]) == (SIZE["width"], SIZE["height"])
