@@ -1,6 +1,6 @@
 """Repeat the Sherlock Holmes study (github.com/pat-coady/rnn): docs/sherlock.md, in two commands.
 
-python scripts/sherlock_study.py run          # every sweep of it; an hour on two cores
+python scripts/sherlock_study.py run          # every sweep of it
 python scripts/sherlock_study.py figures      # tables into docs/sherlock.md, pictures beside it
 
 `run` goes on where it was interrupted. `run momentum layers` runs these sweeps alone; whatever has

@@ -32,7 +32,7 @@ _FOLDER = Path(__file__).parent / "map"
 
 
 def write_page(path: Path, tables: Sequence[WordVectors], words: int = 2048, seed: int = 0) -> None:
-    """Write the page; the same tables give the same page. A table of 2,048 words takes 10 s.
+    """Write the page; the same tables give the same page.
 
     Args:
       path: the file; its folder exists.

@@ -1,4 +1,4 @@
-"""What is run: every sweep of the study, at a length that two cores finish in an hour."""
+"""What is run: every sweep of the study, shortened to what two cores are to finish in an hour."""
 
 from collections.abc import Iterable, Sequence
 from typing import NamedTuple
