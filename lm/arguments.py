@@ -1,11 +1,21 @@
-"""Values on the commands' lines: types for argparse."""
+"""The commands' lines: what several of them take, and types for argparse."""
 
 import argparse
 import math
 from collections.abc import Callable
+from pathlib import Path
 from typing import TypeVar
 
 T = TypeVar("T")
+
+
+def of_trial(program: str, description: str) -> argparse.ArgumentParser:
+    """A parser whose first argument, `directory`, is a trial's folder."""
+    parser = argparse.ArgumentParser(prog=program, description=description)
+    parser.add_argument(
+        "directory", type=Path, metavar="FOLDER", help="a trial's folder: outputs/SWEEP/TRIAL"
+    )
+    return parser
 
 
 def several(one: Callable[[str], T]) -> Callable[[str], list[T]]:

@@ -17,7 +17,7 @@ from pathlib import Path
 
 from rich.console import Console
 
-from lm.arguments import number, several, whole
+from lm.arguments import number, of_trial, several, whole
 from lm.evaluation.grid import CACHE, SEARCH, Grid
 from sweeps.command import exit_on_user_error
 from sweeps.errors import UserError
@@ -55,11 +55,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
 
 
 def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(
-        prog="python -m lm.evaluate", description="Perplexity of a trained model, word by word."
-    )
+    parser = of_trial("python -m lm.evaluate", "Perplexity of a trained model, word by word.")
     add = parser.add_argument
-    add("directory", type=Path, metavar="FOLDER", help="a trial's folder: outputs/SWEEP/TRIAL")
     add(
         "--split",
         type=several(_split),

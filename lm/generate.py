@@ -24,7 +24,7 @@ from rich.console import Console
 from rich.progress import track
 from rich.text import Text
 
-from lm.arguments import number, whole
+from lm.arguments import number, of_trial, whole
 from lm.data.files import read_text
 from lm.prompt import PROMPT, Prompt, choose_prompt, read_prompt, unknown_words
 from lm.prose import continued
@@ -80,11 +80,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
 
 
 def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(
-        prog="python -m lm.generate", description="Text that a trained model writes."
-    )
+    parser = of_trial("python -m lm.generate", "Text that a trained model writes.")
     add = parser.add_argument
-    add("directory", type=Path, metavar="FOLDER", help="a trial's folder: outputs/SWEEP/TRIAL")
     begins = parser.add_mutually_exclusive_group()
     begins.add_argument(
         "--prompt",

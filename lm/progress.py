@@ -1,4 +1,4 @@
-"""What a single run shows while it works: a bar on a terminal, and a line for each epoch."""
+"""What a command shows while it works: a bar on a terminal; a run, a line for each epoch."""
 
 from collections.abc import Mapping
 from typing import Self
@@ -14,23 +14,31 @@ from rich.progress import (
 from rich.progress import Progress as Bar
 
 
+def bar(console: Console, counted: str, *fields: str) -> Bar:
+    """A bar that goes when it ends: what is counted, how many of all, fields, time passed and left.
+
+    Off a terminal there is none.
+    """
+    return Bar(
+        TextColumn(counted),
+        MofNCompleteColumn(),
+        BarColumn(),
+        *map(TextColumn, fields),
+        TimeElapsedColumn(),
+        TextColumn("left"),
+        TimeRemainingColumn(),
+        console=console,
+        transient=True,
+        disable=not console.is_terminal,
+    )
+
+
 class Progress:
     """Shows reports as they come; give `reported` to the run."""
 
     def __init__(self, console: Console) -> None:
         self._console = console
-        self._bar = Bar(
-            TextColumn("step"),
-            MofNCompleteColumn(),
-            BarColumn(),
-            TextColumn("{task.fields[shown]}"),
-            TimeElapsedColumn(),
-            TextColumn("left"),
-            TimeRemainingColumn(),
-            console=console,
-            transient=True,
-            disable=not console.is_terminal,
-        )
+        self._bar = bar(console, "step", "{task.fields[shown]}")
         self._task = self._bar.add_task("", total=None, shown="compiling")
 
     def __enter__(self) -> Self:

@@ -5,32 +5,21 @@ The file works from disk, without a network and without TensorBoard.
 
 import argparse
 import base64
-import html
-import re
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from lm.flow_plugin.recorded import Recorded, read_run
+from sweeps import pages
 from sweeps.command import exit_on_user_error
 from sweeps.comparison import matcher
 from sweeps.errors import UserError
-from sweeps.files import write_text
-from sweeps.report import as_script
 from sweeps.served import find_runs
 
 STATIC = Path(__file__).parent / "static"
 MOST = 100
 """Batches of a run that the page holds in full, unless told otherwise."""
-PAGE = """<!doctype html>
-<html lang="en">
-<head>
-<meta charset="utf-8">
-<meta name="viewport" content="width=device-width, initial-scale=1">
-<meta http-equiv="Content-Security-Policy"
- content="default-src 'none'; script-src 'unsafe-inline'; style-src 'unsafe-inline'">
-<title>{{title}}</title>
-<style data-flow>{{style}}</style>
+FRAME = """<style data-flow>{{style}}</style>
 </head>
 <body>
 <script type="application/json" id="flow-data">{{data}}</script>
@@ -49,12 +38,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     runs = read_runs(options.folders, options.match)
     data = page_data(runs, options.records)
     text = render(data)
-    try:
-        write_text(options.html, text)
-    except UserError as error:
-        reason = getattr(error.__cause__, "strerror", None) or "it cannot be written"
-        told = f"cannot write {options.html} ({reason}); give --html another place."
-        raise UserError(told) from error
+    pages.write_page(options.html, text, "--html")
     held = sum(map(len, data["batches"].values()))
     every = sum(len(run.batches) for run in runs.values())
     size = f"{len(text) / 1e6:.1f} MB"
@@ -155,11 +139,10 @@ def _base64(data: bytes) -> str:
 def render(data: Mapping[str, Any]) -> str:
     """The page's text."""
     program = (STATIC / "index.js").read_text(encoding="utf-8")
-    parts = {
-        "title": html.escape(f"Gradient flow, {next(iter(data['runs']))}"),
-        "style": (STATIC / "index.css").read_text(encoding="utf-8"),
-        "data": as_script(data),
-        "program": program.replace("</script", "<\\/script"),
-    }
-    # One pass: what is put in is not searched again.
-    return re.sub(r"\{\{(\w+)\}\}", lambda found: parts[found[1]], PAGE)
+    return pages.render(
+        FRAME,
+        f"Gradient flow, {next(iter(data['runs']))}",
+        data,
+        style=(STATIC / "index.css").read_text(encoding="utf-8"),
+        program=program.replace("</script", "<\\/script"),
+    )

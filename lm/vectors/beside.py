@@ -5,18 +5,11 @@ from pathlib import Path
 from typing import NamedTuple
 
 from rich.console import Console
-from rich.progress import (
-    BarColumn,
-    MofNCompleteColumn,
-    Progress,
-    TaskID,
-    TextColumn,
-    TimeElapsedColumn,
-    TimeRemainingColumn,
-)
+from rich.progress import TaskID
 
 from lm.data.tokens import Tokens
 from lm.data.windows import steps_per_epoch
+from lm.progress import bar
 from lm.trained import Trained, load_text, load_trained
 from lm.vectors.judge import scores
 from lm.vectors.options import NONE, Word2VecConfig
@@ -86,12 +79,12 @@ def train_beside(
     asked = questions(list(types(trained.vocabulary, text.train))) if judged else None
     if judged:
         passes += _own_passes(trained, text, own)
-    with _bar(console) as bar:
+    with bar(console, "{task.description}: pass") as shown:
         for name, config in full.items():
-            task = bar.add_task(name, total=config.epochs)
+            task = shown.add_task(name, total=config.epochs)
 
             def ended(epoch: int, table: WordVectors, task: TaskID = task) -> None:
-                bar.update(task, completed=epoch)
+                shown.update(task, completed=epoch)
                 if asked is not None:
                     passes.append(Pass(table.name, epoch, scores(table.matrix, asked)))
 
@@ -109,17 +102,3 @@ def _own_passes(trained: Trained, text: Tokens, own: Sequence[WordVectors]) -> l
         for table in own
         if table.name not in known
     ]
-
-
-def _bar(console: Console) -> Progress:
-    return Progress(
-        TextColumn("{task.description}: pass"),
-        MofNCompleteColumn(),
-        BarColumn(),
-        TimeElapsedColumn(),
-        TextColumn("left"),
-        TimeRemainingColumn(),
-        console=console,
-        transient=True,
-        disable=not console.is_terminal,
-    )

@@ -6,8 +6,6 @@ map/draw.js and map/page.js its program, and the numbers stand in it.
 V words of a table, D numbers of each, K neighbours.
 """
 
-import html
-import re
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -18,9 +16,8 @@ from numpy.typing import NDArray
 from lm.data.vocabulary import visible
 from lm.vectors.judge import normalised
 from lm.vectors.tables import WordVectors, first
+from sweeps import pages
 from sweeps.errors import UserError
-from sweeps.files import write_text
-from sweeps.report import as_script
 
 NEIGHBOURS = 15
 """Of each word, that the page lists."""
@@ -44,11 +41,7 @@ def write_page(path: Path, tables: Sequence[WordVectors], words: int = 2048, see
       UserError: a table has no finite numbers, or too few words, or the file cannot be written.
     """
     text = render([table_data(first(one, words), seed) for one in tables])
-    try:
-        write_text(path, text)
-    except UserError as error:
-        reason = getattr(error.__cause__, "strerror", None) or "it cannot be written"
-        raise UserError(f"cannot write {path} ({reason}); give --page another place.") from error
+    pages.write_page(path, text, "--page")
 
 
 def table_data(vectors: WordVectors, seed: int) -> dict[str, Any]:
@@ -99,14 +92,13 @@ def places(unit_vd: NDArray[np.float32], seed: int) -> NDArray[np.float64]:
 
 def render(tables: Sequence[dict[str, Any]]) -> str:
     """The page's text."""
-    parts = {
-        "title": html.escape(f"Words: {', '.join(table['name'] for table in tables)}"),
-        "style": _file("page.css"),
-        "data": as_script({"tables": tables}),
-        "program": _file("draw.js") + _file("page.js"),
-    }
-    # One pass: what is put in is not searched again.
-    return re.sub(r"\{\{(\w+)\}\}", lambda found: parts[found[1]], _file("page.html"))
+    return pages.render(
+        _file("page.html"),
+        f"Words: {', '.join(table['name'] for table in tables)}",
+        {"tables": tables},
+        style=_file("page.css"),
+        program=_file("draw.js") + _file("page.js"),
+    )
 
 
 def _file(name: str) -> str:

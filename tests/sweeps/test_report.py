@@ -12,7 +12,8 @@ import pytest
 
 from sweeps.comparison import compare
 from sweeps.importance import importance
-from sweeps.report import as_script, render, write_report
+from sweeps.pages import as_script
+from sweeps.report import render, write_report
 from sweeps.report.data import MOST_POINTS, curves, page_data, points_allowed, thinned
 
 BROWSER = next(filter(None, map(shutil.which, ("chromium", "google-chrome"))), None)
