@@ -44,7 +44,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     if options.export is not None:  # files first, for the terminal may be a pipe that closes early
         _export(options, tables)
     if options.page is not None:
-        _page(options, tables)
+        _page(console, options, tables)
     if options.csv is not None:
         _csv(options.csv, passes)
     for one in tables:
@@ -87,10 +87,11 @@ def _export(options: argparse.Namespace, tables: "Sequence[WordVectors]") -> Non
     write(options.export, tables[0], options.binary or kind(options.export) == ".bin")
 
 
-def _page(options: argparse.Namespace, tables: "Sequence[WordVectors]") -> None:
+def _page(console: Console, options: argparse.Namespace, tables: "Sequence[WordVectors]") -> None:
     from lm.vectors.page import write_page
 
-    write_page(options.page, tables, options.words or MAPPED)
+    with console.status("placing the words, some 10 seconds a table"):  # shown on terminals alone
+        write_page(options.page, tables, options.words or MAPPED)
 
 
 def _csv(path: Path, passes: "Sequence[Pass]") -> None:
