@@ -94,6 +94,12 @@ def schedule(courses: Sequence[Course]) -> Table:
     return Table("Learning rates that change", header, rows, words=2)
 
 
+def best_epoch(course: Course) -> int:
+    """That of the lowest validation loss, from 1."""
+    losses = [end["valid/loss"] for end in course.ends]
+    return losses.index(min(losses)) + 1
+
+
 def held_out(courses: Sequence[Course]) -> Table:
     """The training loss and the validation split: where each is lowest."""
     rows = []
@@ -103,7 +109,7 @@ def held_out(courses: Sequence[Course]) -> Table:
             rows.append([f"`{predict}`", *[NONE] * 6])
             continue
         ends = found.ends
-        best = min(range(len(ends)), key=lambda index: ends[index]["valid/loss"])
+        best = best_epoch(found) - 1
         rows.append(
             [
                 *(f"`{predict}`", str(len(ends)), str(best + 1)),

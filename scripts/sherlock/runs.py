@@ -83,8 +83,10 @@ def read(root: Path, sweep: str) -> list[Course]:
 
 
 def pick(courses: Sequence[Course], **settings: str) -> Course | None:
-    """The first with these settings; an axis is named by its last word."""
-    for course in courses:
-        if all(course.setting(axis) == label for axis, label in settings.items()):
-            return course
-    return None
+    """The longest with these settings; an axis is named by its last word."""
+    found = (
+        course
+        for course in courses
+        if all(course.setting(axis) == label for axis, label in settings.items())
+    )
+    return max(found, key=lambda course: len(course.ends), default=None)

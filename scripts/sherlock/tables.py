@@ -18,8 +18,8 @@ SATURATION = {"rnn": "out", "gru": "candidate", "lstm": "cell_out"}
 
 
 def number(value: float | None, digits: int = 2) -> str:
-    """A number for a cell of a table."""
-    return NONE if value is None else f"{value:,.{digits}f}"
+    """A number for a cell of a table; whole from 1,000."""
+    return NONE if value is None else f"{value:,.{digits if abs(value) < 1000 else 0}f}"
 
 
 def of(row: Row | None, tag: str, digits: int = 2) -> str:

@@ -25,8 +25,8 @@ LENGTHS = ("20", "5")
 WORDS = 250
 """As many as the study generated."""
 QUERIES = ("--similar", "run", "mr", "--count", "5", "--analogy", "had:has:was", "--judge")
-BASELINE = "+vectors=window"
-"""The study's own, which predicts a word from the two before and the two after it."""
+BESIDE = "+vectors=[skipgram,cbow,window]"
+"""The last is the study's own baseline: it predicts a word from the two to either side."""
 
 
 def command(module: str, *arguments: str) -> str:
@@ -47,16 +47,20 @@ def command(module: str, *arguments: str) -> str:
 
 
 def vectors(courses: Sequence[Course]) -> str:
-    """Nearest words, the analogy and people's judgement: of both lengths, and beside the baseline.
+    """Nearest words, the analogy and people's judgement: of both lengths, and beside Word2Vec.
 
     The study's answers stand first.
     """
     found = [pick(courses, sequence_length=length) for length in LENGTHS]
     folders = [str(course.directory) for course in found if course]
     theirs = [f"{query}: {answer}" for query, answer in published.NEAREST.items()]
-    beside = _transcript(*folders, "--table", "embedding", *QUERIES)
-    baseline = _transcript(folders[0], *QUERIES, BASELINE)
-    parts = {"The study's RNN": theirs, "Ours": beside, "Beside its window model": baseline}
+    own = _transcript(*folders, "--table", "embedding", *QUERIES)
+    beside = _transcript(folders[0], "--table", "embedding", *QUERIES, BESIDE)
+    parts = {
+        "The study's RNN": theirs,
+        "Ours, of 20 and of 5 words": own,
+        "That of 20 beside Skip-gram, CBOW and the study's window model": beside,
+    }
     lines: list[str] = []
     for title, part in parts.items():
         lines += [f"{title}:", "", *_code(part), ""]

@@ -84,9 +84,10 @@ def test_words_are_asked_of_both_lengths_with_the_studys_queries(
     monkeypatch.setattr(words, "command", answer)
     made = [course({"train.sequence_length": length}, [5.0]) for length in ("5", "20")]
     assert "    had:has::was: is am are" in words.vectors(made)
-    both, baseline = asked
+    both, word2vec = asked
     assert both[:3] == ("lm.vectors", "folder", "folder")
-    assert baseline[:3] == ("lm.vectors", "folder", "--similar")
+    assert word2vec[:4] == ("lm.vectors", "folder", "--table", "embedding")
+    assert word2vec[-1] == "+vectors=[skipgram,cbow,window]"
     text = words.generated(made)
     assert all("--temperature" in one for one in asked[2:])
     assert "| 5               |                      3 |               0 |             3 |" in text

@@ -99,6 +99,16 @@ def test_validation_split_shows_where_it_was_best() -> None:
     assert table.rows[1] == ["`all`", "3", "2", "400.0", "440.0", "4.00", "4.40"]
 
 
+def test_overfitting_is_judged_by_the_longest_training_that_predicts_the_last_word() -> None:
+    sweeps: dict[str, list[Course]] = {one.sweep: [] for one in FINDINGS}
+    short, long = ([5.0, 4.0], [5.0, 4.0, 4.1, 4.2])
+    made = [course({"train.predict": "last"}, losses) for losses in (short, long)]
+    sweeps["sherlock_predict"] = [*made, course({"train.predict": "all"}, [5.0, 4.9, 4.8])]
+    assert findings(sweeps).rows[-1][2:] == ["`last`: epoch 2 of 4, `all`: epoch 3 of 3", "yes"]
+    sweeps["sherlock_predict"] = made[:1]
+    assert findings(sweeps).rows[-1][2:] == ["`last`: epoch 2 of 2", "no"]
+
+
 def test_schedules_are_named_by_their_rates_the_best_first() -> None:
     changes = [{"step": 10, "optimizer.learning_rate": 0.15}]
     made = [
@@ -127,4 +137,4 @@ def test_findings_are_judged_by_their_rules_and_need_their_trials() -> None:
     ]
     assert answers["Adam and RMSProp take about twice as long"] == ["10.0, 20.0, 16.0 ms", "yes"]
     assert answers["The basic RNN is stable with 3 steps only"] == ["not run", "-"]
-    assert answers["75 epochs overfit (ours; `all`)"] == ["not run", "-"]
+    assert answers["75 epochs overfit (ours)"] == ["not run", "-"]
