@@ -8,7 +8,9 @@ Both are commands as a user gives them, start-up included, one after the other, 
 eight models on the same ids, two or as many at a time as there are cores, with the full softmax on
 the validation split and a checkpoint after each epoch. Ours begins each round without compiled
 programs or tokenised text of an earlier one; `--again` adds a row of the same sweep in another
-folder, which finds them.
+folder, which finds them. Ours looks inside, draws the model, writes text and keeps vectors, as
+shipped, and the peer reports scalars alone; `--bare` adds a row of ours that does no more, from
+empty caches.
 """
 
 import argparse
@@ -31,7 +33,14 @@ from sweeps.errors import UserError
 from sweeps.store import read_trial
 
 HEADER = ("", "seconds", "least", "most", "ratio", "trials", "best valid ppl", "worst")
-OURS, AGAIN, PEER = "ours", "ours again", "PyTorch + Ray Tune"
+PEER, OURS, AGAIN = "PyTorch + Ray Tune", "ours", "ours again"
+BARE = "ours, scalars alone"
+SCALARS = [
+    "log.histogram_every=0",
+    "log.graph=false",
+    "log.sample_words=0",
+    "log.embedding_words=0",
+]
 
 
 class Done(NamedTuple):
@@ -58,18 +67,23 @@ def run_peer(folder: Path, overrides: Sequence[str], caches: Path) -> Done:
     return Done(seconds, [float(word) for word in found.split()[1:]])
 
 
-def measure(overrides: Sequence[str], rounds: int, again: bool) -> dict[str, list[Done]]:
-    """Run both, round after round."""
-    done: dict[str, list[Done]] = {PEER: [], OURS: [], **({AGAIN: []} if again else {})}
+def run_row(name: str, folder: Path, overrides: Sequence[str]) -> Done:
+    """Run what a row of the table is of; the sweeps of a round share its folder."""
+    if name == PEER:
+        return run_peer(folder / "peer", overrides, folder / "peer's caches")
+    if name == BARE:
+        return run_ours(folder / "bare", [*overrides, *SCALARS], folder / "bare's caches")
+    return run_ours(folder / {OURS: "ours", AGAIN: "again"}[name], overrides, folder / "caches")
+
+
+def measure(overrides: Sequence[str], rounds: int, rows: Sequence[str]) -> dict[str, list[Done]]:
+    """Run these rows, round after round, in this order."""
+    done: dict[str, list[Done]] = {name: [] for name in rows}
     for number in range(rounds):
-        with tempfile.TemporaryDirectory() as name:
-            folder = Path(name)
-            caches = folder / "caches"
-            done[PEER].append(run_peer(folder / "peer", overrides, folder / "peer's caches"))
-            done[OURS].append(run_ours(folder / "ours", overrides, caches))
-            if again:
-                done[AGAIN].append(run_ours(folder / "again", overrides, caches))
-        seconds = ", ".join(f"{name} {runs[-1].seconds:.1f} s" for name, runs in done.items())
+        with tempfile.TemporaryDirectory() as folder:
+            for row in rows:
+                done[row].append(run_row(row, Path(folder), overrides))
+        seconds = ", ".join(f"{row} {found[-1].seconds:.1f} s" for row, found in done.items())
         print(f"round {number + 1} of {rounds}: {seconds}", file=sys.stderr, flush=True)
     return done
 
@@ -85,7 +99,8 @@ def main(arguments: Sequence[str]) -> None:
             "name the folder of the books as data.root=DIR; each round would load them."
         )
     page = tables.Page(options.markdown)
-    done = measure(options.overrides, options.rounds, options.again)
+    rows = [PEER, OURS, *([AGAIN] if options.again else []), *([BARE] if options.bare else [])]
+    done = measure(options.overrides, options.rounds, rows)
     title = f"layer_grid, {config.train.epochs} epoch(s) on {config.data.name}"
     caption = f"Medians of {options.rounds} rounds; seconds of the whole command."
     page.show(tables.Table(title, HEADER, [_row(name, done) for name in done], caption))
@@ -125,6 +140,7 @@ def _parse(arguments: Sequence[str]) -> argparse.Namespace:
     parser.add_argument("overrides", nargs="*", help="of both, as in train.epochs=1")
     parser.add_argument("--rounds", type=int, default=5, help="runs of each (default: 5)")
     parser.add_argument("--again", action="store_true", help="ours with its caches filled, too")
+    parser.add_argument("--bare", action="store_true", help="ours with the peer's logging, too")
     options = parser.parse_intermixed_args(arguments)
     if not any(word.startswith("train.epochs=") for word in options.overrides):
         options.overrides.append("train.epochs=5")
