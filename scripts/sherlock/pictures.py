@@ -17,6 +17,8 @@ from scripts.sherlock.tables import saturated
 BLUE, ORANGE, GREEN, RED, GREY = "#0072b2", "#e69f00", "#009e73", "#d55e00", "#777777"
 """Okabe and Ito's, which the colour-blind can tell apart."""
 SIZE = {"width": 1100, "height": 420}
+MILLISECONDS = 180_000
+"""For the browser to draw one, on a machine that may be training beside it."""
 LOG = {"type": "log", "dtick": "D2"}
 """A logarithmic axis, labelled at 1, 2 and 5."""
 
@@ -166,6 +168,7 @@ def save(figures: Mapping[str, go.Figure], folder: Path, chromium: str | None) -
 def draw(opened: Any, figures: Mapping[str, go.Figure], folder: Path) -> None:
     """The same in a browser that is open."""
     page = opened.new_page(viewport=SIZE)
+    page.set_default_timeout(MILLISECONDS)
     with tempfile.TemporaryDirectory() as place:
         for name, figure in figures.items():
             html = Path(place, f"{name}.html")
