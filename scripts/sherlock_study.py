@@ -31,6 +31,7 @@ WRITTEN: dict[str, tuple[str, Callable[[Sequence[Course]], str]]] = {
     "vectors": ("sherlock_sequence_length", words.vectors),
     "generated": ("sherlock_sequence_length", words.generated),
     "splits": ("sherlock_predict", words.splits),
+    "longer": ("sherlock_predict", words.longer),
 }
 """Name in the document -> the sweep that it is made of, and what writes it."""
 

@@ -7,6 +7,7 @@ import csv
 import json
 import math
 import os
+import re
 import shlex
 import subprocess
 import sys
@@ -24,7 +25,13 @@ from scripts.sherlock.tables import number, percent
 LENGTHS = ("20", "5")
 WORDS = 250
 """As many as the study generated."""
-QUERIES = ("--similar", "run", "mr", "--count", "5", "--analogy", "had:has:was", "--judge")
+QUOTED = 600
+"""Characters of a text that are shown."""
+DRAWN_AT = 0.8
+QUERIES = (
+    *("--table", "embedding", "--similar", "run", "mr"),
+    *("--count", "5", "--analogy", "had:has:was", "--judge"),
+)
 BESIDE = "+vectors=[skipgram,cbow,window]"
 """The last is the study's own baseline: it predicts a word from the two to either side."""
 
@@ -54,8 +61,8 @@ def vectors(courses: Sequence[Course]) -> str:
     found = [pick(courses, sequence_length=length) for length in LENGTHS]
     folders = [str(course.directory) for course in found if course]
     theirs = [f"{query}: {answer}" for query, answer in published.NEAREST.items()]
-    own = _transcript(*folders, "--table", "embedding", *QUERIES)
-    beside = _transcript(folders[0], "--table", "embedding", *QUERIES, BESIDE)
+    own = _transcript(*folders, *QUERIES)
+    beside = _transcript(folders[0], *QUERIES, BESIDE)
     parts = {
         "The study's RNN": theirs,
         "Ours, of 20 and of 5 words": own,
@@ -70,7 +77,14 @@ def vectors(courses: Sequence[Course]) -> str:
 def _transcript(*arguments: str) -> list[str]:
     """A command of vectors as it is typed, and what it prints."""
     typed = shlex.join(["python", "-m", "lm.vectors", *arguments])
-    return [typed, "", *command("lm.vectors", *arguments).rstrip().splitlines()]
+    printed = command("lm.vectors", *arguments).rstrip().splitlines()
+    return [typed, "", *(line for line in printed if not _unanswered(line))]
+
+
+def _unanswered(line: str) -> bool:
+    """Whether it is a section of analogies of which no table knows one in a hundred."""
+    shares = re.findall(r"(\d+\.\d)%", line)
+    return line.startswith("  ") and bool(shares) and max(map(float, shares)) < 1
 
 
 def _code(lines: Iterable[str]) -> list[str]:
@@ -79,31 +93,47 @@ def _code(lines: Iterable[str]) -> list[str]:
 
 def generated(courses: Sequence[Course]) -> str:
     """The likeliest continuation of the study's seed words by both lengths, and where it loops."""
+    found = {length: pick(courses, sequence_length=length) for length in LENGTHS}
+    return _likeliest({f"{length} words": course for length, course in found.items() if course})
+
+
+def _likeliest(shown: Mapping[str, Course]) -> str:
+    """A table of arg-max texts, and how each begins."""
     rows, texts = [], []
-    for length in LENGTHS:
-        if (course := pick(courses, sequence_length=length)) is None:
-            continue
-        tokens, text = _continue(course.directory)
-        found = loop(tokens, int(length))
-        where = [f"{found[0]}", f"{found[1]}"] if found else ["never", "-"]
-        rows.append([length, str(len(set(tokens))), *where])
-        texts += [f"Sequence length {length}:", "", *_quoted(text), ""]
-    header = ["sequence length", f"different words of {WORDS}", "loops from word", "loop's length"]
+    for name, course in shown.items():
+        tokens, text = _continue(course.directory, temperature=0)
+        where = loop(tokens, int(course.config["train"]["sequence_length"]))
+        rows.append([name, str(len(set(tokens))), *map(str, where or ("never", "-"))])
+        texts += [f"{name}:", "", *_quoted(text), ""]
+    header = ["", f"different words of {WORDS}", "loops from word", "loop's length"]
     return "\n".join([as_markdown(Table("Arg-max text", header, rows)), *texts]).rstrip()
 
 
-def _continue(directory: Path) -> tuple[list[str], str]:
-    """The words that a model holds likeliest after the seed, and the same as prose."""
+def longer(courses: Sequence[Course]) -> str:
+    """Texts and nearest words of the longest training that predicts the last word."""
+    if (course := pick(courses, predict="last")) is None:
+        return ""
+    name = f"{len(course.ends)} epochs"
+    _, drawn = _continue(course.directory, temperature=DRAWN_AT)
+    parts = [_likeliest({name: course}), f"{name}, drawn at temperature {DRAWN_AT}:"]
+    nearest = _code(_transcript(str(course.directory), *QUERIES))
+    return "\n\n".join([*parts, "\n".join(_quoted(drawn)), "\n".join(nearest)])
+
+
+def _continue(directory: Path, temperature: float) -> tuple[list[str], str]:
+    """How a model goes on after the seed, as words and as prose."""
     with tempfile.TemporaryDirectory() as folder:
         file = Path(folder, "sample.jsonl")
-        how = ("--words", str(WORDS), "--temperature", "0", "--out", str(file))
+        how = ("--words", str(WORDS), "--temperature", f"{temperature:g}", "--out", str(file))
         command("lm.generate", str(directory), "--prompt", published.SEED, *how)
         sample = json.loads(file.read_text(encoding="utf-8").splitlines()[0])
     return list(sample["tokens"]), str(sample["text"])
 
 
 def _quoted(text: str) -> list[str]:
-    return [f"> {line}" for line in textwrap.wrap(" ".join(text.split()), 96)]
+    """How it begins; in full it would say little more."""
+    short = textwrap.shorten(text, QUOTED, placeholder=" ...")
+    return [f"> {line}" for line in textwrap.wrap(short, 96)]
 
 
 def loop(tokens: Sequence[str], window: int) -> tuple[int, int] | None:
@@ -134,7 +164,7 @@ def splits(courses: Sequence[Course]) -> str:
         rows += [[f"`{predict}`", split, *numbers] for split, numbers in found.items()]
     header = ["predict", "text", "perplexity", "without `<unk>`", "of `<unk>`"]
     table = Table("Perplexity of the full softmax after training", header, rows, words=2)
-    return as_markdown(table)
+    return as_markdown(table).rstrip()
 
 
 def perplexities(file: Path) -> Mapping[str, list[str]]:

@@ -90,5 +90,31 @@ def test_words_are_asked_of_both_lengths_with_the_studys_queries(
     assert word2vec[-1] == "+vectors=[skipgram,cbow,window]"
     text = words.generated(made)
     assert all("--temperature" in one for one in asked[2:])
-    assert "| 5               |                      3 |               0 |             3 |" in text
+    assert "| 5 words  |                      3 |               0 |             3 |" in text
     assert "> it is. it is." in text
+
+
+def test_longest_training_writes_and_is_asked_without_sections_that_nobody_answers(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    asked: list[tuple[str, ...]] = []
+
+    def answer(module: str, *arguments: str) -> str:
+        asked.append((module, *arguments))
+        if "--out" in arguments:
+            sample = {"tokens": ["no", "."] * 30, "text": "no. " * 300}
+            Path(arguments[-1]).write_text(json.dumps(sample) + "\n", encoding="utf-8")
+        return "analogies  0.4% [0.2%, 0.7%]\n  family  0.9%  1.0%\n  gram8-plural  0.9%  0.0%\n"
+
+    monkeypatch.setattr(words, "command", answer)
+    lengths = ([5.0], [5.0, 4.0])
+    made = [course({"train.predict": "last"}, losses) for losses in lengths]
+    text = words.longer(made)
+    assert "2 epochs, drawn at temperature 0.8:" in text
+    assert [one[one.index("--temperature") + 1] for one in asked if "--out" in one] == ["0.8", "0"]
+    assert "analogies" in text
+    assert "family" in text
+    assert "gram8" not in text
+    assert sum(len(line) for line in text.splitlines() if line.startswith("> no.")) < 1300
+    assert text.count("> no. no.") > 2
+    assert "no. ..." in text
