@@ -25,7 +25,7 @@ from scripts.sherlock.tables import number, percent
 LENGTHS = ("20", "5")
 WORDS = 250
 """As many as the study generated."""
-QUOTED = 600
+QUOTED = 400
 """Characters of a text that are shown."""
 DRAWN_AT = 0.8
 QUERIES = (
@@ -84,7 +84,8 @@ def _transcript(*arguments: str) -> list[str]:
 def _unanswered(line: str) -> bool:
     """Whether it is a section of analogies of which no table knows one in a hundred."""
     shares = re.findall(r"(\d+\.\d)%", line)
-    return line.startswith("  ") and bool(shares) and max(map(float, shares)) < 1
+    section = re.match(r"  [a-z]", line) is not None
+    return section and bool(shares) and max(map(float, shares)) < 1
 
 
 def _code(lines: Iterable[str]) -> list[str]:
