@@ -1,5 +1,6 @@
 """The pictures of docs/sherlock.md: plotly's charts, drawn and saved by Chromium."""
 
+import math
 import tempfile
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
@@ -19,8 +20,8 @@ BLUE, ORANGE, GREEN, RED, GREY = "#0072b2", "#e69f00", "#009e73", "#d55e00", "#7
 SIZE = {"width": 1100, "height": 420}
 MILLISECONDS = 180_000
 """For the browser to draw one, on a machine that may be training beside it."""
-LOG = {"type": "log", "dtick": "D2"}
-"""A logarithmic axis, labelled at 1, 2 and 5."""
+LOG = {"type": "log", "tickvals": [n * 10**k for k in range(4) for n in (1, 2, 5)]}
+"""A logarithmic axis, labelled at 1, 2, 5, ..., 5000."""
 
 
 def panels(*titles: str) -> go.Figure:
@@ -137,14 +138,19 @@ def _looked(row: Mapping[str, float]) -> bool:
 
 def held_out(courses: Sequence[Course]) -> go.Figure:
     """Training loss and validation loss over epochs."""
-    figure = panels("NCE, training text", "loss of the full softmax, validation text")
+    figure = panels("NCE, training text", "perplexity, validation text")
+    lowest = math.inf
     for predict, color in (("last", BLUE), ("all", ORANGE)):
         if (found := pick(courses, predict=predict)) is not None:
             name = f"predict={predict}"
             line(figure, 1, found.series("train/loss"), name, color)
-            line(figure, 2, found.series("valid/loss"), name, color, mode="lines+markers")
+            epochs, perplexities = found.series("valid/perplexity")
+            line(figure, 2, (epochs, perplexities), name, color, mode="lines+markers")
+            lowest = min([lowest, *perplexities])
     figure.update_xaxes(title="epoch")
     figure.update_yaxes(range=[1.5, 8], row=1, col=1)
+    if lowest < math.inf:
+        figure.update_yaxes(range=[0.9 * lowest, 2 * lowest], row=1, col=2)
     return figure
 
 
