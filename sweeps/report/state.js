@@ -49,7 +49,8 @@ function count(number, noun) { return `${number} ${noun}${number === 1 ? "" : "s
 
 function short(value, digits = 6) {
   if (value === null || value === undefined) return "";
-  return String(Number(value.toPrecision(digits)));
+  const rounded = Number(value.toPrecision(digits));
+  return Math.abs(rounded) < 1e9 ? String(rounded) : rounded.toExponential();
 }
 
 // Places of the axes in which the trials differ; the others are said once, at the top.
