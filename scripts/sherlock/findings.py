@@ -1,4 +1,4 @@
-"""The study's findings as yes or no: each by a rule that was written down before it was run."""
+"""The study's findings as yes or no, each by a rule."""
 
 from collections.abc import Callable, Mapping, Sequence
 from typing import NamedTuple
@@ -54,7 +54,9 @@ def _schedule(courses: Sequence[Course]) -> tuple[bool, str]:
         return max((change["optimizer.learning_rate"] for change in changes), default=0.0)
 
     worst = max(courses, key=last_loss)
-    return top(worst) > 0.4, f"the highest loss has {top(worst) or 'no change'} at most"
+    return top(
+        worst
+    ) > 0.4, f"highest loss: the one that goes up to {top(worst) or 'no other rate'}"
 
 
 def _progress(courses: Sequence[Course]) -> tuple[bool, str]:
