@@ -103,7 +103,7 @@ def test_loss_and_gradient_equal_those_of_a_plain_model(
     np.testing.assert_allclose(np.unique(dropped.units[3]), [0, 1 / 0.6], rtol=1e-6)
     with jax.enable_x64(True):
         exact = jax.tree.map(lambda x: jnp.asarray(x, jnp.float64), (params, carry, dropped))
-        plain = jax.value_and_grad(plain_loss, has_aux=True)
+        plain = jax.jit(jax.value_and_grad(plain_loss, has_aux=True))
         (total, (cross_entropy, h)), expected = plain(exact[0], exact[1], reading, exact[2])
     factor = TIME if over_time == "sum" else 1
     assert float(loss) == pytest.approx(float(cross_entropy), rel=TOLERANCE)
