@@ -69,19 +69,25 @@ def _no(*given: Any) -> str:
     return ""
 
 
-def test_words_are_asked_of_both_lengths_with_the_studys_queries(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
+def answering(patch: pytest.MonkeyPatch, printed: str, words_written: list[str]) -> list[Any]:
+    """Stand in for the program's commands, which print this and write that; gives what is asked."""
     asked: list[tuple[str, ...]] = []
 
     def answer(module: str, *arguments: str) -> str:
         asked.append((module, *arguments))
         if "--out" in arguments:
-            sample = {"tokens": ["it", "is", "."] * 10, "text": "it is. it is."}
+            sample = {"tokens": words_written, "text": " ".join(words_written).replace(" .", ".")}
             Path(arguments[-1]).write_text(json.dumps(sample) + "\n", encoding="utf-8")
-        return "nearest\n"
+        return printed
 
-    monkeypatch.setattr(words, "command", answer)
+    patch.setattr(words, "command", answer)
+    return asked
+
+
+def test_words_are_asked_of_both_lengths_with_the_studys_queries(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    asked = answering(monkeypatch, "nearest\n", ["it", "is", "."] * 10)
     made = [course({"train.sequence_length": length}, [5.0]) for length in ("5", "20")]
     assert "    had:has::was: is am are" in words.vectors(made)
     both, word2vec = asked
@@ -97,19 +103,9 @@ def test_words_are_asked_of_both_lengths_with_the_studys_queries(
 def test_longest_training_writes_and_is_asked_without_sections_that_nobody_answers(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    asked: list[tuple[str, ...]] = []
-
-    def answer(module: str, *arguments: str) -> str:
-        asked.append((module, *arguments))
-        if "--out" in arguments:
-            sample = {"tokens": ["no", "."] * 30, "text": "no. " * 300}
-            Path(arguments[-1]).write_text(json.dumps(sample) + "\n", encoding="utf-8")
-        judged = ["analogies  0.4% [0.2%, 0.7%]", "  family  0.9%  1.0%", "  gram8-plural  0.9%"]
-        return "\n".join([*judged, "     1  0.0%"])
-
-    monkeypatch.setattr(words, "command", answer)
-    lengths = ([5.0], [5.0, 4.0])
-    made = [course({"train.predict": "last"}, losses) for losses in lengths]
+    judged = ["analogies  0.4% [0.2%, 0.7%]", "  family  0.9%  1.0%", "  gram8-plural  0.9%"]
+    asked = answering(monkeypatch, "\n".join([*judged, "     1  0.0%"]), ["no", "."] * 300)
+    made = [course({"train.predict": "last"}, losses) for losses in ([5.0], [5.0, 4.0])]
     text = words.longer(made)
     assert "2 epochs, drawn at temperature 0.8:" in text
     assert [one[one.index("--temperature") + 1] for one in asked if "--out" in one] == ["0.8", "0"]
