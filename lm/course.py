@@ -5,8 +5,6 @@ import math
 import time
 from collections.abc import Mapping
 
-import jax
-
 from lm import devices
 from lm.checkpoint import Checkpoints
 from lm.compute import Compute
@@ -53,7 +51,7 @@ class Course:
         Raises:
           UserError: there are checkpoints, and none can be read.
         """
-        restored = self.checkpoints.restore(jax.eval_shape(self.trainer.start))
+        restored = self.checkpoints.restore(self.trainer.program.shapes)
         if restored is None:
             return self.trainer.start()
         self.step = self._epoch_start = int(restored.step)
@@ -68,7 +66,7 @@ class Course:
         self.run.record(
             device=device,
             **compute._asdict(),
-            parameters=count_parameters(jax.eval_shape(self.trainer.start).params),
+            parameters=count_parameters(self.trainer.program.shapes.params),
             compile_seconds=round(compile_seconds, 3),
             volatile=["time/words_per_second"],
             **devices.surroundings(),

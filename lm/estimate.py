@@ -128,7 +128,7 @@ def _load(config: DataConfig) -> tuple[Tokens, float]:
 def _program(key: ProgramKey, config: Config, text: Tokens, load_seconds: float) -> Program:
     began = time.perf_counter()
     trainer = Trainer(config, text)
-    parameters = count_parameters(jax.eval_shape(trainer.start).params)
+    parameters = count_parameters(trainer.program.shapes.params)
     valid, test = trainer.held_out["valid"], trainer.held_out.get("test")
     shapes = jax.tree.map(np.shape, (trainer.streams_lb, valid))
     return Program(

@@ -11,13 +11,22 @@ from itertools import pairwise
 from typing import NamedTuple
 
 import jax.numpy as jnp
+import numpy as np
 from flax import nnx
 from jax import Array, lax
 
 from lm import cudnn
 from lm.cells import CELLS, Carry, RecurrentWeights, zero_carry
 from lm.dropout import NOTHING, Dropout
-from lm.initializers import Initializer, Scales, matrix_initializer, scales, uniform
+from lm.initializers import (
+    Initializer,
+    Scales,
+    matrix_initializer,
+    put,
+    scales,
+    uniform,
+    zeros,
+)
 from lm.options import ModelConfig
 from lm.recurrence import LayerWeights, recur, recur_kept, recur_watched
 from lm.sizes import rnn_sizes
@@ -26,8 +35,8 @@ from lm.sizes import rnn_sizes
 class Embedding(nnx.Module):
     """Word vectors: one row of [V, E] for each id."""
 
-    def __init__(self, vocab_size: int, size: int, scale: float | Array, *, rngs: nnx.Rngs) -> None:
-        self.weight = nnx.Param(uniform(scale)(rngs.params(), (vocab_size, size), jnp.float32))
+    def __init__(self, vocab_size: int, size: int, scale: float, *, rngs: nnx.Rngs) -> None:
+        self.weight = nnx.Param(uniform(scale)(rngs.params(), (vocab_size, size)))
 
     def __call__(self, ids_tb: Array) -> Array:
         return self.weight[...][ids_tb]
@@ -53,13 +62,13 @@ class Recurrence(nnx.Module):
         start = start or scales(config)
         initialize = matrix_initializer(config.initializer, start.matrices)
         width = self.cell.gates * size
-        bias = jnp.zeros(width, jnp.float32)
+        bias = np.zeros(width, np.float32)
         if kind == "lstm":  # so that at the start it remembers (Jozefowicz et al. 2015)
-            bias = bias.at[size : 2 * size].set(start.forget_bias)
-        self.input_kernel = nnx.Param(initialize(rngs.params(), (inputs, width), jnp.float32))
-        self.recurrent_kernel = nnx.Param(initialize(rngs.params(), (size, width), jnp.float32))
-        self.bias = nnx.Param(bias)
-        self.recurrent_bias = nnx.Param(jnp.zeros(size, jnp.float32)) if kind == "gru" else None
+            bias[size : 2 * size] = start.forget_bias
+        self.input_kernel = nnx.Param(initialize(rngs.params(), (inputs, width)))
+        self.recurrent_kernel = nnx.Param(initialize(rngs.params(), (size, width)))
+        self.bias = nnx.Param(put(bias))
+        self.recurrent_bias = nnx.Param(zeros(size)) if kind == "gru" else None
 
     def __call__(
         self, x_tbe: Array, carry: Carry, dropped: Callable[[Array], Array] | None = None
@@ -108,8 +117,8 @@ class Hidden(nnx.Module):
     """tanh(x W + b), between the recurrence and the softmax."""
 
     def __init__(self, inputs: int, size: int, initialize: Initializer, *, rngs: nnx.Rngs) -> None:
-        self.kernel = nnx.Param(initialize(rngs.params(), (inputs, size), jnp.float32))
-        self.bias = nnx.Param(jnp.zeros(size, jnp.float32))
+        self.kernel = nnx.Param(initialize(rngs.params(), (inputs, size)))
+        self.bias = nnx.Param(zeros(size))
 
     def __call__(self, x_tbh: Array) -> Array:
         return jnp.tanh(x_tbh @ self.kernel[...] + self.bias[...][None, None, :])
@@ -130,9 +139,9 @@ class Output(nnx.Module):
         """Draw the weights, unless they are `tied`: the parameter of another module, and its own
         place among the parameters stays empty."""
         if tied is None:
-            tied = nnx.Param(initialize(rngs.params(), (vocab_size, inputs), jnp.float32))
+            tied = nnx.Param(initialize(rngs.params(), (vocab_size, inputs)))
         self.weight = tied
-        self.bias = nnx.Param(jnp.zeros(vocab_size, jnp.float32))
+        self.bias = nnx.Param(zeros(vocab_size))
 
 
 class Read(NamedTuple):

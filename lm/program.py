@@ -6,24 +6,23 @@ from functools import lru_cache, partial
 from typing import NamedTuple, TypeVar
 
 import jax
-import jax.numpy as jnp
 from flax import nnx
 from jax import Array
 
-from lm.averaging import start_average
 from lm.cells import Carry
 from lm.compute import Compute, choose, compile_quickly, in_precision
 from lm.config import Config
 from lm.gradient_flow.batch import Extent, Flow, itemise
 from lm.initializers import Scales, scales
 from lm.model import LanguageModel
-from lm.optimizer import Hyperparameters, build_optimizer, no_values
+from lm.optimizer import Hyperparameters
 from lm.options import LossConfig, ModelConfig, OptimizerConfig, TrainConfig
 from lm.packing import without_arrays
 from lm.perplexity import HeldOut, window_losses, word_losses
 from lm.probes import Probe, probe
-from lm.rows import Params, can_lag, start_lagging
+from lm.rows import Params
 from lm.samples import Choice, Writing, begin, sample, write
+from lm.start import start_state, state_shapes
 from lm.step import Recipe, TrainState, settle
 from lm.steps import Totals, train_lanes, train_steps
 
@@ -48,7 +47,9 @@ class Program(NamedTuple):
     lanes_compute: Compute
     """How those do it that take lanes."""
     initialize: Callable[[Array, Scales], TrainState]
-    """(key, scales) -> the state before the first update."""
+    """(key, scales) -> the state before the first update; nothing is compiled for its shapes."""
+    shapes: TrainState
+    """Of such a state: `jax.ShapeDtypeStruct` in place of its arrays."""
     train: Callable[[TrainState, Hyperparameters, Array, Array, int], tuple[TrainState, Totals]]
     """(state, hyperparameters, streams_lb, key, steps) -> the state after so many steps. The state
     that goes in is donated: its buffers are used for the one that comes out."""
@@ -102,15 +103,10 @@ def build_program(key: ProgramKey) -> Program:
     watched, itemised = _recipe(key, "watched"), _recipe(key, "itemised")
     seldom = compile_quickly()
 
+    shapes = state_shapes(alone, partial(_model, key, "scan"), scales(key.model))
+
     def initialize(rng: Array, start: Scales) -> TrainState:
-        model = _model(key, "scan", rng, start)
-        params = nnx.to_pure_dict(nnx.state(model, nnx.Param))
-        optimizer = build_optimizer(key.optimizer, no_values()).init(params)
-        updates = start_lagging(key.vocab_size) if can_lag(key.loss, key.optimizer) else {}
-        carry = model.zero_carry(key.train.batch_size)
-        patience = key.optimizer.average_patience
-        average = None if patience is None else start_average(params, patience)
-        return TrainState(params, optimizer, carry, updates, jnp.int32(0), average)
+        return start_state(alone, shapes, _model(key, "scan", rng, start))
 
     def in_its_precision(function: Callable[..., T], recipe: Recipe) -> Callable[..., T]:
         return in_precision(compute.precision, partial(function, recipe))
@@ -118,7 +114,8 @@ def build_program(key: ProgramKey) -> Program:
     return Program(
         compute,
         lanes_compute,
-        jax.jit(initialize),
+        initialize,
+        shapes,
         jax.jit(in_its_precision(train_steps, alone), donate_argnums=0),
         jax.jit(partial(settle, alone), donate_argnums=0),
         jax.jit(in_its_precision(evaluate, alone)),
@@ -144,8 +141,8 @@ def _model(key: ProgramKey, recurrence: str, rng: Array, start: Scales) -> Langu
 
 
 def _recipe(key: ProgramKey, recurrence: str) -> Recipe:
-    make = partial(_model, key, recurrence)
-    graph = nnx.graphdef(nnx.eval_shape(make, jax.random.key(0), scales(key.model)))
+    make = partial(_model, key, recurrence, start=scales(key.model))
+    graph = nnx.graphdef(nnx.eval_shape(make, jax.random.key(0)))
     merge = partial(nnx.merge, graph)
     return Recipe(merge, key.loss, key.optimizer, key.train, key.vocab_size)
 

@@ -12,6 +12,7 @@ import numpy as np
 from jax import Array
 
 from lm.averaging import averaged_updates
+from lm.initializers import put
 from lm.optimizer import Hyperparameters
 from lm.step import TrainState, evaluated_parameters, judged
 from lm.steps import Totals, no_totals
@@ -57,8 +58,8 @@ class Together:
         self._text = trainer
         self._width = width
         self._lanes: dict[int, _Lane] = {}
-        like = jax.eval_shape(trainer.start)
-        self._state = jax.tree.map(lambda x: jnp.zeros((width, *x.shape), x.dtype), like)
+        like = trainer.program.shapes
+        self._state = jax.tree.map(lambda x: put(np.zeros((width, *x.shape), x.dtype)), like)
         self._totals = _stack([no_totals()] * width)
         self._values: tuple[Any, Hyperparameters] | None = None
         self._keys = jnp.stack([trainer.train_key] * width)

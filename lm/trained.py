@@ -20,7 +20,6 @@ from lm.data.tokens import Tokens, load_tokens
 from lm.data.vocabulary import Vocabulary
 from lm.data.windows import steps_per_epoch
 from lm.identity import identify
-from lm.initializers import scales
 from lm.optimizer import hyperparameters
 from lm.program import Program, build_program, program_key
 from lm.rows import Params
@@ -43,7 +42,7 @@ class Trained(NamedTuple):
 
     def zero_carry(self, batch_size: int) -> tuple[Carry, ...]:
         """The state before the first word."""
-        like = _like(self.program, self.config).carry
+        like = self.program.shapes.carry
         return tuple(tuple(jnp.zeros((batch_size, *x.shape[1:])) for x in one) for one in like)
 
 
@@ -57,7 +56,7 @@ def load_trained(directory: Path) -> Trained:
     config = _fitting(typed(_config(directory)))
     vocabulary = Vocabulary.load(directory / "vocab.tsv")
     program = build_program(program_key(config, len(vocabulary)))
-    state = Checkpoints(directory / "checkpoints").read(_like(program, config))
+    state = Checkpoints(directory / "checkpoints").read(program.shapes)
     if state is None:
         raise UserError(
             f"{directory} has no checkpoint yet, its status is {trial.status}; train it first, "
@@ -107,12 +106,6 @@ def _fitting(config: Config) -> Config:
     if jax.default_backend() != "cpu":
         return config
     return replace(config, train=replace(config.train, precision="float32"))
-
-
-def _like(program: Program, config: Config) -> TrainState:
-    """A training state's shapes and types."""
-    like: TrainState = jax.eval_shape(program.initialize, jax.random.key(0), scales(config.model))
-    return like
 
 
 def _settled(program: Program, config: Config, state: TrainState) -> TrainState:

@@ -83,6 +83,7 @@ def test_sweeps_knows_nothing_of_language_models() -> None:
                 "lm/model.py",
                 "lm/probes.py",
                 "lm/program.py",
+                "lm/start.py",
             },
         ),
     ],

@@ -62,7 +62,7 @@ def history(directory: Path) -> list[dict[str, float]]:
 def final_state(directory: Path, values: Mapping[str, Any]) -> list[np.ndarray]:
     """The arrays of the last checkpoint."""
     config = typed(values)
-    like = jax.eval_shape(Trainer(config, load_tokens(config.data)).start)
+    like = Trainer(config, load_tokens(config.data)).program.shapes
     state = Checkpoints(directory / "checkpoints").restore(like)
     return [np.asarray(leaf) for leaf in jax.tree.leaves(state)]
 

@@ -115,7 +115,7 @@ def epochs(folder: Path) -> list[dict[str, float]]:
 
 
 def last_state(config: Config, trainer: Trainer, folder: Path) -> TrainState:
-    state = Checkpoints(folder / "checkpoints").restore(jax.eval_shape(trainer.start))
+    state = Checkpoints(folder / "checkpoints").restore(trainer.program.shapes)
     assert state is not None
     return state
 

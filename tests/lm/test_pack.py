@@ -126,7 +126,7 @@ def test_lanes_that_differ_in_numbers_compile_once(
             trials = lanes(tiny, *names, options=("model.rnn_size=9",))
             train_pack(tmp_path / names[0], trials)
     compiled = [record.getMessage() for record in caplog.records]
-    for function in ("initialize", "train_lanes", "evaluate"):
+    for function in ("train_lanes", "evaluate"):
         assert sum(f"Compiling jit({function})" in line for line in compiled) == 1, function
 
 

@@ -3,12 +3,10 @@
 from collections.abc import Callable
 from typing import Any
 
-import jax
 import pytest
 
 from lm.config import Config, typed
 from lm.data.windows import steps_per_epoch
-from lm.initializers import scales
 from lm.optimizer import learning_rate
 from lm.program import build_program, count_parameters, program_key
 
@@ -35,8 +33,7 @@ def test_experiments_have_the_published_sizes(
 ) -> None:
     config = configuration(compose, size, *overrides)
     program = build_program(program_key(config, 10_000))
-    state = jax.eval_shape(program.initialize, jax.random.key(0), scales(config.model))
-    assert count_parameters(state.params) == parameters
+    assert count_parameters(program.shapes.params) == parameters
     assert steps_per_epoch(TRAINING_WORDS, config.train) == updates
 
 

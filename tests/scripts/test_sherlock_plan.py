@@ -5,7 +5,6 @@ from pathlib import Path
 from typing import Any
 
 import hydra
-import jax
 import pytest
 from hydra.core.override_parser.overrides_parser import OverridesParser
 from omegaconf import OmegaConf
@@ -13,7 +12,6 @@ from omegaconf import OmegaConf
 from lm.config import CONFIG_DIR, Config, register, typed
 from lm.data.tokens import load_tokens
 from lm.data.windows import steps_per_epoch, windows_in_stream
-from lm.initializers import scales
 from lm.program import build_program, count_parameters, program_key
 from scripts.sherlock.plan import PLAN, Stage, chosen, command
 from sweeps import space, sweeper
@@ -201,8 +199,7 @@ def test_an_epoch_without_the_validation_split(
 
 def parameters(config: Config, vocab_size: int) -> int:
     program = build_program(program_key(config, vocab_size))
-    start = scales(config.model)
-    return count_parameters(jax.eval_shape(program.initialize, jax.random.key(0), start).params)
+    return count_parameters(program.shapes.params)
 
 
 def test_seed_words_are_those_of_the_study(real_data: Callable[[str], str]) -> None:
