@@ -12,6 +12,7 @@ from typing import NamedTuple
 import jax
 import jax.numpy as jnp
 import numpy as np
+from jax import lax
 
 from lm.sampler import Candidates, expected_count
 
@@ -57,6 +58,34 @@ def softmax_loss(
     logits_nv = features @ weight.T + bias[None, :]
     true_n = jnp.take_along_axis(logits_nv, targets[:, None], axis=1)[:, 0]
     return jax.nn.logsumexp(logits_nv, axis=1) - true_n
+
+
+def softmax_loss_in_parts(
+    features: jax.Array, weight: jax.Array, bias: jax.Array, targets: jax.Array, words: int
+) -> jax.Array:
+    """The same, looking at so many words at once: their logits stay in the processor's cache, and
+    those of all words are never held. For evaluation; its gradient would hold them."""
+    size = len(bias)
+    words = min(words, size)
+
+    def add(part: jax.Array, sums: tuple[jax.Array, jax.Array]) -> tuple[jax.Array, jax.Array]:
+        largest, total = sums  # of the logits so far, and of their exponentials over its own
+        first = jnp.minimum(part * words, size - words)
+        ids = first + jnp.arange(words)  # of the last part some may have been in the one before
+        offset = jnp.where(
+            ids >= part * words, lax.dynamic_slice_in_dim(bias, first, words), -jnp.inf
+        )
+        rows = lax.dynamic_slice_in_dim(weight, first, words)
+        logits_nw = features @ rows.T + offset[None, :]
+        before, largest = largest, jnp.maximum(largest, logits_nw.max(axis=1))
+        total *= jnp.exp(before - largest)
+        return largest, total + jnp.exp(logits_nw - largest[:, None]).sum(axis=1)
+
+    nothing = jnp.full(len(targets), -jnp.inf), jnp.zeros(len(targets))
+    largest, total = lax.fori_loop(0, -(-size // words), add, nothing)
+    true_n = jnp.sum(features * weight[targets], axis=1) + bias[targets]
+    losses: jax.Array = largest + jnp.log(total) - true_n
+    return losses
 
 
 def sampled_softmax_loss(

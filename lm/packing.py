@@ -17,7 +17,7 @@ from lm.config import RUN_ONLY, Config, typed
 from lm.data.tokens import load_tokens
 from lm.data.windows import evaluation_window
 from lm.options import ModelConfig, TrainConfig
-from lm.sizes import rnn_sizes
+from lm.sizes import rnn_sizes, softmax_words
 from sweeps.packing import Lanes
 
 ARRAYS: Mapping[str, Any] = {
@@ -137,7 +137,7 @@ def memory(config: Config) -> Memory:
     dropped *= config.model.weight_drop > 0
     order = 3 * len(text.train) if train.predict == "last" else 0
     return Memory(
-        shared=4.0 * (3 * words + 3 * read * vocab_size),
+        shared=4.0 * (3 * words + 3 * read * min(vocab_size, softmax_words("gpu"))),
         state=4.0 * 2 * (1 + slots) * parameters,
         step=4.0 * (2 * parameters + dropped + logits + order + _activations(config.model, train)),
     )

@@ -8,6 +8,7 @@ such a model was trained. B streams, T time, W windows, N = T B targets of a win
 
 from typing import NamedTuple
 
+import jax
 import jax.numpy as jnp
 import numpy as np
 from jax import Array, lax
@@ -17,18 +18,26 @@ from jax.typing import ArrayLike
 from lm.cells import Carry
 from lm.data.batches import Ids
 from lm.data.windows import evaluation_window, predictions
-from lm.losses import softmax_loss
+from lm.losses import softmax_loss_in_parts
 from lm.model import LanguageModel
 from lm.options import TrainConfig
+from lm.sizes import softmax_words
 
 Loop = tuple[tuple[Carry, ...], Array]
 """One carry a layer, and the sums of the windows so far; f32[W]."""
 
-_losses = sequential_vmap(softmax_loss)
-"""In a pack one lane after the other: the logits of all of them at once may not fit into memory."""
 
 SLIDING_WINDOWS = 256
 """Windows read side by side with `predict=last`."""
+
+
+def _losses(features: Array, weight: Array, bias: Array, targets: Array) -> Array:
+    words = softmax_words(jax.default_backend())
+    return softmax_loss_in_parts(features, weight, bias, targets, words)
+
+
+_one_by_one = sequential_vmap(_losses)
+"""In a pack one lane after the other: all at once may not fit into memory."""
 
 
 class HeldOut(NamedTuple):
@@ -134,7 +143,7 @@ def _read(
     features, carry = model(inputs, carry)
     features = features[-1] if targets.ndim == 1 else features.reshape(-1, features.shape[-1])
     targets = targets.reshape(-1)
-    losses = _losses(
+    losses = _one_by_one(
         features, model.output.weight[...], model.output.bias[...], jnp.maximum(targets, 0)
     )
     return carry, jnp.where(targets >= 0, losses, 0.0), features

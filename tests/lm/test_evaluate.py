@@ -16,7 +16,7 @@ import numpy as np
 import pytest
 from rich.console import Console
 
-import lm.program
+import lm.start
 from lm.data.tokens import load_tokens
 from lm.evaluate import main
 from lm.evaluation.grid import Grid
@@ -205,7 +205,7 @@ def test_rows_that_lag_behind_in_a_checkpoint_are_brought_up_to_date(
 
     lagging = interrupted(tmp_path / "lagging")
     assert lagging.step == 30
-    monkeypatch.setattr(lm.program, "can_lag", lambda loss, optimizer: False)
+    monkeypatch.setattr(lm.start, "can_lag", lambda loss, optimizer: False)
     build_program.cache_clear()
     dense = interrupted(tmp_path / "dense")
     build_program.cache_clear()

@@ -7,7 +7,14 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from lm.losses import Shortlist, nce_loss, sampled_loss, sampled_softmax_loss, softmax_loss
+from lm.losses import (
+    Shortlist,
+    nce_loss,
+    sampled_loss,
+    sampled_softmax_loss,
+    softmax_loss,
+    softmax_loss_in_parts,
+)
 from lm.sampler import Candidates, sample_log_uniform
 
 V, D, N = 12, 3, 5
@@ -58,6 +65,15 @@ def evaluate(kind, parameters, targets, ids, tries, remove_hits):
     candidates = Candidates(ids, jnp.asarray(tries, jnp.int32))
     features, *output = parameters
     return loss(features, Shortlist.of(*output, targets, candidates), remove_hits=remove_hits)
+
+
+@pytest.mark.parametrize("words", [1, 5, 6, 12, 100])
+@pytest.mark.parametrize("scale", [1, 300])
+def test_softmax_is_the_same_a_few_words_at_a_time(words: int, scale: float) -> None:
+    (features, weight, bias), targets, _ = example(np.float32)
+    call = (scale * features, weight, scale * bias, targets)
+    found = jax.jit(softmax_loss_in_parts, static_argnums=4)(*call, words)
+    np.testing.assert_allclose(found, softmax_loss(*call), rtol=1e-5, atol=1e-6)
 
 
 def numeric_gradient(function, values, step=1e-5):
