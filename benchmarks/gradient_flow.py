@@ -59,6 +59,9 @@ class Bench:
         wanted = config.gradient_flow
         extent = Extent(wanted.batch_items, wanted.horizon, wanted.units)
         self._itemise = partial(self._training.program.itemise, extent)
+        training = self._training
+        draw = training.program.draw
+        self._draws = draw(training.streams_lb, training.key, training.state.step, 1)
 
     def measure(self, rounds: int) -> Cost:
         """Let steps and records take turns."""
@@ -76,7 +79,7 @@ class Bench:
     @property
     def _call(self) -> tuple[Any, ...]:
         training = self._training
-        return training.state, training.values, training.streams_lb, training.key
+        return training.state, training.values, training.streams_lb, self._draws
 
     def _record(self) -> "Flow":
         import jax
@@ -96,8 +99,11 @@ class Bench:
     def _arrays(self) -> dict[str, float]:
         import jax.numpy as jnp
 
+        from lm.steps import no_totals
+
         program = self._training.program
-        step = program.train.lower(*self._call, jnp.int32(1))  # type: ignore[attr-defined]
+        state, *call = self._call
+        step = program.train.lower(state, no_totals(), *call, jnp.int32(1))  # type: ignore[attr-defined]
         record = program.itemise.lower(self._itemise.args[0], *self._call)  # type: ignore[attr-defined]
         return {"step_arrays": _megabytes(step), "record_arrays": _megabytes(record)}
 

@@ -50,8 +50,8 @@ class Training:
         Raises:
           UserError: the training diverged, so that it took fewer.
         """
-        self.state, totals = self.program.train(
-            self.state, self.values, self.streams_lb, self.key, jnp.int32(steps)
+        self.state, totals = self.program.advance(
+            self.state, self.values, self.streams_lb, self.key, steps
         )
         totals = jax.device_get(totals)
         if not totals.finite:

@@ -29,8 +29,8 @@ class Training(our_model.Training):
         Raises:
           UserError: a lane diverged.
         """
-        self.state, totals = self.program.train_lanes(
-            self.state, self.totals, self.values, self.streams_lb, self.key, jnp.int32(steps)
+        self.state, totals = self.program.advance_lanes(
+            self.state, self.totals, self.values, self.streams_lb, self.key, steps
         )
         totals = jax.device_get(totals)
         if not totals.finite.all():

@@ -16,6 +16,7 @@ from flax import nnx
 from jax import Array
 
 from lm.buckets import Counted, count_evenly, count_halving, histograms
+from lm.draws import Draws
 from lm.model import LanguageModel, Read
 from lm.optimizer import Hyperparameters, build_optimizer
 from lm.rows import Params, is_tied
@@ -36,15 +37,15 @@ class Probe(NamedTuple):
 
 
 def probe(
-    recipe: Recipe, state: TrainState, values: Hyperparameters, streams_lb: Array, key: Array
+    recipe: Recipe, state: TrainState, values: Hyperparameters, streams_lb: Array, draws: Draws
 ) -> Probe:
     """Look at the next step without taking it.
 
     Args:
       recipe: whose model is made with `recurrence="watched"`.
-      state, values, streams_lb, key: as `lm.steps.look_ahead` takes them.
+      state, values, streams_lb, draws: as `lm.steps.look_ahead` takes them.
     """
-    state, reading, dropout_key = look_ahead(recipe, state, values, streams_lb, key)
+    state, reading, dropout_key = look_ahead(recipe, state, values, streams_lb, draws)
     gradient = jax.grad(batch_loss, argnums=1, has_aux=True)
     grads, (_, seen) = gradient(
         recipe, state.params, state.carry, reading, values, dropout_key, read=_watch

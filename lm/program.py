@@ -1,17 +1,19 @@
 """The compiled functions of a trial, shared by trials that differ only in numbers."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from functools import lru_cache, partial
 from typing import NamedTuple, TypeVar
 
 import jax
+import jax.numpy as jnp
 from flax import nnx
 from jax import Array
 
 from lm.cells import Carry
 from lm.compute import Compute, choose, compile_quickly, in_precision
 from lm.config import Config
+from lm.draws import AHEAD, Draws, chance, draw_ahead, draw_lanes_ahead
 from lm.gradient_flow.batch import Extent, Flow, itemise
 from lm.initializers import Scales, scales
 from lm.model import LanguageModel
@@ -24,7 +26,7 @@ from lm.rows import Params
 from lm.samples import Choice, Writing, begin, sample, write
 from lm.start import start_state, state_shapes
 from lm.step import Recipe, TrainState, settle
-from lm.steps import Totals, train_lanes, train_steps
+from lm.steps import Totals, no_totals, train_lanes, train_steps
 
 T = TypeVar("T")
 
@@ -50,19 +52,21 @@ class Program(NamedTuple):
     """(key, scales) -> the state before the first update; nothing is compiled for its shapes."""
     shapes: TrainState
     """Of such a state: `jax.ShapeDtypeStruct` in place of its arrays."""
-    train: Callable[[TrainState, Hyperparameters, Array, Array, int], tuple[TrainState, Totals]]
-    """(state, hyperparameters, streams_lb, key, steps) -> the state after so many steps. The state
-    that goes in is donated: its buffers are used for the one that comes out."""
+    draw: Callable[[Array, Array, Array, int], Draws]
+    """(streams_lb, key, step, count) -> what chance decides about so many steps; see `lm.draws`."""
+    train: Callable[..., tuple[TrainState, Totals]]
+    """(state, totals, hyperparameters, streams_lb, draws, steps) -> the state after so many steps.
+    The state that goes in is donated: its buffers are used for the one that comes out."""
     settle: Callable[[TrainState, Hyperparameters, Array], TrainState]
     """(state, hyperparameters, whether it is due) -> rows that lag behind are up to date: for
     evaluation, and before the hyperparameters change. The state that goes in is donated."""
     evaluate: Callable[[Params, HeldOut], Array]
     """-> summed negative log-likelihood of each window of a held-out text."""
-    probe: Callable[[TrainState, Hyperparameters, Array, Array], Probe]
-    """(state, hyperparameters, streams_lb, key) -> what goes on inside the next step, of a trial or
-    of a pack's lane."""
-    itemise: Callable[[Extent, TrainState, Hyperparameters, Array, Array], Flow]
-    """(how much, state, hyperparameters, streams_lb, key) -> the next step's itemised gradients;
+    probe: Callable[[TrainState, Hyperparameters, Array, Draws], Probe]
+    """(state, hyperparameters, streams_lb, draws) -> what goes on inside the next step, of a trial
+    or of a pack's lane."""
+    itemise: Callable[[Extent, TrainState, Hyperparameters, Array, Draws], Flow]
+    """(how much, state, hyperparameters, streams_lb, draws) -> the next step's itemised gradients;
     compiled for each `how much`."""
     sample: Callable[[Params, Array, Array, Array, Array], Array]
     """(params, prompt_pn, luck_wn, temperature, words to avoid) -> i32[words, N]; see `lm.samples`.
@@ -73,11 +77,10 @@ class Program(NamedTuple):
     """(params, texts, words given, luck, steps, choice, most=, scored=) -> the texts with so many
     words more, these words and their log-probabilities; see `lm.samples`. Compiled for each `most`
     and `scored`."""
-    train_lanes: Callable[
-        [TrainState, Totals, Hyperparameters, Array, Array, int], tuple[TrainState, Totals]
-    ]
-    """The same for a pack: (state, totals, hyperparameters, streams_lb, keys, steps), all but
-    `streams_lb` and `steps` with a first axis of lanes; compiled once for each number of them."""
+    draw_lanes: Callable[[Array, Array, Array, int], Draws]
+    train_lanes: Callable[..., tuple[TrainState, Totals]]
+    """The same for a pack: all but `streams_lb`, `count` and `steps` have a first axis of lanes;
+    compiled once for each number of them."""
     settle_lanes: Callable[[TrainState, Hyperparameters, Array], TrainState]
     evaluate_lanes: Callable[[Params, HeldOut], Array]
     """The same for a pack's parameters and one text. The recurrence is always a scan: cuDNN's
@@ -85,6 +88,39 @@ class Program(NamedTuple):
     read: Callable[[Params, HeldOut, tuple[Carry, ...]], tuple[tuple[Carry, ...], Array, Array]]
     """(parameters, windows, the state before them) -> the state after them, the negative
     log-likelihood of each target and the features that the softmax saw; see `word_losses`."""
+
+    def advance(
+        self, state: TrainState, values: Hyperparameters, streams_lb: Array, key: Array, steps: int
+    ) -> tuple[TrainState, Totals]:
+        """Take so many steps, as `lm.steps.train_steps`, drawn for as they come."""
+        totals = no_totals()
+        for count in _in_turns(steps):
+            draws = self.draw(streams_lb, key, state.step, count)
+            state, totals = self.train(state, totals, values, streams_lb, draws, jnp.int32(count))
+        return state, totals
+
+    def advance_lanes(
+        self,
+        state: TrainState,
+        totals: Totals,
+        values: Hyperparameters,
+        streams_lb: Array,
+        keys: Array,
+        steps: int,
+    ) -> tuple[TrainState, Totals]:
+        """The same for a pack, whose totals go on."""
+        for count in _in_turns(steps):
+            draws = self.draw_lanes(streams_lb, keys, state.step, count)
+            call = (values, streams_lb, draws, jnp.int32(count))
+            state, totals = self.train_lanes(state, totals, *call)
+        return state, totals
+
+
+def _in_turns(steps: int) -> Iterator[int]:
+    """Parts of so many steps that can be drawn for at once; none at all are one."""
+    yield min(steps, AHEAD)
+    for done in range(AHEAD, steps, AHEAD):
+        yield min(steps - done, AHEAD)
 
 
 def program_key(config: Config, vocab_size: int) -> ProgramKey:
@@ -116,18 +152,20 @@ def build_program(key: ProgramKey) -> Program:
         lanes_compute,
         initialize,
         shapes,
+        partial(draw_for, key, draw_ahead),
         jax.jit(in_its_precision(train_steps, alone), donate_argnums=0),
         jax.jit(partial(settle, alone), donate_argnums=0),
         jax.jit(in_its_precision(evaluate, alone)),
         jax.jit(in_its_precision(probe, watched), compiler_options=seldom),
         jax.jit(in_its_precision(itemise, itemised), static_argnums=0),
-        jax.jit(in_its_precision(draw, stacked), compiler_options=seldom),
+        jax.jit(in_its_precision(write_sample, stacked), compiler_options=seldom),
         jax.jit(partial(start_texts, stacked), compiler_options=seldom),
         jax.jit(
             in_its_precision(write_on, stacked),
             static_argnames=("most", "scored"),
             compiler_options=seldom,
         ),
+        partial(draw_for, key, draw_lanes_ahead),
         jax.jit(in_its_precision(train_lanes, stacked), donate_argnums=0),
         jax.jit(jax.vmap(partial(settle, stacked)), donate_argnums=0),
         jax.jit(jax.vmap(in_its_precision(evaluate, stacked), in_axes=(0, None))),
@@ -138,6 +176,13 @@ def build_program(key: ProgramKey) -> Program:
 def _model(key: ProgramKey, recurrence: str, rng: Array, start: Scales) -> LanguageModel:
     rngs = nnx.Rngs(params=rng)
     return LanguageModel(key.model, key.vocab_size, recurrence=recurrence, rngs=rngs, start=start)
+
+
+def draw_for(
+    key: ProgramKey, draw: Callable[..., Draws], streams_lb: Array, *call: Array | int
+) -> Draws:
+    """Draw what a program's steps on this text need."""
+    return draw(chance(key.loss, key.train, key.vocab_size, len(streams_lb)), *call)
 
 
 def _recipe(key: ProgramKey, recurrence: str) -> Recipe:
@@ -159,7 +204,7 @@ def read(
     return word_losses(recipe.merge(params), text, carry)
 
 
-def draw(
+def write_sample(
     recipe: Recipe,
     params: Params,
     prompt_pn: Array,

@@ -1,4 +1,5 @@
-"""One training step: a pure function (state, hyperparameters, batch, key) -> (state, metrics).
+"""One training step: a pure function (state, hyperparameters, batch, draws) -> (state,
+metrics).
 
 B batch, T time.
 """
@@ -16,13 +17,14 @@ from lm import penalties
 from lm.averaging import Average, averaged, include, judge
 from lm.cells import Carry
 from lm.data.batches import Batch
+from lm.draws import Draws
 from lm.dropout import Dropout
 from lm.losses import Shortlist, sampled_loss, softmax_loss
 from lm.model import LanguageModel, Read
 from lm.optimizer import Hyperparameters, build_optimizer
 from lm.options import LossConfig, OptimizerConfig, TrainConfig
 from lm.rows import Params, Places, Tables, Updates, borrow, give_back, is_tied, settle_rows
-from lm.sampler import Candidates, sample_log_uniform
+from lm.sampler import Candidates
 
 Merge = Callable[[Params], LanguageModel]
 HaveRead = Callable[..., tuple[Read, Any]]
@@ -126,15 +128,11 @@ def steps_summed(loss: LossConfig, reading: Reading) -> int:
     return len(reading.targets) // reading.inputs_tb.shape[1]  # 1 with `predict=last`
 
 
-def draw(recipe: Recipe, batch: Batch, key: Array) -> tuple[Reading, Array]:
-    """A batch with the candidates that its loss looks at, and the key of its dropout."""
-    dropout_key, candidates_key = jax.random.split(key)
-    candidates = None
-    if recipe.loss.kind != "softmax":
-        candidates = sample_log_uniform(candidates_key, recipe.loss.samples, recipe.vocab_size)
-    targets = batch.targets.reshape(-1)
+def reading_of(batch: Batch, draws: Draws) -> Reading:
+    """A batch with the candidates that its loss looks at."""
+    targets, candidates = batch.targets.reshape(-1), draws.candidates
     outputs = targets if candidates is None else jnp.concatenate([targets, candidates.ids])
-    return Reading(batch.inputs_tb, targets, candidates, outputs), dropout_key
+    return Reading(batch.inputs_tb, targets, candidates, outputs)
 
 
 def touched(params: Params, reading: Reading) -> dict[str, Array]:
@@ -161,10 +159,10 @@ def measure(loss: Array, grad_norm: Array, clip_norm: Array) -> StepMetrics:
 
 
 def train_step(
-    recipe: Recipe, state: TrainState, values: Hyperparameters, batch: Batch, key: Array
+    recipe: Recipe, state: TrainState, values: Hyperparameters, batch: Batch, draws: Draws
 ) -> tuple[TrainState, StepMetrics]:
     """Gradient of the batch's loss, clipped, and one update."""
-    reading, dropout_key = draw(recipe, batch, key)
+    reading = reading_of(batch, draws)
     tables, updates = Tables(state.params, state.optimizer), state.updates
     rows = tables
     if updates:
@@ -172,7 +170,7 @@ def train_step(
         rows, updates, places = borrow(recipe.optimizer, values, tables, updates, state.step, words)
         reading = relocated(reading, places)
     (_, (loss, carry)), grads = jax.value_and_grad(batch_loss, argnums=1, has_aux=True)(
-        recipe, rows.params, state.carry, reading, values, dropout_key
+        recipe, rows.params, state.carry, reading, values, draws.dropout_key
     )
     metrics = measure(loss, optax.tree.norm(grads), values.clip_norm)
     moves, optimizer = build_optimizer(recipe.optimizer, values).update(

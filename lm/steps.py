@@ -3,7 +3,7 @@
 Trials of equal shapes can take their steps together, each as a lane of the arrays.
 """
 
-from functools import partial
+from functools import cache, partial
 from typing import NamedTuple
 
 import jax
@@ -12,8 +12,17 @@ from jax import Array, lax
 
 from lm.data.batches import Batch, cut_sliding, cut_touching
 from lm.data.windows import windows_in_stream
+from lm.draws import Draws
 from lm.optimizer import Hyperparameters
-from lm.step import Reading, Recipe, StepMetrics, TrainState, draw, settle, train_step
+from lm.step import (
+    Reading,
+    Recipe,
+    StepMetrics,
+    TrainState,
+    reading_of,
+    settle,
+    train_step,
+)
 
 
 class Totals(NamedTuple):
@@ -30,25 +39,36 @@ class Totals(NamedTuple):
 def train_steps(
     recipe: Recipe,
     state: TrainState,
+    totals: Totals,
     values: Hyperparameters,
     streams_lb: Array,
-    key: Array,
+    draws: Draws,
     steps: Array,
 ) -> tuple[TrainState, Totals]:
     """Take `steps` steps within one epoch; the first loss that is not finite ends them.
 
     A while loop rather than a scan: its number of steps is an argument, so that an epoch's last,
     shorter call needs no second compilation.
+
+    Args:
+      recipe: of the program.
+      state: before the steps.
+      totals: that theirs are added to.
+      values: hyperparameters.
+      streams_lb: the text.
+      draws: a row for each step.
+      steps: i32[].
     """
-    step_key, starts = plan(recipe, streams_lb, key, state.step)
+    before = totals.steps
 
     def body(loop: tuple[TrainState, Totals]) -> tuple[TrainState, Totals]:
-        return _step_and_count(recipe, streams_lb, *loop, values, step_key, starts)
+        row = jax.tree.map(lambda rows: rows[loop[1].steps - before], draws)
+        return _step_and_count(recipe, streams_lb, *loop, values, row)
 
     def unfinished(loop: tuple[TrainState, Totals]) -> Array:
-        return (loop[1].steps < steps) & loop[1].finite
+        return (loop[1].steps - before < steps) & loop[1].finite
 
-    return lax.while_loop(unfinished, body, (state, no_totals()))
+    return lax.while_loop(unfinished, body, (state, totals))
 
 
 def train_lanes(
@@ -57,7 +77,7 @@ def train_lanes(
     totals: Totals,
     values: Hyperparameters,
     streams_lb: Array,
-    keys: Array,
+    draws: Draws,
     steps: Array,
 ) -> tuple[TrainState, Totals]:
     """Take `steps` steps with each of several trials, the lanes; none may pass its epoch's end.
@@ -67,12 +87,12 @@ def train_lanes(
     are not finite is stepped, too, but not counted; where no other is left the call ends. The loop
     is around the vmap: inside, it would choose between the old and the new state at every step.
     """
-    step_keys, starts = jax.vmap(partial(plan, recipe, streams_lb))(keys, state.step)
     step = jax.vmap(partial(_step_and_count, recipe, streams_lb))
 
     def body(loop: tuple[TrainState, Totals, Array]) -> tuple[TrainState, Totals, Array]:
         state, totals, taken = loop
-        return *step(state, totals, values, step_keys, starts), taken + 1
+        row = jax.tree.map(lambda rows: rows[:, taken], draws)
+        return *step(state, totals, values, row), taken + 1
 
     def unfinished(loop: tuple[TrainState, Totals, Array]) -> Array:
         return (loop[2] < steps) & loop[1].finite.any()
@@ -81,58 +101,45 @@ def train_lanes(
     return state, totals
 
 
+@cache
 def no_totals() -> Totals:
     """Before the first step."""
     sums = StepMetrics(*(jnp.float32(0) for _ in StepMetrics._fields))
     return Totals(jnp.int32(0), sums, jnp.bool_(True))
 
 
-def plan(recipe: Recipe, streams_lb: Array, key: Array, step: Array) -> tuple[Array, Array | None]:
-    """The key that steps fold their number into, and for `predict=last` the epoch's windows."""
-    order_key, step_key = jax.random.split(key)
-    if recipe.train.predict == "all":
-        return step_key, None
-    per_epoch = windows_in_stream(streams_lb.shape[0], recipe.train)
-    epoch_key = jax.random.fold_in(order_key, step // per_epoch)
-    return step_key, jax.random.permutation(epoch_key, per_epoch)
-
-
 def next_batch(
-    recipe: Recipe, streams_lb: Array, state: TrainState, step_key: Array, starts: Array | None
-) -> tuple[TrainState, Batch, Array]:
-    """The batch of the next step, the state as it reads that batch, and the step's key.
-
-    Args:
-      step_key, starts: the epoch's plan.
-    """
+    recipe: Recipe, streams_lb: Array, state: TrainState, draws: Draws
+) -> tuple[TrainState, Batch]:
+    """The batch of the next step, for which `draws` are, and the state as it reads that batch."""
     length = recipe.train.sequence_length
-    index = state.step % windows_in_stream(streams_lb.shape[0], recipe.train)
-    if starts is None:
+    if draws.start is None:
+        index = state.step % windows_in_stream(streams_lb.shape[0], recipe.train)
         batch, forget = cut_touching(streams_lb, index, length), index == 0
     else:
-        batch, forget = cut_sliding(streams_lb, starts[index], length), jnp.bool_(True)
+        batch, forget = cut_sliding(streams_lb, draws.start, length), jnp.bool_(True)
     carry = jax.tree.map(lambda x: jnp.where(forget, 0.0, x), state.carry)
-    return state._replace(carry=carry), batch, jax.random.fold_in(step_key, state.step)
+    return state._replace(carry=carry), batch
 
 
 def look_ahead(
-    recipe: Recipe, state: TrainState, values: Hyperparameters, streams_lb: Array, key: Array
+    recipe: Recipe, state: TrainState, values: Hyperparameters, streams_lb: Array, draws: Draws
 ) -> tuple[TrainState, Reading, Array]:
     """What the next step is about to read, for who looks inside without taking it.
 
     Args:
       recipe: of the program.
       state: between two steps; its rows may lag behind.
-      values, streams_lb, key: what the step would get.
+      values, streams_lb: what the step would get.
+      draws: for that step and, in further rows, any others.
 
     Returns:
       The state as it reads that batch, the batch, and the key of its dropout.
     """
+    row: Draws = jax.tree.map(lambda rows: rows[0], draws)
     state = settle(recipe, state, values, jnp.bool_(True))
-    state, batch, step_key = next_batch(
-        recipe, streams_lb, state, *plan(recipe, streams_lb, key, state.step)
-    )
-    return state, *draw(recipe, batch, step_key)
+    state, batch = next_batch(recipe, streams_lb, state, row)
+    return state, reading_of(batch, row), row.dropout_key
 
 
 def _step_and_count(
@@ -141,12 +148,11 @@ def _step_and_count(
     state: TrainState,
     totals: Totals,
     values: Hyperparameters,
-    step_key: Array,
-    starts: Array | None,
+    draws: Draws,
 ) -> tuple[TrainState, Totals]:
     """Cut the batch, take the step, and add to the totals while they are finite."""
-    state, batch, key = next_batch(recipe, streams_lb, state, step_key, starts)
-    state, metrics = train_step(recipe, state, values, batch, key)
+    state, batch = next_batch(recipe, streams_lb, state, draws)
+    state, metrics = train_step(recipe, state, values, batch, draws)
     counts = totals.finite
     sums = jax.tree.map(lambda x, y: jnp.where(counts, x + y, x), totals.sums, metrics)
     finite = counts & jnp.isfinite(metrics.loss) & jnp.isfinite(metrics.grad_norm)

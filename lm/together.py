@@ -146,13 +146,13 @@ class Together:
 
     def _run(self, steps: int) -> None:
         counted = np.isin(np.arange(self._width), self.places)
-        self._state, totals = self._program.train_lanes(
+        self._state, totals = self._program.advance_lanes(
             self._state,
             self._totals._replace(finite=self._totals.finite & counted),
             self._hyperparameters(),
             self._text.streams_lb,
             self._keys,
-            jnp.int32(steps),
+            steps,
         )
         self._totals = jax.tree.map(np.array, jax.device_get(totals))
 

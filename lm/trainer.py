@@ -15,6 +15,7 @@ from lm.config import Config
 from lm.data.batches import streams
 from lm.data.tokens import Tokens
 from lm.data.windows import predictions, steps_per_epoch
+from lm.draws import Draws
 from lm.gradient_flow.batch import Extent, Flow
 from lm.initializers import scales
 from lm.optimizer import Hyperparameters, hyperparameters, learning_rate
@@ -129,7 +130,7 @@ class Trainer:
     def probe(self, state: TrainState, step: int) -> Probe:
         """Look inside what update `step` is about to do; brings it to the host."""
         values = self.values(step)
-        seen = self.program.probe(state, values, self.streams_lb, self.train_key)
+        seen = self.program.probe(state, values, self.streams_lb, self._next_draws(state))
         found: Probe = jax.device_get(seen)
         return found
 
@@ -137,7 +138,7 @@ class Trainer:
         """Itemise the gradient of update `step`; brings it to the host."""
         wanted = self.config.gradient_flow
         extent = Extent(wanted.batch_items, wanted.horizon, wanted.units)
-        call = (self.values(step), self.streams_lb, self.train_key)
+        call = (self.values(step), self.streams_lb, self._next_draws(state))
         found: Flow = jax.device_get(self.program.itemise(extent, state, *call))
         return found
 
@@ -198,9 +199,12 @@ class Trainer:
         return {f"{split}/loss": loss, f"{split}/perplexity": perplexity(loss)}
 
     def _run(self, state: TrainState, step: int, steps: int) -> tuple[TrainState, Totals]:
-        return self.program.train(
-            state, self.values(step), self.streams_lb, self.train_key, jnp.int32(steps)
+        return self.program.advance(
+            state, self.values(step), self.streams_lb, self.train_key, steps
         )
+
+    def _next_draws(self, state: TrainState) -> Draws:
+        return self.program.draw(self.streams_lb, self.train_key, state.step, 1)
 
 
 def perplexity(loss: float) -> float:

@@ -17,6 +17,7 @@ from lm.data.tokens import Tokens
 from lm.optimizer import hyperparameters
 from lm.perplexity import HeldOut
 from lm.step import TrainState
+from lm.steps import no_totals
 from lm.trainer import Trainer
 from sweeps.errors import UserError
 
@@ -73,7 +74,8 @@ def _measure(config: Config, text: Tokens) -> tuple[Warmup, int]:
     again, state = _timed(trainer.start)
     # Compiled ahead for the sizes that it tells; the calls after this use the same code.
     values = hyperparameters(config, 0)
-    steps = (state, values, trainer.streams_lb, trainer.train_key, jnp.int32(0))
+    draws = trainer.program.draw(trainer.streams_lb, trainer.train_key, state.step, 0)
+    steps = (state, no_totals(), values, trainer.streams_lb, draws, jnp.int32(0))
     held_out = trainer.held_out["valid"]
     compiled, code = _timed(
         lambda: [
@@ -103,8 +105,8 @@ def _time_steps(trainer: Trainer, state: TrainState) -> tuple[TrainState, float]
 
     def run(count: int) -> int:
         nonlocal state
-        call = (values, trainer.streams_lb, trainer.train_key, jnp.int32(count))
-        state, totals = trainer.program.train(state, *call)
+        call = (values, trainer.streams_lb, trainer.train_key, count)
+        state, totals = trainer.program.advance(state, *call)
         return max(1, int(totals.steps))
 
     most = min(trainer.config.train.report_every, trainer.steps_per_epoch)

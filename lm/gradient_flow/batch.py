@@ -15,6 +15,7 @@ from flax import nnx
 from jax import Array
 
 from lm.cells import Carry
+from lm.draws import Draws
 from lm.gradient_flow.back import Layer
 from lm.gradient_flow.measures import Measured, measure
 from lm.losses import softmax_loss
@@ -63,16 +64,16 @@ def itemise(
     state: TrainState,
     values: Hyperparameters,
     streams_lb: Array,
-    key: Array,
+    draws: Draws,
 ) -> Flow:
     """Measure what each loss of the next step's batch contributes at each step before it.
 
     Args:
       recipe: whose model is made with `recurrence="itemised"`.
       extent: how much of it.
-      state, values, streams_lb, key: as `lm.steps.look_ahead` takes them.
+      state, values, streams_lb, draws: as `lm.steps.look_ahead` takes them.
     """
-    state, reading, dropout_key = look_ahead(recipe, state, values, streams_lb, key)
+    state, reading, dropout_key = look_ahead(recipe, state, values, streams_lb, draws)
     layers, features_tbd = read_layers(
         recipe, state.params, state.carry, reading, values, dropout_key
     )

@@ -13,13 +13,14 @@ from numpy.typing import NDArray
 from lm.cells import Carry
 from lm.config import Config
 from lm.data.batches import Batch
+from lm.draws import chance, draw_ahead
 from lm.gradient_flow.back import Layer, Parts, go_back
 from lm.gradient_flow.batch import read_layers
 from lm.model import LanguageModel
 from lm.optimizer import hyperparameters
 from lm.recurrence import Kept
 from lm.rows import Params
-from lm.step import Recipe, batch_loss, draw
+from lm.step import Recipe, batch_loss, reading_of
 
 VOCAB, BATCH, LENGTH, UNITS = 11, 3, 6, 5
 SIZES = (
@@ -48,7 +49,10 @@ class Case:
         ids = jnp.asarray(random.integers(0, VOCAB, (LENGTH + 1, BATCH)), jnp.int32)
         targets = ids[1:] if config.train.predict == "all" else ids[-1]
         batch = Batch(ids[:-1], targets)
-        self.reading, key = jax.jit(partial(draw, self.plain))(batch, jax.random.key(2))
+        what = chance(config.loss, config.train, VOCAB, length=9 * LENGTH)
+        rows = draw_ahead(what, jax.random.key(2), jnp.int32(0), 1)
+        draws = jax.tree.map(lambda row: row[0], rows)
+        self.reading, key = reading_of(batch, draws), draws.dropout_key
         self._call = self.params, self.carry, self.reading, hyperparameters(config, 0), key
 
     def gradient(self) -> Any:

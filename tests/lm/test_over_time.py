@@ -27,8 +27,8 @@ def train(config: Config) -> tuple[TrainState, Totals]:
     program = build_program(program_key(config, VOCAB))
     state = program.initialize(jax.random.key(1), scales(config.model))
     values = hyperparameters(config, 0)
-    call = (values, jnp.asarray(STREAMS), jax.random.key(5), jnp.int32(STEPS))
-    return program.train(state, *call)
+    call = (values, jnp.asarray(STREAMS), jax.random.key(5), STEPS)
+    return program.advance(state, *call)
 
 
 @pytest.mark.parametrize(

@@ -120,7 +120,7 @@ def test_memory_covers_what_the_compiler_plans(tiny: Compose, overrides: tuple[s
                 pack._totals,
                 pack._hyperparameters(),
                 trainer.streams_lb,
-                pack._keys,
+                trainer.program.draw_lanes(trainer.streams_lb, pack._keys, pack._state.step, 1),
                 jnp.int32(1),
             )
             .compile()

@@ -63,8 +63,8 @@ def test_norms_are_those_of_the_parameters_and_of_the_next_update(
     numbers, _ = look(trainer, state, step)
     before = settled(trainer, state, step)
     values = trainer.values(step)
-    call = (values, trainer.streams_lb, trainer.train_key, jnp.int32(1))
-    state, _ = trainer.program.train(state, *call)
+    call = (values, trainer.streams_lb, trainer.train_key, 1)
+    state, _ = trainer.program.advance(state, *call)
     after = settled(trainer, state, step)
     moved = jax.tree.map(lambda new, old: new - old, after, before)
     layers = {

@@ -12,9 +12,10 @@ from jax import Array
 
 from lm.config import Config, typed
 from lm.data.batches import Batch
+from lm.draws import Draws
 from lm.dropout import Dropout
 from lm.optimizer import hyperparameters
-from lm.step import Reading, batch_loss, draw
+from lm.step import Reading, batch_loss, reading_of
 from tests.lm.test_step import BATCH, KEY, STREAMS, TIME, VOCAB, recipe, start
 
 Compose = Callable[..., dict[str, Any]]
@@ -96,7 +97,7 @@ def test_loss_and_gradient_equal_those_of_a_plain_model(
     params = jax.tree.map(lambda x: 4 * x + 0.1, state.params)
     carry = jax.tree.map(lambda x: x + 0.3, state.carry)
     batch = Batch(jnp.asarray(STREAMS[3 : 3 + TIME]), jnp.asarray(STREAMS[4 : 4 + TIME]))
-    reading, key = draw(recipe(config), batch, KEY)
+    reading, key = reading_of(batch, Draws(KEY, None, None)), KEY
     run = jax.value_and_grad(partial(batch_loss, recipe(config)), has_aux=True)
     (minimised, (loss, after)), grads = jax.jit(run)(params, carry, reading, values, key)
     dropped = masks(config, reading, key)

@@ -9,7 +9,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-import lm.program
+import lm.start
 from lm.config import Config, typed
 from lm.data.batches import streams
 from lm.initializers import Scales
@@ -43,7 +43,7 @@ def train(program: Program, values: Hyperparameters, steps: int) -> TrainState:
 
 
 def go_on(program: Program, state: TrainState, values: Hyperparameters, steps: int) -> TrainState:
-    return program.train(state, values, jnp.asarray(STREAMS), KEY, jnp.int32(steps))[0]
+    return program.advance(state, values, jnp.asarray(STREAMS), KEY, steps)[0]
 
 
 def assert_close(one: Any, other: Any) -> None:
@@ -70,7 +70,7 @@ def test_touched_rows_alone_give_what_updates_of_all_rows_give(
     lagging = train(program(config), values, 12)
     assert lagging.updates
     settled = program(config).settle(lagging, values, jnp.bool_(True))
-    monkeypatch.setattr(lm.program, "can_lag", lambda loss, optimizer: False)
+    monkeypatch.setattr(lm.start, "can_lag", lambda loss, optimizer: False)
     dense = train(build_program.__wrapped__(program_key(config, VOCAB)), values, 12)
     assert not dense.updates
     assert_close(settled.params, dense.params)
@@ -89,7 +89,7 @@ def test_rows_are_settled_before_the_hyperparameters_change(
         return program.settle(go_on(program, state, second, 6), second, jnp.bool_(True))
 
     lagging = run(program(config))
-    monkeypatch.setattr(lm.program, "can_lag", lambda loss, optimizer: False)
+    monkeypatch.setattr(lm.start, "can_lag", lambda loss, optimizer: False)
     assert_close(lagging.params, run(build_program.__wrapped__(program_key(config, VOCAB))).params)
 
 

@@ -15,12 +15,14 @@ import lm.steps
 from lm.config import Config, typed
 from lm.data.batches import Batch, streams
 from lm.data.windows import steps_per_epoch
+from lm.draws import Draws
 from lm.initializers import scales
 from lm.model import LanguageModel
 from lm.optimizer import Hyperparameters, hyperparameters
 from lm.program import Program, build_program, program_key
+from lm.sampler import sample_log_uniform
 from lm.step import Recipe, StepMetrics, TrainState, train_step
-from lm.steps import Totals, train_steps
+from lm.steps import Totals, no_totals, train_steps
 from tests.lm.numpy_model import numpy_loss
 
 Compose = Callable[..., dict[str, Any]]
@@ -58,7 +60,16 @@ def start(config: Config) -> TrainState:
 def advance(config: Config, state: TrainState, steps: int) -> tuple[TrainState, Totals]:
     copy = jax.tree.map(jnp.copy, state)  # the compiled call uses its buffers up
     values = hyperparameters(config, 0)
-    return program(config).train(copy, values, jnp.asarray(STREAMS), KEY, jnp.int32(steps))
+    return program(config).advance(copy, values, jnp.asarray(STREAMS), KEY, steps)
+
+
+def draws_of(config: Config, key: jax.Array) -> Draws:
+    """What chance decides about a step, from its key."""
+    dropout_key, candidates_key = jax.random.split(key)
+    if config.loss.kind == "softmax":
+        return Draws(dropout_key, None, None)
+    candidates = sample_log_uniform(candidates_key, config.loss.samples, VOCAB)
+    return Draws(dropout_key, candidates, None)
 
 
 def python_loop(config: Config, state: TrainState, steps: int) -> tuple[TrainState, list[float]]:
@@ -72,9 +83,9 @@ def python_loop(config: Config, state: TrainState, steps: int) -> tuple[TrainSta
             state = state._replace(carry=jax.tree.map(jnp.zeros_like, state.carry))
         first = index * TIME
         inputs, targets = STREAMS[first : first + TIME], STREAMS[first + 1 : first + TIME + 1]
-        key = jax.random.fold_in(step_key, number)
         batch = Batch(jnp.asarray(inputs), jnp.asarray(targets))
-        state, metrics = step(state, hyperparameters(config, 0), batch, key)
+        draws = draws_of(config, jax.random.fold_in(step_key, number))
+        state, metrics = step(state, hyperparameters(config, 0), batch, draws)
         losses.append(float(metrics.loss))
     return state, losses
 
@@ -128,7 +139,7 @@ def windows_seen(
     steps = per_epoch * epochs
 
     def note(
-        recipe: Recipe, state: TrainState, values: Hyperparameters, batch: Batch, key: jax.Array
+        recipe: Recipe, state: TrainState, values: Hyperparameters, batch: Batch, draws: Draws
     ) -> tuple[TrainState, StepMetrics]:
         last = batch.targets if batch.targets.ndim == 1 else batch.targets[-1]
         whole = jnp.concatenate([batch.inputs_tb, last[None]])
@@ -152,7 +163,9 @@ def windows_seen(
     for _ in range(epochs):
         for count in (part, per_epoch - part):
             values = hyperparameters(config, 0)
-            state, _ = train_steps(recipe(config), state, values, numbers, KEY, jnp.int32(count))
+            draws = program(config).draw(numbers, KEY, state.step, count)
+            call = (values, numbers, draws, jnp.int32(count))
+            state, _ = train_steps(recipe(config), state, no_totals(), *call)
     words = np.asarray(state.params["words"])
     np.testing.assert_array_equal(np.diff(words, axis=1), 1)  # words in the text's order
     np.testing.assert_array_equal(np.diff(words, axis=2), len(STREAMS))  # streams side by side
@@ -232,7 +245,7 @@ def test_loss_equals_a_numpy_lstm_in_float64(config: Config, predict: str) -> No
     batch = Batch(jnp.asarray(inputs), jnp.asarray(targets))
     begin = state._replace(params=params, carry=carry)
     step = jax.jit(partial(train_step, recipe(config)))
-    after, metrics = step(begin, hyperparameters(config, 0), batch, KEY)
+    after, metrics = step(begin, hyperparameters(config, 0), batch, Draws(KEY, None, None))
     loss, h, c = numpy_loss(params, carry, inputs, targets)
     assert float(metrics.loss) == pytest.approx(loss, rel=TOLERANCE)
     np.testing.assert_allclose(after.carry[0][0], h, atol=TOLERANCE)

@@ -32,8 +32,8 @@ def one_step(config: Config, params: dict[str, Any] | None = None) -> tuple[Any,
         state = state._replace(params=jax.tree.map(jnp.copy, params))
     before = jax.tree.map(np.array, state.params)
     program, values = build_program(program_key(config, len(text.vocabulary))), trainer.values(0)
-    call = (values, trainer.streams_lb, trainer.train_key, jnp.int32(1))
-    state, _ = program.train(state, *call)
+    call = (values, trainer.streams_lb, trainer.train_key, 1)
+    state, _ = program.advance(state, *call)
     state = program.settle(state, values, jnp.bool_(True))
     return before, jax.tree.map(np.array, state.params)
 
