@@ -11,7 +11,7 @@ import pytest
 import lm.program
 from lm.config import typed
 from lm.draws import AHEAD, Chance, Draws, draw_ahead, draw_lanes_ahead
-from tests.lm.test_step import KEY, advance, start
+from tests.lm.test_step import BATCH, KEY, TIME, advance, start
 
 Compose = Callable[..., dict[str, Any]]
 WINDOWS = 40
@@ -64,7 +64,8 @@ def test_an_epochs_windows_are_each_drawn_once_and_those_of_the_next_in_another_
 def test_more_steps_than_are_drawn_for_at_once_are_the_same(
     tiny: Compose, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    config = typed(tiny("train.predict=last", "loss.kind=nce", "loss.samples=5"))
+    sizes = (f"train.batch_size={BATCH}", f"train.sequence_length={TIME}", "loss.samples=5")
+    config = typed(tiny("train.predict=last", "loss.kind=nce", *sizes))
     at_once, totals = advance(config, start(config), 20)
     monkeypatch.setattr(lm.program, "AHEAD", 6)
     in_turns, totals_in_turns = advance(config, start(config), 20)
