@@ -7,6 +7,7 @@ from typing import Any, NamedTuple, TypeVar
 import jax
 
 from lm import cudnn
+from lm.devices import surroundings
 from lm.options import ModelConfig, TrainConfig
 from sweeps.errors import UserError
 
@@ -72,14 +73,19 @@ def texts_at_once() -> int:
 
 
 @cache
-def compile_quickly() -> dict[str, bool]:
-    """Compiler options for programs that run seldom: on a CPU they compile in half the time.
+def compiler_options(*, seldom: bool = False) -> dict[str, bool | int]:
+    """Options of XLA's compiler on a CPU; empty where this version of it does not know them.
 
-    Empty where this version of XLA does not know them.
+    With one thread the code is one part: in many, to be compiled side by side, it takes a tenth
+    longer. Programs that run seldom compile in half the time.
     """
     if jax.default_backend() != "cpu":
         return {}
-    options = {"xla_cpu_use_fusion_emitters": False}
+    options: dict[str, bool | int] = {}
+    if surroundings()["cpus"] == 1:
+        options["xla_cpu_parallel_codegen_split_count"] = 1
+    if seldom:
+        options["xla_cpu_use_fusion_emitters"] = False
     try:
         jax.jit(lambda x: x + 1, compiler_options=options)(0)
     except jax.errors.JaxRuntimeError:

@@ -11,7 +11,7 @@ from flax import nnx
 from jax import Array
 
 from lm.cells import Carry
-from lm.compute import Compute, choose, compile_quickly, in_precision
+from lm.compute import Compute, choose, compiler_options, in_precision
 from lm.config import Config
 from lm.draws import AHEAD, Draws, chance, draw_ahead, draw_lanes_ahead
 from lm.gradient_flow.batch import Extent, Flow, itemise
@@ -137,7 +137,8 @@ def build_program(key: ProgramKey) -> Program:
     lanes_compute = choose(key.model, key.train, stacked=True)
     alone, stacked = _recipe(key, compute.recurrence), _recipe(key, lanes_compute.recurrence)
     watched, itemised = _recipe(key, "watched"), _recipe(key, "itemised")
-    seldom = compile_quickly()
+    often = partial(jax.jit, compiler_options=compiler_options())
+    seldom = partial(jax.jit, compiler_options=compiler_options(seldom=True))
 
     shapes = state_shapes(alone, partial(_model, key, "scan"), scales(key.model))
 
@@ -153,23 +154,19 @@ def build_program(key: ProgramKey) -> Program:
         initialize,
         shapes,
         partial(draw_for, key, draw_ahead),
-        jax.jit(in_its_precision(train_steps, alone), donate_argnums=0),
-        jax.jit(partial(settle, alone), donate_argnums=0),
-        jax.jit(in_its_precision(evaluate, alone)),
-        jax.jit(in_its_precision(probe, watched), compiler_options=seldom),
-        jax.jit(in_its_precision(itemise, itemised), static_argnums=0),
-        jax.jit(in_its_precision(write_sample, stacked), compiler_options=seldom),
-        jax.jit(partial(start_texts, stacked), compiler_options=seldom),
-        jax.jit(
-            in_its_precision(write_on, stacked),
-            static_argnames=("most", "scored"),
-            compiler_options=seldom,
-        ),
+        often(in_its_precision(train_steps, alone), donate_argnums=0),
+        often(partial(settle, alone), donate_argnums=0),
+        often(in_its_precision(evaluate, alone)),
+        seldom(in_its_precision(probe, watched)),
+        often(in_its_precision(itemise, itemised), static_argnums=0),
+        seldom(in_its_precision(write_sample, stacked)),
+        seldom(partial(start_texts, stacked)),
+        seldom(in_its_precision(write_on, stacked), static_argnames=("most", "scored")),
         partial(draw_for, key, draw_lanes_ahead),
-        jax.jit(in_its_precision(train_lanes, stacked), donate_argnums=0),
-        jax.jit(jax.vmap(partial(settle, stacked)), donate_argnums=0),
-        jax.jit(jax.vmap(in_its_precision(evaluate, stacked), in_axes=(0, None))),
-        jax.jit(in_its_precision(read, alone)),
+        often(in_its_precision(train_lanes, stacked), donate_argnums=0),
+        often(jax.vmap(partial(settle, stacked)), donate_argnums=0),
+        often(jax.vmap(in_its_precision(evaluate, stacked), in_axes=(0, None))),
+        often(in_its_precision(read, alone)),
     )
 
 

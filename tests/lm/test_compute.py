@@ -126,16 +126,26 @@ def test_cudnns_equations_with_our_packed_weights_equal_our_lstm(
         assert jnp.abs(one - other).max() < 1e-5
 
 
+@pytest.mark.parametrize(("cpus", "parts"), [(1, 1), (2, None)])
+def test_code_for_one_thread_is_compiled_in_one_part(
+    monkeypatch: pytest.MonkeyPatch, cpus: int, parts: int | None
+) -> None:
+    compute.compiler_options.cache_clear()
+    monkeypatch.setattr(compute, "surroundings", lambda: {"cpus": cpus})
+    assert compute.compiler_options().get("xla_cpu_parallel_codegen_split_count") == parts
+    compute.compiler_options.cache_clear()
+
+
 def test_what_runs_seldom_compiles_quickly_here_and_anywhere_else_without_options(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    compute.compile_quickly.cache_clear()
-    assert compute.compile_quickly()  # on the CPU, and this version of XLA knows them
+    compute.compiler_options.cache_clear()
+    assert compute.compiler_options(seldom=True)  # on the CPU, and this version of XLA knows them
 
     def refuse(*arguments: object, **options: object) -> None:
         raise jax.errors.JaxRuntimeError("No such compile option")
 
-    compute.compile_quickly.cache_clear()
+    compute.compiler_options.cache_clear()
     monkeypatch.setattr(jax, "jit", refuse)
-    assert compute.compile_quickly() == {}
-    compute.compile_quickly.cache_clear()
+    assert compute.compiler_options(seldom=True) == {}
+    compute.compiler_options.cache_clear()
