@@ -28,8 +28,9 @@ from sweeps import sweeper
 from sweeps.command import exit_on_user_error
 from sweeps.run import Run
 
-EVERY = (1, 5, 20)
-"""Updates between two reports; 20 is what `train.report_every` ships with."""
+EVERY: tuple[tuple[int, int | None], ...] = ((1, None), (5, None), (20, None), (20, 1))
+"""Updates between two reports, of which `train.report_every` ships with 20; and between two points
+of the curves, if those are finer (`log.scalars_every`)."""
 UPDATES = 60
 """Of a round, each way."""
 TAGS = (
@@ -53,13 +54,14 @@ class Bench:
         self.metrics = self.trainer.evaluate_epoch(self.state.params, last=True)
         self.step = 0
 
-    def seconds(self, every: int, report: bool) -> tuple[float, float]:
+    def seconds(self, every: int, points: int | None, report: bool) -> tuple[float, float]:
         """Make a round's updates, so many in a call, and with a report after each call or not.
 
         Returns:
           Seconds of wall time, and of CPU time.
         """
         self.trainer.config.train.report_every = every
+        self.trainer.config.log.scalars_every = points
         if self.step + UPDATES > self.trainer.steps_per_epoch:
             self.step = 0  # the calls of a round lie within one epoch
         began, busy = time.perf_counter(), time.process_time()
@@ -67,6 +69,7 @@ class Bench:
             done = self.trainer.advance(self.state, self.step)
             self.state, self.step = done.state, self.step + done.steps
             if report:
+                self.run.points(done.before)
                 self.report(done.metrics)
         return time.perf_counter() - began, time.process_time() - busy
 
@@ -75,19 +78,19 @@ class Bench:
         self.run.report(self.step, {**metrics, **self.metrics}, self.trainer.total_steps)
 
 
-Shares = dict[int, list[tuple[float, float]]]
-"""Updates between two reports -> each round's share of wall time and of CPU time."""
+Shares = dict[tuple[int, int | None], list[tuple[float, float]]]
+"""One of `EVERY` -> each round's share of wall time and of CPU time."""
 
 
 def measure(bench: Bench, rounds: int) -> tuple[float, Shares, float]:
     """Milliseconds of an update; what part of it reports take; milliseconds of a report."""
     plain: list[float] = []
     shares: Shares = {every: [] for every in EVERY}
-    bench.seconds(UPDATES, report=False)
+    bench.seconds(UPDATES, None, report=False)
     for _ in range(rounds):
         for every in EVERY:
-            without = bench.seconds(UPDATES, report=False)
-            reports = bench.seconds(every, report=True)
+            without = bench.seconds(UPDATES, None, report=False)
+            reports = bench.seconds(*every, report=True)
             plain.append(1000 * without[0] / UPDATES)
             shares[every].append((reports[0] / without[0] - 1, reports[1] / without[1] - 1))
     alone = []
@@ -167,11 +170,11 @@ def main() -> None:
         step, shares, alone = measure(bench, given.rounds)
         views = measure_views(bench, given.rounds)
     table = Table(title=f"an update takes {step:.2f} ms, report() alone {alone:.3f} ms")
-    for name in ("a report every", "of wall time", "of CPU time", "report() alone"):
+    for name in ("a report every", "points every", "of wall time", "of CPU time", "report() alone"):
         table.add_column(name, justify="right")
-    for every, found in shares.items():
-        wall, busy = (statistics.median(column) for column in zip(*found, strict=True))
-        table.add_row(f"{every}", f"{wall:+.1%}", f"{busy:+.1%}", f"{alone / step / every:.2%}")
+    for (every, points), found in shares.items():
+        shown = [f"{statistics.median(column):+.1%}" for column in zip(*found, strict=True)]
+        table.add_row(f"{every}", f"{points or every}", *shown, f"{alone / step / every:.2%}")
     tags = len(TAGS) + len(bench.metrics)
     table.caption = f"{tags} scalars a report, {given.rounds} rounds of {UPDATES} updates"
     Console().print(table)

@@ -55,6 +55,12 @@ class LogConfig:
         unit="words",
         at_least=0,
     )
+    scalars_every: int | None = option(
+        "updates between two points of the curves of loss and gradient norm, each the mean of so "
+        "many; null: a point a report (train.report_every)",
+        unit="updates",
+        at_least=1,
+    )
     vector_scores: bool = option(
         "whether each evaluation asks the word vectors what people answered: similarity of pairs "
         "(SimLex-999, WordSim-353) and analogies"
@@ -112,7 +118,7 @@ RUN_ONLY = (
 )
 """Keys of the root that do not change what a run computes."""
 
-_LATER: dict[str, Any] = {"log": {"vector_scores": False}}
+_LATER: dict[str, Any] = {"log": {"vector_scores": False, "scalars_every": None}}
 """Options among them that a folder of an earlier version may lack, and what it did without."""
 
 

@@ -3,11 +3,12 @@
 import logging
 import math
 import time
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 
 from lm import devices
 from lm.checkpoint import Checkpoints
 from lm.compute import Compute
+from lm.points import Point
 from lm.program import count_parameters
 from lm.step import TrainState
 from lm.trainer import Trainer
@@ -79,7 +80,11 @@ class Course:
         self._epoch_seconds += seconds
 
     def report(
-        self, metrics: Mapping[str, float], finite: bool, evaluation: Mapping[str, float]
+        self,
+        metrics: Mapping[str, float],
+        finite: bool,
+        evaluation: Mapping[str, float],
+        before: Iterable[Point],
     ) -> None:
         """Report; at an epoch's end with its evaluation, and the words per second of all of it.
 
@@ -87,10 +92,12 @@ class Course:
           metrics: of the updates since the last report.
           finite: whether all losses and gradients were.
           evaluation: at the end of an epoch that is finite; else empty.
+          before: points of its curves since the last report.
 
         Raises:
           Diverged: they were not, or the evaluation is not; it is reported all the same.
         """
+        self.run.points(before)
         metrics = {**metrics, **evaluation}
         if evaluation:
             words = (self.step - self._epoch_start) * self.trainer.words_per_step

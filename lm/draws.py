@@ -4,6 +4,7 @@ It depends on the key and on a step's number alone. So one small program draws f
 shapes, and theirs, which are compiled anew for each, are so much smaller.
 """
 
+from collections.abc import Iterator
 from functools import partial
 from typing import NamedTuple
 
@@ -45,6 +46,13 @@ def chance(loss: LossConfig, train: TrainConfig, vocab_size: int, length: int) -
     sampled = loss.kind != "softmax"
     windows = None if train.predict == "all" else windows_in_stream(length, train)
     return Chance(loss.samples if sampled else None, vocab_size, windows)
+
+
+def in_turns(steps: int) -> Iterator[int]:
+    """Parts of so many steps that can be drawn for at once; none at all are one."""
+    yield min(steps, AHEAD)
+    for done in range(AHEAD, steps, AHEAD):
+        yield min(steps - done, AHEAD)
 
 
 @partial(jax.jit, static_argnums=0)

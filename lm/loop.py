@@ -46,7 +46,7 @@ def _train_on(course: Course, state: TrainState) -> None:
         if course.step == 0:
             course.views.begin(state)
         while not course.ended:
-            state, steps, seconds, metrics, finite = trainer.advance(state, course.step)
+            state, steps, seconds, metrics, finite, points = trainer.advance(state, course.step)
             course.go_on(steps, seconds)
             evaluation = {}
             before = course.step - steps
@@ -58,7 +58,7 @@ def _train_on(course: Course, state: TrainState) -> None:
                 evaluation |= course.views.evaluated(params, course.step)
                 evaluation |= averaged_updates(state.average)
                 state = judged(state, evaluation["valid/loss"])
-            course.report(metrics, finite, evaluation)
+            course.report(metrics, finite, evaluation, points)
             if course.due or interrupt.wanted or run.stop_wanted:
                 # At once: in the background it would save less than a hundredth of an epoch, and
                 # a save that has returned is one that a killed process cannot lose.

@@ -161,7 +161,7 @@ def _report(
         params = evaluated_parameters(lanes.take(part.place))
         evaluation = {**evaluation, **views.evaluated(params, course.step)}
     try:
-        course.report(metrics, part.finite, evaluation)
+        course.report(metrics, part.finite, evaluation, part.before)
     except Diverged as error:
         lanes.drop(part.place)
         course.run.close(error)

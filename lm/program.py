@@ -13,7 +13,7 @@ from jax import Array
 from lm.cells import Carry
 from lm.compute import Compute, choose, compiler_options, in_precision
 from lm.config import Config
-from lm.draws import AHEAD, Draws, chance, draw_ahead, draw_lanes_ahead
+from lm.draws import Draws, chance, draw_ahead, draw_lanes_ahead, in_turns
 from lm.gradient_flow.batch import Extent, Flow, itemise
 from lm.initializers import Scales, scales
 from lm.model import LanguageModel
@@ -93,11 +93,19 @@ class Program(NamedTuple):
         self, state: TrainState, values: Hyperparameters, streams_lb: Array, key: Array, steps: int
     ) -> tuple[TrainState, Totals]:
         """Take so many steps, as `lm.steps.train_steps`, drawn for as they come."""
+        *_, last = self.turns(state, values, streams_lb, key, steps)
+        return last
+
+    def turns(
+        self, state: TrainState, values: Hyperparameters, streams_lb: Array, key: Array, steps: int
+    ) -> Iterator[tuple[TrainState, Totals]]:
+        """The same, giving what there is after each call; each uses up the state of the one before,
+        and has the updates of its own."""
         totals = no_totals()
-        for count in _in_turns(steps):
+        for count in in_turns(steps):
             draws = self.draw(streams_lb, key, state.step, count)
             state, totals = self.train(state, totals, values, streams_lb, draws, jnp.int32(count))
-        return state, totals
+            yield state, totals
 
     def advance_lanes(
         self,
@@ -109,18 +117,11 @@ class Program(NamedTuple):
         steps: int,
     ) -> tuple[TrainState, Totals]:
         """The same for a pack, whose totals go on."""
-        for count in _in_turns(steps):
+        for count in in_turns(steps):
             draws = self.draw_lanes(streams_lb, keys, state.step, count)
             call = (values, streams_lb, draws, jnp.int32(count))
             state, totals = self.train_lanes(state, totals, *call)
         return state, totals
-
-
-def _in_turns(steps: int) -> Iterator[int]:
-    """Parts of so many steps that can be drawn for at once; none at all are one."""
-    yield min(steps, AHEAD)
-    for done in range(AHEAD, steps, AHEAD):
-        yield min(steps - done, AHEAD)
 
 
 def program_key(config: Config, vocab_size: int) -> ProgramKey:

@@ -3,16 +3,19 @@
 Trials of equal shapes can take their steps together, each as a lane of the arrays.
 """
 
+from collections.abc import Sequence
 from functools import cache, partial
 from typing import NamedTuple
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 from jax import Array, lax
+from numpy.typing import NDArray
 
 from lm.data.batches import Batch, cut_sliding, cut_touching
 from lm.data.windows import windows_in_stream
-from lm.draws import Draws
+from lm.draws import AHEAD, Draws
 from lm.optimizer import Hyperparameters
 from lm.step import (
     Reading,
@@ -34,6 +37,8 @@ class Totals(NamedTuple):
     finite: Array
     """bool[]: whether every loss and gradient was; nothing is counted after the first that is
     not."""
+    updates: Array
+    """f32[AHEAD, 4]: of each update of the latest call, what `StepMetrics` has; the rest is old."""
 
 
 def train_steps(
@@ -62,8 +67,9 @@ def train_steps(
     before = totals.steps
 
     def body(loop: tuple[TrainState, Totals]) -> tuple[TrainState, Totals]:
-        row = jax.tree.map(lambda rows: rows[loop[1].steps - before], draws)
-        return _step_and_count(recipe, streams_lb, *loop, values, row)
+        place = loop[1].steps - before
+        row = jax.tree.map(lambda rows: rows[place], draws)
+        return _step_and_count(recipe, streams_lb, *loop, values, row, place)
 
     def unfinished(loop: tuple[TrainState, Totals]) -> Array:
         return (loop[1].steps - before < steps) & loop[1].finite
@@ -87,12 +93,12 @@ def train_lanes(
     are not finite is stepped, too, but not counted; where no other is left the call ends. The loop
     is around the vmap: inside, it would choose between the old and the new state at every step.
     """
-    step = jax.vmap(partial(_step_and_count, recipe, streams_lb))
+    step = jax.vmap(partial(_step_and_count, recipe, streams_lb), in_axes=(0, 0, 0, 0, None))
 
     def body(loop: tuple[TrainState, Totals, Array]) -> tuple[TrainState, Totals, Array]:
         state, totals, taken = loop
         row = jax.tree.map(lambda rows: rows[:, taken], draws)
-        return *step(state, totals, values, row), taken + 1
+        return *step(state, totals, values, row, taken), taken + 1
 
     def unfinished(loop: tuple[TrainState, Totals, Array]) -> Array:
         return (loop[2] < steps) & loop[1].finite.any()
@@ -105,7 +111,15 @@ def train_lanes(
 def no_totals() -> Totals:
     """Before the first step."""
     sums = StepMetrics(*(jnp.float32(0) for _ in StepMetrics._fields))
-    return Totals(jnp.int32(0), sums, jnp.bool_(True))
+    updates = jnp.zeros((AHEAD, len(StepMetrics._fields)), jnp.float32)
+    return Totals(jnp.int32(0), sums, jnp.bool_(True), updates)
+
+
+def counted(turns: Sequence[Totals]) -> NDArray[np.float32]:
+    """The updates of calls that follow each other, of the totals on the host; [updates, 4]."""
+    ends = [int(totals.steps) for totals in turns]
+    taken = np.diff([0, *ends])
+    return np.concatenate([one.updates[:count] for one, count in zip(turns, taken, strict=True)])
 
 
 def next_batch(
@@ -149,11 +163,14 @@ def _step_and_count(
     totals: Totals,
     values: Hyperparameters,
     draws: Draws,
+    place: Array,
 ) -> tuple[TrainState, Totals]:
-    """Cut the batch, take the step, and add to the totals while they are finite."""
+    """Cut the batch, take the step, add to the totals while they are finite; `place` is the
+    step's among those of the call."""
     state, batch = next_batch(recipe, streams_lb, state, draws)
     state, metrics = train_step(recipe, state, values, batch, draws)
     counts = totals.finite
     sums = jax.tree.map(lambda x, y: jnp.where(counts, x + y, x), totals.sums, metrics)
     finite = counts & jnp.isfinite(metrics.loss) & jnp.isfinite(metrics.grad_norm)
-    return state, Totals(totals.steps + counts, sums, finite)
+    updates = totals.updates.at[place].set(jnp.stack(metrics))
+    return state, Totals(totals.steps + counts, sums, finite, updates)

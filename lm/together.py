@@ -2,7 +2,7 @@
 
 import time
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import partial
 from typing import Any, NamedTuple
 
@@ -10,10 +10,13 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 from jax import Array
+from numpy.typing import NDArray
 
 from lm.averaging import averaged_updates
+from lm.draws import AHEAD
 from lm.initializers import put
 from lm.optimizer import Hyperparameters
+from lm.points import Point
 from lm.step import TrainState, evaluated_parameters, judged
 from lm.steps import Totals, no_totals
 from lm.trainer import Trainer
@@ -28,6 +31,8 @@ class Part(NamedTuple):
     """Of the whole pack, meanwhile."""
     metrics: dict[str, float]
     finite: bool
+    before: list[Point]
+    """Points of its curves before the report."""
 
 
 @dataclass
@@ -37,6 +42,8 @@ class _Lane:
     """Of its last report."""
     seconds: float = 0.0
     """Since then."""
+    updates: list[NDArray[np.float32]] = field(default_factory=list)
+    """Since then, as `Totals` has them."""
 
 
 class Together:
@@ -95,12 +102,14 @@ class Together:
         return time.perf_counter() - began
 
     def advance(self) -> list[Part]:
-        """Train to the nearest report of any lane; gives those that have come to theirs."""
+        """Train to the nearest report of any lane; gives those that have come to theirs, if any:
+        a call has as many updates as can be drawn for."""
         left = {
             place: lane.trainer.until_report(lane.step) - int(self._totals.steps[place])
             for place, lane in self._lanes.items()
         }
-        steps = min(left.values())
+        steps = min(AHEAD, *left.values())
+        counted = self._totals.steps
         began = time.perf_counter()
         self._run(steps)  # waits for the device
         self._settle()
@@ -108,6 +117,8 @@ class Together:
         parts = []
         for place, lane in self._lanes.items():
             lane.seconds += seconds
+            taken = self._totals.steps[place] - counted[place]
+            lane.updates.append(np.array(self._totals.updates[place][:taken]))
             if left[place] == steps or not self._totals.finite[place]:
                 parts.append(self._part(place, lane))
         return parts
@@ -136,13 +147,14 @@ class Together:
         """A lane's report, from which on it counts from zero."""
         totals: Totals = jax.tree.map(lambda column: column[place], self._totals)
         steps, seconds = int(totals.steps), lane.seconds
-        metrics = lane.trainer.summary(lane.step, totals, seconds)
+        updates = np.concatenate(lane.updates)
+        metrics, before = lane.trainer.summary(lane.step, totals, updates, seconds)
         lane.step += steps
-        lane.seconds = 0.0
+        lane.seconds, lane.updates = 0.0, []
         zeros = jax.tree.leaves(no_totals())
         for column, zero in zip(jax.tree.leaves(self._totals), zeros, strict=True):
             column[place] = zero
-        return Part(place, steps, seconds, metrics, bool(totals.finite))
+        return Part(place, steps, seconds, metrics, bool(totals.finite), before)
 
     def _run(self, steps: int) -> None:
         counted = np.isin(np.arange(self._width), self.places)

@@ -9,6 +9,7 @@ import jax.numpy as jnp
 import numpy as np
 from jax import Array
 from jax.typing import ArrayLike
+from numpy.typing import NDArray
 
 from lm.changes import changed, steps_to_next
 from lm.config import Config
@@ -21,13 +22,14 @@ from lm.initializers import scales
 from lm.optimizer import Hyperparameters, hyperparameters, learning_rate
 from lm.options import TrainConfig
 from lm.perplexity import HeldOut, lay_out, mean_loss
+from lm.points import TAGS, Point, points
 from lm.probes import Probe
 from lm.program import build_program, program_key
 from lm.prompt import PROMPT, choose_prompt
 from lm.rows import Params
 from lm.samples import luck
 from lm.step import TrainState
-from lm.steps import Totals
+from lm.steps import Totals, counted
 
 
 class Advance(NamedTuple):
@@ -39,6 +41,8 @@ class Advance(NamedTuple):
     metrics: dict[str, float]
     """By TensorBoard tag, means over these steps."""
     finite: bool
+    before: list[Point]
+    """Points of its curves before the report (`log.scalars_every`)."""
 
 
 class Placed(NamedTuple):
@@ -118,14 +122,19 @@ class Trainer:
     def advance(self, state: TrainState, step: int) -> Advance:
         """Train from `step` to the next report."""
         began = time.perf_counter()
-        state, totals = self._run(state, step, self.until_report(step))
-        totals = jax.device_get(totals)  # waits for the device; the one transfer of a report
+        call = (self.values(step), self.streams_lb, self.train_key, self.until_report(step))
+        turns = []
+        for turn in self.program.turns(state, *call):
+            state, totals = turn
+            turns.append(totals)
+        turns = jax.device_get(turns)  # waits for the device; the one transfer of a report
+        totals = turns[-1]
         seconds = time.perf_counter() - began
         steps = int(totals.steps)
         if self.settles(step + steps):
             state = self.program.settle(state, self.values(step), jnp.bool_(True))
-        metrics = self.summary(step, totals, seconds)
-        return Advance(state, steps, seconds, metrics, bool(totals.finite))
+        metrics, before = self.summary(step, totals, counted(turns), seconds)
+        return Advance(state, steps, seconds, metrics, bool(totals.finite), before)
 
     def probe(self, state: TrainState, step: int) -> Probe:
         """Look inside what update `step` is about to do; brings it to the host."""
@@ -164,19 +173,32 @@ class Trainer:
             return True
         return changed(self.config, step) != changed(self.config, step - 1)
 
-    def summary(self, step: int, totals: Totals, seconds: float) -> dict[str, float]:
-        """By TensorBoard tag, of the updates since `step`, which took so many seconds."""
+    def summary(
+        self, step: int, totals: Totals, updates: NDArray[np.float32], seconds: float
+    ) -> tuple[dict[str, float], list[Point]]:
+        """What the updates since `step`, which took so many seconds, gave.
+
+        Args:
+          step: updates made before.
+          totals: of the updates.
+          updates: each of them.
+
+        Returns:
+          A report's metrics by TensorBoard tag, and the points of its curves before it.
+        """
         config, steps = changed(self.config, step), int(totals.steps)
-        means = {tag: float(total) / steps for tag, total in totals.sums._asdict().items()}
-        return {
-            "train/loss": means["loss"],
-            "train/grad_norm": means["grad_norm"],
-            "train/grad_norm_clipped": means["grad_norm_clipped"],
-            "train/clipped_share": means["clipped"],
+        curves = {tag: float(total) / steps for tag, total in zip(TAGS, totals.sums, strict=True)}
+        before: list[Point] = []
+        if (every := config.log.scalars_every) is not None:
+            *before, last = points(step, updates, every)
+            curves |= last.metrics
+        metrics = {
+            **curves,
             "train/learning_rate": learning_rate(config.optimizer, step // self.steps_per_epoch),
             "time/epoch": (step + steps) / self.steps_per_epoch,
             "time/words_per_second": steps * self.words_per_step / seconds,
         }
+        return metrics, before
 
     def splits(self, last: bool) -> list[str]:
         """What an epoch ends with: validation; after the last one the test split, if any, too."""

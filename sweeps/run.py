@@ -21,7 +21,7 @@ train together each ends by itself: `run.close()`, or `run.close(Diverged(step))
 
 import time
 import traceback
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from contextlib import ExitStack, suppress
 from pathlib import Path
 from types import TracebackType
@@ -148,6 +148,11 @@ class Run:
         if self.metric not in values:
             self._send()
         self._stop = self._stop or self._wanted(self.seconds)
+
+    def points(self, points: Iterable[tuple[int, Mapping[str, float]]]) -> None:
+        """Record metrics at steps before the report that follows; nobody is told of them."""
+        for step, values in points:
+            self._begun().report(step, time.time(), values)
 
     def show(self, step: int, views: Mapping[str, View]) -> None:
         """Show views, by tag, at an update step; the first starts a new history.
