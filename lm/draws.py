@@ -16,9 +16,7 @@ from jax.typing import ArrayLike
 from lm.data.windows import windows_in_stream
 from lm.options import LossConfig, TrainConfig
 from lm.sampler import Candidates, sample_log_uniform
-
-AHEAD = 256
-"""Steps that are drawn for at once, at most."""
+from lm.sizes import AHEAD
 
 
 class Chance(NamedTuple):

@@ -17,7 +17,7 @@ from lm.config import RUN_ONLY, Config, typed
 from lm.data.tokens import load_tokens
 from lm.data.windows import evaluation_window
 from lm.options import ModelConfig, TrainConfig
-from lm.sizes import rnn_sizes, softmax_words
+from lm.sizes import AHEAD, rnn_sizes, softmax_words
 from sweeps.packing import Lanes
 
 ARRAYS: Mapping[str, Any] = {
@@ -135,11 +135,13 @@ def memory(config: Config) -> Memory:
     # What is left of the recurrent kernels, and its gradient.
     dropped = 2 * GATES[config.model.cell] * sum(size**2 for size in rnn_sizes(config.model))
     dropped *= config.model.weight_drop > 0
+    drawn = AHEAD * (loss.samples + 8)
     order = 3 * len(text.train) if train.predict == "last" else 0
+    activations = _activations(config.model, train)
     return Memory(
         shared=4.0 * (3 * words + 3 * read * min(vocab_size, softmax_words("gpu"))),
         state=4.0 * 2 * (1 + slots) * parameters,
-        step=4.0 * (2 * parameters + dropped + logits + order + _activations(config.model, train)),
+        step=4.0 * (2 * parameters + dropped + logits + drawn + order + activations),
     )
 
 

@@ -1,6 +1,9 @@
-"""Widths of a model's parts; plain arithmetic without JAX."""
+"""Widths of a model's parts, and how much is computed at once; plain arithmetic without JAX."""
 
 from lm.options import ModelConfig
+
+AHEAD = 256
+"""Updates in a call of the compiled program, at most: chance is drawn for so many at once."""
 
 
 def rnn_sizes(model: ModelConfig) -> list[int]:

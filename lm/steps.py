@@ -15,8 +15,9 @@ from numpy.typing import NDArray
 
 from lm.data.batches import Batch, cut_sliding, cut_touching
 from lm.data.windows import windows_in_stream
-from lm.draws import AHEAD, Draws
+from lm.draws import Draws
 from lm.optimizer import Hyperparameters
+from lm.sizes import AHEAD
 from lm.step import (
     Reading,
     Recipe,

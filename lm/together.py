@@ -13,10 +13,10 @@ from jax import Array
 from numpy.typing import NDArray
 
 from lm.averaging import averaged_updates
-from lm.draws import AHEAD
 from lm.initializers import put
 from lm.optimizer import Hyperparameters
 from lm.points import Point
+from lm.sizes import AHEAD
 from lm.step import TrainState, evaluated_parameters, judged
 from lm.steps import Totals, no_totals
 from lm.trainer import Trainer

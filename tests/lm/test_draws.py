@@ -10,7 +10,8 @@ import pytest
 
 import lm.draws
 from lm.config import typed
-from lm.draws import AHEAD, Chance, Draws, draw_ahead, draw_lanes_ahead
+from lm.draws import Chance, Draws, draw_ahead, draw_lanes_ahead
+from lm.sizes import AHEAD
 from tests.lm.test_step import BATCH, KEY, TIME, advance, start
 
 Compose = Callable[..., dict[str, Any]]
