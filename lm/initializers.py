@@ -1,9 +1,8 @@
-"""How parameters start, drawn by a program that is none of any shape's.
+"""How parameters start, drawn by one small program for arrays of all shapes.
 
-JAX's random numbers depend on the key and on their place in the array alone. So arrays of all
-shapes are drawn in blocks, by one small program that is compiled once, and have the numbers that
-`jax.random` gives for the whole array. Models of a grid differ in their shapes: to compile the
-drawing for each of them would take seconds a trial.
+JAX's random numbers depend on the key and on their place in the array alone. So they are drawn in
+blocks, and are those that `jax.random` gives for the whole array. Models of a grid differ in their
+shapes: to compile the drawing for each of them took two seconds a trial.
 """
 
 import math
@@ -87,7 +86,7 @@ def _normal(key: Array, shape: tuple[int, ...], deviation: Array) -> Array:
 def _draw(
     law: Callable[..., Array], key: Array, shape: tuple[int, ...], number: np.float32
 ) -> Array:
-    """Draw from `law(key, shape, number)`."""
+    """Draw from `law(key, shape, number)`; as a whole where that is being traced."""
     if isinstance(key, jax.core.Tracer) or jax.random.key_impl(key) != "threefry2x32":
         return law(key, shape, jnp.asarray(number))
     words, count = jax.random.key_data(key), math.prod(shape)
