@@ -110,8 +110,7 @@ class Agenda:
         return self._search(shelf) if self.searching else self._list(shelf)
 
     def _list(self, shelf: Shelf) -> Job:
-        if not (self.options.sweep.fresh or self.mutable or self.mirror):
-            self._adopt(shelf)
+        self._adopt(shelf)
         left = [trial for trial in self.planned if not self.is_done(shelf.find(trial))]
         folders = [self._prepare(shelf, trial) for trial in left]
         keys, changes = list(self.mutable), self.program.changes or ""
@@ -124,15 +123,21 @@ class Agenda:
             packer=self.packer,
         )
 
+    def elsewhere(self, shelf: Shelf) -> list[tuple[Planned, Trial]]:
+        """Trials that are missing here, and that sweeps beside this one have trained already."""
+        if self.options.sweep.fresh or self.mutable or self.mirror:
+            return []
+        missing = [trial for trial in self.planned if shelf.find(trial) is None]
+        found = trained_elsewhere(self.folder, {trial.spec.fingerprint for trial in missing})
+        there = [(trial, found.get(trial.spec.fingerprint)) for trial in missing]
+        return [(trial, one) for trial, one in there if one]
+
     def _adopt(self, shelf: Shelf) -> None:
         """Copy what sweeps beside this one have trained already."""
-        missing = [trial for trial in self.planned if shelf.find(trial) is None]
-        elsewhere = trained_elsewhere(self.folder, {trial.spec.fingerprint for trial in missing})
-        for trial in missing:
-            if there := elsewhere.get(trial.spec.fingerprint):
-                adopt(there, shelf.path(trial), shelf.settings(trial), shelf.sweep.as_text)
-                shelf.add(trial)
-                self.console.print(f"copied {there.directory}", highlight=False, soft_wrap=True)
+        for trial, there in self.elsewhere(shelf):
+            adopt(there, shelf.path(trial), shelf.settings(trial), shelf.sweep.as_text)
+            shelf.add(trial)
+            self.console.print(f"copied {there.directory}", highlight=False, soft_wrap=True)
 
     def _search(self, shelf: Shelf) -> Job:
         """Trials that an earlier run began, and those that Optuna is yet to find."""

@@ -44,9 +44,13 @@ def preview(agenda: Agenda) -> None:
 
 def _lines(agenda: Agenda, shelf: Shelf, costs: Sequence[Cost | None]) -> list[Line]:
     lines = []
+    elsewhere = {
+        planned.spec.fingerprint: trial.directory.parent.name
+        for planned, trial in agenda.elsewhere(shelf)
+    }
     for planned, cost in zip(agenda.planned, costs, strict=True):
-        trial = shelf.find(planned)
-        lines.append(Line(shelf.settings(planned), trial, cost, agenda.is_done(trial)))
+        trial, sweep = shelf.find(planned), elsewhere.get(planned.spec.fingerprint)
+        lines.append(Line(shelf.settings(planned), trial, cost, agenda.is_done(trial), sweep))
     return lines
 
 
@@ -70,7 +74,7 @@ def _packs(agenda: Agenda, lines: Sequence[Line], slots: int) -> list[Pack]:
     """Who of the trials that are to be run trains together; nothing where none does."""
     if agenda.packer is None:
         return []
-    left = [place for place, line in enumerate(lines) if not line.done]
+    left = [place for place, line in enumerate(lines) if line.runs]
     configs = [agenda.planned[place].spec.config for place in left]
     cpus, gpus = agenda.options.sweep.cpus_per_trial, _gpus(agenda)
     packs = agenda.packer.packs(configs, slots, cpus, gpus)

@@ -30,12 +30,21 @@ class Line:
     """From the start, whatever was done before; None: nothing is known of it."""
     done: bool = False
     """Whether nothing is left to compute."""
+    elsewhere: str | None = None
+    """A sweep beside this one that has trained it, and that it is copied from."""
+
+    @property
+    def runs(self) -> bool:
+        """Whether anything of it is to be run."""
+        return not self.done and self.elsewhere is None
 
     @property
     def state(self) -> str:
-        """`done`, `to run`, or `goes on at step N`."""
+        """`done`, `copied from SWEEP`, `to run`, or `goes on at step N`."""
         if self.done:
             return "done"
+        if self.elsewhere is not None:
+            return f"copied from {self.elsewhere}"
         if self.earlier and self.earlier.step:
             return f"goes on at step {self.earlier.step}"
         return "to run"
@@ -43,7 +52,7 @@ class Line:
     @property
     def left(self) -> Cost | None:
         """What is left to spend; None where nothing is, or nothing is known."""
-        if self.cost is None or self.state == "done":
+        if self.cost is None or not self.runs:
             return None
         cost, total = self.cost, self.earlier.total_steps if self.earlier else None
         if not self.earlier or not total:
@@ -130,9 +139,11 @@ def _cells(line: Line) -> list[str]:
 
 
 def _counts(lines: Sequence[Line], packs: Sequence[Pack], unknown: int) -> str:
-    done = sum(line.state == "done" for line in lines)
-    words = [f"{len(lines) - done + unknown} to run {summary(packs)}".rstrip()]
-    if done:
+    runs = sum(line.runs for line in lines)
+    words = [f"{runs + unknown} to run {summary(packs)}".rstrip()]
+    if copied := sum(line.elsewhere is not None for line in lines):
+        words.insert(0, f"{copied} copied")
+    if done := sum(line.done for line in lines):
         words.insert(0, f"{done} done before")
     if unknown:
         words.append(f"the settings of {unknown} are chosen as the search learns")

@@ -53,6 +53,20 @@ def test_each_trial_has_a_row_and_all_have_a_sum() -> None:
     ]
 
 
+def test_a_trial_that_another_sweep_has_is_copied_and_costs_nothing() -> None:
+    lines = [line(64, cost=cost("a")), line(96, cost=cost("b"), elsewhere="layers")]
+    assert shown(lines) == [
+        "#  rnn_size  seed  state               parameters  time  memory",
+        "1        64     0  to run                    1.2M  60 s  240 MB",
+        "2        96     0  copied from layers        1.2M",
+        "",
+        "2 trials: 1 copied, 1 to run",
+        "to compile: 1 trial = 1 program",
+        "time:       about 70 s, 1 trial at a time",
+        "memory:     about 1.3 GB at most, of 17 GB",
+    ]
+
+
 def test_links_and_exclusions_are_told() -> None:
     text = shown(
         [line(1, cost=cost())],

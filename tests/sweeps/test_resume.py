@@ -83,7 +83,11 @@ def test_extended_sweep_runs_only_what_is_new(toy: Any, look: Any) -> None:
     for rate in ("0.1", "0.2", "0.3"):
         assert len(board.scalars(f"s/over_seed/rate={rate},")["over_seed/loss/mean"]) == 5
 
-    beside = toy("+sweep=grid", "rate=0.1,0.2", "shape=small", steps)
+    other = ("+sweep=grid", "rate=0.1,0.2", "shape=small", steps)
+    preview = toy(*other, "sweep.preview=true").stdout
+    assert preview.count("copied from s") == 2
+    assert "2 trials: 2 copied, 0 to run" in preview
+    beside = toy(*other)
     assert beside.stdout.count("copied outputs/s/") == 2
     assert "All 2 trials were done before." in beside.stdout
     assert [row["rate"] for row in toy.rows("grid")] == ["0.2", "0.1"]
