@@ -1,5 +1,4 @@
-"""One training step: a pure function (state, hyperparameters, batch, draws) -> (state,
-metrics).
+"""One training step, a pure function: (state, numbers, batch, draws) -> (state, metrics).
 
 B batch, T time.
 """

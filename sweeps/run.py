@@ -155,11 +155,7 @@ class Run:
             self._begun().report(step, time.time(), values)
 
     def show(self, step: int, views: Mapping[str, View]) -> None:
-        """Show views, by tag, at an update step; the first starts a new history.
-
-        Raises:
-          UserError: the disk is full, or the folder cannot be written any more.
-        """
+        """Show views, by tag, at an update step; otherwise as `report`."""
         self._begun().show(step, views)
 
     def show_graph(self, graph: bytes) -> None:

@@ -66,10 +66,9 @@ def advance(config: Config, state: TrainState, steps: int) -> tuple[TrainState, 
 def draws_of(config: Config, key: jax.Array) -> Draws:
     """What chance decides about a step, from its key."""
     dropout_key, candidates_key = jax.random.split(key)
-    if config.loss.kind == "softmax":
-        return Draws(dropout_key, None, None)
-    candidates = sample_log_uniform(candidates_key, config.loss.samples, VOCAB)
-    return Draws(dropout_key, candidates, None)
+    sampled = config.loss.kind != "softmax"
+    draw = partial(sample_log_uniform, candidates_key, config.loss.samples, VOCAB)
+    return Draws(dropout_key, draw() if sampled else None, None)
 
 
 def python_loop(config: Config, state: TrainState, steps: int) -> tuple[TrainState, list[float]]:
