@@ -1,10 +1,12 @@
 """Numbers -> counts of histograms, on the device, so that only the counts leave it.
 
-All arrays are cut into chunks of one length and counted at once: the compiled program is small,
-whatever their number. What is not finite is not counted, nor is the padding, which is NaN.
+Numbers are counted a chunk at a time: memory for the buckets of all of them would take longer to
+get than to fill. Small arrays are copied side by side and counted in one loop, so that the compiled
+program is small, whatever their number; a large one has a loop of its own and is read where it
+stands. What is not finite is not counted.
 """
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 
@@ -22,7 +24,12 @@ OCTAVES = 12
 """Powers of two below the largest magnitude that have buckets of their own, two each."""
 HALVING = 4 * OCTAVES + 1
 CHUNK = 1024
+LARGE = 2**18
+"""Numbers from which an array is large."""
 TINIEST = float(np.finfo(np.float32).tiny)
+
+Place = Callable[[Array, Array, Array], Array]
+"""(numbers, the least, the largest) -> the bucket of each, a float."""
 
 
 @partial(jax.tree_util.register_dataclass, data_fields=["ends", "counts"], meta_fields=["names"])
@@ -61,16 +68,37 @@ def count_halving(arrays: Mapping[str, Array]) -> Counted:
     return _count(arrays, HALVING, place)
 
 
-def _count(
-    arrays: Mapping[str, Array], buckets: int, place: Callable[[Array, Array, Array], Array]
-) -> Counted:
-    """Count by `place(numbers, least, largest)`, the bucket of each number as a float."""
-    chunks = [_chunks(x) for x in arrays.values()]
+def _count(arrays: Mapping[str, Array], buckets: int, place: Place) -> Counted:
+    large = [name for name, x in arrays.items() if x.size >= LARGE]
+    small = [name for name in arrays if name not in large]
+    parts = [_count_alone(arrays[name].reshape(-1), buckets, place) for name in large]
+    if small:
+        parts.append(_count_together([arrays[name] for name in small], buckets, place))
+    ends, counts = (jnp.concatenate(part) for part in zip(*parts, strict=True))
+    return Counted((*large, *small), jnp.where(ends[:, :1] <= ends[:, 1:], ends, jnp.nan), counts)
+
+
+def _count_alone(x: Array, buckets: int, place: Place) -> tuple[Array, Array]:
+    """Ends, f32[1, 2], and counts, i32[1, buckets], of a large array."""
+    least, largest = _ends(x)
+
+    def add(number: Array, counts: Array) -> Array:
+        first = jnp.minimum(number * CHUNK, x.size - CHUNK)  # the last one overlaps that before it
+        chunk = lax.dynamic_slice(x, (first,), (CHUNK,))
+        counted = jnp.isfinite(chunk) & (first + jnp.arange(CHUNK) >= number * CHUNK)
+        bucket = place(chunk, least, largest).astype(jnp.int32)
+        return counts.at[jnp.where(counted, bucket, buckets)].add(1, mode="drop")
+
+    counts = lax.fori_loop(0, -(-x.size // CHUNK), add, jnp.zeros(buckets, jnp.int32))
+    return jnp.stack([least, largest])[None], counts[None]
+
+
+def _count_together(arrays: Sequence[Array], buckets: int, place: Place) -> tuple[Array, Array]:
+    """Ends, f32[N, 2], and counts, i32[N, buckets]; padded with NaN, which is not counted."""
+    chunks = [_chunks(x) for x in arrays]
     owner = np.repeat(np.arange(len(chunks), dtype=np.int32), [len(part) for part in chunks])
     x = jnp.concatenate(chunks)
-    finite = jnp.isfinite(x)
-    least = jnp.where(finite, x, jnp.inf).min(axis=1)
-    largest = jnp.where(finite, x, -jnp.inf).max(axis=1)
+    least, largest = _ends(x)
     least = jax.ops.segment_min(least, owner, len(chunks), indices_are_sorted=True)
     largest = jax.ops.segment_max(largest, owner, len(chunks), indices_are_sorted=True)
 
@@ -80,12 +108,16 @@ def _count(
         bucket = jnp.where(jnp.isfinite(x), bucket, len(counts))
         return counts.at[bucket].add(1, mode="drop"), None
 
-    # One chunk after the other: memory for all of them at once would take longer to get than to
-    # fill.
     counts = jnp.zeros(len(chunks) * buckets, jnp.int32)
     counts, _ = lax.scan(add, counts, (x, jnp.asarray(owner)))
-    ends = jnp.where(least <= largest, jnp.stack([least, largest]), jnp.nan)
-    return Counted(tuple(arrays), ends.T, counts.reshape(len(chunks), buckets))
+    return jnp.stack([least, largest], axis=1), counts.reshape(len(chunks), buckets)
+
+
+def _ends(x: Array) -> tuple[Array, Array]:
+    """The least and the largest number that is finite; inf and -inf where there is none."""
+    finite = jnp.isfinite(x)
+    least = jnp.where(finite, x, jnp.inf).min(axis=-1)
+    return least, jnp.where(finite, x, -jnp.inf).max(axis=-1)
 
 
 def _chunks(x: Array) -> Array:

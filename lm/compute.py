@@ -85,7 +85,7 @@ def compiler_options(*, seldom: bool = False) -> dict[str, bool | int]:
     if surroundings()["cpus"] == 1:
         options["xla_cpu_parallel_codegen_split_count"] = 1
     if seldom:
-        options["xla_cpu_use_fusion_emitters"] = False
+        options |= {"xla_cpu_use_fusion_emitters": False, "xla_backend_optimization_level": 1}
     try:
         jax.jit(lambda x: x + 1, compiler_options=options)(0)
     except jax.errors.JaxRuntimeError:

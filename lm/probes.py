@@ -115,16 +115,22 @@ def _norms(what: str, tree: Params) -> dict[str, Array]:
 
 
 def _gradients(recipe: Recipe, grads: Params, reading: Reading) -> Iterator[tuple[str, Array]]:
-    """Of tables only the rows that the loss depends on: NaN in place of the zeros of others."""
+    """Of tables only the rows that the loss depends on, each once: a repeated word's are NaN."""
     words = touched(grads, reading) | {"output": reading.outputs}
     if reading.candidates is None:  # the full softmax depends on every row that it compares with
         words = {} if is_tied(grads) else {"embedding": words["embedding"]}
-    none = jnp.zeros(recipe.vocab_size, bool)
-    rows = {name: none.at[ids].set(True) for name, ids in words.items()}
+    once = {name: _each_once(ids, recipe.vocab_size) for name, ids in words.items()}
     for name, x in _arrays(grads):
-        if (some := rows.get(name.partition("/")[0])) is not None:
-            x = jnp.where(some.reshape(-1, *(1 for _ in x.shape[1:])), x, jnp.nan)
+        if (ids := once.get(name.partition("/")[0])) is not None:
+            x = x.at[ids].get(mode="fill", fill_value=jnp.nan)
         yield f"within_gradients/{name}", x
+
+
+def _each_once(ids: Array, size: int) -> Array:
+    """The words, but for those that stand there already: of these an id that there is not."""
+    places = jnp.arange(len(ids), dtype=jnp.int32)
+    first = jnp.full(size, len(ids), jnp.int32).at[ids].min(places)
+    return jnp.where(first[ids] == places, ids, size)
 
 
 def shown(probe: Probe) -> tuple[dict[str, float], dict[str, Histogram]]:

@@ -4,13 +4,15 @@ import jax
 import numpy as np
 import pytest
 
-from lm.buckets import CHUNK, count_evenly, count_halving, histograms
+from lm.buckets import CHUNK, LARGE, count_evenly, count_halving, histograms
 from sweeps.views import Histogram
 
 ARRAYS = {
     "matrix": np.random.default_rng(0).normal(size=(37, 61)).astype(np.float32),
     "short": np.array([0.25, -3.0], np.float32),
     "whole chunks": np.random.default_rng(1).uniform(0, 1, 2 * CHUNK).astype(np.float32),
+    "large": np.random.default_rng(3).normal(size=LARGE + 7).astype(np.float32),
+    "large, whole chunks": np.random.default_rng(4).normal(size=LARGE).astype(np.float32),
     "decades": (10.0 ** np.random.default_rng(2).uniform(-9, 2, 5000)).astype(np.float32),
 }
 
@@ -52,9 +54,11 @@ def test_halving_buckets_tell_small_gradients_from_none() -> None:
 @pytest.mark.parametrize("how", ["evenly", "halving"])
 def test_what_is_not_finite_is_left_out(how: str) -> None:
     x = np.array([np.nan, np.inf, -np.inf, 2.0, 1.0], np.float32)
-    found = counted(how, {"some": x, "none": np.full(3, np.nan, np.float32)})
-    assert list(found) == ["some"]
+    large = np.concatenate([x, np.zeros(LARGE, np.float32), x])
+    found = counted(how, {"some": x, "none": np.full(3, np.nan, np.float32), "large": large})
+    assert set(found) == {"some", "large"}
     assert sum(found["some"].counts) == 2
+    assert sum(found["large"].counts) == LARGE + 4
 
 
 @pytest.mark.parametrize("how", ["evenly", "halving"])
