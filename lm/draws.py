@@ -5,7 +5,6 @@ shapes, and theirs, which are compiled anew for each, are so much smaller.
 """
 
 from collections.abc import Iterator
-from functools import partial
 from typing import NamedTuple
 
 import jax
@@ -53,7 +52,6 @@ def in_turns(steps: int) -> Iterator[int]:
         yield min(steps - done, AHEAD)
 
 
-@partial(jax.jit, static_argnums=0)
 def draw_ahead(chance: Chance, key: Array, step: Array, count: ArrayLike) -> Draws:
     """Draw for the steps from `step` on, all of one epoch; gives `AHEAD` rows.
 
@@ -81,7 +79,6 @@ def draw_ahead(chance: Chance, key: Array, step: Array, count: ArrayLike) -> Dra
     return Draws(keys[:, 0], candidates, start)
 
 
-@partial(jax.jit, static_argnums=0)
 def draw_lanes_ahead(chance: Chance, keys: Array, steps: Array, count: ArrayLike) -> Draws:
     """The same for several trainings, each with a key and a step of its own."""
     drawn: Draws = jax.vmap(lambda key, step: draw_ahead(chance, key, step, count))(keys, steps)
