@@ -25,6 +25,13 @@ def describe() -> str:
     return str(jax.devices()[0].device_kind)
 
 
+def has_one_thread() -> bool:
+    """Whether programs compute on a CPU with one thread, as the trials of a sweep do."""
+    import jax
+
+    return jax.default_backend() == "cpu" and surroundings()["cpus"] == 1
+
+
 def surroundings() -> dict[str, Any]:
     """What this process' numbers depend on besides the program: threads, and JAX's settings.
 

@@ -14,6 +14,7 @@ import jax.numpy as jnp
 import numpy as np
 from jax import lax
 
+from lm.products import times_transposed
 from lm.sampler import Candidates, expected_count
 
 
@@ -55,7 +56,7 @@ def softmax_loss(
     features: jax.Array, weight: jax.Array, bias: jax.Array, targets: jax.Array
 ) -> jax.Array:
     """Negative log-likelihood of the targets under the softmax over all words."""
-    logits_nv = features @ weight.T + bias[None, :]
+    logits_nv = times_transposed(features, weight) + bias[None, :]
     true_n = jnp.take_along_axis(logits_nv, targets[:, None], axis=1)[:, 0]
     return jax.nn.logsumexp(logits_nv, axis=1) - true_n
 

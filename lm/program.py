@@ -139,6 +139,7 @@ def build_program(key: ProgramKey) -> Program:
     alone, stacked = _recipe(key, compute.recurrence), _recipe(key, lanes_compute.recurrence)
     watched, itemised = _recipe(key, "watched"), _recipe(key, "itemised")
     often = partial(jax.jit, compiler_options=compiler_options())
+    trains = partial(jax.jit, compiler_options=compiler_options(trains=True), donate_argnums=0)
     seldom = partial(jax.jit, compiler_options=compiler_options(seldom=True))
 
     shapes = state_shapes(alone, partial(_model, key, "scan"), scales(key.model))
@@ -155,7 +156,7 @@ def build_program(key: ProgramKey) -> Program:
         initialize,
         shapes,
         partial(draw_for, key, seldom(draw_ahead, static_argnums=0)),
-        often(in_its_precision(train_steps, alone), donate_argnums=0),
+        trains(in_its_precision(train_steps, alone)),
         often(partial(settle, alone), donate_argnums=0),
         often(in_its_precision(evaluate, alone)),
         seldom(in_its_precision(probe, watched)),
@@ -164,7 +165,7 @@ def build_program(key: ProgramKey) -> Program:
         seldom(partial(start_texts, stacked)),
         seldom(in_its_precision(write_on, stacked), static_argnames=("most", "scored")),
         partial(draw_for, key, seldom(draw_lanes_ahead, static_argnums=0)),
-        often(in_its_precision(train_lanes, stacked), donate_argnums=0),
+        trains(in_its_precision(train_lanes, stacked)),
         often(jax.vmap(partial(settle, stacked)), donate_argnums=0),
         often(jax.vmap(in_its_precision(evaluate, stacked), in_axes=(0, None))),
         often(in_its_precision(read, alone)),

@@ -14,6 +14,7 @@ import jax.numpy as jnp
 from jax import Array, lax
 
 from lm.cells import Carry, Cell, RecurrentWeights
+from lm.products import transposed
 
 
 class LayerWeights(NamedTuple):
@@ -93,12 +94,12 @@ def _backward(
     weights = kept.weights
     before = kept.before
     slopes = cell.slopes(kept.steps, before, kept.after)
-    transposed = weights.recurrent.kernel.T
+    transposed_kernel = transposed(weights.recurrent.kernel)
 
     def body(carry: Carry, step: tuple[Array, Any]) -> tuple[Carry, tuple[Array, Array]]:
         of_output, slopes = step
         (of_h, *others), of_u, besides = cell.back(slopes, (carry[0] + of_output, *carry[1:]))
-        return (of_h + of_u @ transposed, *others), (of_u, besides)
+        return (of_h + of_u @ transposed_kernel, *others), (of_u, besides)
 
     of_start, (of_u, besides) = lax.scan(body, of_end, (of_outputs, slopes), reverse=True)
     of_x = _flat(cell.input_gradient(of_u, besides))

@@ -6,6 +6,7 @@ LAYOUT = {
     "copy",
     "copy_p",
     "expand_dims",
+    "optimization_barrier",
     "reshape",
     "squeeze",
     "stop_gradient",

@@ -11,7 +11,7 @@ from jax.experimental import rnn
 
 from lm import compute, cudnn
 from lm.cells import CELLS, RecurrentWeights
-from lm.compute import Compute, choose, in_precision
+from lm.compute import Compute, choose, compiler_options, in_precision
 from lm.config import Config, typed
 from lm.recurrence import LayerWeights, recur
 from sweeps.errors import UserError
@@ -126,14 +126,22 @@ def test_cudnns_equations_with_our_packed_weights_equal_our_lstm(
         assert jnp.abs(one - other).max() < 1e-5
 
 
-@pytest.mark.parametrize(("cpus", "parts"), [(1, 1), (2, None)])
+@pytest.mark.parametrize(("one_thread", "parts"), [(True, 1), (False, None)])
 def test_code_for_one_thread_is_compiled_in_one_part(
-    monkeypatch: pytest.MonkeyPatch, cpus: int, parts: int | None
+    monkeypatch: pytest.MonkeyPatch, one_thread: bool, parts: int | None
 ) -> None:
-    compute.compiler_options.cache_clear()
-    monkeypatch.setattr(compute, "surroundings", lambda: {"cpus": cpus})
-    assert compute.compiler_options().get("xla_cpu_parallel_codegen_split_count") == parts
-    compute.compiler_options.cache_clear()
+    monkeypatch.setattr(compute, "has_one_thread", lambda: one_thread)
+    options = compiler_options.__wrapped__()
+    assert options.get("xla_cpu_parallel_codegen_split_count") == parts
+
+
+def test_with_one_thread_products_of_training_are_eigens(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(compute, "has_one_thread", lambda: True)
+    options = compiler_options.__wrapped__(trains=True)
+    product = jax.jit(jnp.matmul, compiler_options=options)
+    compiled = product.lower(jnp.ones((64, 32)), jnp.ones((32, 64))).compile().as_text()
+    assert "dot(" in compiled
+    assert "ynn_fusion" not in compiled
 
 
 def test_what_runs_seldom_compiles_quickly_here_and_anywhere_else_without_options(
