@@ -7,7 +7,6 @@ where it cannot be used, programs are compiled as without it, and the log says s
 import hashlib
 import logging
 import os
-import platform
 import re
 import time
 import warnings
@@ -19,7 +18,7 @@ from typing import Any
 import jax
 
 from lm.data.files import cache_dir
-from lm.devices import surroundings
+from lm.devices import processor, surroundings
 
 log = logging.getLogger(__name__)
 
@@ -141,11 +140,4 @@ def _drop_halves(folder: Path, age: float) -> None:
 
 def _processor() -> str:
     """Short hash of the processor's model and instruction sets."""
-    try:
-        lines = Path("/proc/cpuinfo").read_text(encoding="utf-8", errors="replace").splitlines()
-    except OSError:
-        lines = []
-    wanted = ("vendor_id", "cpu family", "model", "flags", "CPU part", "Features")
-    facts = {line for line in lines if line.startswith(wanted)}
-    facts |= {platform.machine(), platform.processor()}
-    return hashlib.sha256("\n".join(sorted(facts)).encode()).hexdigest()[:12]
+    return hashlib.sha256("\n".join(sorted(processor())).encode()).hexdigest()[:12]

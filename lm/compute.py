@@ -7,7 +7,7 @@ from typing import Any, NamedTuple, TypeVar
 import jax
 
 from lm import cudnn
-from lm.devices import has_one_thread
+from lm.devices import has_one_thread, prefers_eigen
 from lm.options import ModelConfig, TrainConfig
 from sweeps.errors import UserError
 
@@ -77,17 +77,15 @@ def compiler_options(*, seldom: bool = False, trains: bool = False) -> dict[str,
     """Options of XLA's compiler on a CPU; empty where this version of it does not know them.
 
     With one thread the code is one part: in many, to be compiled side by side, it takes a tenth
-    longer. And there the matrix products of training are Eigen's instead of YNNPACK's, which made
-    a step up to a tenth shorter; with two threads it is the other way round. Programs that run
-    seldom compile in half the time.
+    longer. Programs that run seldom compile in half the time.
     """
     if jax.default_backend() != "cpu":
         return {}
     options: dict[str, bool | int | str] = {}
     if has_one_thread():
         options["xla_cpu_parallel_codegen_split_count"] = 1
-        if trains:  # of all that YNNPACK takes by default, sums and maxima alone
-            options["xla_cpu_experimental_ynn_fusion_type"] = "LIBRARY_FUSION_TYPE_REDUCE"
+    if trains and prefers_eigen():  # of what YNNPACK takes by default, sums and maxima alone
+        options["xla_cpu_experimental_ynn_fusion_type"] = "LIBRARY_FUSION_TYPE_REDUCE"
     if seldom:
         options |= {"xla_cpu_use_fusion_emitters": False, "xla_backend_optimization_level": 1}
     try:

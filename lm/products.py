@@ -1,18 +1,18 @@
 """Products with transposed weights, as the library that computes them is fast at.
 
-With one thread training's products are Eigen's (`lm.compute`). A few rows times weights that are
-but viewed as transposed take it two to three times as long as with a copy of them.
+Eigen, where it computes training's products (`lm.devices.prefers_eigen`), takes two to three times
+as long for few rows times weights that are but viewed as transposed as with a copy of them.
 """
 
 import jax
 from jax import Array, lax
 
-from lm.devices import has_one_thread
+from lm.devices import prefers_eigen
 
 
 def transposed(weights: Array) -> Array:
     """The transposed weights; where it pays, as a copy and not as another view of them."""
-    return lax.optimization_barrier(weights.T) if has_one_thread() else weights.T
+    return lax.optimization_barrier(weights.T) if prefers_eigen() else weights.T
 
 
 @jax.custom_vjp

@@ -135,8 +135,10 @@ def test_code_for_one_thread_is_compiled_in_one_part(
     assert options.get("xla_cpu_parallel_codegen_split_count") == parts
 
 
-def test_with_one_thread_products_of_training_are_eigens(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(compute, "has_one_thread", lambda: True)
+def test_products_of_training_are_eigens_where_that_is_faster(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(compute, "prefers_eigen", lambda: True)
     options = compiler_options.__wrapped__(trains=True)
     product = jax.jit(jnp.matmul, compiler_options=options)
     compiled = product.lower(jnp.ones((64, 32)), jnp.ones((32, 64))).compile().as_text()

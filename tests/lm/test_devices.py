@@ -4,6 +4,7 @@ import os
 
 import pytest
 
+from lm import devices
 from lm.devices import environment, surroundings
 
 
@@ -22,3 +23,21 @@ def test_threads_that_nobody_set_are_the_cores_at_hand(monkeypatch: pytest.Monke
     found = surroundings()
     assert 1 <= found["cpus"] <= (os.cpu_count() or 1)
     assert found["environment"]["NPROC"] == str(found["cpus"])
+
+
+@pytest.mark.parametrize(
+    ("threads", "facts", "eigen"),
+    [
+        ("1", {"vendor_id\t: GenuineIntel", "flags\t\t: fpu avx2 avx512f"}, True),
+        ("2", {"vendor_id\t: GenuineIntel", "flags\t\t: fpu avx2 avx512f"}, False),
+        ("1", {"vendor_id\t: GenuineIntel", "flags\t\t: fpu avx2"}, False),
+        ("1", {"vendor_id\t: AuthenticAMD", "flags\t\t: fpu avx2 avx512f"}, False),
+        ("1", {"arm64"}, False),
+    ],
+)
+def test_products_are_eigens_where_that_was_measured_to_be_faster(
+    monkeypatch: pytest.MonkeyPatch, threads: str, facts: set[str], eigen: bool
+) -> None:
+    monkeypatch.setenv("NPROC", threads)
+    monkeypatch.setattr(devices, "processor", lambda: facts)
+    assert devices.prefers_eigen() == eigen

@@ -18,7 +18,7 @@ from lm.products import times_transposed, transposed
 def test_product_and_its_gradients_are_those_of_the_transposed_weights(
     monkeypatch: pytest.MonkeyPatch, copied: bool
 ) -> None:
-    monkeypatch.setattr(products, "has_one_thread", lambda: copied)
+    monkeypatch.setattr(products, "prefers_eigen", lambda: copied)
     keys = jax.random.split(jax.random.key(0), 3)
     x, weights = jax.random.normal(keys[0], (5, 3)), jax.random.normal(keys[1], (7, 3))
     factors = jax.random.normal(keys[2], (5, 7))
@@ -39,14 +39,14 @@ def test_product_and_its_gradients_are_those_of_the_transposed_weights(
         np.testing.assert_allclose(a, b, rtol=1e-5)
 
 
-def test_copies_are_made_for_one_thread_alone(monkeypatch: pytest.MonkeyPatch) -> None:
-    def compiled(one_thread: bool) -> str:
-        monkeypatch.setattr(products, "has_one_thread", lambda: one_thread)
+def test_copies_are_made_for_eigen_alone(monkeypatch: pytest.MonkeyPatch) -> None:
+    def compiled(eigen: bool) -> str:
+        monkeypatch.setattr(products, "prefers_eigen", lambda: eigen)
         product = jax.jit(lambda x, weights: times_transposed(x, weights))
         return product.lower(jnp.ones((5, 3)), jnp.ones((7, 3))).compile().as_text()
 
-    assert "rhs_contracting_dims={0}" in compiled(one_thread=True)
-    assert "rhs_contracting_dims={1}" in compiled(one_thread=False)
+    assert "rhs_contracting_dims={0}" in compiled(eigen=True)
+    assert "rhs_contracting_dims={1}" in compiled(eigen=False)
 
 
 def test_the_models_graph_shows_no_copies(
@@ -54,8 +54,8 @@ def test_the_models_graph_shows_no_copies(
 ) -> None:
     model = typed(tiny("model.layers=2")).model
 
-    def graph(one_thread: bool) -> bytes:
-        monkeypatch.setattr(products, "has_one_thread", lambda: one_thread)
+    def graph(eigen: bool) -> bytes:
+        monkeypatch.setattr(products, "prefers_eigen", lambda: eigen)
         return model_graph(model, 11, 3, 7)
 
-    assert graph(one_thread=True) == graph(one_thread=False)
+    assert graph(eigen=True) == graph(eigen=False)
