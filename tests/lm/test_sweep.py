@@ -89,10 +89,11 @@ def test_tensorboard_reads_every_metric(sweep: tuple[Path, str, list[dict[str, s
         assert points == pytest.approx(written, rel=1e-6)
 
 
-def test_printed_command_reproduces_the_best_trial_bit_by_bit(
-    sweep: tuple[Path, str, list[dict[str, str]]],
+def test_printed_command_with_a_trials_threads_reproduces_the_best_bit_by_bit(
+    sweep: tuple[Path, str, list[dict[str, str]]], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     folder, printed, rows = sweep
+    monkeypatch.setenv("NPROC", "1")
     (line,) = re.findall(r"^again alone: python -m (.*)$", printed, re.MULTILINE)
     module, *overrides = shlex.split(line)
     assert module == "lm.train"
