@@ -1,7 +1,7 @@
 """Products with transposed weights, as the library that computes them is fast at.
 
-Eigen, where it computes training's products (`lm.devices.prefers_eigen`), takes two to three times
-as long for few rows times weights that are but viewed as transposed as with a copy of them.
+Eigen, where it computes training's products (`lm.devices.prefers_eigen`), is slow at few rows times
+weights that are but viewed as transposed; with a copy of them it is fast.
 """
 
 import jax
