@@ -43,7 +43,8 @@ class Cell(NamedTuple):
     """(weights, carry, x_z, u_z) -> the next carry, whose first part is the output h_t, and what
     `slopes` needs of this step, [B, any] (of width 0 where the carries are enough)."""
     slopes: Callable[[Array, Carry, Carry], tuple[Array, ...]]
-    """(what `step` kept, carries before, carries after), each with all time steps in front."""
+    """(what `step` kept, carries before, carries after), each with all time steps in front. The
+    first is what u_z's gradient is a multiple of, and as wide."""
     back: Callable[[tuple[Array, ...], Carry], tuple[Carry, Array, Array]]
     """(slopes of a step, gradient of its carry) -> gradient of the carry before it, without the
     share that comes through u_z; gradient of u_z; what `input_gradient` needs besides."""
@@ -104,12 +105,12 @@ def _gru_slopes(kept: Array, before: Carry, after: Carry) -> tuple[Array, ...]:
     r, z, n, u_n = jnp.split(kept, 4, axis=-1)
     by_n = (1 - z) * (1 - n * n)
     by_u = jnp.concatenate([by_n * u_n * r * (1 - r), (h - n) * z * (1 - z), by_n * r], axis=-1)
-    return z, by_u, by_n
+    return by_u, z, by_n
 
 
 def _gru_back(slopes: tuple[Array, ...], carry: Carry) -> tuple[Carry, Array, Array]:
     (dh,) = carry
-    z, by_u, by_n = slopes
+    by_u, z, by_n = slopes
     return (dh * z,), jnp.concatenate([dh, dh, dh], axis=-1) * by_u, dh * by_n
 
 
@@ -140,12 +141,12 @@ def _lstm_slopes(kept: Array, before: Carry, after: Carry) -> tuple[Array, ...]:
     i, f, g, o = jnp.split(kept, 4, axis=-1)
     tanh_c = jnp.tanh(after[1])
     by_gate = [g * i * (1 - i), before[1] * f * (1 - f), i * (1 - g * g), tanh_c * o * (1 - o)]
-    return f, jnp.concatenate(by_gate, axis=-1), o * (1 - tanh_c * tanh_c)
+    return jnp.concatenate(by_gate, axis=-1), f, o * (1 - tanh_c * tanh_c)
 
 
 def _lstm_back(slopes: tuple[Array, ...], carry: Carry) -> tuple[Carry, Array, Array]:
     dh, dc = carry
-    f, by_gate, by_c = slopes
+    by_gate, f, by_c = slopes
     dc = dc + dh * by_c
     dz = jnp.concatenate([dc, dc, dc, dh], axis=-1) * by_gate
     return (jnp.zeros_like(dh), dc * f), dz, _nothing(dh)

@@ -4,10 +4,13 @@ Shapes as in `lm.cells`, and E inputs of the layer. Autodiff through `lax.scan` 
 for the weights' gradient to every step back in time. Here the loop carries only the gradient of
 the state and gives that of the pre-activations; the weights' gradients are one product over all
 time steps each, after it. Kept for it from the forward pass: the states and the gates, each once.
+
+Both loops write over what they have read, where it is as wide: gates over their pre-activations,
+gradients over slopes. Arrays of their own would have to be filled with zeros first.
 """
 
 from functools import partial
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import jax
 import jax.numpy as jnp
@@ -15,6 +18,9 @@ from jax import Array, lax
 
 from lm.cells import Carry, Cell, RecurrentWeights
 from lm.products import transposed
+
+Loop = tuple[Carry, Array]
+"""The carry, and an array of all time steps that is written over step by step."""
 
 
 class LayerWeights(NamedTuple):
@@ -79,11 +85,18 @@ def _project(weights: LayerWeights, x_tbe: Array) -> Array:
 def _forward(
     cell: Cell, weights: LayerWeights, carry: Carry, x_tbe: Array
 ) -> tuple[tuple[Carry, Array], Kept]:
-    def body(carry: Carry, x_bz: Array) -> tuple[Carry, tuple[Carry, Array]]:
-        carry, kept = _step(cell, weights, carry, x_bz)
-        return carry, (carry, kept)
+    in_place = len(cell.kept) == cell.gates  # a step keeps as many parts, each [B, H], as it reads
 
-    end, (after, steps) = lax.scan(body, carry, _project(weights, x_tbe))
+    def body(loop: Loop, t: Array) -> tuple[Loop, tuple[Carry, Array | None]]:
+        carry, over = loop
+        carry, kept = _step(cell, weights, carry, _at(over, t))
+        if in_place:
+            return (carry, _put(over, kept, t)), (carry, None)
+        return (carry, over), (carry, kept)
+
+    loop, (after, apart) = lax.scan(body, (carry, _project(weights, x_tbe)), jnp.arange(len(x_tbe)))
+    end, over = loop
+    steps = over if apart is None else apart
     return (end, after[0]), Kept(weights, x_tbe, carry, after, steps)
 
 
@@ -93,15 +106,18 @@ def _backward(
     of_end, of_outputs = gradients
     weights = kept.weights
     before = kept.before
-    slopes = cell.slopes(kept.steps, before, kept.after)
+    by_u, *rest = cell.slopes(kept.steps, before, kept.after)
     transposed_kernel = transposed(weights.recurrent.kernel)
 
-    def body(carry: Carry, step: tuple[Array, Any]) -> tuple[Carry, tuple[Array, Array]]:
-        of_output, slopes = step
-        (of_h, *others), of_u, besides = cell.back(slopes, (carry[0] + of_output, *carry[1:]))
-        return (of_h + of_u @ transposed_kernel, *others), (of_u, besides)
+    def body(loop: Loop, step: tuple[Array, Array, Carry]) -> tuple[Loop, Array]:
+        (h, *others), over = loop
+        t, of_output, slopes = step
+        after = (h + of_output, *others)
+        (of_h, *others), of_u, besides = cell.back((_at(over, t), *slopes), after)
+        return ((of_h + of_u @ transposed_kernel, *others), _put(over, of_u, t)), besides
 
-    of_start, (of_u, besides) = lax.scan(body, of_end, (of_outputs, slopes), reverse=True)
+    steps = (jnp.arange(len(by_u)), of_outputs, tuple(rest))
+    (of_start, of_u), besides = lax.scan(body, (of_end, by_u), steps, reverse=True)
     of_x = _flat(cell.input_gradient(of_u, besides))
     of_u = _flat(of_u)
     bias = weights.recurrent.bias
@@ -111,6 +127,16 @@ def _backward(
     )
     of_weights = LayerWeights(_flat(kept.x_tbe).T @ of_x, of_x.sum(axis=0), of_recurrent)
     return of_weights, of_start, (of_x @ weights.kernel.T).reshape(kept.x_tbe.shape)
+
+
+def _at(x_tbz: Array, t: Array) -> Array:
+    x_bz: Array = lax.dynamic_index_in_dim(x_tbz, t, keepdims=False)
+    return x_bz
+
+
+def _put(x_tbz: Array, x_bz: Array, t: Array) -> Array:
+    written: Array = lax.dynamic_update_index_in_dim(x_tbz, x_bz, t, 0)
+    return written
 
 
 def _flat(x: Array) -> Array:
