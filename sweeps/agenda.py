@@ -11,7 +11,7 @@ from sweeps.adopt import adopt, trained_elsewhere
 from sweeps.axes import number
 from sweeps.errors import UserError
 from sweeps.folder import Shelf
-from sweeps.hooks import source_folder
+from sweeps.hooks import locate, source_folder
 from sweeps.job import Job
 from sweeps.limits import STUCK
 from sweeps.options import Options
@@ -43,11 +43,16 @@ class Agenda:
 
     @cached_property
     def planned(self) -> list[Planned]:
-        """All trials; a few random ones where Optuna is to find them."""
+        """All trials, as they are to start; a few random ones where Optuna is to find them."""
         space, sweep, search = self.planner.space, self.options.sweep, self.options.search
         if self.searching:
             search = replace(search, kind="random", trials=PROBES)
-        return self.planner.trials(settings(space, search, sweep.zip, sweep.exclude))
+        found = self.planner.trials(settings(space, search, sweep.zip, sweep.exclude))
+        alone = not self.searching and self.options.scheduler.kind == "none"
+        if self.program.effort and sweep.longest_first and alone:
+            effort = locate(self.program.effort)
+            found.sort(key=lambda trial: float(effort(trial.spec.config)), reverse=True)
+        return found
 
     @property
     def searching(self) -> bool:

@@ -6,7 +6,9 @@ import os
 import socket
 from collections.abc import Iterator
 from contextlib import contextmanager
+from importlib import import_module
 from pathlib import Path
+from threading import Thread
 
 from sweeps.errors import UserError
 from sweeps.options import SweepOptions
@@ -43,6 +45,8 @@ def session(address: str | None) -> Iterator[None]:
     # Left to itself, Ray would join whatever cluster last ran on this machine, dead or alive.
     address = address or os.environ.get("RAY_ADDRESS") or "local"
     _check_address(address)
+    # Ray mostly waits while it starts; half of what Ray Tune imports after it is pandas.
+    Thread(target=import_module, args=("pandas",)).start()
     try:
         ray.init(
             address=address,

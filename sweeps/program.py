@@ -31,6 +31,9 @@ class Program:
     as `sweep.pack` says."""
     estimate: str | None = None
     """configs -> what each would cost, a `sweeps.cost.Cost`; null: previews show no cost."""
+    effort: str | None = None
+    """config -> how long it trains beside others, on any scale; runs in the command's process.
+    Null: nothing is known of it, and trials start in their order."""
     charts: dict[str, list[str]] = field(default_factory=dict)
     """Title -> tags whose curves TensorBoard's Custom Scalars tab shows together; with replicates
     their mean and deviation too."""

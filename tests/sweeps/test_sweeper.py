@@ -1,5 +1,6 @@
 """A whole sweep of a program that is no language model, through Hydra and Ray."""
 
+import os
 from pathlib import Path
 from typing import Any
 
@@ -7,6 +8,9 @@ import pytest
 
 from sweeps.files import read_json
 from sweeps.writer import read_metrics
+
+LONGEST_FIRST = [(steps, rate) for steps in ("9", "5", "2") for rate in ("0.1", "0.2")]
+AS_GIVEN = [(steps, rate) for rate in ("0.1", "0.2") for steps in ("2", "9", "5")]
 
 
 @pytest.mark.parametrize(
@@ -126,3 +130,31 @@ def test_workers_are_reused_and_each_trial_gets_its_own_settings(toy: Any, tmp_p
         assert float(row["loss"]) == pytest.approx(expected, rel=1e-9)
     facts = [read_json(tmp_path / row["directory"] / "provenance.json") or {} for row in table]
     assert len({fact["pid"] for fact in facts}) < len(table)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "expected"),
+    [
+        ([], LONGEST_FIRST),
+        (["sweep.longest_first=false"], AS_GIVEN),
+        (["scheduler=asha"], AS_GIVEN),  # compares trials while others run
+    ],
+)
+def test_preview_has_trials_in_the_order_in_which_they_start(
+    toy: Any, arguments: list[str], expected: list[tuple[str, str]]
+) -> None:
+    axes = ["--multirun", "rate=0.1,0.2", "steps=2,9,5"]
+    done = toy(*axes, "sweep.preview=true", *arguments)
+    assert done.returncode == 0, done.stderr
+    _, *rows = done.stdout.partition("\n\n")[0].splitlines()
+    shown = [tuple(row.split()[2:0:-1]) for row in rows]
+    assert shown == expected
+
+
+@pytest.mark.usefixtures("joined")
+def test_the_longest_trials_start_first(toy: Any) -> None:
+    one_by_one = f"sweep.cpus_per_trial={os.cpu_count()}"
+    done = toy("--multirun", "steps=2,9,5", one_by_one)
+    assert done.returncode == 0, done.stderr
+    ended = [line.split()[1] for line in done.stdout.splitlines() if line.startswith("[")]
+    assert ended == ["steps=9:", "steps=5:", "steps=2:"]

@@ -53,6 +53,11 @@ def descend(config: Mapping[str, Any], run: Run) -> None:
         time.sleep(config["pause"])
 
 
+def effort(config: Mapping[str, Any]) -> int:
+    """Each step takes as long as another."""
+    return int(config["steps"])
+
+
 def group(config: Mapping[str, Any]) -> str:
     """The toy has a program for each shape."""
     return str(config["shape"])

@@ -1,0 +1,47 @@
+"""How long a trial trains beside others, so that a sweep can start the longest first.
+
+Plain arithmetic for the driver, without JAX and without the text; `lm.estimate` measures.
+"""
+
+from collections.abc import Mapping
+from typing import Any
+
+from lm.config import Config, typed
+from lm.packing import GATES
+from lm.sizes import rnn_sizes
+
+WORDS = 10_000
+"""Vocabulary of a text that keeps all its words, which is not read here."""
+UPDATE = 10
+"""Multiplications that take as long as updating one parameter: memory is slower than arithmetic."""
+
+
+def effort(values: Mapping[str, Any]) -> float:
+    """Multiplications for each word of the text, in all epochs; of use beside others alone.
+
+    Counted are the matrix products of training and of evaluation and the parameters' updates, rows
+    of tables left out. Texts are taken to be equally long.
+    """
+    config = typed(values)
+    loss, train = config.loss, config.train
+    recurrent, features = _weights(config)
+    vocab_size = config.data.vocab_size or WORDS
+    compared = vocab_size if loss.kind == "softmax" else loss.samples + 1
+    # With `predict=last` each word is the target of one window, which reads as many before it.
+    length = train.sequence_length
+    reads, steps = (length, 1) if train.predict == "last" else (1, length)
+    trained = 3 * (reads * recurrent + features * compared)  # forward, and twice as much back
+    updated = UPDATE * recurrent / (train.batch_size * steps)
+    held_out = config.data.valid_fraction * (reads * recurrent + features * vocab_size)
+    return train.epochs * (trained + updated + held_out)
+
+
+def _weights(config: Config) -> tuple[float, int]:
+    """Weights by which a word's vector is multiplied, and the width of what the softmax sees."""
+    model = config.model
+    sizes = rnn_sizes(model)
+    inputs = [model.embed_size, *sizes]
+    layers = GATES[model.cell] * sum(n * (m + n) for m, n in zip(inputs, sizes, strict=False))
+    if model.hidden_size is None:
+        return layers, sizes[-1]
+    return layers + sizes[-1] * model.hidden_size, model.hidden_size
