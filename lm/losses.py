@@ -14,7 +14,8 @@ import jax.numpy as jnp
 import numpy as np
 from jax import lax
 
-from lm.products import times_transposed
+from lm.devices import prefers_eigen
+from lm.products import words_first
 from lm.sampler import Candidates, expected_count
 
 
@@ -56,9 +57,12 @@ def softmax_loss(
     features: jax.Array, weight: jax.Array, bias: jax.Array, targets: jax.Array
 ) -> jax.Array:
     """Negative log-likelihood of the targets under the softmax over all words."""
-    logits_nv = times_transposed(features, weight) + bias[None, :]
-    true_n = jnp.take_along_axis(logits_nv, targets[:, None], axis=1)[:, 0]
-    return jax.nn.logsumexp(logits_nv, axis=1) - true_n
+    if prefers_eigen():
+        logits, words = words_first(weight, features) + bias[:, None], 0
+    else:
+        logits, words = features @ weight.T + bias[None, :], 1
+    true = jnp.take_along_axis(logits, jnp.expand_dims(targets, words), axis=words)
+    return jax.nn.logsumexp(logits, axis=words) - jnp.squeeze(true, words)
 
 
 def softmax_loss_in_parts(

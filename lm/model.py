@@ -28,6 +28,7 @@ from lm.initializers import (
     zeros,
 )
 from lm.options import ModelConfig
+from lm.products import times
 from lm.recurrence import LayerWeights, recur, recur_kept, recur_watched
 from lm.sizes import rnn_sizes
 
@@ -121,7 +122,7 @@ class Hidden(nnx.Module):
         self.bias = nnx.Param(zeros(size))
 
     def __call__(self, x_tbh: Array) -> Array:
-        return jnp.tanh(x_tbh @ self.kernel[...] + self.bias[...][None, None, :])
+        return jnp.tanh(times(x_tbh, self.kernel[...]) + self.bias[...][None, None, :])
 
 
 class Output(nnx.Module):

@@ -1,7 +1,8 @@
-"""Products with transposed weights, as the library that computes them is fast at.
+"""Matrix products, as the library that computes them is fast at.
 
-Eigen, where it computes training's products (`lm.devices.prefers_eigen`), is slow at few rows times
-weights that are but viewed as transposed; with a copy of them it is fast.
+Eigen, where it computes training's products (`lm.devices.prefers_eigen`), is slow at a left factor
+that is but viewed as transposed; with a copy of it, it is fast. T time steps, B streams, N rows of
+features, D their width, V words.
 """
 
 import jax
@@ -9,25 +10,53 @@ from jax import Array, lax
 
 from lm.devices import prefers_eigen
 
+FEW = 192
+"""Columns up to which Eigen takes longer to get ready for a product with many rows, viewed as
+transposed, than to copy the other factor."""
 
-def transposed(weights: Array) -> Array:
-    """The transposed weights; where it pays, as a copy and not as another view of them."""
-    return lax.optimization_barrier(weights.T) if prefers_eigen() else weights.T
+
+def transposed(x: Array) -> Array:
+    """A matrix transposed; where it pays, as a copy and not as another view of it."""
+    return lax.optimization_barrier(x.T) if prefers_eigen() else x.T
 
 
 @jax.custom_vjp
-def times_transposed(x_nd: Array, weights_vd: Array) -> Array:
-    """x W^T, [N, V]; only going forward there is something to transpose."""
-    return x_nd @ transposed(weights_vd)
+def times(x_tbd: Array, weights_de: Array) -> Array:
+    """x W, [T, B, E]; going back there is something to transpose."""
+    return x_tbd @ weights_de
 
 
-def _forward(x_nd: Array, weights_vd: Array) -> tuple[Array, tuple[Array, Array]]:
-    return times_transposed(x_nd, weights_vd), (x_nd, weights_vd)
+def _times_forward(x_tbd: Array, weights_de: Array) -> tuple[Array, tuple[Array, Array]]:
+    return times(x_tbd, weights_de), (x_tbd, weights_de)
 
 
-def _backward(kept: tuple[Array, Array], of_product: Array) -> tuple[Array, Array]:
-    x_nd, weights_vd = kept
-    return of_product @ weights_vd, of_product.T @ x_nd
+def _times_backward(kept: tuple[Array, Array], of_product: Array) -> tuple[Array, Array]:
+    x_tbd, weights_de = kept
+    x_nd, of_ne = (x.reshape(-1, x.shape[-1]) for x in (x_tbd, of_product))
+    return of_product @ weights_de.T, transposed(x_nd) @ of_ne
 
 
-times_transposed.defvjp(_forward, _backward)
+times.defvjp(_times_forward, _times_backward)
+
+
+@jax.custom_vjp
+def words_first(weights_vd: Array, x_nd: Array) -> Array:
+    """W x^T, [V, N]: with it and its gradients, a matrix of all words has to be transposed once;
+    with x W^T, twice."""
+    return weights_vd @ transposed(x_nd)
+
+
+def _words_forward(weights_vd: Array, x_nd: Array) -> tuple[Array, tuple[Array, Array]]:
+    return words_first(weights_vd, x_nd), (weights_vd, x_nd)
+
+
+def _words_backward(kept: tuple[Array, Array], of_product: Array) -> tuple[Array, Array]:
+    weights_vd, x_nd = kept
+    if x_nd.shape[1] <= FEW:
+        of_x = lax.optimization_barrier(transposed(weights_vd) @ of_product).T
+    else:
+        of_x = of_product.T @ weights_vd
+    return of_product @ x_nd, of_x
+
+
+words_first.defvjp(_words_forward, _words_backward)

@@ -122,10 +122,11 @@ def _backward(
     of_u = _flat(of_u)
     bias = weights.recurrent.bias
     of_recurrent = RecurrentWeights(
-        _flat(before[0]).T @ of_u,
+        transposed(_flat(before[0])) @ of_u,
         None if bias is None else of_u[:, -bias.shape[0] :].sum(axis=0),
     )
-    of_weights = LayerWeights(_flat(kept.x_tbe).T @ of_x, of_x.sum(axis=0), of_recurrent)
+    of_kernel = transposed(_flat(kept.x_tbe)) @ of_x
+    of_weights = LayerWeights(of_kernel, of_x.sum(axis=0), of_recurrent)
     return of_weights, of_start, (of_x @ weights.kernel.T).reshape(kept.x_tbe.shape)
 
 

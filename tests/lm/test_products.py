@@ -1,4 +1,4 @@
-"""Products with transposed weights, copied or not, against those of plain JAX."""
+"""Products as Eigen is fast at, against those of plain JAX."""
 
 from collections.abc import Callable
 from typing import Any
@@ -8,41 +8,71 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from lm import products
+from lm import losses, products
 from lm.config import typed
 from lm.graph import model_graph
-from lm.products import times_transposed, transposed
+from lm.losses import softmax_loss
+from lm.products import times, transposed, words_first
+
+Product = Callable[[jax.Array, jax.Array], jax.Array]
 
 
-@pytest.mark.parametrize("copied", [True, False])
-def test_product_and_its_gradients_are_those_of_the_transposed_weights(
-    monkeypatch: pytest.MonkeyPatch, copied: bool
+T, B, E = 2, 3, 5
+N, V = T * B, 7
+
+
+def draw(seed: int, *shape: int) -> jax.Array:
+    return jax.random.normal(jax.random.key(seed), shape)
+
+
+def check(ours: Product, plain: Product, *factors: jax.Array) -> None:
+    """Compare two products, and their gradients by both factors."""
+
+    def weighted(product: Product) -> Callable[..., jax.Array]:
+        return lambda *factors: (draw(9, *plain(*factors).shape) * product(*factors)).sum()
+
+    np.testing.assert_allclose(ours(*factors), plain(*factors), rtol=1e-5, atol=1e-6)
+    found, expected = (jax.jit(jax.grad(weighted(f), argnums=(0, 1))) for f in (ours, plain))
+    for a, b in zip(found(*factors), expected(*factors), strict=True):
+        np.testing.assert_allclose(a, b, rtol=1e-5, atol=1e-6)
+
+
+@pytest.mark.parametrize("eigen", [True, False])
+def test_times_is_the_product_with_its_gradients(
+    monkeypatch: pytest.MonkeyPatch, eigen: bool
 ) -> None:
-    monkeypatch.setattr(products, "prefers_eigen", lambda: copied)
-    keys = jax.random.split(jax.random.key(0), 3)
-    x, weights = jax.random.normal(keys[0], (5, 3)), jax.random.normal(keys[1], (7, 3))
-    factors = jax.random.normal(keys[2], (5, 7))
-    np.testing.assert_array_equal(jax.jit(transposed)(weights), weights.T)
+    monkeypatch.setattr(products, "prefers_eigen", lambda: eigen)
+    np.testing.assert_array_equal(jax.jit(transposed)(draw(0, N, E)), draw(0, N, E).T)
+    check(times, lambda x, weights: x @ weights, draw(0, T, B, E), draw(1, E, V))
 
-    def plain(x: jax.Array, weights: jax.Array) -> jax.Array:
-        return (factors * (x @ weights.T)).sum()
 
-    def ours(x: jax.Array, weights: jax.Array) -> jax.Array:
-        return (factors * times_transposed(x, weights)).sum()
+@pytest.mark.parametrize("few", [True, False])
+def test_words_first_is_the_transposed_product_with_its_gradients(
+    monkeypatch: pytest.MonkeyPatch, few: bool
+) -> None:
+    monkeypatch.setattr(products, "prefers_eigen", lambda: True)
+    monkeypatch.setattr(products, "FEW", E if few else E - 1)
+    check(words_first, lambda weights, x: weights @ x.T, draw(0, V, E), draw(1, N, E))
 
-    np.testing.assert_allclose(ours(x, weights), plain(x, weights), rtol=1e-5)
-    for a, b in zip(
-        jax.grad(ours, argnums=(0, 1))(x, weights),
-        jax.grad(plain, argnums=(0, 1))(x, weights),
-        strict=True,
-    ):
-        np.testing.assert_allclose(a, b, rtol=1e-5)
+
+def test_full_softmax_is_the_same_with_words_first(monkeypatch: pytest.MonkeyPatch) -> None:
+    arguments = draw(0, N, E), draw(1, V, E), draw(2, V)
+    targets = jnp.arange(N) % V
+
+    def found(eigen: bool) -> tuple[jax.Array, tuple[jax.Array, ...]]:
+        monkeypatch.setattr(losses, "prefers_eigen", lambda: eigen)
+        monkeypatch.setattr(products, "prefers_eigen", lambda: eigen)
+        total = jax.value_and_grad(lambda *x: softmax_loss(*x, targets).sum(), argnums=(0, 1, 2))
+        return total(*arguments)
+
+    for a, b in zip(jax.tree.leaves(found(True)), jax.tree.leaves(found(False)), strict=True):
+        np.testing.assert_allclose(a, b, rtol=1e-5, atol=1e-6)
 
 
 def test_copies_are_made_for_eigen_alone(monkeypatch: pytest.MonkeyPatch) -> None:
     def compiled(eigen: bool) -> str:
         monkeypatch.setattr(products, "prefers_eigen", lambda: eigen)
-        product = jax.jit(lambda x, weights: times_transposed(x, weights))
+        product = jax.jit(lambda x, weights: x @ transposed(weights))
         return product.lower(jnp.ones((5, 3)), jnp.ones((7, 3))).compile().as_text()
 
     assert "rhs_contracting_dims={0}" in compiled(eigen=True)
