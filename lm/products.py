@@ -1,8 +1,8 @@
 """Matrix products, as the library that computes them is fast at.
 
-Eigen, where it computes training's products (`lm.devices.prefers_eigen`), is slow at a left factor
-that is but viewed as transposed; with a copy of it, it is fast. T time steps, B streams, N rows of
-features, D their width, V words.
+Eigen, where it computes training's products (`lm.devices.prefers_eigen`), takes longer over a
+factor that is but viewed as transposed; copies are made where that was measured to take less time.
+T time steps, B streams, N rows of features, D their width, V words.
 """
 
 import jax
@@ -11,8 +11,8 @@ from jax import Array, lax
 from lm.devices import prefers_eigen
 
 FEW = 192
-"""Columns up to which Eigen takes longer to get ready for a product with many rows, viewed as
-transposed, than to copy the other factor."""
+"""Features up to which it takes less time to copy all words' weights than to view as transposed the
+gradient of all words' logits."""
 
 
 def transposed(x: Array) -> Array:

@@ -41,7 +41,7 @@ class SweepOptions:
     many; `auto`: as many as pay; 1: each alone."""
     longest_first: bool = MISSING
     """Start the trials that train longest first, so that the last ones end together; else in the
-    order of the grid. A search, and rules that compare running trials, keep to their own."""
+    order of the grid. Optuna, and rules that compare running trials, keep to their own."""
     trial_minutes: float | None = MISSING
     """A trial is stopped after so long, resumed parts included, in a stuck step too."""
     retries: int = MISSING
