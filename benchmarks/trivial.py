@@ -33,6 +33,7 @@ CONFIG = {
         "cpus_per_trial": 1,
         "pack": 1,
         "gpus_per_trial": 0,
+        "longest_first": True,
         "trial_minutes": None,
         "retries": 0,
         "preview": False,
