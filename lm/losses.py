@@ -14,7 +14,6 @@ import jax.numpy as jnp
 import numpy as np
 from jax import lax
 
-from lm.devices import prefers_eigen
 from lm.products import words_first
 from lm.sampler import Candidates, expected_count
 
@@ -54,10 +53,16 @@ def sampled_loss(
 
 
 def softmax_loss(
-    features: jax.Array, weight: jax.Array, bias: jax.Array, targets: jax.Array
+    features: jax.Array,
+    weight: jax.Array,
+    bias: jax.Array,
+    targets: jax.Array,
+    *,
+    by_words: bool = False,
 ) -> jax.Array:
-    """Negative log-likelihood of the targets under the softmax over all words."""
-    if prefers_eigen():
+    """Negative log-likelihood of the targets under the softmax over all words; `by_words`: from
+    logits [V, N] instead of [N, V], which differs by rounding and in speed."""
+    if by_words:
         logits, words = words_first(weight, features) + bias[:, None], 0
     else:
         logits, words = features @ weight.T + bias[None, :], 1

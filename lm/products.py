@@ -41,7 +41,7 @@ times.defvjp(_times_forward, _times_backward)
 
 @jax.custom_vjp
 def words_first(weights_vd: Array, x_nd: Array) -> Array:
-    """W x^T, [V, N]: with it and its gradients, a matrix of all words has to be transposed once;
+    """W x^T, [V, N]: for it and its gradients, a matrix of all words has to be transposed once;
     with x W^T, twice."""
     return weights_vd @ transposed(x_nd)
 

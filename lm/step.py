@@ -16,6 +16,7 @@ from lm import penalties
 from lm.averaging import Average, averaged, include, judge
 from lm.cells import Carry
 from lm.data.batches import Batch
+from lm.devices import prefers_eigen
 from lm.draws import Draws
 from lm.dropout import Dropout
 from lm.losses import Shortlist, sampled_loss, softmax_loss
@@ -113,7 +114,8 @@ def _target_losses(
     features = features.reshape(-1, features.shape[-1])[-len(reading.targets) :]
     weight, bias = model.output.weight[...], model.output.bias[...]
     if reading.candidates is None:
-        return softmax_loss(features, weight, bias, reading.targets)
+        by_words = prefers_eigen()
+        return softmax_loss(features, weight, bias, reading.targets, by_words=by_words)
     rows = weight[reading.outputs], bias[reading.outputs]
     words = Shortlist(reading.targets, reading.candidates, *rows, recipe.vocab_size)
     remove_hits = recipe.loss.remove_accidental_hits

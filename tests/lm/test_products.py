@@ -8,7 +8,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from lm import losses, products
+from lm import products
 from lm.config import typed
 from lm.graph import model_graph
 from lm.losses import softmax_loss
@@ -55,15 +55,14 @@ def test_words_first_is_the_transposed_product_with_its_gradients(
     check(words_first, lambda weights, x: weights @ x.T, draw(0, V, E), draw(1, N, E))
 
 
-def test_full_softmax_is_the_same_with_words_first(monkeypatch: pytest.MonkeyPatch) -> None:
-    arguments = draw(0, N, E), draw(1, V, E), draw(2, V)
-    targets = jnp.arange(N) % V
+def test_full_softmax_is_the_same_by_words() -> None:
+    arguments, targets = (draw(0, N, E), draw(1, V, E), draw(2, V)), jnp.arange(N) % V
 
-    def found(eigen: bool) -> tuple[jax.Array, tuple[jax.Array, ...]]:
-        monkeypatch.setattr(losses, "prefers_eigen", lambda: eigen)
-        monkeypatch.setattr(products, "prefers_eigen", lambda: eigen)
-        total = jax.value_and_grad(lambda *x: softmax_loss(*x, targets).sum(), argnums=(0, 1, 2))
-        return total(*arguments)
+    def found(by_words: bool) -> tuple[jax.Array, tuple[jax.Array, ...]]:
+        def total(*arguments: jax.Array) -> jax.Array:
+            return softmax_loss(*arguments, targets, by_words=by_words).sum()
+
+        return jax.value_and_grad(total, argnums=(0, 1, 2))(*arguments)
 
     for a, b in zip(jax.tree.leaves(found(True)), jax.tree.leaves(found(False)), strict=True):
         np.testing.assert_allclose(a, b, rtol=1e-5, atol=1e-6)
