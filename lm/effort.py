@@ -8,7 +8,7 @@ from typing import Any
 
 from lm.config import Config, typed
 from lm.packing import GATES
-from lm.sizes import rnn_sizes
+from lm.sizes import layer_sizes
 
 WORDS = 10_000
 """Vocabulary of a text that keeps all its words, which is not read here."""
@@ -36,12 +36,12 @@ def effort(values: Mapping[str, Any]) -> float:
     return train.epochs * (trained + updated + held_out)
 
 
-def _weights(config: Config) -> tuple[float, int]:
+def _weights(config: Config) -> tuple[int, int]:
     """Weights by which a word's vector is multiplied, and the width of what the softmax sees."""
     model = config.model
-    sizes = rnn_sizes(model)
-    inputs = [model.embed_size, *sizes]
-    layers = GATES[model.cell] * sum(n * (m + n) for m, n in zip(inputs, sizes, strict=False))
+    sizes = layer_sizes(model)
+    layers = GATES[model.cell] * sum(n * (m + n) for m, n in sizes)
+    _, outputs = sizes[-1]
     if model.hidden_size is None:
-        return layers, sizes[-1]
-    return layers + sizes[-1] * model.hidden_size, model.hidden_size
+        return layers, outputs
+    return layers + outputs * model.hidden_size, model.hidden_size

@@ -7,7 +7,6 @@ slice.
 
 from collections.abc import Callable
 from functools import partial
-from itertools import pairwise
 from typing import NamedTuple
 
 import jax.numpy as jnp
@@ -30,7 +29,7 @@ from lm.initializers import (
 from lm.options import ModelConfig
 from lm.products import times
 from lm.recurrence import LayerWeights, recur, recur_kept, recur_watched
-from lm.sizes import rnn_sizes
+from lm.sizes import layer_sizes
 
 
 class Embedding(nnx.Module):
@@ -184,12 +183,12 @@ class LanguageModel(nnx.Module):
         initialize = matrix_initializer(config.initializer, start.matrices)
         by_row = matrix_initializer(config.initializer, start.matrices, fan_in_axis=-1)
         self.embedding = Embedding(vocab_size, config.embed_size, start.embedding, rngs=rngs)
-        sizes = [config.embed_size, *rnn_sizes(config)]
+        sizes = layer_sizes(config)
         self.layers = nnx.List(
             Recurrence(config.cell, inputs, size, config, by=recurrence, rngs=rngs, start=start)
-            for inputs, size in pairwise(sizes)
+            for inputs, size in sizes
         )
-        features = sizes[-1]
+        _, features = sizes[-1]
         hidden = None
         if config.hidden_size is not None:
             hidden = Hidden(features, config.hidden_size, initialize, rngs=rngs)

@@ -17,7 +17,7 @@ from lm.config import RUN_ONLY, Config, typed
 from lm.data.tokens import load_tokens
 from lm.data.windows import evaluation_window
 from lm.options import ModelConfig, TrainConfig
-from lm.sizes import AHEAD, rnn_sizes, softmax_words
+from lm.sizes import AHEAD, layer_sizes, rnn_sizes, softmax_words
 from sweeps.packing import Lanes
 
 ARRAYS: Mapping[str, Any] = {
@@ -150,11 +150,11 @@ def _clip(count: float) -> int:
 
 
 def _parameters(model: ModelConfig, vocab_size: int) -> int:
-    sizes = rnn_sizes(model)
-    inputs = [model.embed_size, *sizes[:-1]]
-    layers = sum(n * (m + n + 1) for m, n in zip(inputs, sizes, strict=True))
-    features = model.hidden_size or sizes[-1]
-    hidden = sizes[-1] * features if model.hidden_size else 0
+    sizes = layer_sizes(model)
+    layers = sum(n * (m + n + 1) for m, n in sizes)
+    _, outputs = sizes[-1]
+    features = model.hidden_size or outputs
+    hidden = outputs * features if model.hidden_size else 0
     layers *= GATES[model.cell]
     vectors = features if model.tie_weights else model.embed_size + features
     return vocab_size * (vectors + 1) + layers + hidden

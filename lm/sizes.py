@@ -1,5 +1,7 @@
 """Widths of a model's parts, and how much is computed at once; plain arithmetic without JAX."""
 
+from itertools import pairwise
+
 from lm.options import ModelConfig
 
 AHEAD = 256
@@ -9,6 +11,11 @@ AHEAD = 256
 def rnn_sizes(model: ModelConfig) -> list[int]:
     """Of the recurrent layers, from the first to the last."""
     return [model.rnn_size] * (model.layers - 1) + [model.last_size or model.rnn_size]
+
+
+def layer_sizes(model: ModelConfig) -> list[tuple[int, int]]:
+    """Inputs and units of each recurrent layer, from the first to the last."""
+    return list(pairwise([model.embed_size, *rnn_sizes(model)]))
 
 
 def softmax_words(platform: str) -> int:

@@ -48,11 +48,15 @@ class Agenda:
         if self.searching:
             search = replace(search, kind="random", trials=PROBES)
         found = self.planner.trials(settings(space, search, sweep.zip, sweep.exclude))
-        alone = not self.searching and self.options.scheduler.kind == "none"
-        if self.program.effort and sweep.longest_first and alone:
-            effort = locate(self.program.effort)
-            found.sort(key=lambda trial: float(effort(trial.spec.config)), reverse=True)
-        return found
+        return self._longest_first(found) if sweep.longest_first else found
+
+    def _longest_first(self, trials: list[Planned]) -> list[Planned]:
+        """Sorted, where that changes no more than the order: the same trials run to the end."""
+        compared = self.searching or self.options.scheduler.kind != "none"
+        if self.program.effort is None or compared:
+            return trials
+        effort = locate(self.program.effort)
+        return sorted(trials, key=lambda trial: float(effort(trial.spec.config)), reverse=True)
 
     @property
     def searching(self) -> bool:

@@ -16,7 +16,6 @@ from lm.products import times, transposed, words_first
 
 Product = Callable[[jax.Array, jax.Array], jax.Array]
 
-
 T, B, E = 2, 3, 5
 N, V = T * B, 7
 
