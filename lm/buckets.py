@@ -1,14 +1,16 @@
-"""Numbers -> counts of histograms, on the device, so that only the counts leave it.
+"""Numbers -> counts of histograms.
 
-Numbers are counted a chunk at a time: memory for the buckets of all of them would take longer to
-get than to fill. Small arrays are copied side by side and counted in one loop, so that the compiled
-program is small, whatever their number; a large one has a loop of its own and is read where it
-stands. What is not finite is not counted.
+JAX's arrays are counted on their device, so that only the counts leave it. Small ones are copied
+side by side and counted in one loop, so that the compiled program is small, whatever their number;
+a large one has a loop of its own and is read where it stands. NumPy's arrays are counted by NumPy,
+which has nothing to compile. Either way a chunk at a time: memory for the buckets of all numbers
+would take longer to get than to fill. What is not finite is not counted.
 """
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
+from typing import Any
 
 import jax
 import jax.numpy as jnp
@@ -24,12 +26,14 @@ OCTAVES = 12
 """Powers of two below the largest magnitude that have buckets of their own, two each."""
 HALVING = 4 * OCTAVES + 1
 CHUNK = 1024
+NUMPY_CHUNK = 2**15
+"""Of these NumPy's own work for a call is no share, and they stay in a processor's cache."""
 LARGE = 2**18
 """Numbers from which an array is large."""
-TINIEST = float(np.finfo(np.float32).tiny)
+TINIEST, HUGEST = float(np.finfo(np.float32).tiny), float(np.finfo(np.float32).max)
 
-Place = Callable[[Array, Array, Array], Array]
-"""(numbers, the least, the largest) -> the bucket of each, a float."""
+Place = Callable[[Any, Any, Any], Any]
+"""(numbers, the least, the largest) -> the bucket of each, a float; arrays of JAX or NumPy."""
 
 
 @partial(jax.tree_util.register_dataclass, data_fields=["ends", "counts"], meta_fields=["names"])
@@ -38,37 +42,42 @@ class Counted:
     """Histograms of N arrays."""
 
     names: tuple[str, ...]
-    ends: Array
+    ends: Array | NDArray[np.float32]
     """f32[N, 2]: the least and the largest number of each; both NaN where there is none."""
-    counts: Array
-    """i32[N, buckets]; of float32 a count could not pass 2^24."""
+    counts: Array | NDArray[np.int64]
+    """int[N, buckets]; of float32 a count could not pass 2^24."""
 
 
-def count_evenly(arrays: Mapping[str, Array]) -> Counted:
+def count_evenly(arrays: Mapping[str, Any]) -> Counted:
     """Buckets of one width, from the least number to the largest: for activations and weights."""
 
-    def place(x: Array, least: Array, largest: Array) -> Array:
-        width = jnp.maximum(largest - least, TINIEST)
-        return jnp.clip((x - least) / width * EVEN, 0, EVEN - 1)
+    def place(x: Any, least: Any, largest: Any) -> Any:
+        xp = x.__array_namespace__()
+        width = xp.clip(largest - least, TINIEST, HUGEST)
+        return xp.clip((x - least) / width * EVEN, 0, EVEN - 1)
 
     return _count(arrays, EVEN, place)
 
 
-def count_halving(arrays: Mapping[str, Array]) -> Counted:
+def count_halving(arrays: Mapping[str, Any]) -> Counted:
     """Buckets that get narrower towards zero, on both sides of it: for gradients, which spread over
     many orders of magnitude. In the middle, around zero, is what `OCTAVES` do not reach."""
     half = 2 * OCTAVES
 
-    def place(x: Array, least: Array, largest: Array) -> Array:
-        magnitude = jnp.maximum(jnp.maximum(-least, largest), TINIEST)
-        below = jnp.floor(-2 * jnp.log2(jnp.abs(x) / magnitude))
-        from_zero = half - jnp.clip(below, 0, half)
-        return half + jnp.where(x < 0, -from_zero, from_zero)
+    def place(x: Any, least: Any, largest: Any) -> Any:
+        xp = x.__array_namespace__()
+        magnitude = xp.maximum(xp.maximum(-least, largest), TINIEST)
+        below = xp.floor(-2 * xp.log2(xp.abs(x) / magnitude))
+        from_zero = half - xp.clip(below, 0, half)
+        return half + xp.where(x < 0, -from_zero, from_zero)
 
     return _count(arrays, HALVING, place)
 
 
-def _count(arrays: Mapping[str, Array], buckets: int, place: Place) -> Counted:
+def _count(arrays: Mapping[str, Any], buckets: int, place: Place) -> Counted:
+    if all(isinstance(x, np.ndarray) for x in arrays.values()):
+        found = [_count_here(x.reshape(-1), buckets, place) for x in arrays.values()]
+        return Counted(tuple(arrays), *(np.stack(part) for part in zip(*found, strict=True)))
     large = [name for name, x in arrays.items() if x.size >= LARGE]
     small = [name for name in arrays if name not in large]
     parts = [_count_alone(arrays[name].reshape(-1), buckets, place) for name in large]
@@ -76,6 +85,24 @@ def _count(arrays: Mapping[str, Array], buckets: int, place: Place) -> Counted:
         parts.append(_count_together([arrays[name] for name in small], buckets, place))
     ends, counts = (jnp.concatenate(part) for part in zip(*parts, strict=True))
     return Counted((*large, *small), jnp.where(ends[:, :1] <= ends[:, 1:], ends, jnp.nan), counts)
+
+
+def _count_here(
+    x: NDArray[np.float32], buckets: int, place: Place
+) -> tuple[NDArray[np.float32], NDArray[np.int64]]:
+    """Ends, f32[2], and counts, i64[buckets], of an array in the host's memory."""
+    finite = np.isfinite(x)
+    if not finite.all():
+        x = x[finite]
+    counts = np.zeros(buckets, np.int64)
+    if not len(x):
+        return np.full(2, np.nan, np.float32), counts
+    ends = np.stack([x.min(), x.max()])
+    with np.errstate(all="ignore"):
+        for first in range(0, len(x), NUMPY_CHUNK):
+            bucket = place(x[first : first + NUMPY_CHUNK], *ends).astype(np.intp)
+            counts += np.bincount(bucket, minlength=buckets)
+    return ends, counts
 
 
 def _count_alone(x: Array, buckets: int, place: Place) -> tuple[Array, Array]:

@@ -72,19 +72,28 @@ def texts_at_once() -> int:
     return 16 if jax.default_backend() == "cpu" else 256
 
 
+def tells_on_device() -> bool:
+    """Whether a look inside is summed up where it was computed: a CPU's arrays can be read by
+    anyone, and need no program for it."""
+    return jax.default_backend() != "cpu"
+
+
 @cache
-def compiler_options(*, seldom: bool = False, trains: bool = False) -> dict[str, bool | int | str]:
+def compiler_options(
+    *, seldom: bool = False, multiplies: bool = False
+) -> dict[str, bool | int | str]:
     """Options of XLA's compiler on a CPU; empty where this version of it does not know them.
 
     With one thread the code is one part: in many, to be compiled side by side, it takes a tenth
-    longer. Programs that run seldom compile in half the time.
+    longer. Programs that run seldom compile in half the time. `multiplies`: most of what the
+    program does, and often, is products of matrices.
     """
     if jax.default_backend() != "cpu":
         return {}
     options: dict[str, bool | int | str] = {}
     if has_one_thread():
         options["xla_cpu_parallel_codegen_split_count"] = 1
-    if trains and prefers_eigen():  # of what YNNPACK takes by default, sums and maxima alone
+    if multiplies and prefers_eigen():  # of what YNNPACK takes by default, sums and maxima alone
         options["xla_cpu_experimental_ynn_fusion_type"] = "LIBRARY_FUSION_TYPE_REDUCE"
     if seldom:
         options |= {"xla_cpu_use_fusion_emitters": False, "xla_backend_optimization_level": 1}

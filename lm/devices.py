@@ -35,7 +35,7 @@ def has_one_thread() -> bool:
 
 
 def prefers_eigen() -> bool:
-    """Whether the matrix products of training are Eigen's and not YNNPACK's, XLA's default.
+    """Whether matrix products of training and evaluation are Eigen's, not XLA's default, YNNPACK's.
 
     So it is where it was measured to be faster: with one thread of an Intel processor with AVX-512.
     """

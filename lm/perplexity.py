@@ -18,6 +18,7 @@ from jax.typing import ArrayLike
 from lm.cells import Carry
 from lm.data.batches import Ids
 from lm.data.windows import evaluation_window, predictions
+from lm.devices import has_one_thread
 from lm.losses import softmax_loss_in_parts
 from lm.model import LanguageModel
 from lm.options import TrainConfig
@@ -32,7 +33,7 @@ SLIDING_WINDOWS = 256
 
 
 def _losses(features: Array, weight: Array, bias: Array, targets: Array) -> Array:
-    words = softmax_words(jax.default_backend())
+    words = softmax_words(jax.default_backend(), one_thread=has_one_thread())
     return softmax_loss_in_parts(features, weight, bias, targets, words)
 
 

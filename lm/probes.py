@@ -2,7 +2,8 @@
 
 A probe reads the batch of the next step once more than training does, in a program of its own, and
 gives the state back to nobody. So training computes the same bits whether it is looked at or not,
-and a step that is not looked at costs nothing. Only counts and a few numbers leave the device.
+and a step that is not looked at costs nothing. Of a GPU only counts and a few numbers are fetched;
+on a CPU, where nothing has to be fetched, NumPy finds these, which needs no compiler.
 """
 
 from collections.abc import Iterator, Mapping
@@ -11,7 +12,6 @@ from typing import Any, NamedTuple
 import jax
 import jax.numpy as jnp
 import numpy as np
-import optax
 from flax import nnx
 from jax import Array
 
@@ -29,16 +29,25 @@ SATURATED = 0.97
 or 1, scaled to [-1, 1]."""
 
 
+class Inside(NamedTuple):
+    """What a step computes with; arrays of JAX or of NumPy."""
+
+    activations: dict[str, Array]
+    params: Params
+    gradients: dict[str, Array]
+    update_norms: dict[str, Array]
+
+
 class Probe(NamedTuple):
-    """What was seen; keys are TensorBoard tags."""
+    """What is told of it; keys are TensorBoard tags."""
 
     numbers: dict[str, Array]
     histograms: tuple[Counted, ...]
 
 
-def probe(
+def look_inside(
     recipe: Recipe, state: TrainState, values: Hyperparameters, streams_lb: Array, draws: Draws
-) -> Probe:
+) -> Inside:
     """Look at the next step without taking it.
 
     Args:
@@ -52,14 +61,30 @@ def probe(
     )
     rule = build_optimizer(recipe.optimizer, values)
     moves, _ = rule.update(grads, state.optimizer, state.params)
-    activations = dict(_activations(seen))
-    numbers = _saturations(activations)
-    numbers |= _norms("param_norm", state.params) | _norms("update_norm", moves)
-    weights = {f"within_parameters/{name}": x for name, x in _arrays(state.params)}
-    for name, x in activations.items():
+    return Inside(
+        dict(_activations(seen)),
+        state.params,
+        dict(_gradients(recipe, grads, reading)),
+        _norms("update_norm", moves),
+    )
+
+
+def tell(inside: Inside) -> Probe:
+    """What to show of it, computed by JAX or by NumPy, whosever arrays they are."""
+    numbers = _saturations(inside.activations)
+    with np.errstate(over="ignore"):
+        numbers |= _norms("param_norm", inside.params) | inside.update_norms
+    weights = {f"within_parameters/{name}": x for name, x in _arrays(inside.params)}
+    for name, x in inside.activations.items():
         weights[f"within_activations/{name}"] = x
-    gradients = dict(_gradients(recipe, grads, reading))
-    return Probe(numbers, (count_evenly(weights), count_halving(gradients)))
+    return Probe(numbers, (count_evenly(weights), count_halving(inside.gradients)))
+
+
+def probe(
+    recipe: Recipe, state: TrainState, values: Hyperparameters, streams_lb: Array, draws: Draws
+) -> Probe:
+    """The same, told on the device."""
+    return tell(look_inside(recipe, state, values, streams_lb, draws))
 
 
 def _watch(model: LanguageModel, *batch: Any) -> tuple[Read, Params]:
@@ -90,7 +115,7 @@ def _saturations(activations: Mapping[str, Array]) -> dict[str, Array]:
             x = 2 * x - 1
         elif what not in ("candidate", "cell_out", "hid_out") and (gated or what != "out"):
             continue  # no tanh: an output of gru and lstm is one times a gate
-        found[f"within/saturation/{name}"] = (jnp.abs(x) > SATURATED).mean(dtype=jnp.float32)
+        found[f"within/saturation/{name}"] = (abs(x) > SATURATED).mean(dtype=np.float32)
     return found
 
 
@@ -111,7 +136,10 @@ def _arrays(tree: Params) -> Iterator[tuple[str, Array]]:
 
 
 def _norms(what: str, tree: Params) -> dict[str, Array]:
-    return {f"within/{what}/{layer}": optax.tree.norm(arrays) for layer, arrays in _layers(tree)}
+    squares = {
+        layer: sum((x * x).sum() for x in arrays.values()) for layer, arrays in _layers(tree)
+    }
+    return {f"within/{what}/{layer}": square**0.5 for layer, square in squares.items()}
 
 
 def _gradients(recipe: Recipe, grads: Params, reading: Reading) -> Iterator[tuple[str, Array]]:

@@ -11,7 +11,7 @@ from flax import nnx
 from jax import Array
 
 from lm.cells import Carry
-from lm.compute import Compute, choose, compiler_options, in_precision
+from lm.compute import Compute, choose, compiler_options, in_precision, tells_on_device
 from lm.config import Config
 from lm.draws import Draws, chance, draw_ahead, draw_lanes_ahead, in_turns
 from lm.gradient_flow.batch import Extent, Flow, itemise
@@ -21,7 +21,7 @@ from lm.optimizer import Hyperparameters
 from lm.options import LossConfig, ModelConfig, OptimizerConfig, TrainConfig
 from lm.packing import without_arrays
 from lm.perplexity import HeldOut, window_losses, word_losses
-from lm.probes import Probe, probe
+from lm.probes import Inside, Probe, look_inside, probe
 from lm.rows import Params
 from lm.samples import Choice, Writing, begin, sample, write
 from lm.start import start_state, state_shapes
@@ -62,9 +62,9 @@ class Program(NamedTuple):
     evaluation, and before the hyperparameters change. The state that goes in is donated."""
     evaluate: Callable[[Params, HeldOut], Array]
     """-> summed negative log-likelihood of each window of a held-out text."""
-    probe: Callable[[TrainState, Hyperparameters, Array, Draws], Probe]
+    probe: Callable[[TrainState, Hyperparameters, Array, Draws], Probe | Inside]
     """(state, hyperparameters, streams_lb, draws) -> what goes on inside the next step, of a trial
-    or of a pack's lane."""
+    or of a pack's lane; on a CPU its arrays."""
     itemise: Callable[[Extent, TrainState, Hyperparameters, Array, Draws], Flow]
     """(how much, state, hyperparameters, streams_lb, draws) -> the next step's itemised gradients;
     compiled for each `how much`."""
@@ -139,7 +139,7 @@ def build_program(key: ProgramKey) -> Program:
     alone, stacked = _recipe(key, compute.recurrence), _recipe(key, lanes_compute.recurrence)
     watched, itemised = _recipe(key, "watched"), _recipe(key, "itemised")
     often = partial(jax.jit, compiler_options=compiler_options())
-    trains = partial(jax.jit, compiler_options=compiler_options(trains=True), donate_argnums=0)
+    multiplies = partial(jax.jit, compiler_options=compiler_options(multiplies=True))
     seldom = partial(jax.jit, compiler_options=compiler_options(seldom=True))
 
     shapes = state_shapes(alone, partial(_model, key, "scan"), scales(key.model))
@@ -156,19 +156,19 @@ def build_program(key: ProgramKey) -> Program:
         initialize,
         shapes,
         partial(draw_for, key, seldom(draw_ahead, static_argnums=0)),
-        trains(in_its_precision(train_steps, alone)),
-        often(partial(settle, alone), donate_argnums=0),
-        often(in_its_precision(evaluate, alone)),
-        seldom(in_its_precision(probe, watched)),
+        multiplies(in_its_precision(train_steps, alone), donate_argnums=0),
+        seldom(partial(settle, alone), donate_argnums=0),
+        multiplies(in_its_precision(evaluate, alone)),
+        seldom(in_its_precision(probe if tells_on_device() else look_inside, watched)),
         often(in_its_precision(itemise, itemised), static_argnums=0),
         seldom(in_its_precision(write_sample, stacked)),
         seldom(partial(start_texts, stacked)),
         seldom(in_its_precision(write_on, stacked), static_argnames=("most", "scored")),
         partial(draw_for, key, seldom(draw_lanes_ahead, static_argnums=0)),
-        trains(in_its_precision(train_lanes, stacked)),
-        often(jax.vmap(partial(settle, stacked)), donate_argnums=0),
-        often(jax.vmap(in_its_precision(evaluate, stacked), in_axes=(0, None))),
-        often(in_its_precision(read, alone)),
+        multiplies(in_its_precision(train_lanes, stacked), donate_argnums=0),
+        seldom(jax.vmap(partial(settle, stacked)), donate_argnums=0),
+        multiplies(jax.vmap(in_its_precision(evaluate, stacked), in_axes=(0, None))),
+        multiplies(in_its_precision(read, alone)),
     )
 
 

@@ -18,7 +18,9 @@ def layer_sizes(model: ModelConfig) -> list[tuple[int, int]]:
     return list(pairwise([model.embed_size, *rnn_sizes(model)]))
 
 
-def softmax_words(platform: str) -> int:
+def softmax_words(platform: str, *, one_thread: bool = False) -> int:
     """Words whose logits an evaluation computes at once: on a CPU those of a window's tokens fit
-    into its cache; a GPU is not kept busy by so few."""
-    return 512 if platform == "cpu" else 8192
+    into its cache; several threads, and a GPU the more, are not kept busy by so few."""
+    if platform != "cpu":
+        return 8192
+    return 256 if one_thread else 512

@@ -23,7 +23,7 @@ from lm.optimizer import Hyperparameters, hyperparameters, learning_rate
 from lm.options import TrainConfig
 from lm.perplexity import HeldOut, lay_out, mean_loss
 from lm.points import TAGS, Point, points
-from lm.probes import Probe
+from lm.probes import Inside, Probe, tell
 from lm.program import build_program, program_key
 from lm.prompt import PROMPT, choose_prompt
 from lm.rows import Params
@@ -140,8 +140,8 @@ class Trainer:
         """Look inside what update `step` is about to do; brings it to the host."""
         values = self.values(step)
         seen = self.program.probe(state, values, self.streams_lb, self._next_draws(state))
-        found: Probe = jax.device_get(seen)
-        return found
+        found: Probe | Inside = jax.device_get(seen)
+        return tell(found) if isinstance(found, Inside) else found
 
     def itemise(self, state: TrainState, step: int) -> Flow:
         """Itemise the gradient of update `step`; brings it to the host."""

@@ -139,7 +139,7 @@ def test_products_of_training_are_eigens_where_that_is_faster(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setattr(compute, "prefers_eigen", lambda: True)
-    options = compiler_options.__wrapped__(trains=True)
+    options = compiler_options.__wrapped__(multiplies=True)
     product = jax.jit(jnp.matmul, compiler_options=options)
     compiled = product.lower(jnp.ones((64, 32)), jnp.ones((32, 64))).compile().as_text()
     assert "dot(" in compiled

@@ -11,6 +11,7 @@ import pytest
 from flax import nnx
 from numpy.typing import NDArray
 
+from lm import program
 from lm.cells import CELLS
 from lm.config import Config, typed
 from lm.data.tokens import load_tokens
@@ -118,6 +119,28 @@ def test_gradients_of_tables_are_of_the_words_that_the_loss_depends_on(
     all_words = len(trainer.vocabulary)
     assert words < all_words if loss else words == all_words
     assert max(read, words) <= vectors <= read + words if tie else vectors == read
+
+
+@pytest.mark.parametrize("overrides", [(), ("optimizer=rmsprop", *SAMPLED)])
+def test_a_device_that_sums_up_itself_tells_the_same(
+    tiny: Compose, monkeypatch: pytest.MonkeyPatch, overrides: tuple[str, ...]
+) -> None:
+    trainer = trainer_of(tiny, "model.cell=lstm", *overrides)
+    state, step = advanced(trainer)
+    here = look(trainer, state, step)
+    monkeypatch.setattr(program, "tells_on_device", lambda: True)
+    key = program.program_key(trainer.config, len(trainer.vocabulary))
+    trainer.program = program.build_program.__wrapped__(key)
+    monkeypatch.setattr("lm.trainer.tell", None)  # not called
+    numbers, histograms = look(trainer, state, step)
+    assert numbers.keys() == here[0].keys()
+    for tag, value in here[0].items():
+        assert numbers[tag] == pytest.approx(value, rel=1e-5), tag
+    assert histograms.keys() == here[1].keys()
+    for tag, (edges, counts) in here[1].items():
+        np.testing.assert_allclose(histograms[tag].edges, edges, rtol=1e-5, err_msg=tag)
+        # Rounding may put a number that lies on an edge on its other side.
+        assert np.abs(np.subtract(histograms[tag].counts, counts)).sum() <= 4, tag
 
 
 def test_units_driven_far_out_are_saturated(tiny: Compose) -> None:
