@@ -78,27 +78,34 @@ def tells_on_device() -> bool:
     return jax.default_backend() != "cpu"
 
 
-@cache
-def compiler_options(
-    *, seldom: bool = False, multiplies: bool = False
-) -> dict[str, bool | int | str]:
+Options = dict[str, bool | int | str]
+
+ONE_PART: Options = {"xla_cpu_parallel_codegen_split_count": 1}
+EIGEN: Options = {"xla_cpu_experimental_ynn_fusion_type": "LIBRARY_FUSION_TYPE_REDUCE"}
+"""Of what YNNPACK takes by default, sums and maxima alone."""
+SOON: Options = {"xla_cpu_use_fusion_emitters": False, "xla_backend_optimization_level": 1}
+
+
+def compiler_options(*, seldom: bool = False, multiplies: bool = False) -> Options:
     """Options of XLA's compiler on a CPU; empty where this version of it does not know them.
 
     With one thread the code is one part: in many, to be compiled side by side, it takes a tenth
     longer. Programs that run seldom compile in half the time. `multiplies`: most of what the
     program does, and often, is products of matrices.
     """
-    if jax.default_backend() != "cpu":
+    if jax.default_backend() != "cpu" or not _takes_options():
         return {}
-    options: dict[str, bool | int | str] = {}
-    if has_one_thread():
-        options["xla_cpu_parallel_codegen_split_count"] = 1
-    if multiplies and prefers_eigen():  # of what YNNPACK takes by default, sums and maxima alone
-        options["xla_cpu_experimental_ynn_fusion_type"] = "LIBRARY_FUSION_TYPE_REDUCE"
-    if seldom:
-        options |= {"xla_cpu_use_fusion_emitters": False, "xla_backend_optimization_level": 1}
+    return {
+        **(ONE_PART if has_one_thread() else {}),
+        **(EIGEN if multiplies and prefers_eigen() else {}),
+        **(SOON if seldom else {}),
+    }
+
+
+@cache
+def _takes_options() -> bool:
     try:
-        jax.jit(lambda x: x + 1, compiler_options=options)(0)
+        jax.jit(lambda x: x + 1, compiler_options=ONE_PART | EIGEN | SOON)(0)
     except jax.errors.JaxRuntimeError:
-        return {}
-    return options
+        return False
+    return True

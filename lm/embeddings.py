@@ -1,6 +1,9 @@
 """The word vectors of a model, for TensorBoard's projector."""
 
+import jax
 import numpy as np
+from jax import Array
+from numpy.typing import NDArray
 
 from lm.data.vocabulary import Vocabulary
 from lm.rows import TABLES, Params
@@ -18,8 +21,15 @@ def most_frequent(vocabulary: Vocabulary, count: int, params: Params) -> dict[st
     rows = [(word, str(n)) for word, n in zip(words, counts, strict=True)]
     columns = ("word", "frequency")
     return {
-        # Cut on the device: a vocabulary may be large.
-        name: Embedding(np.asarray(params[name]["weight"][: len(rows)]), rows, columns)
+        name: Embedding(_first(params[name]["weight"], len(rows)), rows, columns)
         for name in TABLES
         if "weight" in params[name]
     }
+
+
+def _first(table: Array, rows: int) -> NDArray[np.float32]:
+    """The first rows, on the host. A GPU's table, which may be large, is cut before it is fetched;
+    a CPU's can be read as it is, which needs no program for its shape."""
+    if jax.default_backend() != "cpu":
+        table = table[:rows]
+    return np.array(np.asarray(table)[:rows])  # a copy, for training uses its buffers up

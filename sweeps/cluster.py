@@ -23,6 +23,7 @@ SETTINGS = {
     "RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO": "0",
     "RAY_TRAIN_ENABLE_V2_MIGRATION_WARNINGS": "0",
     "RAY_USAGE_STATS_ENABLED": "0",
+    "RAY_prestart_worker_first_driver": "0",  # Tune's have an environment, and are others
 }
 """Environment variables of Ray, for the driver and its workers."""
 
@@ -45,8 +46,8 @@ def session(address: str | None) -> Iterator[None]:
     # Left to itself, Ray would join whatever cluster last ran on this machine, dead or alive.
     address = address or os.environ.get("RAY_ADDRESS") or "local"
     _check_address(address)
-    # Ray mostly waits while it starts; half of what Ray Tune imports after it is pandas.
-    Thread(target=import_module, args=("pandas",)).start()
+    # Ray mostly waits while it starts.
+    Thread(target=import_module, args=("ray.tune",)).start()
     try:
         ray.init(
             address=address,

@@ -131,7 +131,7 @@ def test_code_for_one_thread_is_compiled_in_one_part(
     monkeypatch: pytest.MonkeyPatch, one_thread: bool, parts: int | None
 ) -> None:
     monkeypatch.setattr(compute, "has_one_thread", lambda: one_thread)
-    options = compiler_options.__wrapped__()
+    options = compiler_options()
     assert options.get("xla_cpu_parallel_codegen_split_count") == parts
 
 
@@ -139,7 +139,7 @@ def test_products_of_training_are_eigens_where_that_is_faster(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setattr(compute, "prefers_eigen", lambda: True)
-    options = compiler_options.__wrapped__(multiplies=True)
+    options = compiler_options(multiplies=True)
     product = jax.jit(jnp.matmul, compiler_options=options)
     compiled = product.lower(jnp.ones((64, 32)), jnp.ones((32, 64))).compile().as_text()
     assert "dot(" in compiled
@@ -149,13 +149,13 @@ def test_products_of_training_are_eigens_where_that_is_faster(
 def test_what_runs_seldom_compiles_quickly_here_and_anywhere_else_without_options(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    compute.compiler_options.cache_clear()
+    compute._takes_options.cache_clear()
     assert compute.compiler_options(seldom=True)  # on the CPU, and this version of XLA knows them
 
     def refuse(*arguments: object, **options: object) -> None:
         raise jax.errors.JaxRuntimeError("No such compile option")
 
-    compute.compiler_options.cache_clear()
+    compute._takes_options.cache_clear()
     monkeypatch.setattr(jax, "jit", refuse)
     assert compute.compiler_options(seldom=True) == {}
-    compute.compiler_options.cache_clear()
+    compute._takes_options.cache_clear()
