@@ -14,6 +14,7 @@ from lm.optimizer import hyperparameters
 from lm.program import build_program, program_key
 from lm.rows import Params
 from lm.step import TrainState
+from lm.steps import counted
 from sweeps.errors import UserError
 
 
@@ -50,13 +51,15 @@ class Training:
         Raises:
           UserError: the training diverged, so that it took fewer.
         """
-        self.state, totals = self.program.advance(
-            self.state, self.values, self.streams_lb, self.key, steps
-        )
-        totals = jax.device_get(totals)
-        if not totals.finite:
+        turns = []
+        call = (self.values, self.streams_lb, self.key, steps)
+        for turn in self.program.turns(self.state, *call):
+            self.state, totals = turn
+            turns.append(totals)
+        turns = jax.device_get(turns)
+        if not turns[-1].finite:
             raise UserError("the training diverges; lower optimizer.learning_rate.")
-        return float(totals.sums.loss) / steps
+        return float(counted(turns)[:, 0].mean())
 
     def device_bytes(self) -> int | None:
         """Most memory in use on the GPU so far; None on the CPU."""

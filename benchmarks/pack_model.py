@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 
 from benchmarks import our_model
 from lm.config import Config
+from lm.draws import in_turns
 from lm.steps import no_totals
 from sweeps.errors import UserError
 
@@ -24,7 +25,8 @@ class Training(our_model.Training):
         self.state, self.key = jax.tree.map(lambda *lane: jnp.stack(lane), *starts)
 
     def run(self, steps: int) -> float:
-        """Take so many steps; gives their mean loss over all lanes, in nats per word.
+        """Take so many steps; gives the mean loss over all lanes of those of the last call, in nats
+        per word.
 
         Raises:
           UserError: a lane diverged.
@@ -35,7 +37,8 @@ class Training(our_model.Training):
         totals = jax.device_get(totals)
         if not totals.finite.all():
             raise UserError("the training diverges; lower optimizer.learning_rate.")
-        return float(totals.sums.loss.mean()) / steps
+        *_, taken = in_turns(steps)
+        return float(totals.updates[:, :taken, 0].mean())
 
     def settle(self) -> None:
         """What an epoch ends with: bring rows that no step has touched up to date."""

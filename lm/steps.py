@@ -34,7 +34,6 @@ class Totals(NamedTuple):
 
     steps: Array
     """i32[]"""
-    sums: StepMetrics
     finite: Array
     """bool[]: whether every loss and gradient was; nothing is counted after the first that is
     not."""
@@ -69,7 +68,9 @@ def train_steps(
 
     def body(loop: tuple[TrainState, Totals]) -> tuple[TrainState, Totals]:
         place = loop[1].steps - before
-        row = jax.tree.map(lambda rows: rows[place], draws)
+        row = jax.tree.map(
+            lambda rows: lax.dynamic_index_in_dim(rows, place, keepdims=False), draws
+        )
         return _step_and_count(recipe, streams_lb, *loop, values, row, place)
 
     def unfinished(loop: tuple[TrainState, Totals]) -> Array:
@@ -111,9 +112,8 @@ def train_lanes(
 @cache
 def no_totals() -> Totals:
     """Before the first step."""
-    sums = StepMetrics(*(jnp.float32(0) for _ in StepMetrics._fields))
     updates = jnp.zeros((AHEAD, len(StepMetrics._fields)), jnp.float32)
-    return Totals(jnp.int32(0), sums, jnp.bool_(True), updates)
+    return Totals(jnp.int32(0), jnp.bool_(True), updates)
 
 
 def counted(turns: Sequence[Totals]) -> NDArray[np.float32]:
@@ -166,12 +166,11 @@ def _step_and_count(
     draws: Draws,
     place: Array,
 ) -> tuple[TrainState, Totals]:
-    """Cut the batch, take the step, add to the totals while they are finite; `place` is the
-    step's among those of the call."""
+    """Cut the batch, take the step, count it while the totals are finite; `place` is the step's
+    among those of the call."""
     state, batch = next_batch(recipe, streams_lb, state, draws)
     state, metrics = train_step(recipe, state, values, batch, draws)
     counts = totals.finite
-    sums = jax.tree.map(lambda x, y: jnp.where(counts, x + y, x), totals.sums, metrics)
     finite = counts & jnp.isfinite(metrics.loss) & jnp.isfinite(metrics.grad_norm)
-    updates = totals.updates.at[place].set(jnp.stack(metrics))
-    return state, Totals(totals.steps + counts, sums, finite, updates)
+    updates = lax.dynamic_update_index_in_dim(totals.updates, jnp.stack(metrics), place, 0)
+    return state, Totals(totals.steps + counts, finite, updates)

@@ -148,7 +148,7 @@ class Together:
         totals: Totals = jax.tree.map(lambda column: column[place], self._totals)
         steps, seconds = int(totals.steps), lane.seconds
         updates = np.concatenate(lane.updates)
-        metrics, before = lane.trainer.summary(lane.step, totals, updates, seconds)
+        metrics, before = lane.trainer.summary(lane.step, updates, seconds)
         lane.step += steps
         lane.seconds, lane.updates = 0.0, []
         zeros = jax.tree.leaves(no_totals())

@@ -22,7 +22,7 @@ from lm.initializers import scales
 from lm.optimizer import Hyperparameters, hyperparameters, learning_rate
 from lm.options import TrainConfig
 from lm.perplexity import HeldOut, lay_out, mean_loss
-from lm.points import TAGS, Point, points
+from lm.points import Point, points
 from lm.probes import Inside, Probe, tell
 from lm.program import build_program, program_key
 from lm.prompt import PROMPT, choose_prompt
@@ -133,7 +133,7 @@ class Trainer:
         steps = int(totals.steps)
         if self.settles(step + steps):
             state = self.program.settle(state, self.values(step), jnp.bool_(True))
-        metrics, before = self.summary(step, totals, counted(turns), seconds)
+        metrics, before = self.summary(step, counted(turns), seconds)
         return Advance(state, steps, seconds, metrics, bool(totals.finite), before)
 
     def probe(self, state: TrainState, step: int) -> Probe:
@@ -174,26 +174,22 @@ class Trainer:
         return changed(self.config, step) != changed(self.config, step - 1)
 
     def summary(
-        self, step: int, totals: Totals, updates: NDArray[np.float32], seconds: float
+        self, step: int, updates: NDArray[np.float32], seconds: float
     ) -> tuple[dict[str, float], list[Point]]:
-        """What the updates since `step`, which took so many seconds, gave.
+        """What the updates since `step` gave.
 
         Args:
           step: updates made before.
-          totals: of the updates.
-          updates: each of them.
+          updates: [updates, 4], of each what `StepMetrics` has.
+          seconds: that they took.
 
         Returns:
           A report's metrics by TensorBoard tag, and the points of its curves before it.
         """
-        config, steps = changed(self.config, step), int(totals.steps)
-        curves = {tag: float(total) / steps for tag, total in zip(TAGS, totals.sums, strict=True)}
-        before: list[Point] = []
-        if (every := config.log.scalars_every) is not None:
-            *before, last = points(step, updates, every)
-            curves |= last.metrics
+        config, steps = changed(self.config, step), len(updates)
+        *before, last = points(step, updates, config.log.scalars_every or len(updates))
         metrics = {
-            **curves,
+            **last.metrics,
             "train/learning_rate": learning_rate(config.optimizer, step // self.steps_per_epoch),
             "time/epoch": (step + steps) / self.steps_per_epoch,
             "time/words_per_second": steps * self.words_per_step / seconds,

@@ -10,6 +10,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 from flax import nnx
+from numpy.typing import NDArray
 
 import lm.steps
 from lm.config import Config, typed
@@ -22,7 +23,7 @@ from lm.optimizer import Hyperparameters, hyperparameters
 from lm.program import Program, build_program, program_key
 from lm.sampler import sample_log_uniform
 from lm.step import Recipe, StepMetrics, TrainState, train_step
-from lm.steps import Totals, no_totals, train_steps
+from lm.steps import Totals, counted, no_totals, train_steps
 from tests.lm.numpy_model import numpy_loss
 
 Compose = Callable[..., dict[str, Any]]
@@ -89,6 +90,11 @@ def python_loop(config: Config, state: TrainState, steps: int) -> tuple[TrainSta
     return state, losses
 
 
+def of_each(totals: Totals) -> NDArray[np.float32]:
+    """What `StepMetrics` has, of each step of a call; [4, steps]."""
+    return counted([totals]).T
+
+
 def assert_close(one: Any, other: Any) -> None:
     for a, b in zip(jax.tree.leaves(one), jax.tree.leaves(other), strict=True):
         np.testing.assert_allclose(a, b, atol=TOLERANCE, rtol=TOLERANCE)
@@ -111,7 +117,7 @@ def test_steps_in_one_call_equal_a_python_loop(tiny: Compose, rule: str, loss: s
     one_call, totals = advance(config, start(config), 16)
     loop, losses = python_loop(config, start(config), 16)
     assert int(one_call.step) == int(totals.steps) == 16
-    assert float(totals.sums.loss) == pytest.approx(sum(losses), rel=TOLERANCE)
+    assert of_each(totals)[0] == pytest.approx(losses, rel=TOLERANCE)
     assert_close(one_call, loop)
 
 
@@ -199,7 +205,7 @@ def test_fresh_models_loss_is_close_to_log_of_the_vocabulary(
 ) -> None:
     config = changed(changed(config, "train", predict=predict), "model", cell=cell)
     _, totals = advance(config, start(config), 1)
-    assert float(totals.sums.loss) == pytest.approx(np.log(VOCAB), rel=0.05)
+    assert of_each(totals)[0] == pytest.approx(np.log(VOCAB), rel=0.05)
 
 
 def test_update_is_no_longer_than_the_clip_level(config: Config) -> None:
@@ -210,7 +216,7 @@ def test_update_is_no_longer_than_the_clip_level(config: Config) -> None:
         after, totals = advance(changed(config, "train", clip_norm=level), before, 1)
         moved = jax.tree.map(lambda a, b: np.asarray(a - b), after.params, before.params)
         length[level] = np.sqrt(sum(float((x**2).sum()) for x in jax.tree.leaves(moved)))
-        norm[level] = float(totals.sums.grad_norm)
+        norm[level] = float(of_each(totals)[1, 0])
     assert norm[None] == norm[1e9] == norm[0.01] > 0.1  # what is reported is before clipping
     assert length[None] == pytest.approx(norm[None], rel=1e-4)
     assert length[1e9] == pytest.approx(norm[None], rel=1e-4)
@@ -226,8 +232,9 @@ def test_first_loss_that_is_not_finite_ends_the_call(config: Config) -> None:
     assert 1 < first < 10
     assert not totals.finite
     assert int(totals.steps) == int(state.step) <= first
-    last_is_finite = np.isfinite([totals.sums.loss, totals.sums.grad_norm]).all()
-    assert not last_is_finite
+    losses, norms, *_ = of_each(totals)
+    assert np.isfinite([losses[:-1], norms[:-1]]).all()
+    assert not np.isfinite([losses[-1], norms[-1]]).all()
     _, totals = advance(config, start(config), int(state.step) - 1)
     assert totals.finite
 
