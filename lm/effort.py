@@ -6,7 +6,7 @@ Plain arithmetic for the driver, without JAX and without the text; `lm.estimate`
 from collections.abc import Mapping
 from typing import Any
 
-from lm.config import Config, typed
+from lm.options import DataConfig, LossConfig, ModelConfig, TrainConfig
 from lm.packing import GATES
 from lm.sizes import layer_sizes
 
@@ -21,24 +21,26 @@ def effort(values: Mapping[str, Any]) -> float:
 
     Counted are the matrix products of training and of evaluation and the parameters' updates, rows
     of tables left out. Texts are taken to be equally long.
+
+    Args:
+      values: a configuration that has been checked, so that thousands take no time.
     """
-    config = typed(values)
-    loss, train = config.loss, config.train
-    recurrent, features = _weights(config)
-    vocab_size = config.data.vocab_size or WORDS
+    data, loss = DataConfig(**values["data"]), LossConfig(**values["loss"])
+    train = TrainConfig(**values["train"])
+    recurrent, features = _weights(ModelConfig(**values["model"]))
+    vocab_size = data.vocab_size or WORDS
     compared = vocab_size if loss.kind == "softmax" else loss.samples + 1
     # With `predict=last` each word is the target of one window, which reads as many before it.
     length = train.sequence_length
     reads, steps = (length, 1) if train.predict == "last" else (1, length)
     trained = 3 * (reads * recurrent + features * compared)  # forward, and twice as much back
     updated = UPDATE * recurrent / (train.batch_size * steps)
-    held_out = config.data.valid_fraction * (reads * recurrent + features * vocab_size)
+    held_out = data.valid_fraction * (reads * recurrent + features * vocab_size)
     return train.epochs * (trained + updated + held_out)
 
 
-def _weights(config: Config) -> tuple[int, int]:
+def _weights(model: ModelConfig) -> tuple[int, int]:
     """Weights by which a word's vector is multiplied, and the width of what the softmax sees."""
-    model = config.model
     sizes = layer_sizes(model)
     layers = GATES[model.cell] * sum(n * (m + n) for m, n in sizes)
     _, outputs = sizes[-1]

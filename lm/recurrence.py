@@ -95,7 +95,7 @@ def _forward(
             return (carry, _put(over, kept, t)), (carry, None)
         return (carry, over), (carry, kept)
 
-    loop, (after, apart) = lax.scan(body, (carry, _project(weights, x_tbe)), _times(x_tbe))
+    loop, (after, apart) = lax.scan(body, (carry, _project(weights, x_tbe)), _step_numbers(x_tbe))
     end, over = loop
     steps = over if apart is None else apart
     return (end, after[0]), Kept(weights, x_tbe, carry, after, steps)
@@ -117,7 +117,7 @@ def _backward(
         (of_h, *others), of_u, besides = cell.back((_at(over, t), *slopes), after)
         return ((of_h + of_u @ transposed_kernel, *others), _put(over, of_u, t)), besides
 
-    steps = (_times(by_u), of_outputs, tuple(rest))
+    steps = (_step_numbers(by_u), of_outputs, tuple(rest))
     (of_start, of_u), besides = lax.scan(body, (of_end, by_u), steps, reverse=True)
     of_x = _flat(cell.input_gradient(of_u, besides))
     of_u = _flat(of_u)
@@ -131,7 +131,7 @@ def _backward(
     return of_weights, of_start, (of_x @ weights.kernel.T).reshape(kept.x_tbe.shape)
 
 
-def _times(x_tbz: Array) -> Array:
+def _step_numbers(x_tbz: Array) -> Array:
     """i32[T], 0 to T - 1; a constant, where `jnp.arange` would be computed in every step."""
     return jnp.asarray(np.arange(len(x_tbz)))
 
