@@ -13,6 +13,16 @@ from sweeps.errors import UserError
 
 T = TypeVar("T")
 
+Options = dict[str, bool | int | str]
+"""Of XLA's compiler."""
+ONE_PART: Options = {"xla_cpu_parallel_codegen_split_count": 1}
+EIGEN: Options = {"xla_cpu_experimental_ynn_fusion_type": "LIBRARY_FUSION_TYPE_REDUCE"}
+"""YNNPACK takes sums and maxima alone, and leaves matrix products to Eigen."""
+O2: Options = {"xla_backend_optimization_level": 2}
+"""Compiles in less time than 3, the default, for a program that is as fast."""
+QUICK: Options = {"xla_cpu_use_fusion_emitters": False, "xla_backend_optimization_level": 1}
+"""Compiles in half the time, for a program that may be slower."""
+
 
 class Compute(NamedTuple):
     """What the choices are; recorded with every trial."""
@@ -78,22 +88,15 @@ def tells_on_device() -> bool:
     return jax.default_backend() != "cpu"
 
 
-Options = dict[str, bool | int | str]
-
-ONE_PART: Options = {"xla_cpu_parallel_codegen_split_count": 1}
-EIGEN: Options = {"xla_cpu_experimental_ynn_fusion_type": "LIBRARY_FUSION_TYPE_REDUCE"}
-"""Of what YNNPACK takes by default, sums and maxima alone."""
-O2: Options = {"xla_backend_optimization_level": 2}
-QUICK: Options = {"xla_cpu_use_fusion_emitters": False, "xla_backend_optimization_level": 1}
-
-
 def compiler_options(*, seldom: bool = False, multiplies: bool = False) -> Options:
     """Options of XLA's compiler on a CPU; empty where this version of it does not know them.
 
     With one thread the code is one part: in many, to be compiled side by side, it takes a tenth
-    longer. Programs that run seldom compile in half the time. `multiplies`: most of what the
-    program does, and often, is products of matrices; level 2 compiles in a twentieth less time
-    than 3, the default, and the program is as fast.
+    longer.
+
+    Args:
+      seldom: the program runs seldom, so that compiling it takes longer than running it.
+      multiplies: most of what it does, and often, is products of matrices.
     """
     if jax.default_backend() != "cpu" or not _takes_options():
         return {}
@@ -107,6 +110,7 @@ def compiler_options(*, seldom: bool = False, multiplies: bool = False) -> Optio
 
 @cache
 def _takes_options() -> bool:
+    """Whether this version of XLA knows all of them."""
     try:
         jax.jit(lambda x: x + 1, compiler_options=ONE_PART | EIGEN | QUICK)(0)
     except jax.errors.JaxRuntimeError:

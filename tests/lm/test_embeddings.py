@@ -18,6 +18,8 @@ def test_most_frequent_words_have_their_own_vectors_and_counts() -> None:
     assert list(found) == ["embedding", "output"]
     for name, embedding in found.items():
         np.testing.assert_array_equal(embedding.vectors, PARAMS[name]["weight"][:2])
+        # Training goes on in the table's memory while they are written.
+        assert not np.shares_memory(embedding.vectors, np.asarray(PARAMS[name]["weight"]))
         assert [list(row) for row in embedding.rows] == [["the", "7"], ["cat", "3"]]
         assert list(embedding.columns) == ["word", "frequency"]
 

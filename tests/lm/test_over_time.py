@@ -51,10 +51,6 @@ def test_sum_is_the_mean_with_another_rate_and_another_clip_level(
     (one, seen), (other, expected) = train(summed), train(mean)
     for a, b in zip(jax.tree.leaves(one.params), jax.tree.leaves(other.params), strict=True):
         np.testing.assert_allclose(a, b, rtol=1e-5, atol=1e-6)
-    (loss, norm, _, clipped), (loss_of_mean, norm_of_mean, _, also_clipped) = (
-        counted([totals]).T for totals in (seen, expected)
-    )
-    np.testing.assert_allclose(loss, loss_of_mean, rtol=1e-5)
-    np.testing.assert_allclose(norm, factor * norm_of_mean, rtol=1e-5)
-    np.testing.assert_array_equal(clipped, also_clipped)
-    assert clipped.sum() >= factor > 0
+    sums, means = counted([seen])[:, [0, 1, 3]], counted([expected])[:, [0, 1, 3]]
+    np.testing.assert_allclose(sums, means * [1, factor, 1], rtol=1e-5)  # loss, norm, clipped
+    assert sums[:, 2].sum() >= factor > 0
