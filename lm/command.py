@@ -6,9 +6,10 @@ from collections.abc import Callable
 import hydra
 from omegaconf import DictConfig
 
-from lm.config import CONFIG_DIR, register
+from lm.config import CONFIG_DIR, Config, register
 from sweeps import sweeper
 from sweeps.command import exit_on_user_error
+from sweeps.spelling import check_names
 
 
 def run_command(task: Callable[[DictConfig], None], mode: str) -> None:
@@ -19,6 +20,8 @@ def run_command(task: Callable[[DictConfig], None], mode: str) -> None:
       mode: Hydra's RUN or MULTIRUN. It belongs to the command, not to the configuration: the
         single run that reproduces a trial names the sweep's file, for the values it sets.
     """
+    with exit_on_user_error():
+        check_names(sys.argv[1:], CONFIG_DIR, Config)
     register()
     sweeper.register()
     sys.argv.append(f"hydra.mode={mode}")

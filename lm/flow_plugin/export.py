@@ -42,7 +42,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
     held = sum(map(len, data["batches"].values()))
     every = sum(len(run.batches) for run in runs.values())
     size = f"{len(text) / 1e6:.1f} MB"
-    print(f"{options.html}: {len(runs)} trials, {held} of {every} recorded batches, {size}")
+    trials = "1 trial" if len(runs) == 1 else f"{len(runs)} trials"
+    print(f"{options.html}: {trials}, {held} of {every} recorded batches, {size}")
 
 
 def _parser() -> argparse.ArgumentParser:

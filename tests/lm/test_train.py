@@ -85,7 +85,7 @@ def test_ctrl_c_saves_and_the_same_command_goes_on(
 @pytest.mark.parametrize(
     ("override", "sentence"),
     [
-        ("model.cel=lstm", "Could not override 'model.cel'"),
+        ("model.cel=lstm", "error: model.cel is no option; did you mean model.cell?"),
         ("model.layers=2.5", "Value '2.5' of type 'float' could not be converted to Integer"),
         ("data.vocab_size=1", "error: data.vocab_size=1 is out of range; it must be at least 2"),
     ],

@@ -1,0 +1,110 @@
+"""Names on a command line that nothing has, found before Hydra composes, with what was meant.
+
+Hydra tells of an unknown option by offering to add it, which no schema lets it do.
+"""
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from difflib import get_close_matches
+from pathlib import Path
+from typing import Any
+
+from hydra.core.override_parser.overrides_parser import OverridesParser
+from hydra.core.override_parser.types import ChoiceSweep, Override
+from hydra.errors import HydraException
+from omegaconf import OmegaConf
+
+from sweeps.errors import UserError
+
+_ELSEWHERE = ("--config-", "-cd", "-cn", "-cp", "hydra.searchpath")
+"""Arguments that bring files or options of the user's own, of which nothing is known here."""
+
+ALIKE = 0.75
+"""Share of letters that two names of options have in common where one may be meant by the other."""
+
+
+def check_names(arguments: Sequence[str], config_dir: Path, schema: type) -> None:
+    """Refuse overrides of options and files that there are not.
+
+    Args:
+      arguments: of the command line, Hydra's flags included.
+      config_dir: the folder of configuration files, of which each folder is a group.
+      schema: the dataclass of the whole configuration.
+
+    Raises:
+      UserError: there is no such option, or the group has no such file.
+    """
+    if any(argument.startswith(_ELSEWHERE) for argument in arguments):
+        return
+    options = dict(_walk(OmegaConf.to_container(OmegaConf.structured(schema))))
+    for override in _overrides(arguments):
+        key = override.key_or_group
+        if key.partition(".")[0].partition("/")[0] == "hydra" or override.is_delete():
+            continue
+        if (config_dir / key).is_dir():
+            _check_files(key, _files(override), config_dir)
+        elif not _is_option(key, options):
+            groups = [path.name for path in config_dir.iterdir() if path.is_dir()]
+            raise UserError(f"{key} is no option; {_meant(key, options, groups)}")
+
+
+def _overrides(arguments: Sequence[str]) -> Iterator[Override]:
+    """Those that can be read; of the others Hydra says what is wrong."""
+    parser = OverridesParser.create()
+    for argument in arguments:
+        if "=" in argument and not argument.startswith("-"):
+            try:
+                yield parser.parse_override(argument)
+            except HydraException:
+                continue
+
+
+def _walk(values: Any, prefix: str = "") -> Iterator[tuple[str, Any]]:
+    """Every option and every section, by its whole key."""
+    for name, value in values.items():
+        yield f"{prefix}{name}", value
+        if isinstance(value, Mapping):
+            yield from _walk(value, f"{prefix}{name}.")
+
+
+def _is_option(key: str, options: Mapping[str, Any]) -> bool:
+    """Whether the schema has it; a mapping without keys of its own takes any."""
+    parts = key.split(".")
+    above = [".".join(parts[:end]) for end in range(1, len(parts))]
+    return key in options or any(options.get(one) == {} for one in above)
+
+
+def _meant(key: str, options: Mapping[str, Any], groups: Sequence[str]) -> str:
+    """The options whose last name it is, or much like it; else all of its section."""
+    section, _, last = key.rpartition(".")
+    names = {option: option.rpartition(".")[2] for option in (*options, *groups)}
+    alike = get_close_matches(last, list(names.values()), n=1, cutoff=ALIKE)
+    if near := [option for option, name in names.items() if name in alike]:
+        here = [option for option in near if option == f"{section}.{names[option]}"]
+        return _question(here or near)
+    if isinstance(inside := options.get(section), Mapping):
+        return f"{section} has {', '.join(inside)}."
+    return "with --cfg job the command prints all there are."
+
+
+def _question(near: Sequence[str]) -> str:
+    return f"did you mean {' or '.join(near)}?" if near else ""
+
+
+def _files(override: Override) -> list[str]:
+    """The names it chooses; none where it chooses them otherwise than by their names."""
+    value = override.value()
+    chosen = value.list if isinstance(value, ChoiceSweep) else value
+    chosen = chosen if isinstance(chosen, list) else [chosen]
+    return [name for name in chosen if isinstance(name, str) and "$" not in name]
+
+
+def _check_files(group: str, chosen: Iterable[str], config_dir: Path) -> None:
+    names = sorted(path.stem for path in (config_dir / group).glob("*.yaml"))
+    for name in chosen:
+        if not (config_dir / group / name).with_suffix(".yaml").is_file():
+            meant = _question(get_close_matches(name, names, n=1))
+            raise UserError(f"{group}={name} is not known; {meant or _all(names)}")
+
+
+def _all(names: Sequence[str]) -> str:
+    return f"choose one of {', '.join(names)}."

@@ -1,0 +1,69 @@
+"""Names that nothing has are refused with the one that was meant; all that Hydra takes passes."""
+
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from sweeps.errors import UserError
+from sweeps.spelling import check_names
+
+
+@dataclass
+class Shape:
+    width: int = 1
+    layers: int = 1
+
+
+@dataclass
+class Options:
+    shape: Shape = field(default_factory=Shape)
+    rate: float = 0.1
+    extra: dict[str, Any] = field(default_factory=dict)
+
+
+@pytest.fixture
+def config_dir(tmp_path: Path) -> Path:
+    for name in ("grid", "random", "wide"):
+        (tmp_path / "sweep").mkdir(exist_ok=True)
+        (tmp_path / "sweep" / f"{name}.yaml").touch()
+    return tmp_path
+
+
+@pytest.mark.parametrize(
+    ("argument", "sentence"),
+    [
+        ("shape.widht=3", "shape.widht is no option; did you mean shape.width?"),
+        ("width=1,2", "width is no option; did you mean shape.width?"),
+        ("shape.w=1", "shape.w is no option; shape has width, layers."),
+        ("colour=1", "colour is no option; with --cfg job the command prints all there are."),
+        ("+swep=grid", "swep is no option; did you mean sweep?"),
+        ("layer=1", "layer is no option; did you mean shape.layers?"),
+        ("+shape.colour=1", "shape.colour is no option; shape has width, layers."),
+        ("rate.x=range(1,3)", "rate.x is no option; "),
+        ("+sweep=girds", "sweep=girds is not known; did you mean grid?"),
+        ("+sweep=grid,narrow", "sweep=narrow is not known; choose one of grid, random, wide."),
+        ("+sweep=[grid,randm]", "sweep=randm is not known; did you mean random?"),
+    ],
+)
+def test_unknown_names_are_refused(config_dir: Path, argument: str, sentence: str) -> None:
+    with pytest.raises(UserError) as error:
+        check_names(["rate=0.2", argument], config_dir, Options)
+    assert str(error.value).startswith(sentence)
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ["shape.width=1,2", "rate=interval(0,1)", "shape={width: 3}", "++rate=1"],
+        ["+sweep=grid", "sweep=glob(*)", "sweep=${rate}", "sweep=grid.yaml", "sweep=null"],
+        ["+extra.any.thing=1", "~rate", "~rat", "hydra.verbose=true", "hydra/launcher=none"],
+        ["--cfg", "job", "--multirun", "-m", "rate=[1"],
+        ["--config-dir=mine", "+sweep=mine"],
+        ["-cd", "mine", "mine.x=1"],
+        ["hydra.searchpath=[mine]", "+sweep=mine"],
+    ],
+)
+def test_what_hydra_takes_or_tells_better_passes(config_dir: Path, arguments: list[str]) -> None:
+    check_names(arguments, config_dir, Options)
