@@ -1,4 +1,4 @@
-"""Names on a command line that nothing has, found before Hydra composes, with what was meant.
+"""Slips on a command line, found before Hydra composes: names that nothing has, and wrong types.
 
 Hydra tells of an unknown option by offering to add it, which no schema lets it do.
 """
@@ -9,9 +9,10 @@ from pathlib import Path
 from typing import Any
 
 from hydra.core.override_parser.overrides_parser import OverridesParser
-from hydra.core.override_parser.types import ChoiceSweep, Override
+from hydra.core.override_parser.types import ChoiceSweep, Glob, Override, QuotedString, Sweep
 from hydra.errors import HydraException
-from omegaconf import OmegaConf
+from omegaconf import DictConfig, OmegaConf
+from omegaconf.errors import OmegaConfBaseException
 
 from sweeps.errors import UserError
 
@@ -22,8 +23,8 @@ ALIKE = 0.75
 """Share of letters that two names of options have in common where one may be meant by the other."""
 
 
-def check_names(arguments: Sequence[str], config_dir: Path, schema: type) -> None:
-    """Refuse overrides of options and files that there are not.
+def check_spelling(arguments: Sequence[str], config_dir: Path, schema: type) -> None:
+    """Refuse overrides of options and files that there are not, and values of another type.
 
     Args:
       arguments: of the command line, Hydra's flags included.
@@ -31,20 +32,24 @@ def check_names(arguments: Sequence[str], config_dir: Path, schema: type) -> Non
       schema: the dataclass of the whole configuration.
 
     Raises:
-      UserError: there is no such option, or the group has no such file.
+      UserError: there is no such option, the group has no such file, or the option takes no such
+        value.
     """
     if any(argument.startswith(_ELSEWHERE) for argument in arguments):
         return
-    options = dict(_walk(OmegaConf.to_container(OmegaConf.structured(schema))))
+    config = OmegaConf.structured(schema)
+    options = dict(_walk(OmegaConf.to_container(config)))
     for override in _overrides(arguments):
         key = override.key_or_group
         if key.partition(".")[0].partition("/")[0] == "hydra" or override.is_delete():
             continue
         if (config_dir / key).is_dir():
-            _check_files(key, _files(override), config_dir)
+            _check_files(key, _values(override), config_dir)
         elif not _is_option(key, options):
             groups = [path.name for path in config_dir.iterdir() if path.is_dir()]
             raise UserError(f"{key} is no option; {_meant(key, options, groups)}")
+        else:
+            _check_values(key, _values(override), config)
 
 
 def _overrides(arguments: Sequence[str]) -> Iterator[Override]:
@@ -90,20 +95,35 @@ def _question(near: Sequence[str]) -> str:
     return f"did you mean {' or '.join(near)}?" if near else ""
 
 
-def _files(override: Override) -> list[str]:
-    """The names it chooses; none where it chooses them otherwise than by their names."""
+def _values(override: Override) -> list[Any]:
+    """Those that it names one by one, as `a,b` does and `range(1,3)` does not; of several, those
+    that are plain."""
     value = override.value()
-    chosen = value.list if isinstance(value, ChoiceSweep) else value
-    chosen = chosen if isinstance(chosen, list) else [chosen]
-    return [name for name in chosen if isinstance(name, str) and "$" not in name]
+    if isinstance(value, ChoiceSweep):
+        plain = [one.text if isinstance(one, QuotedString) else one for one in value.list]
+        return [one for one in plain if one is None or isinstance(one, str | int | float | bool)]
+    return [] if isinstance(value, Sweep | Glob) else [value]
 
 
-def _check_files(group: str, chosen: Iterable[str], config_dir: Path) -> None:
+def _check_values(key: str, values: Iterable[Any], config: DictConfig) -> None:
+    """See whether the schema takes them; what range they may be of is the application's."""
+    for value in values:
+        try:
+            OmegaConf.update(config, key, value)
+        except OmegaConfBaseException as error:
+            why = str(error).partition("\n")[0]
+            raise UserError(f"{key}={value} does not fit: {why}.") from error
+
+
+def _check_files(group: str, values: Iterable[Any], config_dir: Path) -> None:
     names = sorted(path.stem for path in (config_dir / group).glob("*.yaml"))
-    for name in chosen:
-        if not (config_dir / group / name).with_suffix(".yaml").is_file():
-            meant = _question(get_close_matches(name, names, n=1))
-            raise UserError(f"{group}={name} is not known; {meant or _all(names)}")
+    for value in values:
+        for name in value if isinstance(value, list) else [value]:
+            if not isinstance(name, str) or "$" in name:
+                continue
+            if not (config_dir / group / name).with_suffix(".yaml").is_file():
+                meant = _question(get_close_matches(name, names, n=1))
+                raise UserError(f"{group}={name} is not known; {meant or _all(names)}")
 
 
 def _all(names: Sequence[str]) -> str:

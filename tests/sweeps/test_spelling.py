@@ -1,4 +1,5 @@
-"""Names that nothing has are refused with the one that was meant; all that Hydra takes passes."""
+"""Unknown names are refused with the one that was meant, values of wrong types with the reason; all
+else passes to Hydra."""
 
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -7,7 +8,7 @@ from typing import Any
 import pytest
 
 from sweeps.errors import UserError
-from sweeps.spelling import check_names
+from sweeps.spelling import check_spelling
 
 
 @dataclass
@@ -20,6 +21,7 @@ class Shape:
 class Options:
     shape: Shape = field(default_factory=Shape)
     rate: float = 0.1
+    names: list[str] = field(default_factory=list)
     extra: dict[str, Any] = field(default_factory=dict)
 
 
@@ -42,6 +44,13 @@ def config_dir(tmp_path: Path) -> Path:
         ("layer=1", "layer is no option; did you mean shape.layers?"),
         ("+shape.colour=1", "shape.colour is no option; shape has width, layers."),
         ("rate.x=range(1,3)", "rate.x is no option; "),
+        ("shape.width=wide", "shape.width=wide does not fit: Value 'wide' of type 'str' could not"),
+        (
+            "shape.width=1,2.5",
+            "shape.width=2.5 does not fit: Value '2.5' of type 'float' could not",
+        ),
+        ("rate=null", "rate=None does not fit: field 'rate' is not Optional."),
+        ("shape={width: wide}", "shape={'width': 'wide'} does not fit: Value 'wide'"),
         ("+sweep=girds", "sweep=girds is not known; did you mean grid?"),
         ("+sweep=grid,narrow", "sweep=narrow is not known; choose one of grid, random, wide."),
         ("+sweep=[grid,randm]", "sweep=randm is not known; did you mean random?"),
@@ -49,21 +58,34 @@ def config_dir(tmp_path: Path) -> Path:
 )
 def test_unknown_names_are_refused(config_dir: Path, argument: str, sentence: str) -> None:
     with pytest.raises(UserError) as error:
-        check_names(["rate=0.2", argument], config_dir, Options)
+        check_spelling(["rate=0.2", argument], config_dir, Options)
     assert str(error.value).startswith(sentence)
 
 
 @pytest.mark.parametrize(
     "arguments",
     [
-        ["shape.width=1,2", "rate=interval(0,1)", "shape={width: 3}", "++rate=1"],
+        [
+            "shape.width=1,2",
+            "rate=interval(0,1)",
+            "shape.layers=range(1,4)",
+            "rate='0.1','0.2'",
+            "shape={width: 3}",
+            "++rate=1",
+        ],
         ["+sweep=grid", "sweep=glob(*)", "sweep=${rate}", "sweep=grid.yaml", "sweep=null"],
         ["+extra.any.thing=1", "~rate", "~rat", "hydra.verbose=true", "hydra/launcher=none"],
         ["--cfg", "job", "--multirun", "-m", "rate=[1"],
+        [
+            "rate=${shape.width}",
+            "names=[a,'b c']",
+            "names=[a],['b']",
+            "rate=tag(log,interval(1,2))",
+        ],
         ["--config-dir=mine", "+sweep=mine"],
         ["-cd", "mine", "mine.x=1"],
         ["hydra.searchpath=[mine]", "+sweep=mine"],
     ],
 )
 def test_what_hydra_takes_or_tells_better_passes(config_dir: Path, arguments: list[str]) -> None:
-    check_names(arguments, config_dir, Options)
+    check_spelling(arguments, config_dir, Options)
