@@ -121,7 +121,7 @@ def _check_files(group: str, values: Iterable[Any], config_dir: Path) -> None:
         for name in value if isinstance(value, list) else [value]:
             if not isinstance(name, str) or "$" in name:
                 continue
-            if not (config_dir / group / name).with_suffix(".yaml").is_file():
+            if not (config_dir / group / f"{name.removesuffix('.yaml')}.yaml").is_file():
                 meant = _question(get_close_matches(name, names, n=1))
                 raise UserError(f"{group}={name} is not known; {meant or _all(names)}")
 

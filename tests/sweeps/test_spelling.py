@@ -27,7 +27,7 @@ class Options:
 
 @pytest.fixture
 def config_dir(tmp_path: Path) -> Path:
-    for name in ("grid", "random", "wide"):
+    for name in ("grid", "random", "wide", "width-0.5"):
         (tmp_path / "sweep").mkdir(exist_ok=True)
         (tmp_path / "sweep" / f"{name}.yaml").touch()
     return tmp_path
@@ -52,7 +52,10 @@ def config_dir(tmp_path: Path) -> Path:
         ("rate=null", "rate=None does not fit: field 'rate' is not Optional."),
         ("shape={width: wide}", "shape={'width': 'wide'} does not fit: Value 'wide'"),
         ("+sweep=girds", "sweep=girds is not known; did you mean grid?"),
-        ("+sweep=grid,narrow", "sweep=narrow is not known; choose one of grid, random, wide."),
+        (
+            "+sweep=grid,narrow",
+            "sweep=narrow is not known; choose one of grid, random, wide, width-0.5.",
+        ),
         ("+sweep=[grid,randm]", "sweep=randm is not known; did you mean random?"),
     ],
 )
@@ -73,7 +76,14 @@ def test_unknown_names_are_refused(config_dir: Path, argument: str, sentence: st
             "shape={width: 3}",
             "++rate=1",
         ],
-        ["+sweep=grid", "sweep=glob(*)", "sweep=${rate}", "sweep=grid.yaml", "sweep=null"],
+        [
+            "+sweep=grid",
+            "sweep=glob(*)",
+            "sweep=${rate}",
+            "sweep=grid.yaml",
+            "sweep=width-0.5",
+            "sweep=null",
+        ],
         ["+extra.any.thing=1", "~rate", "~rat", "hydra.verbose=true", "hydra/launcher=none"],
         ["--cfg", "job", "--multirun", "-m", "rate=[1"],
         [
