@@ -9,7 +9,7 @@ from omegaconf import DictConfig
 from lm.config import CONFIG_DIR, Config, register
 from sweeps import sweeper
 from sweeps.command import exit_on_user_error
-from sweeps.spelling import check_spelling
+from sweeps.overrides import check_overrides
 
 
 def run_command(task: Callable[[DictConfig], None], mode: str) -> None:
@@ -21,7 +21,7 @@ def run_command(task: Callable[[DictConfig], None], mode: str) -> None:
         single run that reproduces a trial names the sweep's file, for the values it sets.
     """
     with exit_on_user_error():
-        check_spelling(sys.argv[1:], CONFIG_DIR, Config)
+        check_overrides(sys.argv[1:], CONFIG_DIR, Config)
     register()
     sweeper.register()
     sys.argv.append(f"hydra.mode={mode}")

@@ -1,4 +1,4 @@
-"""Slips on a command line, found before Hydra composes: names that nothing has, and wrong types.
+"""Overrides of a command line, checked before Hydra composes: names that nothing has, wrong types.
 
 Hydra tells of an unknown option by offering to add it, which no schema lets it do.
 """
@@ -23,7 +23,7 @@ ALIKE = 0.75
 """Share of letters that two names of options have in common where one may be meant by the other."""
 
 
-def check_spelling(arguments: Sequence[str], config_dir: Path, schema: type) -> None:
+def check_overrides(arguments: Sequence[str], config_dir: Path, schema: type) -> None:
     """Refuse overrides of options and files that there are not, and values of another type.
 
     Args:
@@ -112,7 +112,8 @@ def _check_values(key: str, values: Iterable[Any], config: DictConfig) -> None:
             OmegaConf.update(config, key, value)
         except OmegaConfBaseException as error:
             why = str(error).partition("\n")[0]
-            raise UserError(f"{key}={value} does not fit: {why}.") from error
+            shown = "null" if value is None else value
+            raise UserError(f"{key}={shown} does not fit: {why}.") from error
 
 
 def _check_files(group: str, values: Iterable[Any], config_dir: Path) -> None:
