@@ -78,8 +78,10 @@ class Bench:
 
     @property
     def _call(self) -> tuple[Any, ...]:
+        from lm.shares import of_one
+
         training = self._training
-        return training.state, training.values, training.streams_lb, self._draws
+        return of_one(training.state), training.values, training.streams_lb, self._draws
 
     def _record(self) -> "Flow":
         import jax

@@ -51,8 +51,15 @@ class Bench:
 
         self.trainer, self.run = Trainer(config, load_tokens(config.data)), run
         self.state, _ = self.trainer.compile(self.trainer.start())
-        self.metrics = self.trainer.evaluate_epoch(self.state.params, last=True)
+        self.metrics = self.trainer.evaluate_epoch(self.params, last=True)
         self.step = 0
+
+    @property
+    def params(self) -> dict[str, Any]:
+        """What the model is evaluated by."""
+        from lm.step import evaluated_parameters
+
+        return evaluated_parameters(self.state)
 
     def seconds(self, every: int, points: int | None, report: bool) -> tuple[float, float]:
         """Make a round's updates, so many in a call, and with a report after each call or not.
@@ -121,7 +128,7 @@ def measure_views(bench: Bench, rounds: int) -> list[Shown]:
         "look inside": (log.histogram_every, lambda: views.look(bench.state, -1, bench.step)),
         "text and vectors": (
             bench.trainer.steps_per_epoch,
-            lambda: views.evaluated(bench.state.params, bench.step),
+            lambda: views.evaluated(bench.params, bench.step),
         ),
     }
     found = []

@@ -29,7 +29,7 @@ from lm.config import typed
 from lm.data.corpora import text_files
 from lm.data.tokens import load_tokens
 from lm.rows import Params
-from lm.step import TrainState
+from lm.step import TrainState, evaluated_parameters
 from lm.trainer import Trainer
 from sweeps.command import exit_on_user_error
 from sweeps.errors import UserError
@@ -93,7 +93,7 @@ def _train_ours(trainer: Trainer, state: TrainState) -> tuple[TrainState, Epoch]
             raise UserError("the training diverges; lower optimizer.learning_rate.")
         step += steps
         total += steps * metrics["train/loss"]
-    valid = trainer.evaluate(state.params, "valid")["valid/loss"]
+    valid = trainer.evaluate(evaluated_parameters(state), "valid")["valid/loss"]
     seconds = time.perf_counter() - began
     return state, Epoch(total / trainer.steps_per_epoch, valid, seconds)
 

@@ -23,6 +23,10 @@ O2: Options = {"xla_backend_optimization_level": 2}
 QUICK: Options = {"xla_cpu_use_fusion_emitters": False, "xla_backend_optimization_level": 1}
 """Compiles in half the time, for a program that may be slower."""
 
+STREAMS, WORDS = 8, 128
+"""What a device has at least of a batch that several share: with fewer streams the products of a
+time step were slow, with fewer words it waited for the others for longer than it computed."""
+
 
 class Compute(NamedTuple):
     """What the choices are; recorded with every trial."""
@@ -31,14 +35,24 @@ class Compute(NamedTuple):
     """`scan`: `lm.recurrence`. `cudnn`: NVIDIA's LSTM, `lm.cudnn`."""
     precision: str
     """Of matrix products: `float32` or `bfloat16`."""
+    shares: int = 1
+    """Devices that the streams of a batch are shared out over, `lm.shares`."""
+
+    def told(self) -> str:
+        """The choices, for the log."""
+        sharing = f", {self.shares} devices share each batch" if self.shares > 1 else ""
+        return f"{self.recurrence} recurrence, {self.precision}{sharing}"
 
 
-def choose(model: ModelConfig, train: TrainConfig, *, stacked: bool = False) -> Compute:
+def choose(
+    model: ModelConfig, train: TrainConfig, *, few_rows: bool = False, stacked: bool = False
+) -> Compute:
     """Choose for the device that JAX computes on.
 
     Args:
       model: its cell.
-      train: its precision.
+      train: its precision, and how much a step reads.
+      few_rows: whether a step changes but few rows of the tables (`lm.rows.can_lag`).
       stacked: whether several trials compute side by side in one program.
 
     Raises:
@@ -52,7 +66,15 @@ def choose(model: ModelConfig, train: TrainConfig, *, stacked: bool = False) -> 
         )
     fits = model.cell == "lstm" and train.precision == "float32" and not stacked
     by_cudnn = fits and platform == "gpu" and cudnn.works()
-    return Compute("cudnn" if by_cudnn else "scan", train.precision)
+    shares = _shares(train) if platform == "cpu" and few_rows and not stacked else 1
+    return Compute("cudnn" if by_cudnn else "scan", train.precision, shares)
+
+
+def _shares(train: TrainConfig) -> int:
+    """Devices among which it pays to share out a batch: each has enough of it to do."""
+    streams, words = train.batch_size, train.batch_size * train.sequence_length
+    most = min(jax.local_device_count(), streams // STREAMS, words // WORDS)
+    return next((count for count in range(most, 1, -1) if streams % count == 0), 1)
 
 
 def in_precision(precision: str, function: Callable[..., T]) -> Callable[..., T]:
@@ -88,7 +110,7 @@ def tells_on_device() -> bool:
     return jax.default_backend() != "cpu"
 
 
-def compiler_options(*, seldom: bool = False, multiplies: bool = False) -> Options:
+def compiler_options(*, seldom: bool = False, multiplies: bool = False, shares: int = 1) -> Options:
     """Options of XLA's compiler on a CPU; empty where this version of it does not know them.
 
     With one thread the code is one part: in many, to be compiled side by side, it takes a tenth
@@ -97,13 +119,14 @@ def compiler_options(*, seldom: bool = False, multiplies: bool = False) -> Optio
     Args:
       seldom: the program runs seldom, so that compiling it takes longer than running it.
       multiplies: most of what it does, and often, is products of matrices.
+      shares: devices that compute it together.
     """
     if jax.default_backend() != "cpu" or not _takes_options():
         return {}
     return {
-        **(ONE_PART if has_one_thread() else {}),
+        **(ONE_PART if has_one_thread(shares) else {}),
         **(O2 if multiplies else {}),
-        **(EIGEN if multiplies and prefers_eigen() else {}),
+        **(EIGEN if multiplies and prefers_eigen(shares) else {}),
         **(QUICK if seldom else {}),
     }
 

@@ -63,7 +63,7 @@ class Course:
     def record(self, compute: Compute, compile_seconds: float, **facts: int | str) -> None:
         """Add to the provenance what the trial runs on, and tell the log how it computes."""
         device = devices.describe()
-        log.info("Computing on %s: %s recurrence, %s.", device, *compute)
+        log.info("Computing on %s: %s.", device, compute.told())
         self.run.record(
             device=device,
             **compute._asdict(),

@@ -5,6 +5,9 @@ import platform
 from pathlib import Path
 from typing import Any
 
+DEVICES = "JAX_NUM_CPU_DEVICES"
+"""The variable that says how many devices of JAX the processor is."""
+
 
 def environment(cpus: int, gpus: float) -> dict[str, str]:
     """Environment of a worker process that holds it to its share; must be set before JAX loads.
@@ -13,11 +16,16 @@ def environment(cpus: int, gpus: float) -> dict[str, str]:
       cpus: threads of XLA's CPU client.
       gpus: GPUs of a trial; a fraction reserves that share of one's memory.
     """
-    threads = _threads(cpus)
+    threads = {**_threads(cpus), DEVICES: str(_devices(cpus))}
     if gpus == 0:
         return {**threads, "JAX_PLATFORMS": "cpu"}  # Ray does not hide GPUs from who asked for none
     share = min(gpus, 1.0)
     return {**threads, "XLA_CLIENT_MEM_FRACTION": f"{0.9 * share:.3f}"}  # a tenth for CUDA itself
+
+
+def use_all_cores() -> None:
+    """The same for a process of its own, which holds all cores that it may use."""
+    os.environ.setdefault(DEVICES, str(_devices(surroundings()["cpus"])))
 
 
 def describe() -> str:
@@ -27,20 +35,21 @@ def describe() -> str:
     return str(jax.devices()[0].device_kind)
 
 
-def has_one_thread() -> bool:
-    """Whether programs compute on a CPU with one thread, as the trials of a sweep do."""
+def has_one_thread(devices: int = 1) -> bool:
+    """Whether programs compute on a CPU with one thread, as the trials of a sweep do; or, where
+    several devices compute one together, with one on each."""
     import jax
 
-    return jax.default_backend() == "cpu" and surroundings()["cpus"] == 1
+    return jax.default_backend() == "cpu" and surroundings()["cpus"] == devices
 
 
-def prefers_eigen() -> bool:
+def prefers_eigen(devices: int = 1) -> bool:
     """Whether matrix products of training and evaluation are Eigen's, not XLA's default, YNNPACK's.
 
     So it is where it was measured to be faster: with one thread of an Intel processor with AVX-512.
     """
     facts = " ".join(processor())
-    return has_one_thread() and "GenuineIntel" in facts and "avx512f" in facts
+    return has_one_thread(devices) and "GenuineIntel" in facts and "avx512f" in facts
 
 
 def processor() -> set[str]:
@@ -72,6 +81,11 @@ def surroundings() -> dict[str, Any]:
         if name.startswith(("JAX_", "XLA_"))
     }
     return {"cpus": cpus, "environment": {**_threads(cpus), **settings}}
+
+
+def _devices(cpus: int) -> int:
+    """Devices that so many cores are, to share a batch; with more than two it was not measured."""
+    return min(cpus, 2)
 
 
 def _threads(cpus: int) -> dict[str, str]:

@@ -11,6 +11,7 @@ import jax.numpy as jnp
 from jax import Array
 
 from lm.options import ModelConfig
+from lm.shares import own
 
 
 class Rates(NamedTuple):
@@ -51,6 +52,8 @@ class Dropout(NamedTuple):
     rates: Rates = Rates()
     key: Array | None = None
     """None: where nothing is dropped."""
+    shares: int = 1
+    """Devices that the sequences are shared out over; what is dropped does not hang on it."""
 
     def units(self, x_tbh: Array, rate: Array | None, place: int, *, locked: bool) -> Array:
         """Drop units of a non-recurrent connection.
@@ -64,8 +67,10 @@ class Dropout(NamedTuple):
         """
         if rate is None:
             return x_tbh
-        shape = (1, *x_tbh.shape[1:]) if locked else x_tbh.shape
-        return jnp.where(self._kept(place, rate, shape), x_tbh / (1 - rate), 0.0)
+        steps, streams, width = x_tbh.shape
+        shape = (1 if locked else steps, self.shares * streams, width)
+        kept = own(self._kept(place, rate, shape), self.shares, axis=1)
+        return jnp.where(kept, x_tbh / (1 - rate), 0.0)
 
     def words(self, x_tbe: Array, ids_tb: Array, rows: int) -> Array:
         """Drop words: wherever one occurs in the window, its vector is zero (Gal & Ghahramani 2016,

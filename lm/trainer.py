@@ -2,6 +2,7 @@
 
 import math
 import time
+from functools import cached_property
 from typing import NamedTuple
 
 import jax
@@ -28,6 +29,7 @@ from lm.program import build_program, program_key
 from lm.prompt import PROMPT, choose_prompt
 from lm.rows import Params
 from lm.samples import luck
+from lm.shares import everywhere, of_one
 from lm.step import TrainState
 from lm.steps import Totals, counted
 
@@ -82,6 +84,11 @@ class Trainer:
         self.streams_lb, self.steps_per_epoch, self.tokens, self.held_out = placed
         self.total_steps = self.steps_per_epoch * config.train.epochs
 
+    @cached_property
+    def shared_lb(self) -> Array:
+        """The text where `Program.train` reads it."""
+        return everywhere(self.streams_lb, self.program.compute.shares)
+
     @property
     def words_per_step(self) -> int:
         """Words that the recurrence reads in a step."""
@@ -97,7 +104,7 @@ class Trainer:
         state, _ = self._run(state, 0, 0)
         state = self.program.settle(state, self.values(0), jnp.bool_(False))
         nothing = self.held_out["valid"]._replace(windows=jnp.int32(0))
-        jax.block_until_ready(self.program.evaluate(state.params, nothing))
+        jax.block_until_ready(self.program.evaluate(of_one(state.params), nothing))
         self.compile_looks(state)
         return state, time.perf_counter() - began
 
@@ -106,7 +113,7 @@ class Trainer:
         if self.config.log.histogram_every:
             self.probe(state, 0)
         if self.config.log.sample_words:
-            self.sample(state.params)
+            self.sample(of_one(state.params))
         if self.config.gradient_flow.every:
             self.itemise(state, 0)
 
@@ -122,7 +129,7 @@ class Trainer:
     def advance(self, state: TrainState, step: int) -> Advance:
         """Train from `step` to the next report."""
         began = time.perf_counter()
-        call = (self.values(step), self.streams_lb, self.train_key, self.until_report(step))
+        call = (self.values(step), self.shared_lb, self.train_key, self.until_report(step))
         turns = []
         for turn in self.program.turns(state, *call):
             state, totals = turn
@@ -138,8 +145,7 @@ class Trainer:
 
     def probe(self, state: TrainState, step: int) -> Probe:
         """Look inside what update `step` is about to do; brings it to the host."""
-        values = self.values(step)
-        seen = self.program.probe(state, values, self.streams_lb, self._next_draws(state))
+        seen = self.program.probe(*self._next_step(state, step))
         found: Probe | Inside = jax.device_get(seen)
         return tell(found) if isinstance(found, Inside) else found
 
@@ -147,8 +153,7 @@ class Trainer:
         """Itemise the gradient of update `step`; brings it to the host."""
         wanted = self.config.gradient_flow
         extent = Extent(wanted.batch_items, wanted.horizon, wanted.units)
-        call = (self.values(step), self.streams_lb, self._next_draws(state))
-        found: Flow = jax.device_get(self.program.itemise(extent, state, *call))
+        found: Flow = jax.device_get(self.program.itemise(extent, *self._next_step(state, step)))
         return found
 
     def sample(self, params: Params) -> list[str]:
@@ -217,12 +222,15 @@ class Trainer:
         return {f"{split}/loss": loss, f"{split}/perplexity": perplexity(loss)}
 
     def _run(self, state: TrainState, step: int, steps: int) -> tuple[TrainState, Totals]:
-        return self.program.advance(
-            state, self.values(step), self.streams_lb, self.train_key, steps
-        )
+        return self.program.advance(state, self.values(step), self.shared_lb, self.train_key, steps)
 
-    def _next_draws(self, state: TrainState) -> Draws:
-        return self.program.draw(self.streams_lb, self.train_key, state.step, 1)
+    def _next_step(
+        self, state: TrainState, step: int
+    ) -> tuple[TrainState, Hyperparameters, Array, Draws]:
+        """What update `step` is made of, for who looks inside it, on one device."""
+        state = of_one(state)
+        draws = self.program.draw(self.streams_lb, self.train_key, state.step, 1)
+        return state, self.values(step), self.streams_lb, draws
 
 
 def perplexity(loss: float) -> float:

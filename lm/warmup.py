@@ -3,7 +3,7 @@
 import statistics
 import tempfile
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any, NamedTuple, TypeVar
 
@@ -15,7 +15,7 @@ from lm.checkpoint import Checkpoints
 from lm.config import Config
 from lm.data.tokens import Tokens
 from lm.optimizer import hyperparameters
-from lm.perplexity import HeldOut
+from lm.shares import of_one
 from lm.step import TrainState
 from lm.steps import no_totals
 from lm.trainer import Trainer
@@ -75,12 +75,12 @@ def _measure(config: Config, text: Tokens) -> tuple[Warmup, int]:
     # Compiled ahead for the sizes that it tells; the calls after this use the same code.
     values = hyperparameters(config, 0)
     draws = trainer.program.draw(trainer.streams_lb, trainer.train_key, state.step, 0)
-    steps = (state, no_totals(), values, trainer.streams_lb, draws, jnp.int32(0))
+    steps = (state, no_totals(), values, trainer.shared_lb, draws, jnp.int32(0))
     held_out = trainer.held_out["valid"]
-    compiled, code = _timed(
+    compiled, (train, evaluate) = _timed(
         lambda: [
             trainer.program.train.lower(*steps).compile(),  # type: ignore[attr-defined]
-            trainer.program.evaluate.lower(state.params, held_out).compile(),  # type: ignore[attr-defined]
+            trainer.program.evaluate.lower(of_one(state.params), held_out).compile(),  # type: ignore[attr-defined]
         ]
     )
     state, called = trainer.compile(state)
@@ -94,7 +94,7 @@ def _measure(config: Config, text: Tokens) -> tuple[Warmup, int]:
         step=step,
         valid=valid,
         save=save,
-        buffers=_buffers(code, trainer.held_out.values()),
+        buffers=_buffers(train, evaluate, trainer),
     )
     return warmup, max(trained, resident())
 
@@ -105,7 +105,7 @@ def _time_steps(trainer: Trainer, state: TrainState) -> tuple[TrainState, float]
 
     def run(count: int) -> int:
         nonlocal state
-        call = (values, trainer.streams_lb, trainer.train_key, count)
+        call = (values, trainer.shared_lb, trainer.train_key, count)
         state, totals = trainer.program.advance(state, *call)
         return max(1, int(totals.steps))
 
@@ -115,11 +115,11 @@ def _time_steps(trainer: Trainer, state: TrainState) -> tuple[TrainState, float]
 
 
 def _time_evaluation(trainer: Trainer, state: TrainState) -> float:
-    text = trainer.held_out["valid"]
+    text, params = trainer.held_out["valid"], of_one(state.params)
 
     def run(count: int) -> int:
         part = text._replace(windows=jnp.int32(count))
-        jax.block_until_ready(trainer.program.evaluate(state.params, part))
+        jax.block_until_ready(trainer.program.evaluate(params, part))
         return count
 
     windows = int(text.windows)
@@ -151,22 +151,27 @@ def _time_save(state: TrainState) -> float:
         return (spent + _timed(lambda: checkpoints.save(later))[0]) / 2
 
 
-def _buffers(code: Iterable[Any], held_out: Iterable[HeldOut]) -> float:
+def _buffers(train: Any, evaluate: Any, trainer: Trainer) -> float:
     """Bytes of all arrays: those of the hungrier function, and both held-out texts."""
     if jax.devices()[0].platform != "cpu":
         return 0.0
-    found = [sizes for function in code if (sizes := function.memory_analysis())]
-    most = max(
-        (
-            sizes.argument_size_in_bytes
-            + sizes.output_size_in_bytes
-            - sizes.alias_size_in_bytes
-            + sizes.temp_size_in_bytes
-            for sizes in found
-        ),
-        default=0,
+    shares = trainer.program.compute.shares  # each device has arrays of its own
+    most = max(shares * _bytes(train), _bytes(evaluate))
+    texts = jax.tree.leaves(list(trainer.held_out.values()))
+    return float(most + sum(leaf.nbytes for leaf in texts))
+
+
+def _bytes(compiled: Any) -> int:
+    """Of a compiled function's arrays, on one device; 0 where it cannot tell."""
+    if (sizes := compiled.memory_analysis()) is None:
+        return 0
+    size: int = (
+        sizes.argument_size_in_bytes
+        + sizes.output_size_in_bytes
+        - sizes.alias_size_in_bytes
+        + sizes.temp_size_in_bytes
     )
-    return float(most + sum(leaf.nbytes for leaf in jax.tree.leaves(list(held_out))))
+    return size
 
 
 def _timed(work: Callable[[], T]) -> tuple[float, T]:

@@ -130,7 +130,7 @@ def test_cudnns_equations_with_our_packed_weights_equal_our_lstm(
 def test_code_for_one_thread_is_compiled_in_one_part(
     monkeypatch: pytest.MonkeyPatch, one_thread: bool, parts: int | None
 ) -> None:
-    monkeypatch.setattr(compute, "has_one_thread", lambda: one_thread)
+    monkeypatch.setattr(compute, "has_one_thread", lambda devices: one_thread)
     options = compiler_options()
     assert options.get("xla_cpu_parallel_codegen_split_count") == parts
 
@@ -138,7 +138,7 @@ def test_code_for_one_thread_is_compiled_in_one_part(
 def test_products_of_training_are_eigens_where_that_is_faster(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(compute, "prefers_eigen", lambda: True)
+    monkeypatch.setattr(compute, "prefers_eigen", lambda devices: True)
     options = compiler_options(multiplies=True)
     product = jax.jit(jnp.matmul, compiler_options=options)
     compiled = product.lower(jnp.ones((64, 32)), jnp.ones((32, 64))).compile().as_text()
