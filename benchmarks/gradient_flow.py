@@ -78,10 +78,10 @@ class Bench:
 
     @property
     def _call(self) -> tuple[Any, ...]:
-        from lm.shares import of_one
+        from lm.sharding import first_replica
 
         training = self._training
-        return of_one(training.state), training.values, training.streams_lb, self._draws
+        return first_replica(training.state), training.values, training.streams_lb, self._draws
 
     def _record(self) -> "Flow":
         import jax

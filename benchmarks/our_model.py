@@ -13,7 +13,7 @@ from lm.initializers import scales
 from lm.optimizer import hyperparameters
 from lm.program import build_program, program_key
 from lm.rows import Params
-from lm.shares import everywhere, of_one
+from lm.sharding import first_replica, replicated
 from lm.step import TrainState
 from lm.steps import counted
 from sweeps.errors import UserError
@@ -28,7 +28,7 @@ class Training:
         self.program = build_program(program_key(config, config.data.vocab_size))
         self.values = hyperparameters(config, epoch=0)
         self.streams_lb = jnp.asarray(streams(ids, config.train.batch_size))
-        self._shared_lb = everywhere(self.streams_lb, self.program.compute.shares)
+        self._replicated_lb = replicated(self.streams_lb, self.program.compute.shards)
         self.state, self.key = self.start(config.seed)
 
     def start(self, seed: int) -> tuple[TrainState, Array]:
@@ -40,7 +40,7 @@ class Training:
     def params(self) -> Params:
         """The model's parameters after the last step."""
         self.settle()
-        return of_one(self.state.params)
+        return first_replica(self.state.params)
 
     def settle(self) -> None:
         """What an epoch ends with: bring rows that no step has touched up to date."""
@@ -54,7 +54,7 @@ class Training:
           UserError: the training diverged, so that it took fewer.
         """
         turns = []
-        call = (self.values, self._shared_lb, self.key, steps)
+        call = (self.values, self._replicated_lb, self.key, steps)
         for turn in self.program.turns(self.state, *call):
             self.state, totals = turn
             turns.append(totals)

@@ -24,8 +24,8 @@ QUICK: Options = {"xla_cpu_use_fusion_emitters": False, "xla_backend_optimizatio
 """Compiles in half the time, for a program that may be slower."""
 
 STREAMS, WORDS = 8, 128
-"""What a device has at least of a batch that several share: with fewer streams the products of a
-time step were slow, with fewer words it waited for the others for longer than it computed."""
+"""Least of a batch in a shard: with fewer streams the products of a time step were slow, with fewer
+words devices waited for each other for longer than they computed."""
 
 
 class Compute(NamedTuple):
@@ -35,13 +35,13 @@ class Compute(NamedTuple):
     """`scan`: `lm.recurrence`. `cudnn`: NVIDIA's LSTM, `lm.cudnn`."""
     precision: str
     """Of matrix products: `float32` or `bfloat16`."""
-    shares: int = 1
-    """Devices that the streams of a batch are shared out over, `lm.shares`."""
+    shards: int = 1
+    """Devices that the streams of a batch are sharded over, `lm.sharding`."""
 
     def told(self) -> str:
         """The choices, for the log."""
-        sharing = f", {self.shares} devices share each batch" if self.shares > 1 else ""
-        return f"{self.recurrence} recurrence, {self.precision}{sharing}"
+        parallel = f", data-parallel over {self.shards} devices" if self.shards > 1 else ""
+        return f"{self.recurrence} recurrence, {self.precision}{parallel}"
 
 
 def choose(
@@ -66,12 +66,12 @@ def choose(
         )
     fits = model.cell == "lstm" and train.precision == "float32" and not stacked
     by_cudnn = fits and platform == "gpu" and cudnn.works()
-    shares = _shares(train) if platform == "cpu" and few_rows and not stacked else 1
-    return Compute("cudnn" if by_cudnn else "scan", train.precision, shares)
+    shards = _shards(train) if platform == "cpu" and few_rows and not stacked else 1
+    return Compute("cudnn" if by_cudnn else "scan", train.precision, shards)
 
 
-def _shares(train: TrainConfig) -> int:
-    """Devices among which it pays to share out a batch: each has enough of it to do."""
+def _shards(train: TrainConfig) -> int:
+    """Devices over which it pays to shard a batch."""
     streams, words = train.batch_size, train.batch_size * train.sequence_length
     most = min(jax.local_device_count(), streams // STREAMS, words // WORDS)
     return next((count for count in range(most, 1, -1) if streams % count == 0), 1)
@@ -110,7 +110,7 @@ def tells_on_device() -> bool:
     return jax.default_backend() != "cpu"
 
 
-def compiler_options(*, seldom: bool = False, multiplies: bool = False, shares: int = 1) -> Options:
+def compiler_options(*, seldom: bool = False, multiplies: bool = False, shards: int = 1) -> Options:
     """Options of XLA's compiler on a CPU; empty where this version of it does not know them.
 
     With one thread the code is one part: in many, to be compiled side by side, it takes a tenth
@@ -119,14 +119,14 @@ def compiler_options(*, seldom: bool = False, multiplies: bool = False, shares: 
     Args:
       seldom: the program runs seldom, so that compiling it takes longer than running it.
       multiplies: most of what it does, and often, is products of matrices.
-      shares: devices that compute it together.
+      shards: devices that the batches of the program are sharded over.
     """
     if jax.default_backend() != "cpu" or not _takes_options():
         return {}
     return {
-        **(ONE_PART if has_one_thread(shares) else {}),
+        **(ONE_PART if has_one_thread(shards) else {}),
         **(O2 if multiplies else {}),
-        **(EIGEN if multiplies and prefers_eigen(shares) else {}),
+        **(EIGEN if multiplies and prefers_eigen(shards) else {}),
         **(QUICK if seldom else {}),
     }
 

@@ -24,7 +24,7 @@ def environment(cpus: int, gpus: float) -> dict[str, str]:
 
 
 def use_all_cores() -> None:
-    """The same for a process of its own, which holds all cores that it may use."""
+    """The number of devices in such an environment, for a process that holds all its cores."""
     os.environ.setdefault(DEVICES, str(_devices(surroundings()["cpus"])))
 
 
@@ -36,8 +36,8 @@ def describe() -> str:
 
 
 def has_one_thread(devices: int = 1) -> bool:
-    """Whether programs compute on a CPU with one thread, as the trials of a sweep do; or, where
-    several devices compute one together, with one on each."""
+    """Whether programs compute on a CPU with one thread, as the trials of a sweep do; or those of
+    several devices with one on each."""
     import jax
 
     return jax.default_backend() == "cpu" and surroundings()["cpus"] == devices
@@ -84,7 +84,7 @@ def surroundings() -> dict[str, Any]:
 
 
 def _devices(cpus: int) -> int:
-    """Devices that so many cores are, to share a batch; with more than two it was not measured."""
+    """Devices for data parallelism on so many cores; more than two were not measured."""
     return min(cpus, 2)
 
 

@@ -11,7 +11,7 @@ import jax.numpy as jnp
 from jax import Array
 
 from lm.options import ModelConfig
-from lm.shares import own
+from lm.sharding import shard
 
 
 class Rates(NamedTuple):
@@ -32,14 +32,14 @@ class Rates(NamedTuple):
 def rates(config: ModelConfig) -> Rates:
     """Those of a configuration."""
     inputs, outputs = config.input_dropout, config.output_dropout
-    shares = (
+    shards = (
         config.dropout if inputs is None else inputs,
         config.dropout,
         config.dropout if outputs is None else outputs,
         config.embedding_dropout,
         config.weight_drop,
     )
-    return Rates(*(jnp.float32(share) if share > 0 else None for share in shares))
+    return Rates(*(jnp.float32(share) if share > 0 else None for share in shards))
 
 
 _WORDS, _WEIGHTS = 1 << 16, 1 << 17
@@ -52,8 +52,8 @@ class Dropout(NamedTuple):
     rates: Rates = Rates()
     key: Array | None = None
     """None: where nothing is dropped."""
-    shares: int = 1
-    """Devices that the sequences are shared out over; what is dropped does not hang on it."""
+    shards: int = 1
+    """Devices that the sequences are sharded over; what is dropped does not hang on it."""
 
     def units(self, x_tbh: Array, rate: Array | None, place: int, *, locked: bool) -> Array:
         """Drop units of a non-recurrent connection.
@@ -68,8 +68,8 @@ class Dropout(NamedTuple):
         if rate is None:
             return x_tbh
         steps, streams, width = x_tbh.shape
-        shape = (1 if locked else steps, self.shares * streams, width)
-        kept = own(self._kept(place, rate, shape), self.shares, axis=1)
+        shape = (1 if locked else steps, self.shards * streams, width)
+        kept = shard(self._kept(place, rate, shape), self.shards, axis=1)
         return jnp.where(kept, x_tbh / (1 - rate), 0.0)
 
     def words(self, x_tbe: Array, ids_tb: Array, rows: int) -> Array:

@@ -24,7 +24,7 @@ from lm.perplexity import HeldOut, window_losses, word_losses
 from lm.probes import Inside, Probe, look_inside, probe
 from lm.rows import Params, can_lag
 from lm.samples import Choice, Writing, begin, sample, write
-from lm.shares import compile_shared, of_one
+from lm.sharding import compile_sharded, first_replica
 from lm.start import start_state, state_shapes
 from lm.step import Recipe, TrainState, settle
 from lm.steps import Totals, no_totals, train_lanes, train_steps
@@ -57,7 +57,7 @@ class Program(NamedTuple):
     """(streams_lb, key, step, count) -> what chance decides about so many steps; see `lm.draws`."""
     train: Callable[..., tuple[TrainState, Totals]]
     """(state, totals, hyperparameters, streams_lb, draws, steps) -> the state after so many steps,
-    on all devices that share a batch. The one that goes in is donated: its buffers are used."""
+    replicated (`lm.sharding`). The one that goes in is donated: its buffers are used."""
     settle: Callable[[TrainState, Hyperparameters, Array], TrainState]
     """(state, hyperparameters, whether it is due) -> rows that lag behind are up to date: for
     evaluation, and before the hyperparameters change. The state that goes in is donated."""
@@ -104,7 +104,7 @@ class Program(NamedTuple):
         and has the updates of its own."""
         totals = no_totals()
         for count in in_turns(steps):
-            draws = self.draw(streams_lb, key, of_one(state.step), count)
+            draws = self.draw(streams_lb, key, first_replica(state.step), count)
             state, totals = self.train(state, totals, values, streams_lb, draws, jnp.int32(count))
             yield state, totals
 
@@ -137,13 +137,13 @@ def build_program(key: ProgramKey) -> Program:
     """Make a trial's functions."""
     compute = choose(key.model, key.train, few_rows=can_lag(key.loss, key.optimizer))
     lanes_compute = choose(key.model, key.train, stacked=True)
-    alone = _recipe(key, compute.recurrence)._replace(shares=compute.shares)
+    alone = _recipe(key, compute.recurrence)._replace(shards=compute.shards)
     stacked = _recipe(key, lanes_compute.recurrence)
     watched, itemised = _recipe(key, "watched"), _recipe(key, "itemised")
     often = partial(jax.jit, compiler_options=compiler_options())
     multiplies = partial(jax.jit, compiler_options=compiler_options(multiplies=True))
     seldom = partial(jax.jit, compiler_options=compiler_options(seldom=True))
-    shared = partial(compile_shared, compute.shares)
+    sharded = partial(compile_sharded, compute.shards)
     shapes = state_shapes(alone, partial(_model, key, "scan"), scales(key.model))
 
     def initialize(rng: Array, start: Scales) -> TrainState:
@@ -158,8 +158,8 @@ def build_program(key: ProgramKey) -> Program:
         initialize,
         shapes,
         partial(draw_for, key, seldom(draw_ahead, static_argnums=0)),
-        shared(in_its_precision(train_steps, alone), multiplies=True),
-        shared(partial(settle, alone), seldom=True),
+        sharded(in_its_precision(train_steps, alone), multiplies=True),
+        sharded(partial(settle, alone), seldom=True),
         multiplies(in_its_precision(evaluate, alone)),
         seldom(in_its_precision(probe if tells_on_device() else look_inside, watched)),
         often(in_its_precision(itemise, itemised), static_argnums=0),

@@ -25,7 +25,7 @@ from lm.optimizer import Hyperparameters, build_optimizer
 from lm.options import LossConfig, OptimizerConfig, TrainConfig
 from lm.rows import Params, Places, Tables, Updates, borrow, give_back, is_tied, settle_rows
 from lm.sampler import Candidates
-from lm.shares import joined, of_one, own
+from lm.sharding import combined, first_replica, shard
 
 Merge = Callable[[Params], LanguageModel]
 HaveRead = Callable[..., tuple[Read, Any]]
@@ -41,8 +41,8 @@ class Recipe(NamedTuple):
     optimizer: OptimizerConfig
     train: TrainConfig
     vocab_size: int
-    shares: int = 1
-    """Devices that the streams of a batch are shared out over; see `lm.shares`."""
+    shards: int = 1
+    """Devices that the streams of a batch are sharded over; see `lm.sharding`."""
 
 
 class TrainState(NamedTuple):
@@ -98,7 +98,7 @@ def batch_loss(
     penalties; with it that mean loss, and what reading gave besides: the state after the last word.
     """
     model = recipe.merge(params)
-    dropout = Dropout(values.dropout, dropout_key, recipe.shares)
+    dropout = Dropout(values.dropout, dropout_key, recipe.shards)
     seen, besides = read(model, reading.inputs_tb, carry, dropout)
     loss = _target_losses(recipe, model, seen.features, reading).mean()
     minimised = loss
@@ -157,19 +157,19 @@ def relocated(reading: Reading, places: dict[str, Places]) -> Reading:
     return reading._replace(inputs_tb=read, outputs=compared)
 
 
-def own_part(reading: Reading, shares: int) -> Reading:
-    """What this device reads of a batch that several share."""
-    if shares == 1:
+def shard_of(reading: Reading, shards: int) -> Reading:
+    """What this device reads of a batch."""
+    if shards == 1:
         return reading
     inputs_tb, targets, candidates, outputs = reading
     streams = inputs_tb.shape[1]
 
     def of_targets(x: Array) -> Array:
-        return own(x.reshape(-1, streams), shares, axis=1).reshape(-1)
+        return shard(x.reshape(-1, streams), shards, axis=1).reshape(-1)
 
     count = len(targets)
     outputs = jnp.concatenate([of_targets(outputs[:count]), outputs[count:]])
-    return Reading(own(inputs_tb, shares, axis=1), of_targets(targets), candidates, outputs)
+    return Reading(shard(inputs_tb, shards, axis=1), of_targets(targets), candidates, outputs)
 
 
 def measure(loss: Array, grad_norm: Array, clip_norm: Array) -> StepMetrics:
@@ -189,11 +189,11 @@ def train_step(
         words = touched(state.params, reading)
         rows, updates, places = borrow(recipe.optimizer, values, tables, updates, state.step, words)
         reading = relocated(reading, places)
-    carry = jax.tree.map(lambda x: own(x, recipe.shares, axis=0), state.carry)
+    carry = jax.tree.map(lambda x: shard(x, recipe.shards, axis=0), state.carry)
     (_, (loss, carry)), grads = jax.value_and_grad(batch_loss, argnums=1, has_aux=True)(
-        recipe, rows.params, carry, own_part(reading, recipe.shares), values, draws.dropout_key
+        recipe, rows.params, carry, shard_of(reading, recipe.shards), values, draws.dropout_key
     )
-    (loss, grads), carry = joined((loss, grads), carry, recipe.shares)
+    (loss, grads), carry = combined((loss, grads), carry, recipe.shards)
     metrics = measure(loss, optax.tree.norm(grads), values.clip_norm)
     moves, optimizer = build_optimizer(recipe.optimizer, values).update(
         grads, rows.optimizer, rows.params
@@ -226,7 +226,7 @@ def evaluated_parameters(state: TrainState) -> Params:
 
     The arrays of the state may have a first axis of lanes.
     """
-    params, average = of_one((state.params, state.average))
+    params, average = first_replica((state.params, state.average))
     return params if average is None else averaged(average, params)
 
 

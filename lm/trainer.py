@@ -29,7 +29,7 @@ from lm.program import build_program, program_key
 from lm.prompt import PROMPT, choose_prompt
 from lm.rows import Params
 from lm.samples import luck
-from lm.shares import everywhere, of_one
+from lm.sharding import first_replica, replicated
 from lm.step import TrainState
 from lm.steps import Totals, counted
 
@@ -85,9 +85,9 @@ class Trainer:
         self.total_steps = self.steps_per_epoch * config.train.epochs
 
     @cached_property
-    def shared_lb(self) -> Array:
+    def replicated_lb(self) -> Array:
         """The text where `Program.train` reads it."""
-        return everywhere(self.streams_lb, self.program.compute.shares)
+        return replicated(self.streams_lb, self.program.compute.shards)
 
     @property
     def words_per_step(self) -> int:
@@ -104,7 +104,7 @@ class Trainer:
         state, _ = self._run(state, 0, 0)
         state = self.program.settle(state, self.values(0), jnp.bool_(False))
         nothing = self.held_out["valid"]._replace(windows=jnp.int32(0))
-        jax.block_until_ready(self.program.evaluate(of_one(state.params), nothing))
+        jax.block_until_ready(self.program.evaluate(first_replica(state.params), nothing))
         self.compile_looks(state)
         return state, time.perf_counter() - began
 
@@ -113,7 +113,7 @@ class Trainer:
         if self.config.log.histogram_every:
             self.probe(state, 0)
         if self.config.log.sample_words:
-            self.sample(of_one(state.params))
+            self.sample(first_replica(state.params))
         if self.config.gradient_flow.every:
             self.itemise(state, 0)
 
@@ -129,7 +129,7 @@ class Trainer:
     def advance(self, state: TrainState, step: int) -> Advance:
         """Train from `step` to the next report."""
         began = time.perf_counter()
-        call = (self.values(step), self.shared_lb, self.train_key, self.until_report(step))
+        call = (self.values(step), self.replicated_lb, self.train_key, self.until_report(step))
         turns = []
         for turn in self.program.turns(state, *call):
             state, totals = turn
@@ -222,13 +222,15 @@ class Trainer:
         return {f"{split}/loss": loss, f"{split}/perplexity": perplexity(loss)}
 
     def _run(self, state: TrainState, step: int, steps: int) -> tuple[TrainState, Totals]:
-        return self.program.advance(state, self.values(step), self.shared_lb, self.train_key, steps)
+        return self.program.advance(
+            state, self.values(step), self.replicated_lb, self.train_key, steps
+        )
 
     def _next_step(
         self, state: TrainState, step: int
     ) -> tuple[TrainState, Hyperparameters, Array, Draws]:
         """What update `step` is made of, for who looks inside it, on one device."""
-        state = of_one(state)
+        state = first_replica(state)
         draws = self.program.draw(self.streams_lb, self.train_key, state.step, 1)
         return state, self.values(step), self.streams_lb, draws
 

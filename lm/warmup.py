@@ -15,7 +15,7 @@ from lm.checkpoint import Checkpoints
 from lm.config import Config
 from lm.data.tokens import Tokens
 from lm.optimizer import hyperparameters
-from lm.shares import of_one
+from lm.sharding import first_replica
 from lm.step import TrainState
 from lm.steps import no_totals
 from lm.trainer import Trainer
@@ -75,12 +75,12 @@ def _measure(config: Config, text: Tokens) -> tuple[Warmup, int]:
     # Compiled ahead for the sizes that it tells; the calls after this use the same code.
     values = hyperparameters(config, 0)
     draws = trainer.program.draw(trainer.streams_lb, trainer.train_key, state.step, 0)
-    steps = (state, no_totals(), values, trainer.shared_lb, draws, jnp.int32(0))
+    steps = (state, no_totals(), values, trainer.replicated_lb, draws, jnp.int32(0))
     held_out = trainer.held_out["valid"]
     compiled, (train, evaluate) = _timed(
         lambda: [
             trainer.program.train.lower(*steps).compile(),  # type: ignore[attr-defined]
-            trainer.program.evaluate.lower(of_one(state.params), held_out).compile(),  # type: ignore[attr-defined]
+            trainer.program.evaluate.lower(first_replica(state.params), held_out).compile(),  # type: ignore[attr-defined]
         ]
     )
     state, called = trainer.compile(state)
@@ -105,7 +105,7 @@ def _time_steps(trainer: Trainer, state: TrainState) -> tuple[TrainState, float]
 
     def run(count: int) -> int:
         nonlocal state
-        call = (values, trainer.shared_lb, trainer.train_key, count)
+        call = (values, trainer.replicated_lb, trainer.train_key, count)
         state, totals = trainer.program.advance(state, *call)
         return max(1, int(totals.steps))
 
@@ -115,7 +115,7 @@ def _time_steps(trainer: Trainer, state: TrainState) -> tuple[TrainState, float]
 
 
 def _time_evaluation(trainer: Trainer, state: TrainState) -> float:
-    text, params = trainer.held_out["valid"], of_one(state.params)
+    text, params = trainer.held_out["valid"], first_replica(state.params)
 
     def run(count: int) -> int:
         part = text._replace(windows=jnp.int32(count))
@@ -155,8 +155,8 @@ def _buffers(train: Any, evaluate: Any, trainer: Trainer) -> float:
     """Bytes of all arrays: those of the hungrier function, and both held-out texts."""
     if jax.devices()[0].platform != "cpu":
         return 0.0
-    shares = trainer.program.compute.shares  # each device has arrays of its own
-    most = max(shares * _bytes(train), _bytes(evaluate))
+    shards = trainer.program.compute.shards  # each device has arrays of its own
+    most = max(shards * _bytes(train), _bytes(evaluate))
     texts = jax.tree.leaves(list(trainer.held_out.values()))
     return float(most + sum(leaf.nbytes for leaf in texts))
 

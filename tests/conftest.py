@@ -11,7 +11,7 @@ import pytest
 signal.signal(signal.SIGINT, signal.default_int_handler)
 os.environ["JAX_NUMPY_RANK_PROMOTION"] = "raise"
 os.environ["JAX_PLATFORMS"] = "cpu"
-os.environ["JAX_NUM_CPU_DEVICES"] = "2"  # they share batches that are large enough
+os.environ["JAX_NUM_CPU_DEVICES"] = "2"  # batches that are large enough are sharded
 
 _DATA = Path(os.environ.get("LM_SWEEPS_DATA") or Path(__file__).parents[2] / "shared" / "data")
 

@@ -1,4 +1,4 @@
-"""A batch that two devices share gives what one device gives."""
+"""Data parallelism: two devices give what one gives."""
 
 import logging
 from collections.abc import Callable
@@ -16,7 +16,7 @@ from lm.data.batches import streams
 from lm.initializers import Scales
 from lm.optimizer import hyperparameters
 from lm.program import Program, build_program, program_key
-from lm.shares import everywhere, of_one
+from lm.sharding import first_replica, replicated
 from lm.steps import counted
 from sweeps.files import read_json
 from tests.lm.runs import assert_same, history, killed_at, run
@@ -25,29 +25,29 @@ Compose = Callable[..., dict[str, Any]]
 VOCAB = 60
 STREAMS = streams(np.random.default_rng(0).integers(0, VOCAB, 1600).astype(np.int32), 16)
 SCALES = Scales(*(jnp.float32(0.5) for _ in Scales._fields))
-SHARED = (
+SHARDED = (
     *("loss.kind=sampled_softmax", "loss.samples=5"),
     *("train.batch_size=16", "train.sequence_length=16"),
 )
-"""As little as is shared at all."""
+"""As little as is sharded at all."""
 
 
 def configure(tiny: Compose, *overrides: str) -> Config:
-    return typed(tiny(*SHARED, "optimizer.learning_rate=0.3", *overrides))
+    return typed(tiny(*SHARDED, "optimizer.learning_rate=0.3", *overrides))
 
 
 def program(config: Config, monkeypatch: pytest.MonkeyPatch, devices: int) -> Program:
     with monkeypatch.context() as machine:
         machine.setattr(compute.jax, "local_device_count", lambda: devices)
         built: Program = build_program.__wrapped__(program_key(config, VOCAB))
-    assert built.compute.shares == devices
+    assert built.compute.shards == devices
     return built
 
 
 def train(program: Program, config: Config, steps: int) -> tuple[Any, np.ndarray]:
     """The state after so many steps, all rows up to date, and what each step measured."""
     values = hyperparameters(config, 0)
-    text = everywhere(jnp.asarray(STREAMS), program.compute.shares)
+    text = replicated(jnp.asarray(STREAMS), program.compute.shards)
     state = program.initialize(jax.random.key(1), SCALES)
     turns = []
     for turn in program.turns(state, values, text, jax.random.key(5), steps):
@@ -86,15 +86,15 @@ def test_every_device_has_the_same_bits(tiny: Compose, monkeypatch: pytest.Monke
         np.testing.assert_array_equal(first, second)
 
 
-def test_one_devices_view_is_no_copy() -> None:
-    whole = everywhere({"a": jnp.arange(3.0)}, 2)["a"]
-    view = of_one({"a": whole})["a"]
+def test_first_replica_is_no_copy() -> None:
+    whole = replicated({"a": jnp.arange(3.0)}, 2)["a"]
+    view = first_replica({"a": whole})["a"]
     assert view.sharding.device_set == {jax.local_devices()[0]}
     assert view.unsafe_buffer_pointer() == whole.addressable_data(0).unsafe_buffer_pointer()
 
 
 @pytest.mark.parametrize(
-    ("shares", "options"),
+    ("shards", "options"),
     [
         (2, ()),
         (1, ("train.batch_size=15",)),
@@ -104,12 +104,12 @@ def test_one_devices_view_is_no_copy() -> None:
         (1, ("optimizer=adam",)),
     ],
 )
-def test_what_has_enough_streams_and_few_rows_is_shared(
-    tiny: Compose, shares: int, options: tuple[str, ...]
+def test_batches_with_enough_streams_and_few_rows_are_sharded(
+    tiny: Compose, shards: int, options: tuple[str, ...]
 ) -> None:
     built = build_program(program_key(configure(tiny, *options), VOCAB))
-    assert built.compute.shares == shares
-    assert built.lanes_compute.shares == 1
+    assert built.compute.shards == shards
+    assert built.lanes_compute.shards == 1
 
 
 LOOKS = (
@@ -121,11 +121,11 @@ LOOKS = (
 def test_trial_of_two_devices_is_looked_into_saved_and_resumed_like_any_other(
     tmp_path: Path, tiny: Compose, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
-    values = tiny(*SHARED, *LOOKS, "train.epochs=6", "train.checkpoint_minutes=0")
+    values = tiny(*SHARDED, *LOOKS, "train.epochs=6", "train.checkpoint_minutes=0")
     with caplog.at_level(logging.INFO):
         assert run(tmp_path / "whole", values).status == "finished"
-    assert "2 devices share each batch" in caplog.text
-    assert (read_json(tmp_path / "whole" / "provenance.json") or {})["shares"] == 2
+    assert "data-parallel over 2 devices" in caplog.text
+    assert (read_json(tmp_path / "whole" / "provenance.json") or {})["shards"] == 2
     with pytest.raises(KeyboardInterrupt):
         run(tmp_path / "resumed", values, killed_at(3))
     assert run(tmp_path / "resumed", values).status == "finished"
