@@ -26,6 +26,9 @@ QUICK: Options = {"xla_cpu_use_fusion_emitters": False, "xla_backend_optimizatio
 STREAMS, WORDS = 8, 128
 """Least of a batch in a shard: with fewer streams the products of a time step were slow, with fewer
 words devices waited for each other for longer than they computed."""
+NUMBERS = 2500
+"""Most of a gradient, for each word of a batch: with more, adding up gradients took longer than was
+gained in computing them."""
 
 
 class Compute(NamedTuple):
@@ -45,14 +48,14 @@ class Compute(NamedTuple):
 
 
 def choose(
-    model: ModelConfig, train: TrainConfig, *, few_rows: bool = False, stacked: bool = False
+    model: ModelConfig, train: TrainConfig, *, gradient: int, stacked: bool = False
 ) -> Compute:
     """Choose for the device that JAX computes on.
 
     Args:
       model: its cell.
       train: its precision, and how much a step reads.
-      few_rows: whether a step changes but few rows of the tables (`lm.rows.can_lag`).
+      gradient: numbers in that of a step.
       stacked: whether several trials compute side by side in one program.
 
     Raises:
@@ -66,13 +69,15 @@ def choose(
         )
     fits = model.cell == "lstm" and train.precision == "float32" and not stacked
     by_cudnn = fits and platform == "gpu" and cudnn.works()
-    shards = _shards(train) if platform == "cpu" and few_rows and not stacked else 1
+    shards = _shards(train, gradient) if platform == "cpu" and not stacked else 1
     return Compute("cudnn" if by_cudnn else "scan", train.precision, shards)
 
 
-def _shards(train: TrainConfig) -> int:
+def _shards(train: TrainConfig, gradient: int) -> int:
     """Devices over which it pays to shard a batch."""
     streams, words = train.batch_size, train.batch_size * train.sequence_length
+    if gradient > NUMBERS * words:
+        return 1
     most = min(jax.local_device_count(), streams // STREAMS, words // WORDS)
     return next((count for count in range(most, 1, -1) if streams % count == 0), 1)
 
@@ -110,7 +115,7 @@ def tells_on_device() -> bool:
     return jax.default_backend() != "cpu"
 
 
-def compiler_options(*, seldom: bool = False, multiplies: bool = False, shards: int = 1) -> Options:
+def compiler_options(*, seldom: bool = False, multiplies: bool = False) -> Options:
     """Options of XLA's compiler on a CPU; empty where this version of it does not know them.
 
     With one thread the code is one part: in many, to be compiled side by side, it takes a tenth
@@ -119,14 +124,13 @@ def compiler_options(*, seldom: bool = False, multiplies: bool = False, shards: 
     Args:
       seldom: the program runs seldom, so that compiling it takes longer than running it.
       multiplies: most of what it does, and often, is products of matrices.
-      shards: devices that the batches of the program are sharded over.
     """
     if jax.default_backend() != "cpu" or not _takes_options():
         return {}
     return {
-        **(ONE_PART if has_one_thread(shards) else {}),
+        **(ONE_PART if has_one_thread() else {}),
         **(O2 if multiplies else {}),
-        **(EIGEN if multiplies and prefers_eigen(shards) else {}),
+        **(EIGEN if multiplies and prefers_eigen() else {}),
         **(QUICK if seldom else {}),
     }
 

@@ -2,11 +2,17 @@
 
 import os
 import platform
+from collections.abc import Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
 from pathlib import Path
 from typing import Any
 
 DEVICES = "JAX_NUM_CPU_DEVICES"
 """The variable that says how many devices of JAX the processor is."""
+
+_at_work = ContextVar("at_work", default=1)
+"""Devices that compute a program together."""
 
 
 def environment(cpus: int, gpus: float) -> dict[str, str]:
@@ -35,21 +41,30 @@ def describe() -> str:
     return str(jax.devices()[0].device_kind)
 
 
-def has_one_thread(devices: int = 1) -> bool:
-    """Whether programs compute on a CPU with one thread, as the trials of a sweep do; or those of
-    several devices with one on each."""
+@contextmanager
+def together(devices: int) -> Iterator[None]:
+    """Trace and compile for so many devices, which have the cores between them."""
+    token = _at_work.set(devices)
+    try:
+        yield
+    finally:
+        _at_work.reset(token)
+
+
+def has_one_thread() -> bool:
+    """Whether a CPU's device computes with one thread, as in the trials of a sweep."""
     import jax
 
-    return jax.default_backend() == "cpu" and surroundings()["cpus"] == devices
+    return jax.default_backend() == "cpu" and surroundings()["cpus"] == _at_work.get()
 
 
-def prefers_eigen(devices: int = 1) -> bool:
+def prefers_eigen() -> bool:
     """Whether matrix products of training and evaluation are Eigen's, not XLA's default, YNNPACK's.
 
     So it is where it was measured to be faster: with one thread of an Intel processor with AVX-512.
     """
     facts = " ".join(processor())
-    return has_one_thread(devices) and "GenuineIntel" in facts and "avx512f" in facts
+    return has_one_thread() and "GenuineIntel" in facts and "avx512f" in facts
 
 
 def processor() -> set[str]:

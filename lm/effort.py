@@ -7,8 +7,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from lm.options import DataConfig, LossConfig, ModelConfig, TrainConfig
-from lm.packing import GATES
-from lm.sizes import layer_sizes
+from lm.sizes import GATES, layer_sizes
 
 WORDS = 10_000
 """Vocabulary of a text that keeps all its words, which is not read here."""

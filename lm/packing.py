@@ -17,7 +17,7 @@ from lm.config import RUN_ONLY, Config, typed
 from lm.data.tokens import load_tokens
 from lm.data.windows import evaluation_window
 from lm.options import ModelConfig, TrainConfig
-from lm.sizes import AHEAD, layer_sizes, rnn_sizes, softmax_words
+from lm.sizes import AHEAD, GATES, parameters, rnn_sizes, softmax_words
 from sweeps.packing import Lanes
 
 ARRAYS: Mapping[str, Any] = {
@@ -50,7 +50,6 @@ SWITCHES = (
 MOST_LANES = 256
 PROCESS = 0.7e9
 """Bytes that a process takes before its first array: libraries and compiler."""
-GATES = {"rnn": 1, "gru": 3, "lstm": 4}
 
 
 def without_arrays(config: Config) -> Config:
@@ -129,7 +128,7 @@ def memory(config: Config) -> Memory:
     read = max(tokens, streams * length)
     slots = 1 if config.optimizer.kind == "momentum" else 2
     slots += config.optimizer.average_patience is not None
-    parameters = _parameters(config.model, vocab_size)
+    numbers = parameters(config.model, vocab_size)
     # Logits, their exponentials and their gradient.
     logits = 3 * tokens * (vocab_size if loss.kind == "softmax" else loss.samples + 1)
     # What is left of the recurrent kernels, and its gradient.
@@ -140,24 +139,13 @@ def memory(config: Config) -> Memory:
     activations = _activations(config.model, train)
     return Memory(
         shared=4.0 * (3 * words + 3 * read * min(vocab_size, softmax_words("gpu"))),
-        state=4.0 * 2 * (1 + slots) * parameters,
-        step=4.0 * (2 * parameters + dropped + logits + drawn + order + activations),
+        state=4.0 * 2 * (1 + slots) * numbers,
+        step=4.0 * (2 * numbers + dropped + logits + drawn + order + activations),
     )
 
 
 def _clip(count: float) -> int:
     return int(min(max(count, 1), MOST_LANES))
-
-
-def _parameters(model: ModelConfig, vocab_size: int) -> int:
-    sizes = layer_sizes(model)
-    layers = sum(n * (m + n + 1) for m, n in sizes)
-    _, outputs = sizes[-1]
-    features = model.hidden_size or outputs
-    hidden = outputs * features if model.hidden_size else 0
-    layers *= GATES[model.cell]
-    vectors = features if model.tie_weights else model.embed_size + features
-    return vocab_size * (vectors + 1) + layers + hidden
 
 
 def _activations(model: ModelConfig, train: TrainConfig) -> int:

@@ -22,7 +22,7 @@ from lm.options import LossConfig, ModelConfig, OptimizerConfig, TrainConfig
 from lm.packing import without_arrays
 from lm.perplexity import HeldOut, window_losses, word_losses
 from lm.probes import Inside, Probe, look_inside, probe
-from lm.rows import Params, can_lag
+from lm.rows import Params, gradient_numbers
 from lm.samples import Choice, Writing, begin, sample, write
 from lm.sharding import compile_sharded, first_replica
 from lm.start import start_state, state_shapes
@@ -135,8 +135,8 @@ def program_key(config: Config, vocab_size: int) -> ProgramKey:
 @lru_cache(maxsize=8)
 def build_program(key: ProgramKey) -> Program:
     """Make a trial's functions."""
-    compute = choose(key.model, key.train, few_rows=can_lag(key.loss, key.optimizer))
-    lanes_compute = choose(key.model, key.train, stacked=True)
+    chosen = partial(choose, key.model, key.train, gradient=gradient_numbers(*key))
+    compute, lanes_compute = chosen(), chosen(stacked=True)
     alone = _recipe(key, compute.recurrence)._replace(shards=compute.shards)
     stacked = _recipe(key, lanes_compute.recurrence)
     watched, itemised = _recipe(key, "watched"), _recipe(key, "itemised")

@@ -25,7 +25,8 @@ import optax
 from jax import Array
 
 from lm.optimizer import Hyperparameters, idle
-from lm.options import LossConfig, OptimizerConfig
+from lm.options import LossConfig, ModelConfig, OptimizerConfig, TrainConfig
+from lm.sizes import features, parameters
 
 Params = dict[str, Any]
 Updates = dict[str, Array]
@@ -64,6 +65,24 @@ def can_lag(loss: LossConfig, optimizer: OptimizerConfig) -> bool:
     """Whether a step touches few rows, and the others can be brought up to date later."""
     closed = optimizer.kind in ("momentum", "rmsprop") and optimizer.weight_decay == 0
     return loss.kind != "softmax" and closed and optimizer.average_patience is None
+
+
+def gradient_numbers(
+    model: ModelConfig,
+    loss: LossConfig,
+    optimizer: OptimizerConfig,
+    train: TrainConfig,
+    vocab_size: int,
+) -> int:
+    """Numbers in a step's gradient: in the tables', of all rows or of those that it touches."""
+    if not can_lag(loss, optimizer):
+        return parameters(model, vocab_size)
+    read = train.batch_size * train.sequence_length
+    compared = (read if train.predict == "all" else train.batch_size) + loss.samples
+    width = features(model) + 1
+    tables = (read + compared) * width if model.tie_weights else read * model.embed_size
+    tables += 0 if model.tie_weights else compared * width
+    return parameters(model, vocab_size=0) + tables
 
 
 def start_lagging(vocab_size: int) -> Updates:

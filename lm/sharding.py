@@ -8,7 +8,7 @@ same training state, and makes the same update; no row of a table has to move.
 """
 
 from collections.abc import Callable
-from functools import partial
+from functools import partial, wraps
 from typing import Any, TypeVar
 
 import jax
@@ -18,6 +18,7 @@ from jax.flatten_util import ravel_pytree
 from jax.sharding import AxisType, Mesh, NamedSharding, PartitionSpec
 
 from lm.compute import compiler_options
+from lm.devices import together
 
 T = TypeVar("T")
 
@@ -73,15 +74,22 @@ def compile_sharded(shards: int, function: Callable[..., Any], **kind: bool) -> 
         and gives such.
       kind: of program, as for `lm.compute.compiler_options`.
     """
-    options = compiler_options(shards=shards, **kind)
+    with together(shards):
+        options = compiler_options(**kind)
     compile_ = partial(jax.jit, donate_argnums=0, compiler_options=options)
     if shards == 1:
         return compile_(function)
+
+    @wraps(function)
+    def traced(*arguments: Any) -> Any:
+        with together(shards):
+            return function(*arguments)
+
     # That results are the same on all devices is not checked: the sums make them so.
-    spread = jax.shard_map(
-        function, mesh=_mesh(shards), in_specs=_WHOLE, out_specs=_WHOLE, check_vma=False
+    mapped = jax.shard_map(
+        traced, mesh=_mesh(shards), in_specs=_WHOLE, out_specs=_WHOLE, check_vma=False
     )
-    return _Sharded(compile_(spread), shards)
+    return _Sharded(compile_(mapped), shards)
 
 
 class _Sharded:

@@ -6,6 +6,22 @@ from lm.options import ModelConfig
 
 AHEAD = 256
 """Updates in a call of the compiled program, at most: chance is drawn for so many at once."""
+GATES = {"rnn": 1, "gru": 3, "lstm": 4}
+"""Of each cell, the state's new value counted as one."""
+
+
+def parameters(model: ModelConfig, vocab_size: int) -> int:
+    """Numbers that training changes."""
+    sizes = layer_sizes(model)
+    layers = GATES[model.cell] * sum(n * (m + n + 1) for m, n in sizes)
+    hidden = sizes[-1][1] * model.hidden_size if model.hidden_size else 0
+    vectors = features(model) if model.tie_weights else model.embed_size + features(model)
+    return vocab_size * (vectors + 1) + layers + hidden
+
+
+def features(model: ModelConfig) -> int:
+    """Width of what the softmax sees."""
+    return model.hidden_size or rnn_sizes(model)[-1]
 
 
 def rnn_sizes(model: ModelConfig) -> list[int]:

@@ -48,16 +48,16 @@ def test_cudnn_is_taken_on_a_gpu_where_it_fits(
     monkeypatch.setattr(compute.jax, "default_backend", lambda: "gpu")
     monkeypatch.setattr(cudnn, "works", lambda: True)
     model, train = replace(config.model, cell=cell), with_precision(config, precision)
-    assert choose(model, train, stacked=stacked) == Compute(recurrence, precision)
+    assert choose(model, train, gradient=1, stacked=stacked) == Compute(recurrence, precision)
 
 
 def test_cpu_takes_the_scan_and_refuses_bfloat16(
     config: Config, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(compute.jax, "default_backend", lambda: "cpu")
-    assert choose(config.model, config.train) == Compute("scan", "float32")
+    assert choose(config.model, config.train, gradient=1) == Compute("scan", "float32")
     with pytest.raises(UserError, match=r"take train\.precision=float32"):
-        choose(config.model, with_precision(config, "bfloat16"))
+        choose(config.model, with_precision(config, "bfloat16"), gradient=1)
 
 
 def test_bfloat16_products_keep_float32_sums() -> None:
@@ -130,7 +130,7 @@ def test_cudnns_equations_with_our_packed_weights_equal_our_lstm(
 def test_code_for_one_thread_is_compiled_in_one_part(
     monkeypatch: pytest.MonkeyPatch, one_thread: bool, parts: int | None
 ) -> None:
-    monkeypatch.setattr(compute, "has_one_thread", lambda devices: one_thread)
+    monkeypatch.setattr(compute, "has_one_thread", lambda: one_thread)
     options = compiler_options()
     assert options.get("xla_cpu_parallel_codegen_split_count") == parts
 
@@ -138,7 +138,7 @@ def test_code_for_one_thread_is_compiled_in_one_part(
 def test_products_of_training_are_eigens_where_that_is_faster(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(compute, "prefers_eigen", lambda devices: True)
+    monkeypatch.setattr(compute, "prefers_eigen", lambda: True)
     options = compiler_options(multiplies=True)
     product = jax.jit(jnp.matmul, compiler_options=options)
     compiled = product.lower(jnp.ones((64, 32)), jnp.ones((32, 64))).compile().as_text()
