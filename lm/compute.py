@@ -27,8 +27,8 @@ STREAMS, WORDS = 8, 128
 """Least of a batch in a shard: with fewer streams the products of a time step were slow, with fewer
 words devices waited for each other for longer than they computed."""
 NUMBERS = 2500
-"""Most of a gradient, for each word of a batch: with more, adding up gradients took longer than was
-gained in computing them."""
+"""Most of a gradient, for each word of a batch: with more, to add up gradients can take longer than
+is gained in computing them."""
 
 
 class Compute(NamedTuple):
