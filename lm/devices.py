@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 DEVICES = "JAX_NUM_CPU_DEVICES"
-"""The variable that says how many devices of JAX the processor is."""
+"""Says how many devices of JAX the processor is; where the user has set it, that counts."""
 
 _at_work = ContextVar("at_work", default=1)
 """Devices that compute a program together."""
@@ -29,8 +29,8 @@ def environment(cpus: int, gpus: float) -> dict[str, str]:
     return {**threads, "XLA_CLIENT_MEM_FRACTION": f"{0.9 * share:.3f}"}  # a tenth for CUDA itself
 
 
-def use_all_cores() -> None:
-    """The number of devices in such an environment, for a process that holds all its cores."""
+def set_devices() -> None:
+    """Set the number of devices for this process, which is no worker; before JAX loads."""
     os.environ.setdefault(DEVICES, str(_devices(surroundings()["cpus"])))
 
 
@@ -42,7 +42,7 @@ def describe() -> str:
 
 
 @contextmanager
-def together(devices: int) -> Iterator[None]:
+def data_parallel(devices: int) -> Iterator[None]:
     """Trace and compile for so many devices, which have the cores between them."""
     token = _at_work.set(devices)
     try:
@@ -88,8 +88,7 @@ def surroundings() -> dict[str, Any]:
     # As XLA counts them: NPROC, else the cores that this process may use.
     affinity = getattr(os, "sched_getaffinity", None)
     available = len(affinity(0)) if affinity else os.cpu_count() or 1
-    asked = os.environ.get("NPROC", "")
-    cpus = int(asked) if asked.isdigit() and int(asked) > 0 else available
+    cpus = _asked("NPROC") or available
     settings = {
         name: value
         for name, value in sorted(os.environ.items())
@@ -100,7 +99,13 @@ def surroundings() -> dict[str, Any]:
 
 def _devices(cpus: int) -> int:
     """Devices for data parallelism on so many cores; more than two were not measured."""
-    return min(cpus, 2)
+    return min(cpus, _asked(DEVICES) or 2)
+
+
+def _asked(variable: str) -> int | None:
+    """The number, at least 1, that the user has given a variable of the environment."""
+    text = os.environ.get(variable, "")
+    return int(text) if text.isdigit() and int(text) > 0 else None
 
 
 def _threads(cpus: int) -> dict[str, str]:

@@ -80,9 +80,8 @@ def gradient_numbers(
     read = train.batch_size * train.sequence_length
     compared = (read if train.predict == "all" else train.batch_size) + loss.samples
     width = features(model) + 1
-    tables = (read + compared) * width if model.tie_weights else read * model.embed_size
-    tables += 0 if model.tie_weights else compared * width
-    return parameters(model, vocab_size=0) + tables
+    vectors = width if model.tie_weights else model.embed_size
+    return parameters(model, vocab_size=0) + read * vectors + compared * width
 
 
 def start_lagging(vocab_size: int) -> Updates:

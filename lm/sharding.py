@@ -18,7 +18,7 @@ from jax.flatten_util import ravel_pytree
 from jax.sharding import AxisType, Mesh, NamedSharding, PartitionSpec
 
 from lm.compute import compiler_options
-from lm.devices import together
+from lm.devices import data_parallel
 
 T = TypeVar("T")
 
@@ -74,7 +74,7 @@ def compile_sharded(shards: int, function: Callable[..., Any], **kind: bool) -> 
         and gives such.
       kind: of program, as for `lm.compute.compiler_options`.
     """
-    with together(shards):
+    with data_parallel(shards):
         options = compiler_options(**kind)
     compile_ = partial(jax.jit, donate_argnums=0, compiler_options=options)
     if shards == 1:
@@ -82,7 +82,7 @@ def compile_sharded(shards: int, function: Callable[..., Any], **kind: bool) -> 
 
     @wraps(function)
     def traced(*arguments: Any) -> Any:
-        with together(shards):
+        with data_parallel(shards):
             return function(*arguments)
 
     # That results are the same on all devices is not checked: the sums make them so.

@@ -16,7 +16,7 @@ from rich.console import Console
 
 from lm.command import run_command
 from lm.config import RUN_ONLY
-from lm.devices import use_all_cores
+from lm.devices import set_devices
 from lm.identity import identify
 from lm.progress import Progress
 from sweeps import naming
@@ -79,7 +79,7 @@ def train_single(values: dict[str, Any], overrides: Sequence[str], console: Cons
 
 
 def _train(directory: Path, values: Mapping[str, Any], console: Console) -> None:
-    use_all_cores()
+    set_devices()
     from lm.loop import train  # imports JAX
 
     metric, mode = values["sweep"]["metric"], values["sweep"]["mode"]

@@ -5,7 +5,7 @@ import os
 import pytest
 
 from lm import devices
-from lm.devices import environment, surroundings
+from lm.devices import DEVICES, environment, set_devices, surroundings
 
 
 def test_surroundings_of_a_worker_are_its_share(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -16,6 +16,23 @@ def test_surroundings_of_a_worker_are_its_share(monkeypatch: pytest.MonkeyPatch)
     found = surroundings()
     assert found["cpus"] == 3
     assert {**share, "XLA_FLAGS": "--a"}.items() <= found["environment"].items()
+
+
+@pytest.mark.parametrize(
+    ("cpus", "asked", "devices"),
+    [(1, None, "1"), (2, None, "2"), (8, None, "2"), (8, "4", "4"), (2, "1", "1"), (1, "2", "1")],
+)
+def test_cores_are_at_most_two_devices_unless_the_user_says_so(
+    monkeypatch: pytest.MonkeyPatch, cpus: int, asked: str | None, devices: str
+) -> None:
+    monkeypatch.setenv("NPROC", str(cpus))
+    monkeypatch.delenv(DEVICES)
+    if asked is not None:
+        monkeypatch.setenv(DEVICES, asked)
+    assert environment(cpus, 0)[DEVICES] == devices
+    set_devices()
+    assert os.environ[DEVICES] == (asked or devices)
+    assert surroundings()["environment"][DEVICES] == os.environ[DEVICES]
 
 
 def test_threads_that_nobody_set_are_the_cores_at_hand(monkeypatch: pytest.MonkeyPatch) -> None:

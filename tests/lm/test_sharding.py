@@ -121,10 +121,19 @@ LOOKS = (
 )
 
 
+@pytest.mark.parametrize(
+    "options",
+    [(), ("loss.kind=softmax", "optimizer.average_patience=1", "optimizer.weight_decay=0.01")],
+    ids=["sampled loss", "full softmax, averaged"],
+)
 def test_trial_of_two_devices_is_looked_into_saved_and_resumed_like_any_other(
-    tmp_path: Path, tiny: Compose, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+    tmp_path: Path,
+    tiny: Compose,
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
+    options: tuple[str, ...],
 ) -> None:
-    values = tiny(*SHARDED, *LOOKS, "train.epochs=6", "train.checkpoint_minutes=0")
+    values = tiny(*SHARDED, *LOOKS, *options, "train.epochs=6", "train.checkpoint_minutes=0")
     with caplog.at_level(logging.INFO):
         assert run(tmp_path / "whole", values).status == "finished"
     assert "data-parallel over 2 devices" in caplog.text
@@ -141,5 +150,7 @@ def test_trial_of_two_devices_is_looked_into_saved_and_resumed_like_any_other(
     build_program.cache_clear()
     alone, shared = history(tmp_path / "alone"), history(tmp_path / "whole")
     assert [row.keys() for row in alone] == [row.keys() for row in shared]
+    if "optimizer.average_patience=1" in options:
+        assert shared[-1]["train/averaged_updates"] > 0
     for one, other in zip(alone, shared, strict=True):
         assert other == pytest.approx(one, rel=1e-4)
