@@ -17,7 +17,7 @@ from lm.config import RUN_ONLY, Config, typed
 from lm.data.tokens import load_tokens
 from lm.data.windows import evaluation_window
 from lm.options import ModelConfig, TrainConfig
-from lm.sizes import AHEAD, GATES, features, parameters, rnn_sizes, softmax_words
+from lm.sizes import AHEAD, GATES, feature_size, parameters, rnn_sizes, softmax_words
 from sweeps.packing import Lanes
 
 ARRAYS: Mapping[str, Any] = {
@@ -152,7 +152,7 @@ def _activations(model: ModelConfig, train: TrainConfig) -> int:
     """Numbers that the backward pass needs: inputs, gates and states of each layer, features."""
     sizes = rnn_sizes(model)
     layers = (3 * GATES[model.cell] + 4) * sum(sizes)
-    each = 3 * model.embed_size + layers + 4 * features(model)
+    each = 3 * model.embed_size + layers + 4 * feature_size(model)
     return train.batch_size * train.sequence_length * each
 
 

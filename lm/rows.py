@@ -26,7 +26,7 @@ from jax import Array
 
 from lm.optimizer import Hyperparameters, idle
 from lm.options import LossConfig, ModelConfig, OptimizerConfig, TrainConfig
-from lm.sizes import features, parameters
+from lm.sizes import feature_size, parameters
 
 Params = dict[str, Any]
 Updates = dict[str, Array]
@@ -79,7 +79,7 @@ def gradient_numbers(
         return parameters(model, vocab_size)
     read = train.batch_size * train.sequence_length
     compared = (read if train.predict == "all" else train.batch_size) + loss.samples
-    width = features(model) + 1
+    width = feature_size(model) + 1
     vectors = width if model.tie_weights else model.embed_size
     return parameters(model, vocab_size=0) + read * vectors + compared * width
 

@@ -15,11 +15,11 @@ def parameters(model: ModelConfig, vocab_size: int) -> int:
     sizes = layer_sizes(model)
     layers = GATES[model.cell] * sum(n * (m + n + 1) for m, n in sizes)
     hidden = sizes[-1][1] * model.hidden_size if model.hidden_size else 0
-    vectors = features(model) if model.tie_weights else model.embed_size + features(model)
+    vectors = feature_size(model) if model.tie_weights else model.embed_size + feature_size(model)
     return vocab_size * (vectors + 1) + layers + hidden
 
 
-def features(model: ModelConfig) -> int:
+def feature_size(model: ModelConfig) -> int:
     """Width of what the softmax sees."""
     return model.hidden_size or rnn_sizes(model)[-1]
 

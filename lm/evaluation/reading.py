@@ -13,7 +13,7 @@ from lm.data.windows import context, predictions
 from lm.evaluation.cache import History, Setting, empty_history, look_up
 from lm.options import TrainConfig
 from lm.perplexity import HeldOut, lay_out, window_size
-from lm.sizes import features
+from lm.sizes import feature_size
 from lm.trained import Trained
 from sweeps.errors import UserError
 
@@ -64,7 +64,7 @@ def read(trained: Trained, ids: Ids, train: TrainConfig, settings: Sequence[Sett
       UserError: there is nothing to predict.
     """
     count, first = predictions(len(ids), train), context(train)
-    width = features(trained.config.model)
+    width = feature_size(trained.config.model)
     size = window_size(train)
     at_once = min(max(1, NUMBERS // (size * width)), -(-count // size))
     room = -(-count // (at_once * size)) * at_once * size
