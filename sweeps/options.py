@@ -71,7 +71,7 @@ class SchedulerOptions:
     kind: str = MISSING
     """`none`, `asha`, `median` or `pbt`."""
     time: str = MISSING
-    """What the rule counts: `step`, or a tag that is reported with the metric, such as `epoch`."""
+    """What the rule counts: `step`, or a tag reported with the metric, such as `time/epoch`."""
     grace: float | None = MISSING
     """asha, median: a trial that has not come this far is not stopped."""
     factor: float | None = MISSING

@@ -10,10 +10,11 @@ from typing import IO
 from sweeps.cluster import SETTINGS
 
 SESSION = """
-import os, sys
+import sys
 from ray.cluster_utils import Cluster
 
-node = {"num_cpus": os.cpu_count(), "object_store_memory": 80_000_000, "include_dashboard": False}
+cpus = int(sys.argv[1])
+node = {"num_cpus": cpus, "object_store_memory": 80_000_000, "include_dashboard": False}
 cluster = Cluster(initialize_head=True, head_node_args=node)
 print("address", cluster.address, flush=True)
 sys.stdin.read()
@@ -22,14 +23,21 @@ cluster.shutdown()
 
 
 @contextmanager
-def ray_process(program: str = SESSION) -> Iterator[tuple[str, IO[str]]]:
+def ray_process(
+    program: str = SESSION, cpus: int | None = os.cpu_count()
+) -> Iterator[tuple[str, IO[str]]]:
     """Run a program that starts Ray, prints its address, and ends when its input does.
+
+    Args:
+      program: its text.
+      cpus: that the session has, whatever the machine has.
 
     Yields:
       The address, and the program's input.
     """
     pipe, quiet = subprocess.PIPE, subprocess.DEVNULL
-    command, environment = [sys.executable, "-c", program], {**os.environ, **SETTINGS}
+    command = [sys.executable, "-c", program, str(cpus)]
+    environment = {**os.environ, **SETTINGS}
     with subprocess.Popen(
         command, env=environment, text=True, stdin=pipe, stdout=pipe, stderr=quiet
     ) as process:
