@@ -1,5 +1,6 @@
 """How a program computes on the device that there is: the one place where that is chosen."""
 
+import logging
 from collections.abc import Callable
 from functools import cache, wraps
 from typing import Any, NamedTuple, TypeVar
@@ -10,6 +11,8 @@ from lm import cudnn
 from lm.devices import has_one_thread, prefers_eigen
 from lm.options import ModelConfig, TrainConfig
 from sweeps.errors import UserError
+
+log = logging.getLogger(__name__)
 
 T = TypeVar("T")
 
@@ -116,7 +119,7 @@ def tells_on_device() -> bool:
 
 
 def compiler_options(*, seldom: bool = False, multiplies: bool = False) -> Options:
-    """Options of XLA's compiler on a CPU; empty where this version of it does not know them.
+    """Options of XLA's compiler on a CPU; without those that this version of it does not know.
 
     With one thread the code is one part: in many, to be compiled side by side, it takes a tenth
     longer.
@@ -125,21 +128,24 @@ def compiler_options(*, seldom: bool = False, multiplies: bool = False) -> Optio
       seldom: the program runs seldom, so that compiling it takes longer than running it.
       multiplies: most of what it does, and often, is products of matrices.
     """
-    if jax.default_backend() != "cpu" or not _takes_options():
+    if jax.default_backend() != "cpu":
         return {}
-    return {
+    wanted = {
         **(ONE_PART if has_one_thread() else {}),
         **(O2 if multiplies else {}),
         **(EIGEN if multiplies and prefers_eigen() else {}),
         **(QUICK if seldom else {}),
     }
+    return {name: value for name, value in wanted.items() if _takes_option(name, value)}
 
 
 @cache
-def _takes_options() -> bool:
-    """Whether this version of XLA knows all of them."""
+def _takes_option(name: str, value: bool | int | str) -> bool:
+    """Whether this version of XLA knows it; each is asked for by itself, since one that is unknown
+    has all refused."""
     try:
-        jax.jit(lambda x: x + 1, compiler_options=ONE_PART | EIGEN | QUICK)(0)
+        jax.jit(lambda x: x + 1, compiler_options={name: value})(0)
     except jax.errors.JaxRuntimeError:
+        log.debug("XLA's compiler does not take %s=%s.", name, value)
         return False
     return True

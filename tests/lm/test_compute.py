@@ -1,6 +1,6 @@
 """How a program computes: the choice by device, cuDNN's layout of weights, bfloat16 products."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from typing import Any
 
@@ -146,16 +146,51 @@ def test_products_of_training_are_eigens_where_that_is_faster(
     assert "ynn_fusion" not in compiled
 
 
-def test_what_runs_seldom_compiles_quickly_here_and_anywhere_else_without_options(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    compute._takes_options.cache_clear()
-    assert compute.compiler_options(seldom=True)  # on the CPU, and this version of XLA knows them
+@pytest.fixture
+def asked_anew() -> Iterator[None]:
+    """What the compiler takes is asked in this test, and forgotten after it."""
+    compute._takes_option.cache_clear()
+    yield
+    compute._takes_option.cache_clear()
 
+
+@pytest.mark.usefixtures("asked_anew")
+@pytest.mark.parametrize(
+    ("kind", "options"),
+    [
+        ({}, compute.ONE_PART),
+        ({"multiplies": True}, compute.O2),
+        ({"multiplies": True}, compute.EIGEN),
+        ({"seldom": True}, compute.QUICK),
+    ],
+    ids=["one part", "O2", "Eigen", "quick"],
+)
+def test_this_version_of_the_compiler_takes_options(
+    monkeypatch: pytest.MonkeyPatch, kind: dict[str, bool], options: compute.Options
+) -> None:
+    monkeypatch.setattr(compute, "has_one_thread", lambda: True)
+    monkeypatch.setattr(compute, "prefers_eigen", lambda: True)
+    assert compiler_options(**kind).items() & options.items()
+
+
+@pytest.mark.usefixtures("asked_anew")
+@pytest.mark.parametrize("name", ["ONE_PART", "O2", "EIGEN", "QUICK"])
+@pytest.mark.parametrize("kind", [{}, {"multiplies": True}, {"seldom": True}], ids="-".join)
+def test_option_that_the_compiler_does_not_know_takes_no_other_with_it(
+    monkeypatch: pytest.MonkeyPatch, kind: dict[str, bool], name: str
+) -> None:
+    monkeypatch.setattr(compute, "has_one_thread", lambda: True)
+    monkeypatch.setattr(compute, "prefers_eigen", lambda: True)
+    known = compiler_options(**kind)
+    monkeypatch.setattr(compute, name, {"xla_no_such_option": True, **getattr(compute, name)})
+    assert compiler_options(**kind) == known
+    jax.jit(jnp.negative, compiler_options=known)(1)
+
+
+@pytest.mark.usefixtures("asked_anew")
+def test_compiler_that_knows_no_option_is_asked_for_none(monkeypatch: pytest.MonkeyPatch) -> None:
     def refuse(*arguments: object, **options: object) -> None:
         raise jax.errors.JaxRuntimeError("No such compile option")
 
-    compute._takes_options.cache_clear()
     monkeypatch.setattr(jax, "jit", refuse)
-    assert compute.compiler_options(seldom=True) == {}
-    compute._takes_options.cache_clear()
+    assert compiler_options(seldom=True) == {}
