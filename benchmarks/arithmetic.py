@@ -1,7 +1,7 @@
 """The arithmetic that a training step needs, whoever computes it."""
 
-from lm.config import Config
-from lm.sizes import rnn_sizes
+from lm.config.schema import Config
+from lm.config.sizes import rnn_sizes
 
 GATES = {"rnn": 1, "gru": 3, "lstm": 4}
 

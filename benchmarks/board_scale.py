@@ -24,7 +24,7 @@ import psutil
 
 from benchmarks import browser, tables
 from benchmarks.many_runs import make_runs, train
-from sweeps.board import UNSELECTED
+from sweeps.cli.board import UNSELECTED
 
 PAUSE = 3.0
 """Seconds between two looks at what is loaded."""

@@ -7,19 +7,19 @@ from hydra import compose, initialize_config_dir
 from hydra.errors import HydraException
 from omegaconf import OmegaConf
 
-from lm.config import CONFIG_DIR, register
-from sweeps import sweeper
+from lm.config.load import CONFIG_DIR, register
+from sweeps import hydra_sweeper
 from sweeps.errors import UserError
 
 
 def compose_values(overrides: Sequence[str]) -> dict[str, Any]:
-    """Plain values, as `lm.config.typed` takes them.
+    """Plain values, as `lm.config.load.typed` takes them.
 
     Raises:
       UserError: an override is not known, or its value does not fit.
     """
     register()
-    sweeper.register()
+    hydra_sweeper.register()
     try:
         with initialize_config_dir(str(CONFIG_DIR.resolve()), version_base="1.3"):
             config = compose("config", overrides=list(overrides))

@@ -22,8 +22,9 @@ from typing import IO, Any, NamedTuple, Self
 import numpy as np
 from numpy.typing import NDArray
 
-from lm.config import Config, typed
-from lm.devices import environment
+from lm.backend.devices import environment
+from lm.config.load import typed
+from lm.config.schema import Config
 from sweeps.errors import UserError
 
 EPOCH_STEPS = 100

@@ -22,8 +22,7 @@ from numpy.typing import NDArray
 from benchmarks.counterparts import check
 from benchmarks.jax_memory import gpu_bytes
 from benchmarks.log_uniform import LogUniform
-from lm.config import Config
-from lm.options import ModelConfig
+from lm.config.schema import Config, ModelConfig
 
 CELLS = {"rnn": nnx.SimpleCell, "gru": nnx.GRUCell, "lstm": nnx.OptimizedLSTMCell}
 

@@ -16,9 +16,9 @@ from tensorboard.compat.proto.tensor_pb2 import TensorProto
 from tensorboard.compat.proto.tensor_shape_pb2 import TensorShapeProto
 from tensorboard.compat.proto.types_pb2 import DT_FLOAT, DT_STRING
 
-from lm.flow_plugin.names import LABELS, OVERVIEW, PLUGIN, PREFIX, VERSION
-from lm.gradient_flow.records import Record, encode
-from sweeps.events import EventWriter
+from lm.gradient_flow.codec import Record, encode
+from lm.gradient_flow.plugin.tags import LABELS, OVERVIEW, PLUGIN, PREFIX, VERSION
+from sweeps.tensorboard.event_file import EventWriter
 
 TEXT = (
     "static int next(struct list *l)\n{\n\tif (!l->head)\n\t\treturn -1;\n\tfor (i = 0; i < n; "

@@ -17,8 +17,8 @@ from benchmarks.compose import compose_values
 from benchmarks.configurations import CONFIGURATIONS
 from benchmarks.contender import has_torch
 from benchmarks.rounds import Entrant, Measured, Plan, take_turns
-from lm.arguments import several, whole
-from sweeps.command import exit_on_user_error
+from lm.cli.arguments import several, whole
+from sweeps.cli.exit import exit_on_user_error
 from sweeps.errors import UserError
 
 MODULES = {"PyTorch": "benchmarks.torch_text", "ours": "benchmarks.our_text"}

@@ -23,11 +23,12 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from benchmarks import command_line, tables
 from benchmarks.compose import compose_values
 from benchmarks.contender import synthetic_text
-from lm.config import Config, typed
-from sweeps.command import exit_on_user_error
+from lm.config.load import typed
+from lm.config.schema import Config
+from sweeps.cli.exit import exit_on_user_error
 
 if TYPE_CHECKING:
-    from lm.gradient_flow.batch import Flow
+    from lm.gradient_flow.itemize import Flow
 
 CELLS = ("rnn", "gru", "lstm")
 LENGTHS = (25, 100, 400)
@@ -53,7 +54,7 @@ class Bench:
 
     def __init__(self, config: Config) -> None:
         from benchmarks.our_model import Training  # after the thread count is set, like JAX
-        from lm.gradient_flow.batch import Extent
+        from lm.gradient_flow.itemize import Extent
 
         self._training = Training(config, synthetic_text(config))
         wanted = config.gradient_flow
@@ -78,7 +79,7 @@ class Bench:
 
     @property
     def _call(self) -> tuple[Any, ...]:
-        from lm.sharding import first_replica
+        from lm.backend.data_parallel import first_replica
 
         training = self._training
         return first_replica(training.state), training.values, training.streams_lb, self._draws
@@ -90,8 +91,8 @@ class Bench:
         return flow
 
     def _encode(self, flow: "Flow") -> list[bytes]:
+        from lm.gradient_flow.codec import encode
         from lm.gradient_flow.recorder import as_record, summarise
-        from lm.gradient_flow.records import encode
 
         records = [as_record(one) for one in flow.measured.values()]
         for record in records:
@@ -101,7 +102,7 @@ class Bench:
     def _arrays(self) -> dict[str, float]:
         import jax.numpy as jnp
 
-        from lm.steps import no_totals
+        from lm.training.metrics import no_totals
 
         program = self._training.program
         state, *call = self._call

@@ -21,8 +21,8 @@ from benchmarks.compose import compose_values
 from benchmarks.configurations import CONFIGURATIONS
 from benchmarks.contender import has_torch
 from benchmarks.rounds import Entrant, Measured, Plan, take_turns
-from lm.config import typed
-from sweeps.command import exit_on_user_error
+from lm.config.load import typed
+from sweeps.cli.exit import exit_on_user_error
 
 
 class Axis(NamedTuple):

@@ -1,4 +1,5 @@
-"""The peers' candidate sampler: that of `lm.sampler` in NumPy, drawing on the host."""
+"""The peers' candidate sampler: that of `lm.losses.candidate_sampler` in NumPy, drawing on the
+host."""
 
 import math
 from typing import NamedTuple

@@ -23,10 +23,11 @@ from omegaconf import OmegaConf
 from rich.console import Console
 from rich.table import Table
 
-from lm.config import CONFIG_DIR, Config, register, typed
-from sweeps import sweeper
-from sweeps.command import exit_on_user_error
-from sweeps.run import Run
+from lm.config.load import CONFIG_DIR, register, typed
+from lm.config.schema import Config
+from sweeps import hydra_sweeper
+from sweeps.cli.exit import exit_on_user_error
+from sweeps.run.run import Run
 
 EVERY: tuple[tuple[int, int | None], ...] = ((1, None), (5, None), (20, None), (20, 1))
 """Updates between two reports, of which `train.report_every` ships with 20; and between two points
@@ -46,8 +47,8 @@ class Bench:
     """One model in training, and a run to report to."""
 
     def __init__(self, config: Config, run: Run) -> None:
-        from lm.data.tokens import load_tokens  # after the thread count is set, like JAX
-        from lm.trainer import Trainer
+        from lm.data.dataset import load_tokens  # after the thread count is set, like JAX
+        from lm.training.trainer import Trainer
 
         self.trainer, self.run = Trainer(config, load_tokens(config.data)), run
         self.state, _ = self.trainer.compile(self.trainer.start())
@@ -57,7 +58,7 @@ class Bench:
     @property
     def params(self) -> dict[str, Any]:
         """What the model is evaluated by."""
-        from lm.step import evaluated_parameters
+        from lm.training.state import evaluated_parameters
 
         return evaluated_parameters(self.state)
 
@@ -121,7 +122,7 @@ class Shown(NamedTuple):
 
 def measure_views(bench: Bench, rounds: int) -> list[Shown]:
     """A look inside, and what an evaluation shows besides."""
-    from lm.views import Views
+    from lm.monitor.monitor import Views
 
     views, log = Views(bench.trainer, bench.run), bench.trainer.config.log
     kinds: dict[str, tuple[int, Callable[[], object]]] = {
@@ -151,7 +152,7 @@ def _size(folder: Path) -> int:
 def compose(overrides: Sequence[str]) -> dict[str, Any]:
     """The values of a run."""
     register()
-    sweeper.register()
+    hydra_sweeper.register()
     with hydra.initialize_config_dir(str(CONFIG_DIR), version_base="1.3"):
         values = OmegaConf.to_container(
             hydra.compose("config", overrides=list(overrides)), resolve=True

@@ -10,7 +10,7 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from sweeps.files import write_json
+from sweeps.io.atomic import write_json
 from sweeps.naming import short_keys, trial_name
 
 AXES = {

@@ -17,9 +17,9 @@ from rich.table import Table
 
 from benchmarks.compose import compose_values
 from benchmarks.kneser_ney import Floats, Ids, KneserNey
-from lm.config import typed
-from lm.data.tokens import Tokens, load_tokens
-from sweeps.command import exit_on_user_error
+from lm.config.load import typed
+from lm.data.dataset import Tokens, load_tokens
+from sweeps.cli.exit import exit_on_user_error
 
 
 def perplexity(probabilities: Floats) -> float:

@@ -7,15 +7,15 @@ from jax import Array
 from numpy.typing import NDArray
 
 from benchmarks.jax_memory import gpu_bytes
-from lm.config import Config
+from lm.backend.data_parallel import first_replica, replicated
+from lm.config.schema import Config
 from lm.data.batches import streams
-from lm.initializers import scales
-from lm.optimizer import hyperparameters
-from lm.program import build_program, program_key
-from lm.rows import Params
-from lm.sharding import first_replica, replicated
-from lm.step import TrainState
-from lm.steps import counted
+from lm.model.initializers import scales
+from lm.model.types import Params
+from lm.optim.optimizer import hyperparameters
+from lm.training.functions import build_program, program_key
+from lm.training.metrics import counted
+from lm.training.state import TrainState
 from sweeps.errors import UserError
 
 

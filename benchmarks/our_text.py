@@ -7,10 +7,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from benchmarks.jax_memory import gpu_bytes
-from lm.config import Config
-from lm.initializers import scales
-from lm.program import build_program, program_key
-from lm.writing import Order, Written, write_texts
+from lm.config.schema import Config
+from lm.generation.generator import Order, Written, write_texts
+from lm.model.initializers import scales
+from lm.training.functions import build_program, program_key
 
 
 class Training:

@@ -8,9 +8,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from benchmarks import our_model
-from lm.config import Config
-from lm.draws import in_turns
-from lm.steps import no_totals
+from lm.config.schema import Config
+from lm.training.metrics import no_totals
+from lm.training.randomness import in_turns
 from sweeps.errors import UserError
 
 

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks.contender import has_torch
-from lm.devices import environment
+from lm.backend.devices import environment
 from sweeps.errors import UserError
 
 SIZES = {"cpu": 2048, "gpu": 8192}

@@ -25,13 +25,13 @@ from torch import Tensor
 from benchmarks import command_line, tables
 from benchmarks.compose import compose_values
 from benchmarks.ptb_torch import SETTINGS, Reference, Settings, read
-from lm.config import typed
+from lm.config.load import typed
 from lm.data.corpora import text_files
-from lm.data.tokens import load_tokens
-from lm.rows import Params
-from lm.step import TrainState, evaluated_parameters
-from lm.trainer import Trainer
-from sweeps.command import exit_on_user_error
+from lm.data.dataset import load_tokens
+from lm.model.types import Params
+from lm.training.state import TrainState, evaluated_parameters
+from lm.training.trainer import Trainer
+from sweeps.cli.exit import exit_on_user_error
 from sweeps.errors import UserError
 
 QUIET = ("log.histogram_every=0", "log.sample_words=0")

@@ -22,8 +22,8 @@ from benchmarks.configurations import CONFIGURATIONS
 from benchmarks.contender import has_torch
 from benchmarks.peak import measure_peak
 from benchmarks.rounds import Entrant, Measured, Plan, take_turns
-from lm.config import typed
-from sweeps.command import exit_on_user_error
+from lm.config.load import typed
+from sweeps.cli.exit import exit_on_user_error
 from sweeps.errors import UserError
 
 MODULES = {

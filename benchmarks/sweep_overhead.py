@@ -27,10 +27,10 @@ from typing import NamedTuple
 from rich.console import Console
 from rich.table import Table
 
-from sweeps.command import exit_on_user_error
+from sweeps.cli.exit import exit_on_user_error
 from sweeps.errors import UserError
-from sweeps.files import read_json
-from sweeps.store import read_config, read_trial
+from sweeps.io.atomic import read_json
+from sweeps.store.trial import read_config, read_trial
 
 DEFAULT_SWEEP = ("+sweep=learning_rate", "train.epochs=2")
 
@@ -46,7 +46,7 @@ class Spent(NamedTuple):
     slots: int
     """Trials like this one that fit on the machine side by side."""
     compiled: str = "miss"
-    """Where its programs came from: `lm.compilation`."""
+    """Where its programs came from: `lm.backend.compile_cache`."""
 
 
 class Sweep(NamedTuple):

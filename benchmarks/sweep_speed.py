@@ -27,10 +27,10 @@ from typing import NamedTuple
 from benchmarks import command_line, tables
 from benchmarks.compose import compose_values
 from benchmarks.contender import has_torch
-from lm.config import typed
-from sweeps.command import exit_on_user_error
+from lm.config.load import typed
+from sweeps.cli.exit import exit_on_user_error
 from sweeps.errors import UserError
-from sweeps.store import read_trial
+from sweeps.store.trial import read_trial
 
 HEADER = ("", "seconds", "least", "most", "ratio", "trials", "best valid ppl", "worst")
 PEER, OURS, AGAIN = "PyTorch + Ray Tune", "ours", "ours again"

@@ -20,8 +20,7 @@ from torch import Tensor, nn
 
 from benchmarks.counterparts import check
 from benchmarks.log_uniform import Candidates, LogUniform
-from lm.config import Config
-from lm.options import ModelConfig
+from lm.config.schema import Config, ModelConfig
 
 RECURRENCES = {"rnn": nn.RNN, "gru": nn.GRU, "lstm": nn.LSTM}
 

@@ -22,10 +22,11 @@ from torch.utils.tensorboard import SummaryWriter
 
 from benchmarks.compose import compose_values
 from benchmarks.torch_model import Training
-from lm.config import Config, typed
-from lm.data.tokens import Tokens, load_tokens
+from lm.config.load import typed
+from lm.config.schema import Config
+from lm.data.dataset import Tokens, load_tokens
 from lm.data.windows import steps_per_epoch
-from sweeps.command import exit_on_user_error
+from sweeps.cli.exit import exit_on_user_error
 from sweeps.errors import UserError
 
 GRID = {  # conf/sweep/layer_grid.yaml

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from benchmarks.torch_model import LanguageModel, State
-from lm.config import Config
+from lm.config.schema import Config
 
 
 class Training:

@@ -9,8 +9,8 @@ from typing import Any
 import hydra
 from hydra.core.config_store import ConfigStore
 
-from sweeps import sweeper
-from sweeps.run import Run
+from sweeps import hydra_sweeper
+from sweeps.run.run import Run
 
 NOTHING = dict.fromkeys(["grace", "factor", "samples", "interval", "quantile", "resample", "seed"])
 CONFIG = {
@@ -72,6 +72,6 @@ def main(config: Any) -> None:
 
 
 if __name__ == "__main__":
-    sweeper.register()
+    hydra_sweeper.register()
     ConfigStore.instance().store(name="trivial", node=CONFIG)
     main()

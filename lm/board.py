@@ -1,6 +1,6 @@
-"""`python -m lm.board [FOLDER]`: see all runs in TensorBoard; see `sweeps.board`."""
+"""`python -m lm.board [FOLDER]`: see all runs in TensorBoard; see `sweeps.cli.board`."""
 
-from sweeps.board import main
+from sweeps.cli.board import main
 
 PINNED = ("valid/perplexity", "train/loss")
 CURVES = "^(train|valid)/(loss|perplexity)$"

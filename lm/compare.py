@@ -1,6 +1,6 @@
-"""`python -m lm.compare FOLDER...`: compare the trials of sweeps; see `sweeps.compare`."""
+"""`python -m lm.compare FOLDER...`: compare the trials of sweeps; see `sweeps.cli.compare`."""
 
-from sweeps.compare import main
+from sweeps.cli.compare import main
 
 if __name__ == "__main__":
     main(command="python -m lm.compare")

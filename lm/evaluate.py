@@ -17,9 +17,9 @@ from pathlib import Path
 
 from rich.console import Console
 
-from lm.arguments import number, of_trial, several, whole
-from lm.evaluation.grid import CACHE, SEARCH, Grid
-from sweeps.command import exit_on_user_error
+from lm.cli.arguments import number, of_trial, several, whole
+from lm.evaluation.cache_grid import CACHE, SEARCH, Grid
+from sweeps.cli.exit import exit_on_user_error
 from sweeps.errors import UserError
 
 
@@ -30,13 +30,13 @@ def main(arguments: Sequence[str] | None = None) -> None:
     _check(options)
     grid = _grid(options)
 
-    from lm.compilation import use_cache  # imports JAX, as all below
-    from lm.evaluation.reading import layout
-    from lm.evaluation.results import evaluate
-    from lm.evaluation.show import show_evaluation, show_worst
+    from lm.backend.compile_cache import use_cache  # imports JAX, as all below
+    from lm.evaluation.evaluate import evaluate
+    from lm.evaluation.scoring import layout
+    from lm.evaluation.tables import show_evaluation, show_worst
     from lm.evaluation.texts import Text, file_text, splits_of
-    from lm.evaluation.words import write_words
-    from lm.trained import load_trained
+    from lm.evaluation.token_scores import write_words
+    from lm.training.load import load_trained
 
     use_cache()
     trained = load_trained(options.directory)

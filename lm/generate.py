@@ -24,16 +24,16 @@ from rich.console import Console
 from rich.progress import track
 from rich.text import Text
 
-from lm.arguments import number, of_trial, whole
-from lm.data.files import read_text
-from lm.prompt import PROMPT, Prompt, choose_prompt, read_prompt, unknown_words
-from lm.prose import continued
-from sweeps.command import exit_on_user_error
+from lm.cli.arguments import number, of_trial, whole
+from lm.data.text_files import read_text
+from lm.generation.detokenize import continued
+from lm.generation.prompt import PROMPT, Prompt, choose_prompt, read_prompt, unknown_words
+from sweeps.cli.exit import exit_on_user_error
 from sweeps.errors import UserError
 
 if TYPE_CHECKING:
-    from lm.trained import Trained
-    from lm.writing import Written
+    from lm.generation.generator import Written
+    from lm.training.load import Trained
 
 WORDS = 100
 """Of a text, unless told otherwise."""
@@ -49,9 +49,9 @@ def main(arguments: Sequence[str] | None = None) -> None:
         raise UserError(f"there is no folder {options.out.parent} for {options.out}; make it.")
     given = None if options.prompt_file is None else read_text(options.prompt_file)
 
-    from lm.compilation import use_cache  # imports JAX, as all below
-    from lm.trained import load_trained
-    from lm.writing import Order, write_texts
+    from lm.backend.compile_cache import use_cache  # imports JAX, as all below
+    from lm.generation.generator import Order, write_texts
+    from lm.training.load import load_trained
 
     use_cache()
     trained = load_trained(options.directory)
@@ -151,7 +151,7 @@ def _prompt(trained: "Trained", text: str | None, file: str | None) -> Prompt:
 
 
 def _start(trained: "Trained") -> Prompt:
-    from lm.trained import load_text
+    from lm.training.load import load_text
 
     try:
         return choose_prompt(None, trained.config.data, load_text(trained), PROMPT)

@@ -6,13 +6,14 @@ every value is the same; with other threads or another device, where it is withi
 
 import sys
 
-from sweeps.reproduce import Application, main
+from sweeps.config.application import Application
+from sweeps.reproduce.command import main
 
 APPLICATION = Application(
-    objective="lm.loop.train",
-    identify="lm.identity.identify",
-    environment="lm.devices.environment",
-    pack="lm.pack.train",
+    objective="lm.training.loop.train",
+    identify="lm.hooks.identity.identify",
+    environment="lm.backend.devices.environment",
+    pack="lm.training.pack_loop.train",
 )
 
 if __name__ == "__main__":

@@ -5,7 +5,7 @@ An override with several values, as in `model.cell=lstm,gru`, is an axis of the 
 
 from omegaconf import DictConfig
 
-from lm.command import run_command
+from lm.cli.hydra_main import run_command
 
 
 def main(config: DictConfig) -> None:

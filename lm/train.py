@@ -14,18 +14,20 @@ from hydra.core.override_parser.overrides_parser import OverridesParser
 from omegaconf import DictConfig, OmegaConf
 from rich.console import Console
 
-from lm.command import run_command
-from lm.config import RUN_ONLY
-from lm.devices import set_devices
-from lm.identity import identify
-from lm.progress import Progress
+from lm.backend.devices import set_devices
+from lm.cli.hydra_main import run_command
+from lm.cli.progress import Progress
+from lm.config.schema import RUN_ONLY
+from lm.hooks.identity import identify
 from sweeps import naming
 from sweeps.errors import UserError
-from sweeps.provenance import collect
-from sweeps.run import Run
-from sweeps.session import describe
-from sweeps.store import DONE, Spec, fingerprint, move_aside, read_trial, write_trial
-from sweeps.url import is_url
+from sweeps.io.url import is_url
+from sweeps.run.run import Run
+from sweeps.store.fingerprint import fingerprint
+from sweeps.store.provenance import collect
+from sweeps.store.status import DONE
+from sweeps.store.trial import Spec, move_aside, read_trial, write_trial
+from sweeps.tensorboard.hparams import describe
 
 
 def main(config: DictConfig) -> None:
@@ -80,7 +82,7 @@ def train_single(values: dict[str, Any], overrides: Sequence[str], console: Cons
 
 def _train(directory: Path, values: Mapping[str, Any], console: Console) -> None:
     set_devices()
-    from lm.loop import train  # imports JAX
+    from lm.training.loop import train  # imports JAX
 
     metric, mode = values["sweep"]["metric"], values["sweep"]["mode"]
     with (

@@ -9,8 +9,8 @@ from pathlib import Path
 
 import numpy as np
 
-from lm.flow_plugin.recorded import Recorded, read_run
-from lm.gradient_flow.records import decode
+from lm.gradient_flow.codec import decode
+from lm.gradient_flow.plugin.event_reader import Recorded, read_run
 
 EARLY, LATE = 500, 25_000
 """Updates: the batches before the first, and those from the second on."""

@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any
 
 import sweeps
-from sweeps.files import read_json
+from sweeps.io.atomic import read_json
 
 FOLDERS = Path("outputs/killed"), Path("outputs/undisturbed")
 TIMED = ["seconds", "directory", "command", "time/words_per_second"]

@@ -6,7 +6,7 @@
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from sweeps.frames import load
+    from sweeps.analysis.dataframes import load
 
 __all__ = ["load"]
 
@@ -14,6 +14,6 @@ __all__ = ["load"]
 def __getattr__(name: str) -> Any:
     if name != "load":
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    from sweeps.frames import load
+    from sweeps.analysis.dataframes import load
 
     return load

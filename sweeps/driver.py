@@ -5,22 +5,22 @@ from collections.abc import Collection
 from dataclasses import replace
 from pathlib import Path
 
-from sweeps.agenda import Agenda
-from sweeps.aggregates import write_aggregates, write_charts
-from sweeps.command import INTERRUPTED
-from sweeps.comparison import of_sweep
+from sweeps.analysis.comparison import of_sweep
+from sweeps.analysis.results import print_results, write_results
+from sweeps.cli.exit import INTERRUPTED
 from sweeps.errors import UserError
-from sweeps.folder import Shelf, read_sweep
-from sweeps.job import Job
-from sweeps.lock import locked
-from sweeps.outcome import MemoryRanOut, Outcome, settle
-from sweeps.progress import Progress
-from sweeps.remote import of_sweep as beside_trials
-from sweeps.remote import without_checkpoints
-from sweeps.results import print_results, write_results
-from sweeps.session import describe
-from sweeps.store import move_aside
-from sweeps.work import Work
+from sweeps.io.lock import locked
+from sweeps.io.mirror import of_sweep as beside_trials
+from sweeps.io.mirror import without_checkpoints
+from sweeps.plan.pending import Agenda, Job
+from sweeps.plan.sweep_folder import Shelf
+from sweeps.store.sweep import read_sweep
+from sweeps.store.trial import move_aside
+from sweeps.tensorboard.hparams import describe
+from sweeps.tensorboard.replicate_runs import write_aggregates, write_charts
+from sweeps.tune.outcome import MemoryRanOut, Outcome, settle
+from sweeps.tune.progress import Progress
+from sweeps.tune.task import Work
 
 WHOLLY = 32
 """Halvings that leave a pack with one trial."""
@@ -144,7 +144,7 @@ def _train(agenda: Agenda, job: Job) -> Outcome:
         changes=program.changes or "",
         reproduce=program.reproduce,
     )
-    from sweeps.runner import run_trials  # imports Ray
+    from sweeps.tune.tuner import run_trials  # imports Ray
 
     return run_trials(
         job,

@@ -7,6 +7,8 @@ from typing import Any
 
 from hydra.core.override_parser.types import Override, QuotedString
 
+from sweeps.errors import UserError
+
 MAX_NAME_BYTES = 180
 """File systems allow 255; what is left is for suffixes such as `.old-<time>`."""
 
@@ -96,3 +98,23 @@ def digits_needed(fingerprints: Iterable[str], at_least: int = 6) -> int:
         if len({text[:digits] for text in different}) == len(different):
             return digits
     return 64
+
+
+class matcher:  # noqa: N801 (called as a function)
+    """Whether a run's name matches, as in TensorBoard's run box: found anywhere, case ignored."""
+
+    def __init__(self, expression: str | None) -> None:
+        """Read an expression; None matches every name.
+
+        Raises:
+          UserError: it is not a regular expression.
+        """
+        try:
+            self._pattern = re.compile(expression or "", re.IGNORECASE)
+        except re.error as error:
+            raise UserError(
+                f"{expression!r} is not a regular expression ({error}); mend the filter."
+            ) from error
+
+    def __call__(self, name: str) -> bool:
+        return self._pattern.search(name) is not None

@@ -4,12 +4,13 @@ import hashlib
 from dataclasses import dataclass
 from pathlib import Path
 
-from lm.data.files import cache_dir, gensim_folder, join, read_text, require
+from lm.config.schema import DataConfig
 from lm.data.gutenberg import SHERLOCK, read_sherlock
-from lm.data.sources import read_sources, source_files, standard_library
+from lm.data.source_code import read_sources, source_files, standard_library
+from lm.data.text_files import gensim_folder, join, read_text, require
 from lm.data.vocabulary import UNKNOWN
-from lm.options import DataConfig
 from sweeps.errors import UserError
+from sweeps.io.cache_dir import cache_dir
 
 LEE_FILE = "lee_background.cor"
 PTB_FILES = ("ptb.train.txt", "ptb.valid.txt", "ptb.test.txt")

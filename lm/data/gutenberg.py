@@ -6,8 +6,9 @@ The rule by which preamble and licence are cut is the Sherlock study's (pat-coad
 from pathlib import Path
 from typing import NamedTuple
 
-from lm.data.files import STRAIGHT_QUOTES, cache_dir, join, read_text
+from lm.data.text_files import STRAIGHT_QUOTES, join, read_text
 from sweeps.errors import UserError
+from sweeps.io.cache_dir import cache_dir
 
 
 class Book(NamedTuple):

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sweeps.errors import UserError
-from sweeps.files import write_text
+from sweeps.io.atomic import write_text
 
 UNKNOWN = "<unk>"
 """Stands for every type outside the vocabulary."""

@@ -1,6 +1,6 @@
 """How many windows a text holds; plain arithmetic, so that a command can check it before JAX."""
 
-from lm.options import TrainConfig
+from lm.config.schema import TrainConfig
 from sweeps.errors import UserError
 
 

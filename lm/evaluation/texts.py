@@ -5,11 +5,11 @@ from pathlib import Path
 from typing import NamedTuple
 
 from lm.data.batches import Ids
-from lm.data.files import read_text
-from lm.data.tokens import tokenize
+from lm.data.text_files import read_text
+from lm.data.tokenizer import tokenize
 from lm.data.vocabulary import UNKNOWN
 from lm.data.windows import context
-from lm.trained import Trained, load_text
+from lm.training.load import Trained, load_text
 from sweeps.errors import UserError
 
 SPLITS = ("train", "valid", "test")

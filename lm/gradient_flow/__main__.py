@@ -1,6 +1,6 @@
-"""`python -m lm.gradient_flow FOLDER... --html FILE`: see `lm.flow_plugin.export`."""
+"""`python -m lm.gradient_flow FOLDER... --html FILE`: see `lm.gradient_flow.plugin.export`."""
 
-from lm.flow_plugin.export import main
+from lm.gradient_flow.plugin.export import main
 
 if __name__ == "__main__":
     main()

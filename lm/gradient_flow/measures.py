@@ -1,6 +1,6 @@
 """What is measured of itemised gradients; definitions in `lm.gradient_flow`.
 
-Shapes as in `lm.gradient_flow.back`. Every contribution to weights has rank one, so that its
+Shapes as in `lm.gradient_flow.backward`. Every contribution to weights has rank one, so that its
 measures are products of those of two vectors, and no matrix is ever formed.
 """
 
@@ -10,8 +10,8 @@ from typing import NamedTuple
 import jax.numpy as jnp
 from jax import Array
 
-from lm.cells import CELLS
-from lm.gradient_flow.back import Layer, Parts, go_back
+from lm.gradient_flow.backward import Layer, Parts, go_back
+from lm.model.cells import CELLS
 
 
 def components(cell: str, layers: int) -> list[str]:

@@ -5,7 +5,7 @@ Of a batch one event holds, at the number of updates made before it:
 | tag                         | contents                                                           |
 |-----------------------------|--------------------------------------------------------------------|
 | `gradient_flow/overview`    | tensor [components, 3]: largest norm, sum of norms, horizon        |
-| `gradient_flow/COMPONENT`   | blob: the measures, as `lm.gradient_flow.records` has them         |
+| `gradient_flow/COMPONENT`   | blob: the measures, as `lm.gradient_flow.codec` has them         |
 | `gradient_flow/labels`      | blob, JSON: the words read, expected and predicted, by sequence    |
 
 and the report of that update the horizon of each component, `gradient_flow/horizon/COMPONENT`, and
@@ -20,14 +20,14 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from lm.flow_plugin.names import LABELS, OVERVIEW, PLUGIN, PREFIX, VERSION
-from lm.gradient_flow.batch import Flow, Words
+from lm.gradient_flow.codec import Record, encode
+from lm.gradient_flow.itemize import Flow, Words
 from lm.gradient_flow.measures import Measured, components
-from lm.gradient_flow.records import Record, encode
-from lm.step import TrainState
-from lm.trainer import Trainer
-from sweeps.run import Run
-from sweeps.views import Blob, Tensor, View
+from lm.gradient_flow.plugin.tags import LABELS, OVERVIEW, PLUGIN, PREFIX, VERSION
+from lm.training.state import TrainState
+from lm.training.trainer import Trainer
+from sweeps.run.run import Run
+from sweeps.tensorboard.values import Blob, Tensor, View
 
 log = logging.getLogger(__name__)
 

@@ -22,14 +22,14 @@ from typing import TYPE_CHECKING
 from rich.console import Console
 
 from lm.vectors.arguments import read_arguments
-from lm.vectors.options import Word2VecConfig
-from sweeps.command import exit_on_user_error
+from lm.vectors.config import Word2VecConfig
+from sweeps.cli.exit import exit_on_user_error
 from sweeps.errors import UserError
-from sweeps.table import line
+from sweeps.io.console import line
 
 if TYPE_CHECKING:
-    from lm.vectors.passes import Pass
-    from lm.vectors.tables import WordVectors
+    from lm.vectors.epoch_scores import Pass
+    from lm.vectors.word_vectors import WordVectors
 
 MAPPED = 2048
 """Words of a page, unless told otherwise."""
@@ -62,8 +62,8 @@ def _tables(
     console: Console, options: argparse.Namespace, models: Mapping[str, Word2VecConfig]
 ) -> "tuple[list[WordVectors], list[Pass]]":
     """All tables, their names telling them apart, and their scores after each pass."""
-    from lm.vectors.beside import tables_of
-    from lm.vectors.tables import first
+    from lm.vectors.baselines import tables_of
+    from lm.vectors.word_vectors import first
 
     where, words = options.where, options.words
     names = Counter(path.name for path in where)
@@ -79,7 +79,7 @@ def _tables(
 
 
 def _export(options: argparse.Namespace, tables: "Sequence[WordVectors]") -> None:
-    from lm.vectors.tables import kind, write
+    from lm.vectors.word_vectors import kind, write
 
     if len(tables) > 1:
         names = ", ".join(one.name for one in tables)
@@ -88,15 +88,15 @@ def _export(options: argparse.Namespace, tables: "Sequence[WordVectors]") -> Non
 
 
 def _page(console: Console, options: argparse.Namespace, tables: "Sequence[WordVectors]") -> None:
-    from lm.vectors.page import write_page
+    from lm.vectors.word_map import write_page
 
     with console.status("placing the words, some 10 seconds a table"):  # shown on terminals alone
         write_page(options.page, tables, options.words or MAPPED)
 
 
 def _csv(path: Path, passes: "Sequence[Pass]") -> None:
-    from lm.vectors.metrics import OPTION
-    from lm.vectors.passes import write_passes
+    from lm.config.validate import OPTION
+    from lm.vectors.epoch_scores import write_passes
 
     if not passes:
         raise UserError(
@@ -109,8 +109,8 @@ def _csv(path: Path, passes: "Sequence[Pass]") -> None:
 def _nearest(
     console: Console, options: argparse.Namespace, tables: "Sequence[WordVectors]"
 ) -> None:
-    from lm.vectors.nearest import analogy, like
-    from lm.vectors.show import show_nearest
+    from lm.vectors.neighbors import analogy, like
+    from lm.vectors.tables import show_nearest
 
     queries = [like(word) for word in options.similar]
     queries += [analogy(*three) for three in options.analogy]
@@ -118,9 +118,9 @@ def _nearest(
 
 
 def _judge(console: Console, tables: "Sequence[WordVectors]", passes: "Sequence[Pass]") -> None:
-    from lm.vectors.judge import judge
-    from lm.vectors.passes import show_passes
-    from lm.vectors.show import show_judgements
+    from lm.vectors.epoch_scores import show_passes
+    from lm.vectors.scores import judge
+    from lm.vectors.tables import show_judgements
 
     console.print()
     show_judgements(console, [one.name for one in tables], [judge(one) for one in tables])

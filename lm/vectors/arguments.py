@@ -5,9 +5,9 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
-from lm.arguments import whole
-from lm.vectors.options import NONE, Word2VecConfig, compose, split_overrides
-from lm.vectors.tables import TABLES, kind
+from lm.cli.arguments import whole
+from lm.vectors.config import NONE, Word2VecConfig, compose, split_overrides
+from lm.vectors.word_vectors import TABLES, kind
 from sweeps.errors import UserError
 
 ACTIONS = ("similar", "analogy", "judge", "export", "page")

@@ -1,154 +1,106 @@
-"""Word vectors as tables: from a trial's folder or a file, as gensim's KeyedVectors, to a file."""
+"""Word vectors on the terminal: nearest words side by side, and what people think of them."""
 
-from collections.abc import Callable
-from pathlib import Path
-from typing import TYPE_CHECKING, NamedTuple
+import math
+from collections.abc import Iterator, Sequence
 
-import numpy as np
-from numpy.typing import NDArray
+from rich.console import Console
+from rich.text import Text
 
+from lm.data.vocabulary import visible
+from lm.vectors.neighbors import Lookup, Query, lacking, lookup, nearest
+from lm.vectors.scores import Judgement, Score
+from lm.vectors.word_vectors import WordVectors
 from sweeps.errors import UserError
+from sweeps.io.console import line, plain, show
 
-if TYPE_CHECKING:
-    from gensim.models import KeyedVectors
-
-    from lm.trained import Trained
-
-TABLES = ("embedding", "output", "both")
-"""What may be asked of a trial: the vectors that the recurrence reads, those that the softmax
-compares its features with, or both."""
-
-SUFFIXES = (".txt", ".vec", ".bin", ".kv")
-"""Of files with vectors: word2vec's text format (two names), its binary one, gensim's own; the
-first three may be compressed, with a further .gz."""
+KINDS = ("SimLex-999", "WordSim-353", "analogies")
+EXPLAINED = (
+    "Pairs: Spearman's rank correlation of cosines and people's scores. Analogies: share of right "
+    "answers. In brackets: 95% intervals. Asked: questions with all words in the vocabulary."
+)
 
 
-class WordVectors(NamedTuple):
-    """A table of word vectors: V words of D numbers each."""
-
-    name: str
-    """As the reader is to see it: embedding, output, skipgram, ..."""
-    words: list[str]
-    """By frequency."""
-    counts: list[int] | None
-    """Occurrences in the training text; None: not known."""
-    matrix: NDArray[np.float32]
-    """[V, D]."""
-
-
-def read(where: Path, table: str) -> list[WordVectors]:
-    """The tables of a trial's folder, or the one of a file.
-
-    Args:
-      where: the folder, or a file with one of `SUFFIXES`.
-      table: of `TABLES`; a file has but one, and so has a model with tied weights.
+def show_nearest(
+    console: Console, tables: Sequence[WordVectors], queries: Sequence[Query], count: int
+) -> None:
+    """The words nearest to each query: a table for each, with a column for each table of vectors.
 
     Raises:
-      UserError: it is neither, or cannot be read.
+      UserError: no table of vectors has the words of any query.
     """
-    if kind(where) and not where.is_dir():
-        return [_read_file(where)]
-    if where.is_file():
-        raise UserError(
-            f"{where} is no file of vectors by its name; give it one of {', '.join(SUFFIXES)}."
-        )
-    from lm.trained import load_trained  # imports JAX
-
-    return trained_tables(load_trained(where), table)
-
-
-def trained_tables(trained: "Trained", table: str) -> list[WordVectors]:
-    """The tables of a trained model, as `read`."""
-    params, vocabulary = trained.params, trained.vocabulary
-    names = [name for name in TABLES[:2] if "weight" in params[name]]
-    return [
-        WordVectors(name, vocabulary.words, vocabulary.counts, np.asarray(params[name]["weight"]))
-        for name in names
-        if table in (name, "both") or len(names) == 1
-    ]
+    lookups = [lookup(table) for table in tables]
+    known = [query for query in queries if not all(lacking(table, query) for table in lookups)]
+    if not known:
+        first = ", ".join(dict.fromkeys(repr(w) for q in queries for w in lacking(lookups[0], q)))
+        raise UserError(f"the vocabulary does not have {first}; ask for words of the text.")
+    for names, words in _unknown(lookups, queries):
+        line(console, f"{names}: the vocabulary does not have {words}")
+    for query in known:
+        console.print()
+        console.print(visible(query.text), markup=False, highlight=False, style="bold")
+        table = plain(*(one.name for one in lookups))
+        columns = [_column(one, query, count) for one in lookups]
+        for row in zip(*columns, strict=True):
+            table.add_row(*map(Text, row))
+        show(console, table)
 
 
-def kind(path: Path) -> str:
-    """Which of `SUFFIXES` a file's name has, .gz left out; empty for none."""
-    suffix = Path(path.stem).suffix if path.suffix == ".gz" else path.suffix
-    return suffix if suffix in SUFFIXES else ""
+def show_judgements(
+    console: Console, names: Sequence[str], judgements: Sequence[Judgement]
+) -> None:
+    """A row for each kind of question and each section, a column for each table of vectors.
 
-
-def first(vectors: WordVectors, count: int | None) -> WordVectors:
-    """The most frequent words of a table, at most so many; None: all."""
-    counts = None if vectors.counts is None else vectors.counts[:count]
-    return WordVectors(vectors.name, vectors.words[:count], counts, vectors.matrix[:count])
-
-
-def keyed(vectors: WordVectors) -> "KeyedVectors":
-    """The same for gensim; its import takes seconds."""
-    from gensim.models import KeyedVectors
-
-    found = KeyedVectors(vectors.matrix.shape[1])
-    found.add_vectors(vectors.words, vectors.matrix)
-    if vectors.counts is not None:
-        found.expandos["count"] = np.asarray(vectors.counts)
-    return found
-
-
-def write(path: Path, vectors: WordVectors, binary: bool) -> None:
-    """Write word2vec's format, text or binary, or gensim's own where the name ends in .kv.
-
-    All keep every bit: the text has the digits that tell a float32 from its neighbours.
-
-    Raises:
-      UserError: a word has a blank or a line break in it, which word2vec's formats cannot hold, or
-        the file cannot be written.
+    How many questions the vocabulary allows stands before the first table that has it.
     """
-    own = kind(path) == ".kv"
-    cut = next((word for word in vectors.words if any(map(str.isspace, word))), None)
-    if cut is not None and not own:
-        raise UserError(
-            f"the word {cut!r} has white space in it, which ends a word in word2vec's formats; "
-            "name a file that ends in .kv, gensim's own format."
-        )
-    table = keyed(vectors)
-    try:
-        if own:
-            table.save(str(path))
-        else:
-            # By it gensim would sort them, and says so where it has none.
-            table.expandos["count"] = np.arange(len(vectors.words), 0, -1)
-            table.save_word2vec_format(str(path), binary=binary)
-    except OSError as error:
-        raise UserError(
-            f"cannot write {path} ({error.strerror or error}); free some space or mend its "
-            "permissions, or name another file with --export FILE."
-        ) from error
+    rows = [_rows(one) for one in judgements]
+    heads: list[str] = []
+    columns: list[list[str]] = []
+    before: list[str] = []
+    for name, scores in zip(names, rows, strict=True):
+        asked = [f"{one.used:,} of {one.total:,}" for one in scores.values()]
+        if asked != before:
+            heads.append("asked")
+            columns.append(asked)
+        before = asked
+        heads.append(name)
+        columns.append([_cell(row, one) for row, one in scores.items()])
+    table = plain("", *heads)
+    table.columns[0].justify = "left"
+    for label, *cells in zip(rows[0], *columns, strict=True):
+        if label in KINDS or any(scores[label].used for scores in rows):
+            table.add_row(label, *cells)
+    show(console, table)
+    line(console, EXPLAINED)
 
 
-def _read_file(path: Path) -> WordVectors:
-    from gensim.models import KeyedVectors
-
-    if not path.exists():
-        raise UserError(f"there is no file {path}; check the path.")
-    load: Callable[[], KeyedVectors]
-    if kind(path) == ".kv":
-        load = lambda: KeyedVectors.load(str(path))  # noqa: E731
-    else:
-        binary = kind(path) == ".bin"
-        load = lambda: KeyedVectors.load_word2vec_format(str(path), binary=binary)  # noqa: E731
-    try:
-        found = load()
-        words, matrix = list(found.index_to_key), np.asarray(found.vectors, np.float32)
-        # Those of word2vec's formats are made up by gensim.
-        own = kind(path) == ".kv" and "count" in found.expandos
-    except Exception as error:  # a damaged file can surface as any error of its parsers
-        what = str(error).strip() or type(error).__name__
-        raise UserError(
-            f"{path} cannot be read as vectors ({what.splitlines()[0][:100]}); {_format(path)}."
-        ) from error
-    counts = [int(count) for count in found.expandos["count"]] if own else None
-    name = Path(path.stem).stem if path.suffix == ".gz" else path.stem
-    return WordVectors(name, words, counts, matrix)
+def _rows(judgement: Judgement) -> dict[str, Score]:
+    scores = (judgement.simlex, judgement.wordsim, judgement.analogies)
+    sections = {f"  {section}": score for section, score in judgement.sections.items()}
+    return dict(zip(KINDS, scores, strict=True)) | sections
 
 
-def _format(path: Path) -> str:
-    formats = {".bin": "word2vec's binary format", ".kv": "a file that gensim saved"}
-    text = "word2vec text, which begins with the numbers of words and of columns"
-    return f"by its name it should be {formats.get(kind(path), text)}"
+def _cell(row: str, one: Score) -> str:
+    if math.isnan(one.score):
+        return ""
+    form = "{:.1%}" if row not in KINDS[:2] else "{:.3f}"
+    text = form.format(one.score)
+    if row not in KINDS or math.isnan(one.lower):
+        return text
+    return f"{text} [{form.format(one.lower)}, {form.format(one.upper)}]"
+
+
+def _unknown(lookups: Sequence[Lookup], queries: Sequence[Query]) -> Iterator[tuple[str, str]]:
+    """Names of tables, and the words that they do not have, all with the same together."""
+    lacks: dict[str, list[str]] = {}
+    for table in lookups:
+        unknown = dict.fromkeys(repr(word) for query in queries for word in lacking(table, query))
+        if unknown:
+            lacks.setdefault(", ".join(unknown), []).append(table.name)
+    for words, names in lacks.items():
+        yield ", ".join(names), words
+
+
+def _column(table: Lookup, query: Query, count: int) -> list[str]:
+    found = [] if lacking(table, query) else nearest(table, query, count)
+    cells = [f"{visible(near.word)}  {near.cosine:.3f}" for near in found]
+    return cells + [""] * (count - len(cells))

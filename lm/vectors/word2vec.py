@@ -12,14 +12,14 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
-from lm.data.tokens import Tokens
+from lm.data.dataset import Tokens
 from lm.data.vocabulary import Vocabulary
 from lm.data.windows import steps_per_epoch
-from lm.vectors.options import Word2VecConfig
-from lm.vectors.tables import WordVectors
+from lm.vectors.config import Word2VecConfig
+from lm.vectors.word_vectors import WordVectors
 
 if TYPE_CHECKING:
-    from lm.trained import Trained
+    from lm.training.load import Trained
 
 LONGEST = 10_000
 """Words that gensim reads of a sentence; it leaves the rest out, silently."""

@@ -9,8 +9,8 @@ from jax import Array
 from numpy.typing import NDArray
 
 from benchmarks.tables import Table
-from lm.losses import Shortlist, nce_loss
-from lm.sampler import sample_log_uniform
+from lm.losses.candidate_sampler import sample_log_uniform
+from lm.losses.sampled import Shortlist, nce_loss
 from scripts.sherlock import published
 
 BATCHES, BATCH_SIZE, SAMPLES = 500, 32, 64

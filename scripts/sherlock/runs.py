@@ -5,9 +5,9 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from sweeps.folder import read_sweep
-from sweeps.store import read_config
-from sweeps.writer import read_metrics
+from sweeps.store.metrics import read_metrics
+from sweeps.store.sweep import read_sweep
+from sweeps.store.trial import read_config
 
 Row = Mapping[str, float]
 """A report: step, wall_time and a value a tag."""

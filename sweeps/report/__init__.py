@@ -7,9 +7,9 @@ page.html is its frame, page.css its looks; the scripts beside it are one progra
 from pathlib import Path
 from typing import Any
 
-from sweeps import pages
-from sweeps.comparison import Comparison
-from sweeps.importance import Importance
+from sweeps.analysis.comparison import Comparison
+from sweeps.analysis.importance import Importance
+from sweeps.io import html
 from sweeps.report.data import page_data
 
 SCRIPTS = ("state", "marks", "curves", "parallel", "heatmap", "means", "table", "page")
@@ -30,14 +30,14 @@ def write_report(path: Path, comparison: Comparison, shares: Importance) -> None
     Raises:
       UserError: the file cannot be written.
     """
-    pages.write_page(path, render(page_data(comparison, shares)), "--html")
+    html.write_page(path, render(page_data(comparison, shares)), "--html")
 
 
 def render(data: dict[str, Any]) -> str:
     """The page's text."""
     from plotly.offline import get_plotlyjs
 
-    return pages.render(
+    return html.render(
         _file("page.html"),
         str(data["title"]),
         data,
@@ -49,4 +49,4 @@ def render(data: dict[str, Any]) -> str:
 
 
 def _file(name: str) -> str:
-    return (Path(__file__).parent / name).read_text(encoding="utf-8")
+    return (Path(__file__).parent / "static" / name).read_text(encoding="utf-8")

@@ -4,12 +4,13 @@ import math
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from sweeps.axes import in_order, numeric, ranges
-from sweeps.comparison import Comparison, tags_of
-from sweeps.importance import Importance
+from sweeps.analysis.comparison import Comparison, tags_of
+from sweeps.analysis.importance import Importance
+from sweeps.analysis.ranking import Scored
+from sweeps.labels import in_order, numeric, ranges
 from sweeps.naming import short_keys
-from sweeps.ranking import COUNTED, STATUSES, Scored
-from sweeps.writer import read_metrics
+from sweeps.store.metrics import read_metrics
+from sweeps.store.status import COUNTED, STATUSES
 
 MOST_POINTS = 500
 """Points of a curve."""

@@ -5,7 +5,8 @@ from collections.abc import Callable
 import pytest
 
 from benchmarks.compose import compose_values
-from lm.config import Config, typed
+from lm.config.load import typed
+from lm.config.schema import Config
 
 SMALL = (
     "data.vocab_size=60",

@@ -4,7 +4,7 @@ import pytest
 
 from benchmarks.arithmetic import step_operations
 from benchmarks.compose import compose_values
-from lm.config import typed
+from lm.config.load import typed
 
 
 @pytest.mark.parametrize(

@@ -11,9 +11,9 @@ from flax import nnx
 
 from benchmarks import flax_model, our_model
 from benchmarks.contender import synthetic_text
-from lm.config import Config
-from lm.losses import Shortlist, sampled_softmax_loss
-from lm.sampler import Candidates
+from lm.config.schema import Config
+from lm.losses.candidate_sampler import Candidates
+from lm.losses.sampled import Shortlist, sampled_softmax_loss
 
 Configure = Callable[..., Config]
 TOLERANCE = 1e-5

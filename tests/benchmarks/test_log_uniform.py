@@ -2,7 +2,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from benchmarks.log_uniform import LogUniform
-from lm.sampler import Candidates, expected_count
+from lm.losses.candidate_sampler import Candidates, expected_count
 
 
 def test_different_candidates_are_drawn_as_often_as_expected() -> None:

@@ -1,9 +1,9 @@
 from pathlib import Path
 
 from benchmarks.logging import EVERY, UPDATES, Bench, compose, measure
-from lm.config import typed
-from sweeps.run import Run
-from sweeps.writer import read_metrics
+from lm.config.load import typed
+from sweeps.run.run import Run
+from sweeps.store.metrics import read_metrics
 
 
 def test_rounds_report_as_often_as_they_say(tmp_path: Path) -> None:

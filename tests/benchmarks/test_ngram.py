@@ -8,9 +8,9 @@ import pytest
 
 from benchmarks.kneser_ney import Ids, KneserNey
 from benchmarks.ngram import main, measure, perplexity, unigram
-from lm.data.tokens import Tokens, load_tokens
+from lm.config.schema import DataConfig
+from lm.data.dataset import Tokens, load_tokens
 from lm.data.vocabulary import build_vocabulary
-from lm.options import DataConfig
 from sweeps.errors import UserError
 
 VOCAB_SIZE = 200

@@ -5,7 +5,8 @@ import pytest
 from benchmarks import our_model, pack_model
 from benchmarks.compose import compose_values
 from benchmarks.contender import synthetic_text
-from lm.config import Config, typed
+from lm.config.load import typed
+from lm.config.schema import Config
 
 TOLERANCE = 1e-5
 

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from benchmarks.compose import compose_values
-from lm.config import typed
+from lm.config.load import typed
 from sweeps.errors import UserError
 
 pytest.importorskip("torch", reason="the bench extra brings PyTorch")

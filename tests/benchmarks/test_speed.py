@@ -8,7 +8,7 @@ from benchmarks.compose import compose_values
 from benchmarks.configurations import CONFIGURATIONS
 from benchmarks.contender import Contender, synthetic_text
 from benchmarks.speed import main
-from lm.config import typed
+from lm.config.load import typed
 from sweeps.errors import UserError
 
 TINY = [

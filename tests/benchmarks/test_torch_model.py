@@ -10,10 +10,10 @@ import pytest
 
 from benchmarks import log_uniform, our_model
 from benchmarks.contender import synthetic_text
-from lm.config import Config
-from lm.losses import Shortlist, sampled_softmax_loss
-from lm.perplexity import lay_out, mean_loss
-from lm.sampler import Candidates
+from lm.config.schema import Config
+from lm.losses.candidate_sampler import Candidates
+from lm.losses.sampled import Shortlist, sampled_softmax_loss
+from lm.training.heldout import lay_out, mean_loss
 from sweeps.errors import UserError
 
 torch = pytest.importorskip("torch", reason="the bench extra brings PyTorch")

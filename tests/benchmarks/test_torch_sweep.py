@@ -8,8 +8,8 @@ import pytest
 import yaml
 
 from benchmarks.compose import compose_values
-from lm.config import CONFIG_DIR, typed
-from lm.data.tokens import Tokens, load_tokens
+from lm.config.load import CONFIG_DIR, typed
+from lm.data.dataset import Tokens, load_tokens
 
 torch = pytest.importorskip("torch", reason="the bench extra brings PyTorch")
 

@@ -9,11 +9,12 @@ import hydra
 import pytest
 from hydra.core.override_parser.overrides_parser import OverridesParser
 
-from lm.config import CONFIG_DIR, register
-from sweeps import space, sweeper
+from lm.config.load import CONFIG_DIR, register
+from sweeps import hydra_sweeper
+from sweeps.config.options import SearchOptions
 from sweeps.naming import short_keys, trial_name
-from sweeps.options import SearchOptions
-from sweeps.search import settings
+from sweeps.search import space
+from sweeps.search.samplers import settings
 
 README = Path(__file__).parents[2] / "README.md"
 SELECTED: dict[str, Callable[[Mapping[str, str]], bool]] = {
@@ -39,7 +40,7 @@ SELECTED: dict[str, Callable[[Mapping[str, str]], bool]] = {
 def runs() -> dict[str, dict[str, str]]:
     """Name of each run of the shipped sweeps -> its sweep and settings."""
     register()
-    sweeper.register()
+    hydra_sweeper.register()
     found = {}
     for path in sorted(CONFIG_DIR.glob("sweep/*.yaml")):
         for axes in trials(path.stem):

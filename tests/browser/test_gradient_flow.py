@@ -13,8 +13,8 @@ import pytest
 
 from benchmarks import browser
 from benchmarks.flow_runs import write_run
-from lm.flow_plugin.recorded import Recorded, read_run
-from lm.gradient_flow.records import decode
+from lm.gradient_flow.codec import decode
+from lm.gradient_flow.plugin.event_reader import Recorded, read_run
 
 ROOT = Path(__file__).parents[2]
 CELLS = ("lstm", "rnn")
@@ -233,7 +233,7 @@ def test_page_follows_tensorboards_filter_and_theme(
 def test_without_records_the_tab_says_how_to_make_some(
     page: Any, said: list[str], tmp_path: Path
 ) -> None:
-    from sweeps.events import EventWriter
+    from sweeps.tensorboard.event_file import EventWriter
 
     (tmp_path / "run").mkdir()
     writer = EventWriter(tmp_path / "run", start=None)

@@ -9,8 +9,8 @@ import numpy as np
 import pytest
 
 from benchmarks import browser
-from lm.vectors.page import write_page
-from lm.vectors.tables import WordVectors
+from lm.vectors.word_map import write_page
+from lm.vectors.word_vectors import WordVectors
 
 WORDS = [f"word{i}" for i in range(60)]
 

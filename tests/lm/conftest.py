@@ -9,8 +9,8 @@ import hydra
 import pytest
 from omegaconf import OmegaConf
 
-from lm.config import CONFIG_DIR, register
-from sweeps import sweeper
+from lm.config.load import CONFIG_DIR, register
+from sweeps import hydra_sweeper
 
 Compose = Callable[..., dict[str, Any]]
 
@@ -33,7 +33,7 @@ TINY = (
 def compose() -> Compose:
     """Overrides -> plain values, as the commands compose them."""
     register()
-    sweeper.register()
+    hydra_sweeper.register()
 
     def make(*overrides: str) -> dict[str, Any]:
         with hydra.initialize_config_dir(str(CONFIG_DIR), version_base="1.3"):
@@ -73,8 +73,8 @@ def tiny_overrides(story: Path) -> list[str]:
 
 @pytest.fixture(scope="session")
 def whole_pack(tmp_path_factory: pytest.TempPathFactory, tiny: Compose) -> Path:
-    """All lanes of `tests.lm.packs` in one pack, uninterrupted."""
-    from tests.lm.packs import LANES, lanes, train_pack
+    """All lanes of `tests.lm.helpers.packs` in one pack, uninterrupted."""
+    from tests.lm.helpers.packs import LANES, lanes, train_pack
 
     folder = tmp_path_factory.mktemp("whole_pack")
     train_pack(folder, lanes(tiny, *LANES))

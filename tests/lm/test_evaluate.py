@@ -16,17 +16,18 @@ import numpy as np
 import pytest
 from rich.console import Console
 
-import lm.start
-from lm.data.tokens import load_tokens
+import lm.training.state
+from lm.data.dataset import load_tokens
 from lm.evaluate import main
-from lm.evaluation.grid import Grid
-from lm.identity import identify
-from lm.program import build_program
+from lm.evaluation.cache_grid import Grid
+from lm.hooks.identity import identify
 from lm.train import train_single
-from lm.trained import load_trained
-from sweeps.provenance import Provenance
-from sweeps.store import Spec, fingerprint, read_trial, write_trial
-from tests.lm.runs import killed_at, run
+from lm.training.functions import build_program
+from lm.training.load import load_trained
+from sweeps.store.fingerprint import fingerprint
+from sweeps.store.provenance import Provenance
+from sweeps.store.trial import Spec, read_trial, write_trial
+from tests.lm.helpers.training import killed_at, run
 
 Compose = Callable[..., dict[str, Any]]
 Capture = pytest.CaptureFixture[str]
@@ -205,7 +206,7 @@ def test_rows_that_lag_behind_in_a_checkpoint_are_brought_up_to_date(
 
     lagging = interrupted(tmp_path / "lagging")
     assert lagging.step == 30
-    monkeypatch.setattr(lm.start, "can_lag", lambda loss, optimizer: False)
+    monkeypatch.setattr(lm.training.state, "can_lag", lambda loss, optimizer: False)
     build_program.cache_clear()
     dense = interrupted(tmp_path / "dense")
     build_program.cache_clear()

@@ -16,11 +16,11 @@ from scipy.stats import chi2
 from tensorboard.backend.event_processing.plugin_event_accumulator import EventAccumulator
 from tensorboard.util import tensor_util
 
-import lm.writing
+import lm.generation.generator
 from lm.generate import main
 from lm.train import train_single
-from lm.trained import Trained, load_trained
-from tests.lm.numpy_words import read_words
+from lm.training.load import Trained, load_trained
+from tests.lm.helpers.numpy_scoring import read_words
 
 Compose = Callable[..., dict[str, Any]]
 Capture = pytest.CaptureFixture[str]
@@ -154,7 +154,9 @@ def test_a_text_is_the_same_among_few_and_among_many_short_or_long(
     ask = partial(lines, carried, tmp_path, "--prompt", "ba bi du ga", "--seed", 1)
     many = [line["tokens"] for line in ask("--samples", 37, "--words", 30)]
     assert len({tuple(tokens) for tokens in many}) == 37
-    monkeypatch.setattr(lm.writing, "WORDS", 4)  # so that prompt and texts take several calls
+    monkeypatch.setattr(
+        lm.generation.generator, "WORDS", 4
+    )  # so that prompt and texts take several calls
     few = [line["tokens"] for line in ask("--samples", 18, "--words", 21)]
     assert few == [tokens[:21] for tokens in many[:18]]
     assert [line["tokens"] for line in ask("--words", 3)] == [many[0][:3]]

@@ -13,16 +13,17 @@ from typing import Any
 import pytest
 from rich.console import Console
 
-from lm.config import typed
-from lm.identity import identify
+from lm.config.load import typed
+from lm.hooks.identity import identify
 from lm.reproduce import APPLICATION
 from sweeps.errors import UserError
-from sweeps.files import read_json
-from sweeps.provenance import collect
-from sweeps.reproduce import Request, reproduce
-from sweeps.store import Spec, fingerprint, read_trial, write_trial
-from sweeps.writer import read_metrics
-from tests.lm.runs import killed_at, run
+from sweeps.io.atomic import read_json
+from sweeps.reproduce.command import Request, reproduce
+from sweeps.store.fingerprint import fingerprint
+from sweeps.store.metrics import read_metrics
+from sweeps.store.provenance import collect
+from sweeps.store.trial import Spec, read_trial, write_trial
+from tests.lm.helpers.training import killed_at, run
 
 Compose = Callable[..., dict[str, Any]]
 

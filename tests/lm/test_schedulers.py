@@ -8,9 +8,9 @@ from pathlib import Path
 
 import pytest
 
-from lm.config import CONFIG_DIR
-from sweeps.store import Trial, read_config, read_trial
-from tests.sweeps.ray_process import ray_process
+from lm.config.load import CONFIG_DIR
+from sweeps.store.trial import Trial, read_config, read_trial
+from tests.sweeps.helpers.ray_process import ray_process
 
 NAMES = sorted(path.stem for path in CONFIG_DIR.glob("scheduler/*.yaml"))
 RATES = ("0.1", "0.3", "1", "3")

@@ -10,8 +10,8 @@ from pathlib import Path
 import pytest
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
-from sweeps.writer import read_metrics
-from tests.lm.runs import history
+from sweeps.store.metrics import read_metrics
+from tests.lm.helpers.training import history
 
 TAGS = {
     "train/loss",

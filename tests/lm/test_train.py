@@ -16,9 +16,9 @@ from rich.console import Console
 
 from lm.train import run_name, train_single
 from sweeps.errors import UserError
-from sweeps.files import read_json
-from sweeps.store import read_trial
-from sweeps.writer import read_metrics
+from sweeps.io.atomic import read_json
+from sweeps.store.metrics import read_metrics
+from sweeps.store.trial import read_trial
 
 Compose = Callable[..., dict[str, Any]]
 

@@ -7,13 +7,14 @@ import hydra
 import pytest
 from hydra.core.override_parser.overrides_parser import OverridesParser
 
-from lm.config import CONFIG_DIR, register
+from lm.config.load import CONFIG_DIR, register
 from scripts.sherlock import further_tables, tables
 from scripts.sherlock.pictures import PICTURES
 from scripts.sherlock.runs import Course
-from sweeps import space, sweeper
-from sweeps.options import SearchOptions
-from sweeps.search import settings
+from sweeps import hydra_sweeper
+from sweeps.config.options import SearchOptions
+from sweeps.search import space
+from sweeps.search.samplers import settings
 from tests.scripts.made_up import course
 
 Sweep = Callable[[str], list[Course]]
@@ -23,7 +24,7 @@ Sweep = Callable[[str], list[Course]]
 def sweep() -> Sweep:
     """A made-up course for each trial of a shipped sweep, with the sweeper's own settings."""
     register()
-    sweeper.register()
+    hydra_sweeper.register()
 
     def make(name: str) -> list[Course]:
         with hydra.initialize_config_dir(str(CONFIG_DIR), version_base="1.3"):

@@ -9,14 +9,17 @@ import pytest
 from hydra.core.override_parser.overrides_parser import OverridesParser
 from omegaconf import OmegaConf
 
-from lm.config import CONFIG_DIR, Config, register, typed
-from lm.data.tokens import load_tokens
+from lm.config.load import CONFIG_DIR, register, typed
+from lm.config.schema import Config
+from lm.data.dataset import load_tokens
 from lm.data.windows import steps_per_epoch, windows_in_stream
-from lm.program import build_program, count_parameters, program_key
+from lm.training.functions import build_program, program_key
+from lm.training.state import count_parameters
 from scripts.sherlock.plan import PLAN, Stage, chosen, command
-from sweeps import space, sweeper
-from sweeps.options import SearchOptions
-from sweeps.search import settings
+from sweeps import hydra_sweeper
+from sweeps.config.options import SearchOptions
+from sweeps.search import space
+from sweeps.search.samplers import settings
 
 STUDY: dict[str, Any] = {
     "data.level": "word",
@@ -95,7 +98,7 @@ def value(config: Config, key: str) -> Any:
 @pytest.fixture(scope="module")
 def trials() -> Callable[..., list[Config]]:
     register()
-    sweeper.register()
+    hydra_sweeper.register()
     parse = OverridesParser.create().parse_overrides
 
     def compose(overrides: list[str]) -> Any:
@@ -203,9 +206,9 @@ def parameters(config: Config, vocab_size: int) -> int:
 
 
 def test_seed_words_are_those_of_the_study(real_data: Callable[[str], str]) -> None:
+    from lm.config.schema import DataConfig
     from lm.data.gutenberg import read_sherlock
-    from lm.data.tokens import tokenize
-    from lm.options import DataConfig
+    from lm.data.tokenizer import tokenize
     from scripts.sherlock.published import SEED
 
     config = DataConfig("sherlock", None, [], "word", None, 0.1, 0.0, None)

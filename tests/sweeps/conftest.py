@@ -15,16 +15,17 @@ from typing import Any
 
 import pytest
 
-from sweeps.files import write_json
+from sweeps.io.atomic import write_json
 from sweeps.naming import label, short_keys, trial_name
-from sweeps.provenance import Provenance
-from sweeps.run import Diverged, Run
-from sweeps.store import Spec, fingerprint, write_trial
-from sweeps.writer import read_metrics
-from tests.sweeps.ray_process import ray_process
+from sweeps.run.run import Diverged, Run
+from sweeps.store.fingerprint import fingerprint
+from sweeps.store.metrics import read_metrics
+from sweeps.store.provenance import Provenance
+from sweeps.store.trial import Spec, write_trial
+from tests.sweeps.helpers.ray_process import ray_process
 
-HERE = Path(__file__).parent
-SOURCES = os.pathsep.join([str(HERE), str(HERE.parents[1])])
+ROOT = Path(__file__).parents[2]
+SOURCES = os.pathsep.join([str(ROOT / "tests/sweeps/helpers"), str(ROOT)])
 SECONDS = 150
 
 
@@ -111,10 +112,10 @@ def joined(toy: Toy, ray_session: str) -> None:
 
 @pytest.fixture
 def look(monkeypatch: pytest.MonkeyPatch) -> Callable[[Path], Any]:
-    """What TensorBoard shows of a folder: see `shown.py`."""
-    monkeypatch.syspath_prepend(HERE)
+    """What TensorBoard shows of a folder: see `helpers/tensorboard_reader.py`."""
+    monkeypatch.syspath_prepend(ROOT / "tests/sweeps/helpers")
     with warnings.catch_warnings(action="ignore"):  # TensorBoard brings an old HTML library
-        from shown import Board
+        from tensorboard_reader import Board
 
     return Board
 

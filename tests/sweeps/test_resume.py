@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from sweeps.files import read_json
+from sweeps.io.atomic import read_json
 
 LONG = ["--multirun", "rate=0.01,0.02,0.03", "steps=60", "pause=0.04"]
 

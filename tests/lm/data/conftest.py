@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from lm.options import DataConfig
+from lm.config.schema import DataConfig
 
 
 @pytest.fixture

@@ -4,8 +4,8 @@ from pathlib import Path
 
 import pytest
 
+from lm.config.schema import DataConfig
 from lm.data.corpora import Corpus, read_corpus
-from lm.options import DataConfig
 from sweeps.errors import UserError
 
 Options = Callable[..., DataConfig]

@@ -1,0 +1,30 @@
+"""What the commands share: how they find Hydra's configuration, and how they end."""
+
+import sys
+from collections.abc import Callable
+
+import hydra
+from omegaconf import DictConfig
+
+from lm.config.load import CONFIG_DIR, register
+from lm.config.schema import Config
+from sweeps import hydra_sweeper
+from sweeps.cli.exit import exit_on_user_error
+from sweeps.config.overrides import check_overrides
+
+
+def run_command(task: Callable[[DictConfig], None], mode: str) -> None:
+    """Compose the configuration of the command line and hand it to a task.
+
+    Args:
+      task: takes the composed configuration.
+      mode: Hydra's RUN or MULTIRUN. It belongs to the command, not to the configuration: the
+        single run that reproduces a trial names the sweep's file, for the values it sets.
+    """
+    with exit_on_user_error():
+        check_overrides(sys.argv[1:], CONFIG_DIR, Config)
+    register()
+    hydra_sweeper.register()
+    sys.argv.append(f"hydra.mode={mode}")
+    main = hydra.main(version_base="1.3", config_path=str(CONFIG_DIR), config_name="config")
+    main(exit_on_user_error()(task))()

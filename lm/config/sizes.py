@@ -1,0 +1,42 @@
+"""Widths of a model's parts, and how much is computed at once; plain arithmetic without JAX."""
+
+from itertools import pairwise
+
+from lm.config.schema import ModelConfig
+
+AHEAD = 256
+"""Updates in a call of the compiled program, at most: chance is drawn for so many at once."""
+GATES = {"rnn": 1, "gru": 3, "lstm": 4}
+"""Of each cell, the state's new value counted as one."""
+
+
+def parameters(model: ModelConfig, vocab_size: int) -> int:
+    """Numbers that training changes."""
+    sizes = layer_sizes(model)
+    layers = GATES[model.cell] * sum(n * (m + n + 1) for m, n in sizes)
+    hidden = sizes[-1][1] * model.hidden_size if model.hidden_size else 0
+    vectors = feature_size(model) if model.tie_weights else model.embed_size + feature_size(model)
+    return vocab_size * (vectors + 1) + layers + hidden
+
+
+def feature_size(model: ModelConfig) -> int:
+    """Width of what the softmax sees."""
+    return model.hidden_size or rnn_sizes(model)[-1]
+
+
+def rnn_sizes(model: ModelConfig) -> list[int]:
+    """Of the recurrent layers, from the first to the last."""
+    return [model.rnn_size] * (model.layers - 1) + [model.last_size or model.rnn_size]
+
+
+def layer_sizes(model: ModelConfig) -> list[tuple[int, int]]:
+    """Inputs and units of each recurrent layer, from the first to the last."""
+    return list(pairwise([model.embed_size, *rnn_sizes(model)]))
+
+
+def softmax_words(platform: str, *, one_thread: bool = False) -> int:
+    """Words whose logits an evaluation computes at once: on a CPU those of a window's tokens fit
+    into its cache; several threads, and a GPU the more, are not kept busy by so few."""
+    if platform != "cpu":
+        return 8192
+    return 256 if one_thread else 512

@@ -1,0 +1,103 @@
+"""Text -> ids: tokenisation, splits and vocabulary."""
+
+import time
+from dataclasses import asdict, dataclass, replace
+from functools import lru_cache
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from lm.config.schema import DataConfig
+from lm.data import token_cache
+from lm.data.corpora import Corpus, read_corpus, text_files
+from lm.data.tokenizer import tokenize
+from lm.data.vocabulary import Vocabulary, build_vocabulary
+from sweeps.errors import UserError
+
+
+@dataclass(frozen=True)
+class Tokens:
+    """A corpus as ids: one int32 vector a split (`test` may be empty), and what they mean.
+
+    Shared by all trials of a process, and so read-only.
+    """
+
+    train: NDArray[np.int32]
+    valid: NDArray[np.int32]
+    test: NDArray[np.int32]
+    vocabulary: Vocabulary
+    digest: str
+    """Hex SHA-256 of the raw text, wherever it was read from."""
+
+
+def load_tokens(config: DataConfig) -> Tokens:
+    """Read, cut, split and number a corpus, or take what that gave before: see
+    `lm.data.token_cache`.
+
+    Raises:
+      UserError: a file is missing or unusable, or a split has no tokens.
+    """
+    stamps = _stamps(text_files(config))
+    if stamps is None:
+        return _load(config)
+    return _load_once(replace(config, files=tuple(config.files)), stamps)  # type: ignore[arg-type]
+
+
+def _stamps(paths: list[Path]) -> tuple[object, ...] | None:
+    """What changes when a file does; None where a file is missing, or may be changing just now."""
+    try:
+        stats = [path.stat() for path in paths]
+    except OSError:
+        return None
+    if any(time.time() - stat.st_mtime < 2 for stat in stats):  # clocks of files are coarse
+        return None
+    return tuple((stat.st_dev, stat.st_ino, stat.st_size, stat.st_mtime_ns) for stat in stats)
+
+
+@lru_cache(maxsize=4)
+def _load_once(config: DataConfig, stamps: tuple[object, ...]) -> Tokens:
+    return _load(config)
+
+
+def _load(config: DataConfig) -> Tokens:
+    corpus = read_corpus(config)
+    options = asdict(config)
+    del options["root"], options["files"]
+    folder = token_cache.entry(text=corpus.digest, **options)
+    if kept := token_cache.read(folder):
+        splits, vocabulary = kept
+    else:
+        tokens = _split(corpus, config)
+        vocabulary = build_vocabulary(tokens[0], tokens[1] + tokens[2], config.vocab_size)
+        splits = dict(zip(("train", "valid", "test"), map(vocabulary.encode, tokens), strict=True))
+        for ids in splits.values():
+            ids.flags.writeable = False
+        token_cache.write(folder, splits, vocabulary)
+    return Tokens(**splits, vocabulary=vocabulary, digest=corpus.digest)
+
+
+def _split(corpus: Corpus, config: DataConfig) -> tuple[list[str], list[str], list[str]]:
+    """Train, valid and test tokens: the corpus' own, or contiguous pieces in this order."""
+    if corpus.valid is not None and corpus.test is not None:
+        texts = (corpus.train, corpus.valid, corpus.test)
+        train, valid, test = (tokenize(text, config) for text in texts)
+        return train, valid, test
+    tokens = tokenize(corpus.train, config)
+    if not tokens:
+        raise UserError(f"the corpus {config.name} has no tokens in it; give a text with words.")
+    n_test = round(len(tokens) * config.test_fraction)
+    n_valid = round(len(tokens) * config.valid_fraction)
+    n_train = len(tokens) - n_valid - n_test
+    for name, size, wanted in (
+        ("train", n_train, True),
+        ("valid", n_valid, True),
+        ("test", n_test, config.test_fraction > 0),
+    ):
+        if wanted and size < 1:
+            raise UserError(
+                f"the {name} split of {len(tokens)} tokens is empty; give more text, or change "
+                "data.valid_fraction and data.test_fraction."
+            )
+    held_out = n_train + n_valid
+    return tokens[:n_train], tokens[n_train:held_out], tokens[held_out:]

@@ -1,0 +1,86 @@
+"""Source code as a text: which files of a folder, and in which order."""
+
+import hashlib
+import math
+import os
+import sysconfig
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+from lm.data.text_files import join, read_text
+from sweeps.errors import UserError
+
+LANGUAGES = ((".c", ".h"), (".py",))
+"""Suffixes of each."""
+
+SKIPPED = frozenset(("__pycache__", "dist-packages", "site-packages", "test", "tests"))
+"""Folders of other people's packages, and of tests, which repeat themselves."""
+
+
+def standard_library() -> Path:
+    """The folder of Python's own modules: sources that are on every machine."""
+    return Path(sysconfig.get_path("stdlib"))
+
+
+def source_files(places: Sequence[Path]) -> list[Path]:
+    """Files as they are named, and those of the folders among them.
+
+    Of a folder, and those below it, its C or its Python sources, of whichever there are more. They
+    come in the order of a hash of their names, so that what is held out is like what is trained on,
+    and a part of the text like the whole; it is the same wherever the folder lies.
+
+    Raises:
+      UserError: a folder has no such files.
+    """
+    return [path for place in places for path in (_gather(place) if place.is_dir() else [place])]
+
+
+def read_sources(places: Sequence[Path], characters: int | None) -> str:
+    """Read them one after another, until there are so many characters; None: all.
+
+    Of a folder's files those are left out that are empty or not UTF-8.
+
+    Raises:
+      UserError: a file that was named is missing or unusable, or no folder has a usable source.
+    """
+    texts: list[str] = []
+    left = math.inf if characters is None else characters
+    for text in _texts(places):
+        texts.append(text)
+        left -= len(text)
+        if left <= 0:
+            break
+    if not texts:
+        raise UserError(f"none of the sources in {places[0]} is UTF-8 text; name others.")
+    return join(texts)[:characters]
+
+
+def _texts(places: Sequence[Path]) -> Iterator[str]:
+    for place in places:
+        if not place.is_dir():
+            yield read_text(place)
+            continue
+        for path in _gather(place):
+            try:
+                yield read_text(path)
+            except UserError:
+                continue
+
+
+def _gather(folder: Path) -> list[Path]:
+    files = list(_below(folder))
+    found = ([path for path in files if path.suffix in suffixes] for suffixes in LANGUAGES)
+    chosen = max(found, key=len)
+    if not chosen:
+        raise UserError(f"{folder} has no C or Python sources in it; name another, or files.")
+    return sorted(chosen, key=lambda path: _mixed(path.relative_to(folder)))
+
+
+def _below(folder: Path) -> Iterator[Path]:
+    for parent, folders, names in os.walk(folder):
+        folders[:] = [name for name in folders if name not in SKIPPED and name[0] != "."]
+        yield from (Path(parent, name) for name in names)
+
+
+def _mixed(name: Path) -> bytes:
+    return hashlib.sha256(name.as_posix().encode()).digest()

@@ -1,0 +1,92 @@
+"""Texts as ids, kept in the cache folder: cut and numbered once a machine, then mapped from disk.
+
+An entry is a folder named by all that its content hangs on. It appears in one step, so that no
+process meets half of one; its checksums tell a damaged one, which is as good as none.
+"""
+
+import hashlib
+import logging
+import os
+import shutil
+import time
+import unicodedata
+from collections.abc import Mapping
+from contextlib import suppress
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from lm.data.vocabulary import Vocabulary
+from sweeps.errors import UserError
+from sweeps.io.atomic import read_json, write_json
+from sweeps.io.cache_dir import cache_dir
+from sweeps.store.fingerprint import fingerprint
+
+log = logging.getLogger(__name__)
+
+Splits = Mapping[str, NDArray[np.int32]]
+"""Ids of train, valid and test."""
+
+UNUSED_DAYS = 30
+"""After so long an entry goes; there is one for each text, and each way to cut and number it."""
+
+_CODE = ("tokenizer.py", "dataset.py", "vocabulary.py", "text_files.py")
+_SPLITS = ("train", "valid", "test")
+
+
+def entry(**content: Any) -> Path:
+    """The folder for what is made of this, by this code and this Python's Unicode tables."""
+    code = hashlib.sha256(b"".join(Path(__file__).with_name(name).read_bytes() for name in _CODE))
+    facts = {**content, "code": code.hexdigest(), "unicode": unicodedata.unidata_version}
+    return cache_dir() / "tokens" / fingerprint(facts)[:32]
+
+
+def read(folder: Path) -> tuple[Splits, Vocabulary] | None:
+    """Map an entry's ids into memory, read-only; None where it is missing or damaged."""
+    sums = read_json(folder / "sums.json")
+    try:
+        if sums is None or sums != _sums(folder):
+            return None
+        # A plain array: what is computed from a memmap would call itself one, too.
+        splits = {name: np.asarray(np.load(folder / f"{name}.npy", "r")) for name in _SPLITS}
+        vocabulary = Vocabulary.load(folder / "vocab.tsv")
+    except (OSError, ValueError, UserError):
+        return None
+    with suppress(OSError):
+        os.utime(folder)
+    return splits, vocabulary
+
+
+def write(folder: Path, splits: Splits, vocabulary: Vocabulary) -> None:
+    """Make an entry, and drop those that are long unused; where that cannot be, the log says so."""
+    beside = folder.with_name(f".{folder.name}.{os.getpid()}")
+    try:
+        beside.mkdir(parents=True, exist_ok=True)
+        for name in _SPLITS:
+            np.save(beside / f"{name}.npy", splits[name])
+        vocabulary.save(beside / "vocab.tsv")
+        write_json(beside / "sums.json", _sums(beside))
+        shutil.rmtree(folder, ignore_errors=True)  # a damaged one
+        beside.replace(folder)
+        _drop_unused(folder.parent)
+    except (OSError, UserError) as error:
+        log.warning("The text's ids are not kept: %s", error)
+    finally:
+        shutil.rmtree(beside, ignore_errors=True)
+
+
+def _sums(folder: Path) -> dict[str, str]:
+    sums = {}
+    for name in (*(f"{split}.npy" for split in _SPLITS), "vocab.tsv"):
+        with (folder / name).open("rb") as file:
+            sums[name] = hashlib.file_digest(file, "sha256").hexdigest()
+    return sums
+
+
+def _drop_unused(root: Path) -> None:
+    for folder in root.iterdir():
+        with suppress(OSError):
+            if time.time() - folder.stat().st_mtime > UNUSED_DAYS * 86400:
+                shutil.rmtree(folder)

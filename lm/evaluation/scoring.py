@@ -1,0 +1,112 @@
+"""A text read by a trained model: the log-probability of each word, in the text's order."""
+
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import NamedTuple
+
+import jax.numpy as jnp
+import numpy as np
+from numpy.typing import NDArray
+
+from lm.config.schema import TrainConfig
+from lm.config.sizes import feature_size
+from lm.data.batches import Ids
+from lm.data.windows import context, predictions
+from lm.evaluation.neural_cache import History, Setting, empty_history, look_up
+from lm.training.heldout import HeldOut, lay_out, window_size
+from lm.training.load import Trained
+from sweeps.errors import UserError
+
+NUMBERS = 2**22
+"""Features that are kept at once, so that a text of any length fits."""
+
+
+class Reading(NamedTuple):
+    """What a model thought of the words of a text; N of them are predicted."""
+
+    log_probs: NDArray[np.float64]
+    """[N], in nats; the first is of the text's word number `context`."""
+    recalled: NDArray[np.float32]
+    """[S, N]: of the cache alone; NaN where it is empty."""
+
+
+def layout(trained: Trained, streams: int | None) -> TrainConfig:
+    """How a text is read.
+
+    Args:
+      trained: the model.
+      streams: number of pieces, each read from a zero state; None: as its trial evaluates.
+
+    Raises:
+      UserError: the model reads a window of its own for each word.
+    """
+    train = trained.config.train
+    if streams is None:
+        return train
+    if train.predict == "last":
+        raise UserError(
+            "--batch-size has no meaning for a model trained with train.predict=last, which reads "
+            "a window of its own for each word; leave it out."
+        )
+    return replace(train, eval_batch_size=streams)
+
+
+def read(trained: Trained, ids: Ids, train: TrainConfig, settings: Sequence[Setting]) -> Reading:
+    """Read a text.
+
+    Args:
+      trained: the model.
+      ids: the text.
+      train: its `layout`.
+      settings: of caches to look the words up in.
+
+    Raises:
+      UserError: there is nothing to predict.
+    """
+    count, first = predictions(len(ids), train), context(train)
+    width = feature_size(trained.config.model)
+    size = window_size(train)
+    at_once = min(max(1, NUMBERS // (size * width)), -(-count // size))
+    room = -(-count // (at_once * size)) * at_once * size
+    text = lay_out(ids, train, room)
+    # On the host: cutting on the device would compile something for each part.
+    inputs, targets = np.asarray(text.inputs), np.asarray(text.targets)
+    # Where each prediction stands in the text: the targets of a text of its own word numbers.
+    places = np.asarray(lay_out(np.arange(len(ids), dtype=np.int32), train, room).targets)
+    log_probs = np.full(count, np.nan)
+    recalled = np.full((len(settings), count), np.nan, np.float32)
+    carry = trained.zero_carry(text.inputs.shape[-1])
+    caches = _Caches(settings, most=len(ids)) if settings else None
+    for start in range(0, len(places), at_once):
+        part = slice(start, start + at_once)
+        windows = HeldOut(jnp.asarray(inputs[part]), jnp.asarray(targets[part]), text.windows)
+        carry, losses, features = trained.program.read(trained.params, windows, carry)
+        here = places[part].reshape(-1)
+        real = here >= 0
+        log_probs[here[real] - first] = -np.asarray(losses, np.float64).reshape(-1)[real]
+        if caches:
+            found = caches.look_up(windows, features)
+            recalled[:, here[real] - first] = found[:, real]
+    return Reading(log_probs, recalled)
+
+
+class _Caches:
+    """Caches over the parts of a text, one after another; each stream has its own history."""
+
+    def __init__(self, settings: Sequence[Setting], most: int) -> None:
+        windows, thetas = zip(*settings, strict=True)
+        self._windows = jnp.array(np.minimum(windows, most), jnp.int32)
+        self._thetas = jnp.array(thetas, jnp.float32)
+        self._kept = min(max(windows), most)
+        self._history: History | None = None
+
+    def look_up(self, text: HeldOut, features: jnp.ndarray) -> NDArray[np.float32]:
+        """Log-probabilities of a part's targets, in the order of their layout; [S, ...]."""
+        # Windows of one word each, side by side, are a single stream.
+        streams = text.targets.shape[-1] if text.targets.ndim == 3 else 1
+        words = text.targets.reshape(-1, streams)
+        features = features.reshape(*words.shape, -1)
+        if self._history is None:
+            self._history = empty_history(self._kept, streams, features.shape[-1])
+        self._history, found = look_up(self._history, features, words, self._windows, self._thetas)
+        return np.asarray(found).reshape(len(self._windows), -1)

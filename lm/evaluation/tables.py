@@ -1,0 +1,118 @@
+"""An evaluation on the terminal."""
+
+import math
+from collections.abc import Iterable, Sequence
+
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text as Plain
+
+from lm.config.schema import TrainConfig
+from lm.data.vocabulary import UNKNOWN, Vocabulary, visible
+from lm.data.windows import evaluation_window
+from lm.evaluation.cache_grid import Grid
+from lm.evaluation.evaluate import Evaluation
+from lm.evaluation.neural_cache import Cache
+from lm.evaluation.texts import Text
+from lm.evaluation.token_scores import Predicted, Surprise, surprises, worst, worst_on_average
+from lm.training.heldout import perplexity
+from lm.training.load import Trained
+from lm.training.state import count_parameters
+from sweeps.io.console import line, plain, show
+
+OFTEN = 5
+"""Occurrences of a word in the table of means: of fewer, a mean says little."""
+
+
+def show_evaluation(
+    console: Console,
+    trained: Trained,
+    train: TrainConfig,
+    texts: Sequence[Text],
+    found: Evaluation,
+) -> None:
+    """What was read, how, and the perplexities."""
+    trial = trained.trial
+    of = "" if trial.total_steps is None else f" of {trial.total_steps:,}"
+    parameters = f"{count_parameters(trained.params):,} parameters"
+    line(console, f"{trial.directory}: step {trained.step:,}{of}, {parameters}")
+    line(console, _way(train))
+    if found.cache is not None and found.tried is not None:
+        _show_cache(console, found.cache, found.tried)
+    for text in texts:
+        if text.unknown:
+            share = (
+                f"{text.unknown:,} of {len(text.ids):,} tokens ({text.unknown / len(text.ids):.1%})"
+            )
+            line(console, f"{text.name}: the vocabulary lacks {share}; read as {UNKNOWN}")
+    console.print()
+    show(console, _perplexities(found.texts, trained.config.data.level))
+
+
+def show_worst(
+    console: Console, vocabulary: Vocabulary, texts: Iterable[Predicted], count: int
+) -> None:
+    """The words that are predicted worst: that cost the most in all, and on average."""
+    for text in texts:
+        found = surprises(text, vocabulary)
+        all_of_it = sum(one.total for one in found)
+        for heading, rows in (
+            ("largest surprise in all", worst(found, count)),
+            (
+                f"largest surprise on average, of {OFTEN} occurrences or more",
+                worst_on_average(found, count, OFTEN),
+            ),
+        ):
+            console.print()
+            console.print(f"{text.name}: {heading}", markup=False, highlight=False, style="bold")
+            show(console, _surprises(rows, all_of_it))
+
+
+def _show_cache(console: Console, cache: Cache, tried: Grid) -> None:
+    numbers = f"window {cache.window}, lambda {cache.share:g}, theta {cache.theta:g}"
+    chosen = f", the best of {tried.size} on valid" if tried.size > 1 else ""
+    line(console, f"cache: {numbers}{chosen}")
+    if ends := tried.ends(*cache):
+        line(console, f"cache: {', '.join(ends)}: at the end of what was tried, so try beyond it")
+
+
+def _way(train: TrainConfig) -> str:
+    if train.predict == "last":
+        return f"each word predicted from the {train.sequence_length} before it"
+    streams, _ = evaluation_window(train)
+    if streams == 1:
+        return "each text read once from a zero state"
+    return f"each text read in {streams} pieces, each from a zero state"
+
+
+def _perplexities(texts: Sequence[Predicted], level: str) -> Table:
+    """A row a text: words predicted, loss, perplexity, and the same with the cache."""
+    words, unit = ("characters", "bits/character") if level == "char" else ("words", "nats/word")
+    heads = [unit, "perplexity"]
+    if any(text.cached is not None for text in texts):
+        heads += [f"{head} with cache" for head in heads]
+    table = plain("text", words, *heads)
+    table.columns[0].justify = "left"
+    for text in texts:
+        cells = []
+        for log_probs in (text.log_probs, text.cached):
+            if log_probs is not None:
+                loss = -float(log_probs.mean())
+                each = loss / math.log(2) if level == "char" else loss
+                cells += [f"{each:.5f}", f"{perplexity(loss):.3f}"]
+        table.add_row(Plain(text.name), f"{len(text.ids):,}", *cells)
+    return table
+
+
+def _surprises(rows: Sequence[Surprise], all_of_it: float) -> Table:
+    table = plain("word", "occurrences", "nats in all", "share", "nats on average")
+    table.columns[0].justify = "left"
+    for one in rows:
+        table.add_row(
+            Plain(visible(one.word)),
+            f"{one.occurrences:,}",
+            f"{one.total:.1f}",
+            f"{one.total / all_of_it:.2%}",
+            f"{one.mean:.3f}",
+        )
+    return table

@@ -1,0 +1,124 @@
+"""All itemised gradients of a stack of recurrent layers, in one loop back in time.
+
+Shapes: T time, S sequences, H units, G gates, E inputs of a layer, K steps back that are told
+apart, R rows, each for losses at one distance. Going back, a cell is linear in what it gets, so the
+gradients of all losses can go back side by side. Row k holds that of the loss k steps ahead; at
+each step all move one row on and the step's own loss enters row 0. With a horizon there is one row
+more than K, in which what has gone further back is summed.
+"""
+
+from collections.abc import Callable, Iterator, Sequence
+from functools import partial
+from typing import NamedTuple, TypeVar
+
+import jax
+import jax.numpy as jnp
+from jax import Array, lax
+
+from lm.model.cells import Cell
+from lm.model.recurrence import Kept
+from lm.model.types import Carry
+
+T = TypeVar("T")
+
+
+class Layer(NamedTuple):
+    """A recurrent layer as it read a batch."""
+
+    cell: Cell
+    kept: Kept
+    scale_tsh: Array
+    """Of its outputs on the way to the layer above, as dropout has it, [T, S, H]; for the top layer
+    the gradient of its outputs, each that of the step's own loss."""
+
+
+class Parts(NamedTuple):
+    """What comes back into one layer at one step, for each row."""
+
+    of_u: tuple[Array, ...]
+    """Gradients of u_z, [R, S, G*H]: the part through each array of the carry. They add up."""
+    of_x: tuple[Array, ...]
+    """Of x_z, likewise."""
+    down: Array
+    """Of the layer's input, [R, S, E]."""
+
+
+def go_back(layers: Sequence[Layer], reach: int, see: Callable[[list[Parts]], T]) -> T:
+    """Take the losses of all steps back in time.
+
+    Args:
+      layers: from the lowest to the top.
+      reach: K, at most T; the rows are K where that is T, else K + 1.
+      see: what is kept of a step, from the parts of each layer.
+
+    Returns:
+      What `see` gave, with the time steps in front.
+    """
+    rows = reach + (reach < len(layers[-1].scale_tsh))
+    start = [
+        tuple(jnp.zeros((rows, *state.shape), state.dtype) for state in layer.kept.start)
+        for layer in layers
+    ]
+    slopes = [
+        layer.cell.slopes(layer.kept.steps, layer.kept.before, layer.kept.after) for layer in layers
+    ]
+    scales = [layer.scale_tsh for layer in layers]
+    body = partial(_step_back, layers, reach, see)
+    return lax.scan(body, start, (slopes, scales), reverse=True)[1]
+
+
+def _step_back(
+    layers: Sequence[Layer],
+    reach: int,
+    see: Callable[[list[Parts]], T],
+    carries: list[Carry],
+    step: tuple[list[tuple[Array, ...]], list[Array]],
+) -> tuple[list[Carry], T]:
+    """All layers at one step, the top one first: what it hands down enters the one below."""
+    before: list[Carry] = []
+    parts: list[Parts] = []
+    entering: Array | None = None
+    for layer, slopes, scale, after in reversed(list(zip(layers, *step, carries, strict=True))):
+        h, *others = (_moved_on(rows, reach) for rows in after)
+        h = h.at[0].add(scale) if entering is None else h + entering * scale[None]
+        carry, part = _through(layer, slopes, (h, *others))
+        before.append(carry)
+        parts.append(part)
+        entering = part.down
+    return before[::-1], see(parts[::-1])
+
+
+def _moved_on(rows: Array, reach: int) -> Array:
+    """Every loss is a step further away; those beyond the horizon share the last row."""
+    fresh = jnp.zeros_like(rows[:1])
+    if len(rows) == reach:  # all the way back: nothing has entered the last row yet
+        return jnp.concatenate([fresh, rows[:-1]])
+    beyond = rows[reach - 1 :].sum(axis=0, keepdims=True)
+    return jnp.concatenate([fresh, rows[: reach - 1], beyond])
+
+
+def _through(layer: Layer, slopes: tuple[Array, ...], after: Carry) -> tuple[Carry, Parts]:
+    """One step back through one layer, each array of the carry by itself."""
+    cell, weights = layer.cell, layer.kept.weights
+    back = jax.vmap(cell.back, in_axes=(None, 0))
+    ways = [back(slopes, alone) for alone in _one_by_one(after)]
+    of_u = tuple(of_u for _, of_u, _ in ways)
+    of_x = tuple(cell.input_gradient(of_u, besides) for _, of_u, besides in ways)
+    h, *others = (sum(states[1:], states[0]) for states in zip(*(w[0] for w in ways), strict=True))
+    h = h + _times(sum(of_u[1:], of_u[0]), weights.recurrent.kernel)
+    down = _times(sum(of_x[1:], of_x[0]), weights.kernel)
+    return (h, *others), Parts(of_u, of_x, down)
+
+
+def _one_by_one(carry: Carry) -> Iterator[Carry]:
+    """The carry as a sum of carries, of which each has one array that is not zero."""
+    for chosen in range(len(carry)):
+        yield tuple(
+            state if index == chosen else jnp.zeros_like(state) for index, state in enumerate(carry)
+        )
+
+
+def _times(rows_rsz: Array, kernel: Array) -> Array:
+    """Back through a kernel, [R, S, G*H] -> [R, S, inputs], as one product."""
+    flat = rows_rsz.reshape(-1, rows_rsz.shape[-1]) @ kernel.T
+    return flat.reshape(*rows_rsz.shape[:-1], -1)

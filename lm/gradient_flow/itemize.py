@@ -1,0 +1,147 @@
+"""Itemised gradients of the batch that the next step reads, measured on the device.
+
+As a probe does (`lm.monitor.statistics`), this reads the batch once more than training does, in a
+program of its own, and gives the state back to nobody.
+
+T time, B batch, S sequences that are looked at, K steps back that are told apart, V vocabulary.
+"""
+
+from functools import partial
+from typing import Any, NamedTuple
+
+import jax
+import jax.numpy as jnp
+from flax import nnx
+from jax import Array
+
+from lm.gradient_flow.backward import Layer
+from lm.gradient_flow.measures import Measured, measure
+from lm.losses.softmax import softmax_loss
+from lm.model.language_model import LanguageModel, Read
+from lm.model.recurrence import Kept
+from lm.model.types import Carry, Params
+from lm.optim.optimizer import Hyperparameters
+from lm.training.multi_step import look_ahead
+from lm.training.randomness import Draws
+from lm.training.state import Recipe, TrainState
+from lm.training.step import Reading, batch_loss
+
+
+class Extent(NamedTuple):
+    """How much is recorded; fixed when it is compiled."""
+
+    sequences: int
+    """The first of the batch."""
+    horizon: int | None
+    """Steps back that are told apart; None: all."""
+    units: bool
+
+
+class Words(NamedTuple):
+    """What was read and expected, [T, S] each."""
+
+    inputs: Array
+    targets: Array
+    predictions: Array
+    """The likeliest word."""
+    losses: Array
+    """Nats, of the full softmax, whatever training minimises."""
+
+
+class Flow(NamedTuple):
+    """Of one batch."""
+
+    measured: dict[str, Measured]
+    """By component."""
+    shares_beyond: dict[str, Array]
+    """By component, the share of the gradient's norm beyond the horizon; empty without one."""
+    words: Words
+
+
+def itemise(
+    recipe: Recipe,
+    extent: Extent,
+    state: TrainState,
+    values: Hyperparameters,
+    streams_lb: Array,
+    draws: Draws,
+) -> Flow:
+    """Measure what each loss of the next step's batch contributes at each step before it.
+
+    Args:
+      recipe: whose model is made with `recurrence="itemised"`.
+      extent: how much of it.
+      state, values, streams_lb, draws: as `lm.training.multi_step.look_ahead` takes them.
+    """
+    state, reading, dropout_key = look_ahead(recipe, state, values, streams_lb, draws)
+    layers, features_tbd = read_layers(
+        recipe, state.params, state.carry, reading, values, dropout_key
+    )
+    length = reading.inputs_tb.shape[0]
+    layers = [_of_first(layer, extent.sequences) for layer in layers]
+    measured, shares = measure(layers, min(extent.horizon or length, length), extent.units)
+    return Flow(measured, shares, _words(recipe, extent, state.params, reading, features_tbd))
+
+
+def read_layers(
+    recipe: Recipe,
+    params: Params,
+    carries: tuple[Carry, ...],
+    reading: Reading,
+    values: Hyperparameters,
+    dropout_key: Array,
+) -> tuple[list[Layer], Array]:
+    """Read a batch forward, with all that going back in time needs; arguments as `batch_loss` has.
+
+    Returns:
+      The layers from the lowest to the top, and the features of all steps, [T, B, D].
+    """
+    length = len(reading.inputs_tb)
+    pushes = tuple(jnp.zeros((length, *h.shape), h.dtype) for h, *_ in carries)
+
+    def loss(pushes: tuple[Array, ...]) -> tuple[Array, tuple[list[Kept], Array]]:
+        pushed = tuple((*carry, push) for carry, push in zip(carries, pushes, strict=True))
+        loss, (_, (seen, features_tbd)) = batch_loss(
+            recipe, params, pushed, reading, values, dropout_key, read=_read
+        )
+        layers = [layer["kept"][0] for _, layer in sorted(seen["layers"].items())]
+        # A push on a layer's outputs reaches the input of the next, and, of the top, the loss. So
+        # the gradient of this sum has what dropout makes of the outputs, and that of the losses.
+        return loss + sum(kept.x_tbe.sum() for kept in layers[1:]), (layers, features_tbd)
+
+    scales, (layers, features_tbd) = jax.grad(loss, has_aux=True)(pushes)
+    cells = [layer.cell for layer in recipe.merge(params).layers]
+    return [Layer(*layer) for layer in zip(cells, layers, scales, strict=True)], features_tbd
+
+
+def _read(model: LanguageModel, *batch: Any) -> tuple[Read, tuple[Params, Array]]:
+    """Have a model read; gives what it read, what it sowed, and the features again."""
+    (read, _), seen = nnx.capture(LanguageModel.read, nnx.Intermediate)(model, *batch)
+    return read, (nnx.to_pure_dict(seen), read.features)
+
+
+def _of_first(layer: Layer, sequences: int) -> Layer:
+    """A layer as it read the first so many sequences."""
+    first = partial(jax.tree.map, lambda x: x[..., :sequences, :])  # the last axis but one is B
+    kept = layer.kept
+    return Layer(
+        layer.cell,
+        Kept(kept.weights, *first((kept.x_tbe, kept.start, kept.after, kept.steps))),
+        first(layer.scale_tsh),
+    )
+
+
+def _words(
+    recipe: Recipe, extent: Extent, params: Params, reading: Reading, features_tbd: Array
+) -> Words:
+    model = recipe.merge(params)
+    inputs_tb = reading.inputs_tb
+    last_b = reading.targets[-inputs_tb.shape[1] :]
+    targets_tb = jnp.concatenate([inputs_tb[1:], last_b[None]])
+    inputs, targets = inputs_tb[:, : extent.sequences], targets_tb[:, : extent.sequences]
+    features_nd = features_tbd[:, : extent.sequences].reshape(-1, features_tbd.shape[-1])
+    weight, bias = model.output.weight[...], model.output.bias[...]
+    losses = softmax_loss(features_nd, weight, bias, targets.reshape(-1))
+    predictions = (features_nd @ weight.T + bias[None]).argmax(axis=-1)
+    shape = inputs.shape
+    return Words(inputs, targets, predictions.reshape(shape), losses.reshape(shape))

@@ -1,0 +1,138 @@
+"""Recorded gradient flow as TensorBoard has it in its store, for one request after another."""
+
+import json
+from collections.abc import Mapping
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+from tensorboard import errors
+from tensorboard.context import RequestContext
+from tensorboard.data.provider import DataProvider, RunTagFilter
+
+from lm.gradient_flow.plugin.tags import LABELS, OVERVIEW, PLUGIN, PREFIX
+
+ALL = 10**7
+"""How many points of a series are asked for: every one that was kept."""
+READERS = 8
+"""Blobs read at once; one alone waits for TensorBoard's data server most of its 44 ms."""
+RUNS_KNOWN = 16
+"""Runs whose blobs' keys are kept; 10,000 batches have 60,000 keys or so."""
+
+Keys = Mapping[int, Mapping[str, str]]
+
+
+class Overview(NamedTuple):
+    """One run's course of training."""
+
+    steps: list[int]
+    values: NDArray[np.float32]
+    """batches x components x 3."""
+
+
+class Batch(NamedTuple):
+    """One recorded batch."""
+
+    labels: dict[str, Any]
+    records: dict[str, bytes]
+    """By component."""
+
+
+class Stored:
+    """Reads what TensorBoard keeps; several threads may ask at once."""
+
+    def __init__(self, provider: DataProvider) -> None:
+        self._provider = provider
+        self._pool = ThreadPoolExecutor(READERS)
+        self._keys: dict[tuple[str, str], Keys] = {}
+
+    def runs(self, ctx: RequestContext, experiment: str) -> dict[str, dict[str, Any]]:
+        """Name of each run that has records -> its last step and what its metadata says."""
+        found = self._provider.list_tensors(
+            ctx, experiment_id=experiment, plugin_name=PLUGIN, run_tag_filter=_only(OVERVIEW)
+        )
+        return {
+            run: {"last": tags[OVERVIEW].max_step, "about": about(tags[OVERVIEW].plugin_content)}
+            for run, tags in sorted(found.items())
+            if OVERVIEW in tags
+        }
+
+    def overview(self, ctx: RequestContext, experiment: str, run: str) -> Overview:
+        """All recorded batches of a run, in brief.
+
+        Raises:
+          NotFoundError: the run has none.
+        """
+        found = self._provider.read_tensors(
+            ctx,
+            experiment_id=experiment,
+            plugin_name=PLUGIN,
+            downsample=ALL,
+            run_tag_filter=_only(OVERVIEW, run),
+        )
+        data = found.get(run, {}).get(OVERVIEW)
+        if not data:
+            raise errors.NotFoundError(f"{run} has no record of gradient flow")
+        return Overview([d.step for d in data], np.stack([d.numpy for d in data]).astype("<f4"))
+
+    def batch(self, ctx: RequestContext, experiment: str, run: str, step: int) -> Batch:
+        """One recorded batch.
+
+        Raises:
+          NotFoundError: none was recorded at this step.
+        """
+        keys = self._keys.get((experiment, run), {}).get(step)
+        if keys is None:
+            keys = self._known(ctx, experiment, run).get(step)
+        if keys is None:
+            raise errors.NotFoundError(f"{run} has no record at step {step}")
+
+        def read(key: str) -> bytes:
+            return bytes(self._provider.read_blob(ctx, blob_key=key))
+
+        blobs = dict(zip(keys, self._pool.map(read, keys.values()), strict=True))
+        labels = read_labels(blobs.pop(LABELS, b"{}"))
+        return Batch(labels, {tag.removeprefix(PREFIX): blob for tag, blob in blobs.items()})
+
+    def _known(self, ctx: RequestContext, experiment: str, run: str) -> Keys:
+        """Keys of a run's blobs by step and tag, as they are now."""
+        found = self._provider.read_blob_sequences(
+            ctx,
+            experiment_id=experiment,
+            plugin_name=PLUGIN,
+            downsample=ALL,
+            run_tag_filter=RunTagFilter(runs=[run]),
+        )
+        keys: dict[int, dict[str, str]] = {}
+        for tag, data in sorted(found.get(run, {}).items()):
+            for datum in data:
+                keys.setdefault(datum.step, {})[tag] = datum.values[0].blob_key
+        self._keys.pop((experiment, run), None)
+        self._keys[experiment, run] = keys
+        for oldest in list(self._keys)[:-RUNS_KNOWN]:
+            self._keys.pop(oldest, None)
+        return keys
+
+
+def about(content: bytes) -> dict[str, Any]:
+    """What the metadata of a run's records says; empty where it cannot be read."""
+    try:
+        said = json.loads(content)
+    except ValueError:
+        return {}
+    return said if isinstance(said, dict) else {}
+
+
+def read_labels(blob: bytes) -> dict[str, Any]:
+    """What was read, to come and predicted."""
+    labels: dict[str, Any] = json.loads(blob, parse_constant=_nothing)
+    return labels
+
+
+def _nothing(word: str) -> None:
+    """In place of NaN and infinities, which a browser's JSON lacks."""
+
+
+def _only(tag: str, run: str | None = None) -> RunTagFilter:
+    return RunTagFilter(runs=None if run is None else [run], tags=[tag])

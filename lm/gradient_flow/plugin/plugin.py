@@ -1,0 +1,114 @@
+"""The tab's server side: static files, and what the page asks for.
+
+An answer with numbers in it is a frame: length of the header, u32, little-endian; header, JSON; and
+the bytes of all parts.
+"""
+
+import json
+import struct
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+from tensorboard import errors, plugin_util
+from tensorboard.backend import http_util
+from tensorboard.plugins import base_plugin
+from werkzeug import wrappers
+
+from lm.gradient_flow.plugin.data_reader import Stored
+from lm.gradient_flow.plugin.tags import PLUGIN
+
+STATIC = Path(__file__).parent / "static"
+TYPES = {".js": "text/javascript", ".css": "text/css"}
+BYTES = "application/octet-stream"
+
+App = Callable[[Any, Any], Any]
+
+
+class Plugin(base_plugin.TBPlugin):  # type: ignore[misc]
+    """Gradient flow of the runs that TensorBoard serves."""
+
+    plugin_name = PLUGIN
+
+    def __init__(self, context: base_plugin.TBContext) -> None:
+        self._stored = Stored(context.data_provider)
+
+    def get_plugin_apps(self) -> dict[str, App]:
+        """Route -> what answers."""
+        return {
+            "/static/*": _app(_static),
+            "/runs": _app(self._runs),
+            "/overview": _app(self._overview),
+            "/batch": _app(self._batch),
+        }
+
+    def is_active(self) -> bool:
+        """TensorBoard itself sees whether any run has records; without, the tab is a greyed one."""
+        return False
+
+    def frontend_metadata(self) -> base_plugin.FrontendMetadata:
+        """Where the page is."""
+        return base_plugin.FrontendMetadata(
+            es_module_path="/static/index.js", tab_name="Gradient flow"
+        )
+
+    def _runs(self, request: Any) -> Any:
+        found = self._stored.runs(*_asked(request))
+        return http_util.Respond(request, {"runs": found}, "application/json")
+
+    def _overview(self, request: Any) -> Any:
+        found = self._stored.overview(*_asked(request), _argument(request, "run"))
+        header = {"steps": found.steps, "shape": found.values.shape}
+        return http_util.Respond(request, frame(header, found.values.tobytes()), BYTES)
+
+    def _batch(self, request: Any) -> Any:
+        run, step = _argument(request, "run"), _argument(request, "step")
+        if not step.isdecimal():
+            raise errors.InvalidArgumentError(f"{step!r} is no step")
+        found = self._stored.batch(*_asked(request), run, int(step))
+        header = {"labels": found.labels, "parts": parts(found.records)}
+        return http_util.Respond(request, frame(header, *found.records.values()), BYTES)
+
+
+def frame(header: Mapping[str, Any], *parts: bytes) -> bytes:
+    """A header and what it describes, as one answer."""
+    text = json.dumps(header).encode()
+    return struct.pack("<I", len(text)) + text + b"".join(parts)
+
+
+def parts(records: Mapping[str, bytes]) -> list[list[str | int]]:
+    """Name and size of each part."""
+    return [[name, len(record)] for name, record in records.items()]
+
+
+def _app(answer: Callable[[Any], Any]) -> App:
+    """A WSGI application, which says in a sentence what was wrong with a request."""
+
+    @wrappers.Request.application
+    def app(request: wrappers.Request) -> Any:
+        try:
+            return answer(request)
+        except errors.PublicError as error:
+            return http_util.Respond(request, str(error), "text/plain", code=error.http_code)
+
+    return app
+
+
+def _asked(request: Any) -> tuple[Any, str]:
+    return plugin_util.context(request.environ), plugin_util.experiment_id(request.environ)
+
+
+def _argument(request: Any, name: str) -> str:
+    given = request.args.get(name)
+    if given is None:
+        raise errors.InvalidArgumentError(f"the argument {name} is missing")
+    return str(given)
+
+
+def _static(request: Any) -> Any:
+    """One of the page's files; only those that lie in its folder."""
+    name = str(request.path).rpartition("/static/")[2]
+    if name not in {path.name for path in STATIC.iterdir()}:
+        raise errors.NotFoundError(f"there is no {name}")
+    path = STATIC / name
+    return http_util.Respond(request, path.read_bytes(), TYPES.get(path.suffix, "text/plain"))

@@ -1,0 +1,160 @@
+"""What trials will take: a short warm-up of each program, times the work of each trial.
+
+Call `estimate` in a process that has the environment of a trial
+(`lm.backend.devices.environment`), set before JAX is imported: times hang on the number of threads.
+"""
+
+import hashlib
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import jax
+import numpy as np
+
+from lm.backend.compile_cache import use_cache
+from lm.config.load import typed
+from lm.config.schema import Config, DataConfig
+from lm.data.dataset import Tokens, load_tokens
+from lm.hooks.timing import Warmup, measure, resident
+from lm.training.functions import ProgramKey, program_key
+from lm.training.state import count_parameters
+from lm.training.trainer import Trainer
+from sweeps.plan.cost import Cost
+
+MEASURED = 6
+"""Programs that are compiled and timed."""
+
+
+@dataclass(frozen=True)
+class Program:
+    """Compiled code, and a configuration and a text to run it with."""
+
+    name: str
+    """Hash of all that enters compilation."""
+    config: Config
+    text: Tokens
+    load_seconds: float
+    """Reading the text, and setting up the model for the first time."""
+    parameters: int
+    steps_per_epoch: int
+    words_per_step: int
+    test_share: float
+    """Windows of the test split, for each of the validation split."""
+
+    @property
+    def size(self) -> float:
+        """Parameters times words per update: what an update's arithmetic grows with."""
+        return float(self.parameters * self.words_per_step)
+
+
+def estimate(configs: Sequence[Mapping[str, Any]]) -> list[Cost]:
+    """Parameters, seconds and memory of each configuration, as if it had the machine to itself.
+
+    Configurations that differ only in numbers share a program, which is measured once. Of more than
+    six programs, six are measured: evenly spread over all, sorted by parameters times words per
+    update. What the others take is interpolated linearly between the logarithms of their neighbours
+    in that order. Memory is what this process holds at first, plus a program's buffers, plus what
+    the smallest program took beyond its own while it was measured: text, compiler and libraries.
+
+    Raises:
+      UserError: a configuration or its text is bad, or a measured model does not fit into memory.
+    """
+    use_cache()
+    jax.devices()  # starts the device's client, as every trial does
+    before = resident()
+    trials = [typed(values) for values in configs]
+    programs = _programs(trials)
+    known: list[tuple[Program, Warmup]] = []
+    overhead = 0.0
+    for program in spread(list({program.name: program for program in programs}.values())):
+        warmup, after = measure(program.config, program.text)
+        if not known:
+            overhead = max(0.0, after - before - warmup.buffers)
+        known.append((program, warmup))
+    return [
+        _cost(config, program, interpolate(known, program), before + overhead)
+        for config, program in zip(trials, programs, strict=True)
+    ]
+
+
+def spread(programs: Sequence[Program]) -> list[Program]:
+    """Those that are measured, the smallest first."""
+    ordered = sorted(programs, key=lambda program: program.size)
+    if len(ordered) <= MEASURED:
+        return ordered
+    places = np.linspace(0, len(ordered) - 1, MEASURED).round()
+    return [ordered[int(place)] for place in places]
+
+
+def interpolate(known: Sequence[tuple[Program, Warmup]], program: Program) -> Warmup:
+    """What a program takes, as measured or from those next to it in size."""
+    for one, warmup in known:
+        if one.name == program.name:
+            return warmup
+    sizes = sorted({one.size for one, _ in known})
+    logs = [
+        np.mean([np.log(np.maximum(warmup, 1e-9)) for one, warmup in known if one.size == size], 0)
+        for size in sizes
+    ]
+    columns = np.transpose(logs)
+    values = [np.interp(np.log(program.size), np.log(sizes), column) for column in columns]
+    return Warmup(*(float(np.exp(value)) for value in values))
+
+
+def _programs(trials: Sequence[Config]) -> list[Program]:
+    """The program of each trial."""
+    texts: dict[str, tuple[Tokens, float]] = {}
+    found: dict[tuple[str, ProgramKey], Program] = {}
+    programs = []
+    for config in trials:
+        data = repr(config.data)
+        if data not in texts:
+            texts[data] = _load(config.data)
+        text, seconds = texts[data]
+        key = program_key(config, len(text.vocabulary))
+        if (data, key) not in found:
+            found[data, key] = _program(key, config, text, seconds)
+        programs.append(found[data, key])
+    return programs
+
+
+def _load(config: DataConfig) -> tuple[Tokens, float]:
+    began = time.perf_counter()
+    text = load_tokens(config)
+    return text, time.perf_counter() - began
+
+
+def _program(key: ProgramKey, config: Config, text: Tokens, load_seconds: float) -> Program:
+    began = time.perf_counter()
+    trainer = Trainer(config, text)
+    parameters = count_parameters(trainer.program.shapes.params)
+    valid, test = trainer.held_out["valid"], trainer.held_out.get("test")
+    shapes = jax.tree.map(np.shape, (trainer.streams_lb, valid))
+    return Program(
+        name=hashlib.sha256(repr((key, shapes)).encode()).hexdigest()[:12],
+        config=config,
+        text=text,
+        # The first look at a model costs what the warm-up, which is a second one, does not see.
+        load_seconds=load_seconds + time.perf_counter() - began,
+        parameters=parameters,
+        steps_per_epoch=trainer.steps_per_epoch,
+        words_per_step=trainer.words_per_step,
+        test_share=int(test.windows) / int(valid.windows) if test else 0.0,
+    )
+
+
+def _cost(config: Config, program: Program, warmup: Warmup, memory: float) -> Cost:
+    epochs = config.train.epochs
+    each = program.steps_per_epoch * warmup.step + warmup.valid + warmup.save
+    last = program.test_share * warmup.valid
+    start = program.load_seconds + warmup.start + warmup.compile
+    return Cost(
+        program=program.name,
+        parameters=program.parameters,
+        seconds=start + epochs * each + last,
+        bytes=round(memory + warmup.buffers),
+        lane_bytes=round(warmup.buffers),
+        compile_seconds=warmup.compile,
+    )

@@ -1,0 +1,55 @@
+"""What defines the result of a run: its options and its text, wherever that text lies."""
+
+import dataclasses
+from collections.abc import Mapping
+from typing import Any
+
+from lm.config.load import typed
+from lm.config.schema import RUN_ONLY, Config
+from lm.data.dataset import Tokens, load_tokens
+from lm.data.windows import steps_per_epoch
+from lm.generation.prompt import PROMPT, choose_prompt
+from lm.vectors.training_metrics import check_words
+from sweeps.errors import UserError
+
+
+def identify(values: Mapping[str, Any]) -> dict[str, Any]:
+    """Check a composed configuration against its text, before any work is spent on it.
+
+    Returns:
+      Plain values, equal for two configurations exactly if they compute the same.
+
+    Raises:
+      UserError: an option is out of range, or does not fit the others or the text.
+    """
+    config = typed(values)
+    text = load_tokens(config.data)
+    _check_text(config, text)
+    identity = dataclasses.asdict(config)
+    for key in RUN_ONLY:
+        del identity[key]
+    del identity["train"]["checkpoint_minutes"]
+    del identity["data"]["root"]
+    identity["data"]["files"] = text.digest
+    return identity
+
+
+def _check_text(config: Config, text: Tokens) -> None:
+    """Refuse a text that is too short for its batches, or too poor for its loss or its prompt."""
+    choose_prompt(config.log.sample_prompt, config.data, text, PROMPT)
+    if config.log.vector_scores:
+        check_words(text.vocabulary.words, config.sweep.metric)
+    steps_per_epoch(len(text.train), config.train)
+    for split, ids in (("valid", text.valid), ("test", text.test)):
+        if len(ids) <= config.train.sequence_length and (split == "valid" or len(ids)):
+            raise UserError(
+                f"The {split} split has {len(ids)} tokens, and one window of train.sequence_length="
+                f"{config.train.sequence_length} takes {config.train.sequence_length + 1}; lower "
+                "it, or give more held-out text."
+            )
+    vocab_size = len(text.vocabulary)
+    if config.loss.kind != "softmax" and config.loss.samples >= vocab_size:
+        raise UserError(
+            f"loss.samples={config.loss.samples} must be below the vocabulary's size, "
+            f"{vocab_size}; lower it or take loss.kind=softmax."
+        )

@@ -1,0 +1,102 @@
+"""Which trials can share a compiled program, and how many of them can train together.
+
+Plain arithmetic without JAX, for the driver of a sweep; `lm.training.functions` takes its key from
+here.
+"""
+
+import subprocess
+from collections.abc import Mapping
+from typing import Any, NamedTuple
+
+import psutil
+
+from lm.config.load import typed
+from lm.config.schema import Config, ModelConfig, TrainConfig
+from lm.config.sizes import AHEAD, GATES, feature_size, parameters, rnn_sizes, softmax_words
+from lm.data.dataset import load_tokens
+from lm.data.windows import evaluation_window
+from sweeps.plan.packs import Lanes
+
+MOST_LANES = 256
+PROCESS = 0.7e9
+"""Bytes that a process takes before its first array: libraries and compiler."""
+
+
+def lanes(values: Mapping[str, Any], cpus: int, gpus: float) -> Lanes:
+    """How many lanes of a trial's kind fit into its slot's memory, and how many pay.
+
+    On a CPU a pack takes as long as its lanes one after the other; a GPU is left idle by one lane.
+
+    Args:
+      cpus: of a slot; host memory is shared among as many slots as the CPUs make.
+      gpus: a slot's share of a GPU; 0: it computes on CPUs.
+    """
+    need = memory(typed(values))
+    if gpus > 0:
+        room = (
+            0.9 * min(gpus, 1.0) * _gpu_bytes() - need.shared
+        )  # as lm.backend.devices reserves it
+        fit = _clip(room / (need.state + need.step))
+        return Lanes(fit, fit)
+    slots = max(1, (psutil.cpu_count() or 1) // cpus)
+    room = 0.8 * psutil.virtual_memory().total / slots - PROCESS - need.shared
+    return Lanes(_clip(room / (need.state + need.step)), 1)
+
+
+class Memory(NamedTuple):
+    """Bytes that a pack needs, roughly and rather too many."""
+
+    shared: float
+    """Whatever the number of lanes: the text, and the logits of one evaluated lane."""
+    state: float
+    """A lane's parameters and slots, and a copy of them while a checkpoint is written."""
+    step: float
+    """A lane's gradient and activations, while it takes a step."""
+
+
+def memory(config: Config) -> Memory:
+    """What a pack of a configuration needs."""
+    text = load_tokens(config.data)
+    vocab_size, words = len(text.vocabulary), len(text.train) + len(text.valid) + len(text.test)
+    loss, train = config.loss, config.train
+    tokens = train.batch_size * train.sequence_length
+    streams, length = evaluation_window(train)
+    read = max(tokens, streams * length)
+    slots = 1 if config.optimizer.kind == "momentum" else 2
+    slots += config.optimizer.average_patience is not None
+    numbers = parameters(config.model, vocab_size)
+    # Logits, their exponentials and their gradient.
+    logits = 3 * tokens * (vocab_size if loss.kind == "softmax" else loss.samples + 1)
+    # What is left of the recurrent kernels, and its gradient.
+    dropped = 2 * GATES[config.model.cell] * sum(size**2 for size in rnn_sizes(config.model))
+    dropped *= config.model.weight_drop > 0
+    drawn = AHEAD * (loss.samples + 8)
+    order = 3 * len(text.train) if train.predict == "last" else 0
+    activations = _activations(config.model, train)
+    return Memory(
+        shared=4.0 * (3 * words + 3 * read * min(vocab_size, softmax_words("gpu"))),
+        state=4.0 * 2 * (1 + slots) * numbers,
+        step=4.0 * (2 * numbers + dropped + logits + drawn + order + activations),
+    )
+
+
+def _clip(count: float) -> int:
+    return int(min(max(count, 1), MOST_LANES))
+
+
+def _activations(model: ModelConfig, train: TrainConfig) -> int:
+    """Numbers that the backward pass needs: inputs, gates and states of each layer, features."""
+    sizes = rnn_sizes(model)
+    layers = (3 * GATES[model.cell] + 4) * sum(sizes)
+    each = 3 * model.embed_size + layers + 4 * feature_size(model)
+    return train.batch_size * train.sequence_length * each
+
+
+def _gpu_bytes() -> float:
+    """Memory of the smallest GPU here; 8 GB where there is none to ask."""
+    command = ["nvidia-smi", "--query-gpu=memory.total", "--format=csv,noheader,nounits"]
+    try:
+        done = subprocess.run(command, capture_output=True, text=True, check=True, timeout=10)
+        return min(float(line) for line in done.stdout.split()) * 2**20
+    except (OSError, subprocess.SubprocessError, ValueError):
+        return 8e9

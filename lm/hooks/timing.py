@@ -1,0 +1,180 @@
+"""What one program takes: compile it, make a few updates, evaluate a part, save once."""
+
+import statistics
+import tempfile
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, NamedTuple, TypeVar
+
+import jax
+import jax.numpy as jnp
+import psutil
+
+from lm.backend.data_parallel import first_replica
+from lm.config.schema import Config
+from lm.data.dataset import Tokens
+from lm.optim.optimizer import hyperparameters
+from lm.training.checkpoint import Checkpoints
+from lm.training.metrics import no_totals
+from lm.training.state import TrainState
+from lm.training.trainer import Trainer
+from sweeps.errors import UserError
+
+T = TypeVar("T")
+
+SECONDS = 2.0
+"""For the timed updates of a program; evaluation gets a quarter of it."""
+CALLS = 8
+"""Timed calls, whose median counts: other work on the machine disturbs some."""
+
+
+class Warmup(NamedTuple):
+    """What a program takes, in seconds; bytes of host memory."""
+
+    start: float
+    """Text onto the device, and a new state."""
+    compile: float
+    step: float
+    """An update."""
+    valid: float
+    """Evaluation of the validation split."""
+    save: float
+    """A checkpoint."""
+    buffers: float
+    """Arrays while it trains, bytes; 0 where they lie on another device than the CPU."""
+
+
+def measure(config: Config, text: Tokens) -> tuple[Warmup, int]:
+    """Run a program for a few seconds; gives the process's resident bytes at its largest, too.
+
+    Raises:
+      UserError: the model does not fit into memory.
+    """
+    try:
+        return _measure(config, text)
+    except jax.errors.JaxRuntimeError as error:
+        if "RESOURCE_EXHAUSTED" not in str(error):
+            raise
+        model, train = config.model, config.train
+        raise UserError(
+            f"a trial with model.rnn_size={model.rnn_size}, model.layers={model.layers} and "
+            f"train.batch_size={train.batch_size} does not fit into memory; make one of them less."
+        ) from error
+
+
+def resident() -> int:
+    """Bytes of memory that this process holds."""
+    return int(psutil.Process().memory_info().rss)
+
+
+def _measure(config: Config, text: Tokens) -> tuple[Warmup, int]:
+    laid_out, trainer = _timed(lambda: Trainer(config, text))
+    first, state = _timed(trainer.start)
+    again, state = _timed(trainer.start)
+    # Compiled ahead for the sizes that it tells; the calls after this use the same code.
+    values = hyperparameters(config, 0)
+    draws = trainer.program.draw(trainer.streams_lb, trainer.train_key, state.step, 0)
+    steps = (state, no_totals(), values, trainer.replicated_lb, draws, jnp.int32(0))
+    held_out = trainer.held_out["valid"]
+    compiled, (train, evaluate) = _timed(
+        lambda: [
+            trainer.program.train.lower(*steps).compile(),  # type: ignore[attr-defined]
+            trainer.program.evaluate.lower(first_replica(state.params), held_out).compile(),  # type: ignore[attr-defined]
+        ]
+    )
+    state, called = trainer.compile(state)
+    state, step = _time_steps(trainer, state)
+    valid = _time_evaluation(trainer, state)
+    trained = resident()
+    save = _time_save(state)
+    warmup = Warmup(
+        start=laid_out + again,
+        compile=max(0.0, first - again) + compiled + called,
+        step=step,
+        valid=valid,
+        save=save,
+        buffers=_buffers(train, evaluate, trainer),
+    )
+    return warmup, max(trained, resident())
+
+
+def _time_steps(trainer: Trainer, state: TrainState) -> tuple[TrainState, float]:
+    """Seconds of an update, reports included; nothing is learned, so that nothing can diverge."""
+    values = hyperparameters(trainer.config, 0)._replace(learning_rate=jnp.float32(0))
+
+    def run(count: int) -> int:
+        nonlocal state
+        call = (values, trainer.replicated_lb, trainer.train_key, count)
+        state, totals = trainer.program.advance(state, *call)
+        return max(1, int(totals.steps))
+
+    most = min(trainer.config.train.report_every, trainer.steps_per_epoch)
+    seconds = _seconds_each(run, most, SECONDS)
+    return state, seconds
+
+
+def _time_evaluation(trainer: Trainer, state: TrainState) -> float:
+    text, params = trainer.held_out["valid"], first_replica(state.params)
+
+    def run(count: int) -> int:
+        part = text._replace(windows=jnp.int32(count))
+        jax.block_until_ready(trainer.program.evaluate(params, part))
+        return count
+
+    windows = int(text.windows)
+    return windows * _seconds_each(run, windows, SECONDS / 4)
+
+
+def _seconds_each(run: Callable[[int], int], most: int, seconds: float) -> float:
+    """Median time of one, where `run(count)` does so many, up to `most`, and gives their number.
+
+    The first call is not counted, for it is the one that allocates.
+    """
+    run(1)
+    once, _ = _timed(lambda: run(1))
+    count = min(most, max(1, round(seconds / CALLS / once)))
+    times = [once] if count == 1 else []
+    end = time.perf_counter() + seconds
+    while len(times) < CALLS and (not times or time.perf_counter() < end):
+        spent, done = _timed(lambda: run(count))
+        times.append(spent / done)
+    return statistics.median(times)
+
+
+def _time_save(state: TrainState) -> float:
+    """Seconds of a checkpoint: the mean of the first, which prepares much, and a second."""
+    with tempfile.TemporaryDirectory() as folder:
+        checkpoints = Checkpoints(Path(folder))
+        spent, _ = _timed(lambda: checkpoints.save(state))
+        later = state._replace(step=state.step + 1)
+        return (spent + _timed(lambda: checkpoints.save(later))[0]) / 2
+
+
+def _buffers(train: Any, evaluate: Any, trainer: Trainer) -> float:
+    """Bytes of all arrays: those of the hungrier function, and both held-out texts."""
+    if jax.devices()[0].platform != "cpu":
+        return 0.0
+    shards = trainer.program.compute.shards  # each device has arrays of its own
+    most = max(shards * _bytes(train), _bytes(evaluate))
+    texts = jax.tree.leaves(list(trainer.held_out.values()))
+    return float(most + sum(leaf.nbytes for leaf in texts))
+
+
+def _bytes(compiled: Any) -> int:
+    """Of a compiled function's arrays, on one device; 0 where it cannot tell."""
+    if (sizes := compiled.memory_analysis()) is None:
+        return 0
+    size: int = (
+        sizes.argument_size_in_bytes
+        + sizes.output_size_in_bytes
+        - sizes.alias_size_in_bytes
+        + sizes.temp_size_in_bytes
+    )
+    return size
+
+
+def _timed(work: Callable[[], T]) -> tuple[float, T]:
+    began = time.perf_counter()
+    result = jax.block_until_ready(work())
+    return time.perf_counter() - began, result

@@ -1,0 +1,1 @@
+"""Training losses over the vocabulary, whole or sampled, and penalties on activations."""

@@ -1,0 +1,1 @@
+"""The language model: embedding, recurrent layers, hidden layer and output layer."""

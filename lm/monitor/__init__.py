@@ -1,0 +1,1 @@
+"""Shows what goes on inside a model while it trains."""

@@ -1,0 +1,168 @@
+"""A look inside a model between two steps: activations, parameters, gradients and their sizes.
+
+A probe reads the batch of the next step once more than training does, in a program of its own, and
+gives the state back to nobody. So training computes the same bits whether it is looked at or not,
+and a step that is not looked at costs nothing. Of a GPU only counts and a few numbers are fetched;
+on a CPU, where nothing has to be fetched, NumPy finds these, which needs no compiler.
+"""
+
+from collections.abc import Iterator, Mapping
+from typing import Any, NamedTuple
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from flax import nnx
+from jax import Array
+
+from lm.model.language_model import LanguageModel, Read
+from lm.model.types import Params, is_tied
+from lm.monitor.histograms import Counted, count_evenly, count_halving, histograms
+from lm.optim.optimizer import Hyperparameters, build_optimizer
+from lm.training.multi_step import look_ahead
+from lm.training.randomness import Draws
+from lm.training.state import Recipe, TrainState
+from lm.training.step import Reading, batch_loss, touched
+from sweeps.tensorboard.values import Histogram
+
+SATURATED = 0.97
+"""A tanh of this magnitude or more hardly passes a gradient on, nor does a sigmoid as near to 0
+or 1, scaled to [-1, 1]."""
+
+
+class Inside(NamedTuple):
+    """What a step computes with; arrays of JAX or of NumPy."""
+
+    activations: dict[str, Array]
+    params: Params
+    gradients: dict[str, Array]
+    update_norms: dict[str, Array]
+
+
+class Probe(NamedTuple):
+    """What is told of it; keys are TensorBoard tags."""
+
+    numbers: dict[str, Array]
+    histograms: tuple[Counted, ...]
+
+
+def look_inside(
+    recipe: Recipe, state: TrainState, values: Hyperparameters, streams_lb: Array, draws: Draws
+) -> Inside:
+    """Look at the next step without taking it.
+
+    Args:
+      recipe: whose model is made with `recurrence="watched"`.
+      state, values, streams_lb, draws: as `lm.training.multi_step.look_ahead` takes them.
+    """
+    state, reading, dropout_key = look_ahead(recipe, state, values, streams_lb, draws)
+    gradient = jax.grad(batch_loss, argnums=1, has_aux=True)
+    grads, (_, seen) = gradient(
+        recipe, state.params, state.carry, reading, values, dropout_key, read=_watch
+    )
+    rule = build_optimizer(recipe.optimizer, values)
+    moves, _ = rule.update(grads, state.optimizer, state.params)
+    return Inside(
+        dict(_activations(seen)),
+        state.params,
+        dict(_gradients(recipe, grads, reading)),
+        _norms("update_norm", moves),
+    )
+
+
+def tell(inside: Inside) -> Probe:
+    """What to show of it, computed by JAX or by NumPy, whosever arrays they are."""
+    numbers = _saturations(inside.activations)
+    with np.errstate(over="ignore"):
+        numbers |= _norms("param_norm", inside.params) | inside.update_norms
+    weights = {f"within_parameters/{name}": x for name, x in _arrays(inside.params)}
+    for name, x in inside.activations.items():
+        weights[f"within_activations/{name}"] = x
+    return Probe(numbers, (count_evenly(weights), count_halving(inside.gradients)))
+
+
+def probe(
+    recipe: Recipe, state: TrainState, values: Hyperparameters, streams_lb: Array, draws: Draws
+) -> Probe:
+    """The same, told on the device."""
+    return tell(look_inside(recipe, state, values, streams_lb, draws))
+
+
+def _watch(model: LanguageModel, *batch: Any) -> tuple[Read, Params]:
+    """Have a model read; gives that and what it sowed."""
+    (read, _), seen = nnx.capture(LanguageModel.read, nnx.Intermediate)(model, *batch)
+    return read, nnx.to_pure_dict(seen)
+
+
+def _activations(seen: Mapping[str, Any]) -> Iterator[tuple[str, Array]]:
+    """Name -> [T, B, any], in the order of the layers."""
+    seen = dict(seen)
+    hidden = seen.pop("hid_out", None)
+    yield "embed_out", seen.pop("embed_out")[0]
+    for index, layer in sorted(seen["layers"].items()):
+        for name, (x,) in layer.items():
+            yield f"layer_{index + 1}/{name}", x
+    if hidden is not None:
+        yield "hid_out", hidden[0]
+
+
+def _saturations(activations: Mapping[str, Array]) -> dict[str, Array]:
+    """Shares of saturated units, of all tanhs and gates."""
+    gated = any(name.endswith("_gate") for name in activations)
+    found = {}
+    for name, x in activations.items():
+        what = name.rpartition("/")[2]
+        if what.endswith("_gate"):
+            x = 2 * x - 1
+        elif what not in ("candidate", "cell_out", "hid_out") and (gated or what != "out"):
+            continue  # no tanh: an output of gru and lstm is one times a gate
+        found[f"within/saturation/{name}"] = (abs(x) > SATURATED).mean(dtype=np.float32)
+    return found
+
+
+def _layers(tree: Params) -> Iterator[tuple[str, Any]]:
+    """Layer -> its arrays, as they follow each other in the model."""
+    yield "embedding", tree["embedding"]
+    for index, layer in sorted(tree["layers"].items()):
+        yield f"layer_{index + 1}", layer
+    if tree.get("hidden"):
+        yield "hidden", tree["hidden"]
+    yield "output", tree["output"]
+
+
+def _arrays(tree: Params) -> Iterator[tuple[str, Array]]:
+    for layer, arrays in _layers(tree):
+        for name, x in arrays.items():
+            yield f"{layer}/{name}", x
+
+
+def _norms(what: str, tree: Params) -> dict[str, Array]:
+    squares = {
+        layer: sum((x * x).sum() for x in arrays.values()) for layer, arrays in _layers(tree)
+    }
+    return {f"within/{what}/{layer}": square**0.5 for layer, square in squares.items()}
+
+
+def _gradients(recipe: Recipe, grads: Params, reading: Reading) -> Iterator[tuple[str, Array]]:
+    """Of tables only the rows that the loss depends on, each once: a repeated word's are NaN."""
+    words = touched(grads, reading) | {"output": reading.outputs}
+    if reading.candidates is None:  # the full softmax depends on every row that it compares with
+        words = {} if is_tied(grads) else {"embedding": words["embedding"]}
+    once = {name: _each_once(ids, recipe.vocab_size) for name, ids in words.items()}
+    for name, x in _arrays(grads):
+        if (ids := once.get(name.partition("/")[0])) is not None:
+            x = x.at[ids].get(mode="fill", fill_value=jnp.nan)
+        yield f"within_gradients/{name}", x
+
+
+def _each_once(ids: Array, size: int) -> Array:
+    """The words, but for those that stand there already: of these an id that there is not."""
+    places = jnp.arange(len(ids), dtype=jnp.int32)
+    first = jnp.full(size, len(ids), jnp.int32).at[ids].min(places)
+    return jnp.where(first[ids] == places, ids, size)
+
+
+def shown(probe: Probe) -> tuple[dict[str, float], dict[str, Histogram]]:
+    """What a report takes of a probe that is on the host."""
+    numbers = {tag: float(np.asarray(value)) for tag, value in probe.numbers.items()}
+    return numbers, {tag: one for part in probe.histograms for tag, one in histograms(part)}

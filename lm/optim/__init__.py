@@ -1,0 +1,1 @@
+"""Update rules, learning-rate schedules, row-sparse updates and averaged parameters."""

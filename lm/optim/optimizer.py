@@ -1,0 +1,79 @@
+"""Options -> optax chain: clip by global norm, weight decay, update rule, learning rate.
+
+Numbers that a sweep may vary come in as arrays, so that trials that differ only in them share one
+compiled program.
+"""
+
+from typing import NamedTuple
+
+import jax.numpy as jnp
+import optax
+from jax import Array
+
+from lm.config.schema import Config, OptimizerConfig
+from lm.model.dropout import Rates, rates
+from lm.optim.schedule import learning_rate
+
+
+class Hyperparameters(NamedTuple):
+    """What may change between trials, or within one, without compiling again; f32 scalars."""
+
+    learning_rate: Array
+    momentum: Array
+    clip_norm: Array
+    """Infinity: the gradient is not clipped."""
+    dropout: Rates
+    weight_decay: Array
+    activation_penalty: Array
+    slowness_penalty: Array
+
+
+def hyperparameters(config: Config, epoch: int) -> Hyperparameters:
+    """Those of one epoch, counted from 0."""
+    clip_norm = config.train.clip_norm
+    return Hyperparameters(
+        learning_rate=jnp.float32(learning_rate(config.optimizer, epoch)),
+        momentum=jnp.float32(config.optimizer.momentum or 0.0),
+        clip_norm=jnp.float32(jnp.inf if clip_norm is None else clip_norm),
+        dropout=rates(config.model),
+        weight_decay=jnp.float32(config.optimizer.weight_decay),
+        activation_penalty=jnp.float32(config.loss.activation_penalty),
+        slowness_penalty=jnp.float32(config.loss.slowness_penalty),
+    )
+
+
+def no_values() -> Hyperparameters:
+    """Zeros, where only the shape of things counts."""
+    numbers = {name: jnp.float32(0) for name in Hyperparameters._fields}
+    return Hyperparameters(**{**numbers, "dropout": Rates()})
+
+
+def build_optimizer(
+    config: OptimizerConfig, values: Hyperparameters
+) -> optax.GradientTransformation:
+    """The chain for one step; its state does not depend on `values`.
+
+    As in PyTorch, weight decay is part of the gradient that the rule sees, and is not clipped.
+    """
+    decays = config.weight_decay > 0
+    return optax.chain(
+        optax.clip_by_global_norm(values.clip_norm),
+        *([optax.add_decayed_weights(values.weight_decay)] if decays else []),
+        _rule(config, values.momentum),
+        optax.scale_by_learning_rate(values.learning_rate),
+    )
+
+
+def _rule(config: OptimizerConfig, momentum: Array) -> optax.GradientTransformation:
+    if config.kind == "momentum":
+        return optax.trace(momentum)
+    assert config.epsilon is not None
+    if config.kind == "adam":
+        assert config.beta1 is not None
+        assert config.beta2 is not None
+        return optax.scale_by_adam(config.beta1, config.beta2, config.epsilon)
+    assert config.smoothing is not None
+    return optax.chain(
+        optax.scale_by_rms(config.smoothing, config.epsilon, eps_in_sqrt=False),  # as PyTorch
+        optax.trace(momentum),
+    )

@@ -1,0 +1,248 @@
+"""The compiled functions of a trial, shared by trials that differ only in numbers."""
+
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+from functools import lru_cache, partial
+from typing import NamedTuple, TypeVar
+
+import jax
+import jax.numpy as jnp
+from flax import nnx
+from jax import Array
+
+from lm.backend.data_parallel import compile_sharded, first_replica
+from lm.backend.execution import Compute, choose, compiler_options, in_precision, tells_on_device
+from lm.config.schema import Config, LossConfig, ModelConfig, OptimizerConfig, TrainConfig
+from lm.config.static import without_arrays
+from lm.generation.decode import Choice, Writing, begin, sample, write
+from lm.gradient_flow.itemize import Extent, Flow, itemise
+from lm.model.initializers import Scales, scales
+from lm.model.language_model import LanguageModel
+from lm.model.types import Carry, Params
+from lm.monitor.statistics import Inside, Probe, look_inside, probe
+from lm.optim.lazy_rows import gradient_numbers
+from lm.optim.optimizer import Hyperparameters
+from lm.training.heldout import HeldOut, window_losses, word_losses
+from lm.training.metrics import Totals, no_totals
+from lm.training.multi_step import train_lanes, train_steps
+from lm.training.randomness import Draws, chance, draw_ahead, draw_lanes_ahead, in_turns
+from lm.training.state import Recipe, TrainState, start_state, state_shapes
+from lm.training.step import settle
+
+T = TypeVar("T")
+
+
+class ProgramKey(NamedTuple):
+    """The static choices of a trial; equal keys share compiled code within a process."""
+
+    model: ModelConfig
+    loss: LossConfig
+    optimizer: OptimizerConfig
+    train: TrainConfig
+    vocab_size: int
+
+
+class Program(NamedTuple):
+    """Functions of a trial; JAX compiles each at its first call."""
+
+    compute: Compute
+    """How they do it on this device."""
+    lanes_compute: Compute
+    """How those do it that take lanes."""
+    initialize: Callable[[Array, Scales], TrainState]
+    """(key, scales) -> the state before the first update; nothing is compiled for its shapes."""
+    shapes: TrainState
+    """Of such a state: `jax.ShapeDtypeStruct` in place of its arrays."""
+    draw: Callable[[Array, Array, Array, int], Draws]
+    """(streams_lb, key, step, count) -> what chance decides about so many steps; see
+    `lm.training.randomness`."""
+    train: Callable[..., tuple[TrainState, Totals]]
+    """(state, totals, hyperparameters, streams_lb, draws, steps) -> the state after so many steps,
+    replicated (`lm.backend.data_parallel`). The one that goes in is donated: its buffers are
+    used."""
+    settle: Callable[[TrainState, Hyperparameters, Array], TrainState]
+    """(state, hyperparameters, whether it is due) -> rows that lag behind are up to date: for
+    evaluation, and before the hyperparameters change. The state that goes in is donated."""
+    evaluate: Callable[[Params, HeldOut], Array]
+    """-> summed negative log-likelihood of each window of a held-out text."""
+    probe: Callable[[TrainState, Hyperparameters, Array, Draws], Probe | Inside]
+    """(state, hyperparameters, streams_lb, draws) -> what goes on inside the next step, of a trial
+    or of a pack's lane; on a CPU its arrays."""
+    itemise: Callable[[Extent, TrainState, Hyperparameters, Array, Draws], Flow]
+    """(how much, state, hyperparameters, streams_lb, draws) -> the next step's itemised gradients;
+    compiled for each `how much`."""
+    sample: Callable[[Params, Array, Array, Array, Array], Array]
+    """(params, prompt_pn, luck_wn, temperature, words to avoid) -> i32[words, N]; see
+    `lm.generation.decode`.
+    """
+    begin: Callable[[Params, Array], Writing]
+    """(params, i32[N]) -> texts of one word each."""
+    write: Callable[..., tuple[Writing, Array, Array]]
+    """(params, texts, words given, luck, steps, choice, most=, scored=) -> the texts with so many
+    words more, these words and their log-probabilities; see `lm.generation.decode`. Compiled for
+    each `most` and `scored`."""
+    draw_lanes: Callable[[Array, Array, Array, int], Draws]
+    train_lanes: Callable[..., tuple[TrainState, Totals]]
+    """The same for a pack: all but `streams_lb`, `count` and `steps` have a first axis of lanes;
+    compiled once for each number of them."""
+    settle_lanes: Callable[[TrainState, Hyperparameters, Array], TrainState]
+    evaluate_lanes: Callable[[Params, HeldOut], Array]
+    """The same for a pack's parameters and one text. The recurrence is always a scan: cuDNN's
+    cannot be mapped over lanes."""
+    read: Callable[[Params, HeldOut, tuple[Carry, ...]], tuple[tuple[Carry, ...], Array, Array]]
+    """(parameters, windows, the state before them) -> the state after them, the negative
+    log-likelihood of each target and the features that the softmax saw; see `word_losses`."""
+
+    def advance(
+        self, state: TrainState, values: Hyperparameters, streams_lb: Array, key: Array, steps: int
+    ) -> tuple[TrainState, Totals]:
+        """Take so many steps, as `lm.training.multi_step.train_steps`, drawn for as they come."""
+        *_, last = self.turns(state, values, streams_lb, key, steps)
+        return last
+
+    def turns(
+        self, state: TrainState, values: Hyperparameters, streams_lb: Array, key: Array, steps: int
+    ) -> Iterator[tuple[TrainState, Totals]]:
+        """The same, giving what there is after each call; each uses up the state of the one before,
+        and has the updates of its own."""
+        totals = no_totals()
+        for count in in_turns(steps):
+            draws = self.draw(streams_lb, key, first_replica(state.step), count)
+            state, totals = self.train(state, totals, values, streams_lb, draws, jnp.int32(count))
+            yield state, totals
+
+    def advance_lanes(
+        self,
+        state: TrainState,
+        totals: Totals,
+        values: Hyperparameters,
+        streams_lb: Array,
+        keys: Array,
+        steps: int,
+    ) -> tuple[TrainState, Totals]:
+        """The same for a pack, whose totals go on."""
+        for count in in_turns(steps):
+            draws = self.draw_lanes(streams_lb, keys, state.step, count)
+            call = (values, streams_lb, draws, jnp.int32(count))
+            state, totals = self.train_lanes(state, totals, *call)
+        return state, totals
+
+
+def program_key(config: Config, vocab_size: int) -> ProgramKey:
+    """Strip what comes in as an array or does not reach the device."""
+    code = without_arrays(config)
+    train = replace(code.train, report_every=1)
+    return ProgramKey(code.model, code.loss, code.optimizer, train, vocab_size)
+
+
+@lru_cache(maxsize=8)
+def build_program(key: ProgramKey) -> Program:
+    """Make a trial's functions."""
+    chosen = partial(choose, key.model, key.train, gradient=gradient_numbers(*key))
+    compute, lanes_compute = chosen(), chosen(stacked=True)
+    alone = _recipe(key, compute.recurrence)._replace(shards=compute.shards)
+    stacked = _recipe(key, lanes_compute.recurrence)
+    watched, itemised = _recipe(key, "watched"), _recipe(key, "itemised")
+    often = partial(jax.jit, compiler_options=compiler_options())
+    multiplies = partial(jax.jit, compiler_options=compiler_options(multiplies=True))
+    seldom = partial(jax.jit, compiler_options=compiler_options(seldom=True))
+    sharded = partial(compile_sharded, compute.shards)
+    shapes = state_shapes(alone, partial(_model, key, "scan"), scales(key.model))
+
+    def initialize(rng: Array, start: Scales) -> TrainState:
+        return start_state(alone, shapes, _model(key, "scan", rng, start))
+
+    def in_its_precision(function: Callable[..., T], recipe: Recipe) -> Callable[..., T]:
+        return in_precision(compute.precision, partial(function, recipe))
+
+    return Program(
+        compute,
+        lanes_compute,
+        initialize,
+        shapes,
+        partial(draw_for, key, seldom(draw_ahead, static_argnums=0)),
+        sharded(in_its_precision(train_steps, alone), multiplies=True),
+        sharded(partial(settle, alone), seldom=True),
+        multiplies(in_its_precision(evaluate, alone)),
+        seldom(in_its_precision(probe if tells_on_device() else look_inside, watched)),
+        often(in_its_precision(itemise, itemised), static_argnums=0),
+        seldom(in_its_precision(write_sample, stacked)),
+        seldom(partial(start_texts, stacked)),
+        seldom(in_its_precision(write_on, stacked), static_argnames=("most", "scored")),
+        partial(draw_for, key, seldom(draw_lanes_ahead, static_argnums=0)),
+        multiplies(in_its_precision(train_lanes, stacked), donate_argnums=0),
+        seldom(jax.vmap(partial(settle, stacked)), donate_argnums=0),
+        multiplies(jax.vmap(in_its_precision(evaluate, stacked), in_axes=(0, None))),
+        multiplies(in_its_precision(read, alone)),
+    )
+
+
+def _model(key: ProgramKey, recurrence: str, rng: Array, start: Scales) -> LanguageModel:
+    rngs = nnx.Rngs(params=rng)
+    return LanguageModel(key.model, key.vocab_size, recurrence=recurrence, rngs=rngs, start=start)
+
+
+def draw_for(
+    key: ProgramKey, draw: Callable[..., Draws], streams_lb: Array, *call: Array | int
+) -> Draws:
+    """Draw what a program's steps on this text need."""
+    return draw(chance(key.loss, key.train, key.vocab_size, len(streams_lb)), *call)
+
+
+def _recipe(key: ProgramKey, recurrence: str) -> Recipe:
+    make = partial(_model, key, recurrence, start=scales(key.model))
+    graph = nnx.graphdef(nnx.eval_shape(make, jax.random.key(0)))
+    merge = partial(nnx.merge, graph)
+    return Recipe(merge, key.loss, key.optimizer, key.train, key.vocab_size)
+
+
+def evaluate(recipe: Recipe, params: Params, text: HeldOut) -> Array:
+    """Summed negative log-likelihood of each window of a held-out text."""
+    return window_losses(recipe.merge(params), text)
+
+
+def read(
+    recipe: Recipe, params: Params, text: HeldOut, carry: tuple[Carry, ...]
+) -> tuple[tuple[Carry, ...], Array, Array]:
+    """State, negative log-likelihoods and features of a held-out text, or of a part of it."""
+    return word_losses(recipe.merge(params), text, carry)
+
+
+def write_sample(
+    recipe: Recipe,
+    params: Params,
+    prompt_pn: Array,
+    luck_wn: Array,
+    temperature: Array,
+    avoid: Array,
+) -> Array:
+    """Continue a prompt, reading it as the model was trained; i32[words, N]."""
+    model, window = recipe.merge(params), _window(recipe)
+    return sample(model, prompt_pn, luck_wn, temperature, avoid, window=window)
+
+
+def start_texts(recipe: Recipe, params: Params, ids_n: Array) -> Writing:
+    """Texts of one word each."""
+    return begin(recipe.merge(params), ids_n, window=_window(recipe))
+
+
+def write_on(
+    recipe: Recipe,
+    params: Params,
+    writing: Writing,
+    given_sn: Array,
+    luck_sn: Array,
+    steps: Array,
+    choice: Choice,
+    *,
+    most: int | None,
+    scored: bool,
+) -> tuple[Writing, Array, Array]:
+    """Add words to texts, reading them as the model was trained."""
+    arguments = (recipe.merge(params), writing, given_sn, luck_sn, steps, choice)
+    return write(*arguments, window=_window(recipe), most=most, scored=scored)
+
+
+def _window(recipe: Recipe) -> int | None:
+    """Words that the model reads from a zero state before each draw; None: it carries its state."""
+    return recipe.train.sequence_length if recipe.train.predict == "last" else None

@@ -1,0 +1,120 @@
+"""A trained model as its trial's folder has it: for the commands that look at one afterwards.
+
+Nothing in the folder is changed. The text that it was trained on is not needed, but for rows of
+tables that lag behind in a checkpoint from within an epoch.
+"""
+
+from dataclasses import replace
+from pathlib import Path
+from typing import NamedTuple
+
+import jax
+import jax.numpy as jnp
+import yaml
+
+from lm.config.load import typed
+from lm.config.schema import Config
+from lm.data.dataset import Tokens, load_tokens
+from lm.data.vocabulary import Vocabulary
+from lm.data.windows import steps_per_epoch
+from lm.hooks.identity import identify
+from lm.model.types import Carry, Params
+from lm.optim.optimizer import hyperparameters
+from lm.optim.schedule import changed
+from lm.training.checkpoint import Checkpoints
+from lm.training.functions import Program, build_program, program_key
+from lm.training.state import TrainState, evaluated_parameters
+from sweeps.errors import UserError
+from sweeps.store.fingerprint import fingerprint
+from sweeps.store.trial import Trial, read_config, read_trial
+
+
+class Trained(NamedTuple):
+    """A model, and what it takes to use it."""
+
+    trial: Trial
+    config: Config
+    vocabulary: Vocabulary
+    program: Program
+    params: Params
+    """Those that its trial evaluates."""
+    step: int
+    """Updates that made them."""
+
+    def zero_carry(self, batch_size: int) -> tuple[Carry, ...]:
+        """The state before the first word."""
+        like = self.program.shapes.carry
+        return tuple(tuple(jnp.zeros((batch_size, *x.shape[1:])) for x in one) for one in like)
+
+
+def load_trained(directory: Path) -> Trained:
+    """Load the newest complete checkpoint of a trial.
+
+    Raises:
+      UserError: the folder is no trial's, or has no checkpoint that can be read.
+    """
+    trial = _trial(directory)
+    config = _fitting(typed(_config(directory)))
+    vocabulary = Vocabulary.load(directory / "vocab.tsv")
+    program = build_program(program_key(config, len(vocabulary)))
+    state = Checkpoints(directory / "checkpoints").read(program.shapes)
+    if state is None:
+        raise UserError(
+            f"{directory} has no checkpoint yet, its status is {trial.status}; train it first, "
+            f"with `{trial.command}`."
+        )
+    state = jax.device_put(_settled(program, config, state))
+    return Trained(trial, config, vocabulary, program, evaluated_parameters(state), int(state.step))
+
+
+def load_text(trained: Trained) -> Tokens:
+    """The text that a model was trained on.
+
+    Raises:
+      UserError: it is missing, or is not the one that it was.
+    """
+    trial = trained.trial
+    if fingerprint(identify(_config(trial.directory))) != trial.fingerprint:
+        raise UserError(
+            f"the text of {trial.directory} is not the one that it was trained on, or its "
+            "config.yaml was changed; restore them, or give --text FILE to take another text."
+        )
+    return load_tokens(trained.config.data)
+
+
+def _trial(directory: Path) -> Trial:
+    if not directory.is_dir():
+        raise UserError(f"there is no folder {directory}; name a trial's, outputs/SWEEP/TRIAL.")
+    trial = read_trial(directory)
+    if trial.fingerprint:
+        return trial
+    inside = sorted(path.parent.name for path in directory.glob("*/trial.json"))
+    hint = f", as {directory / inside[0]}" if inside else ", outputs/SWEEP/TRIAL"
+    raise UserError(f"{directory} holds no trial; name a trial's folder{hint}.")
+
+
+def _config(directory: Path) -> dict[str, object]:
+    try:
+        return read_config(directory)
+    except (OSError, yaml.YAMLError, AssertionError) as error:
+        raise UserError(
+            f"{directory / 'config.yaml'} cannot be read; restore it, or train the trial again."
+        ) from error
+
+
+def _fitting(config: Config) -> Config:
+    """As this device computes: parameters are float32 whatever products were rounded to."""
+    if jax.default_backend() != "cpu":
+        return config
+    return replace(config, train=replace(config.train, precision="float32"))
+
+
+def _settled(program: Program, config: Config, state: TrainState) -> TrainState:
+    """The state with all rows up to date, as before an evaluation in training."""
+    step = int(state.step)
+    if not any((count < step).any() for count in state.updates.values()):
+        return state
+    # Rows are settled whenever a hyperparameter changes, so that the last update's are theirs.
+    per_epoch = steps_per_epoch(len(load_tokens(config.data).train), config.train)
+    values = hyperparameters(changed(config, step - 1), (step - 1) // per_epoch)
+    return program.settle(jax.device_put(state, may_alias=False), values, jnp.bool_(True))

@@ -1,0 +1,71 @@
+"""Training one trial from the first update to the last."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from lm.backend.compile_cache import use_cache, watch
+from lm.config.load import typed
+from lm.data.dataset import load_tokens
+from lm.optim.averaging import averaged_updates
+from lm.training.session import Course
+from lm.training.state import TrainState, evaluated_parameters
+from lm.training.step import judged
+from lm.training.trainer import Trainer
+from sweeps.run.interrupt import Interrupt
+from sweeps.run.run import Run
+
+
+def train(values: Mapping[str, Any], run: Run) -> None:
+    """Train one model; goes on from its last checkpoint, if the run's folder holds one.
+
+    Args:
+      values: a composed configuration, plain values.
+      run: takes the reports; its folder takes vocabulary and checkpoints.
+
+    Raises:
+      Diverged: the loss or the gradient is no finite number any more.
+      KeyboardInterrupt: Ctrl-C or SIGTERM; a checkpoint was written first.
+      UserError: the input is bad, or the disk is full.
+    """
+    config = typed(values)
+    text = load_tokens(config.data)
+    text.vocabulary.save(run.directory / "vocab.tsv")
+    use_cache()
+    course = Course(Trainer(config, text), run)
+    state = course.start()
+    with watch() as compiling:
+        state, compile_seconds = course.trainer.compile(state)
+    compute = course.trainer.program.compute
+    course.record(compute, compile_seconds, compile_cache=compiling.origin)
+    _train_on(course, state)
+
+
+def _train_on(course: Course, state: TrainState) -> None:
+    """Advance report by report; a checkpoint after each epoch, after some time, at a signal."""
+    trainer, run = course.trainer, course.run
+    with Interrupt() as interrupt:
+        if course.step == 0:
+            course.views.begin(state)
+        while not course.ended:
+            state, steps, seconds, metrics, finite, points = trainer.advance(state, course.step)
+            course.go_on(steps, seconds)
+            evaluation = {}
+            before = course.step - steps
+            if finite and course.views.due(before, course.step):
+                metrics |= course.views.look(state, before, course.step)
+            if course.epoch_ended and finite:
+                params = evaluated_parameters(state)
+                evaluation = trainer.evaluate_epoch(params, last=course.ended)
+                evaluation |= course.views.evaluated(params, course.step)
+                evaluation |= averaged_updates(state.average)
+                state = judged(state, evaluation["valid/loss"])
+            course.report(metrics, finite, evaluation, points)
+            if course.due or interrupt.wanted or run.stop_wanted:
+                # At once: in the background it would save less than a hundredth of an epoch, and
+                # a save that has returned is one that a killed process cannot lose.
+                course.checkpoints.save(state)
+                course.saved()
+                if interrupt.wanted:
+                    raise course.interrupted()
+                if run.stop_wanted:
+                    return

@@ -1,0 +1,117 @@
+"""The training state: what a step changes, and how it begins.
+
+The first state is made on the host: nothing is compiled for the shapes of a model, and models of a
+grid differ in little else.
+"""
+
+from collections.abc import Callable
+from typing import NamedTuple, TypeVar
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import optax
+from flax import nnx
+from jax import Array
+
+from lm.backend.data_parallel import first_replica
+from lm.config.schema import LossConfig, OptimizerConfig, TrainConfig
+from lm.model.initializers import Scales
+from lm.model.language_model import LanguageModel
+from lm.model.types import Carry, Params
+from lm.optim.averaging import Average, averaged, start_average
+from lm.optim.lazy_rows import Updates, can_lag, start_lagging
+from lm.optim.optimizer import build_optimizer, no_values
+
+T = TypeVar("T")
+
+Merge = Callable[[Params], LanguageModel]
+
+
+class Recipe(NamedTuple):
+    """What a step does that is not a number: fixed when it is compiled."""
+
+    merge: Merge
+    """Puts parameters into the model's structure."""
+    loss: LossConfig
+    optimizer: OptimizerConfig
+    train: TrainConfig
+    vocab_size: int
+    shards: int = 1
+    """Devices that the streams of a batch are sharded over; see `lm.backend.data_parallel`."""
+
+
+class TrainState(NamedTuple):
+    """All that training changes; a checkpoint holds exactly this."""
+
+    params: Params
+    optimizer: optax.OptState
+    carry: tuple[Carry, ...]
+    updates: Updates
+    """Of tables whose rows may lag behind between two calls of `settle`."""
+    step: Array
+    """i32[]: updates made so far."""
+    average: Average | None = None
+    """None: there never is one."""
+
+
+Make = Callable[[Array, Scales], LanguageModel]
+"""(key, scales) -> a model with its first parameters."""
+
+
+def state_shapes(recipe: Recipe, make: Make, start: Scales) -> TrainState:
+    """Shapes and types of a training state: `jax.ShapeDtypeStruct` in place of its arrays."""
+
+    def begin(key: Array) -> TrainState:
+        model = make(key, start)
+        carry = model.zero_carry(recipe.train.batch_size)
+        return _begin(recipe, _parameters(model), carry, recipe.vocab_size)
+
+    shapes: TrainState = jax.eval_shape(begin, jax.random.key(0))
+    return shapes
+
+
+def start_state(recipe: Recipe, shapes: TrainState, model: LanguageModel) -> TrainState:
+    """The state before the first update of a model's parameters.
+
+    All arrays but the parameters hold one number each: it is found for arrays of one element.
+    """
+
+    def small(tree: T) -> T:
+        found: T = jax.tree.map(lambda x: np.zeros((1,) * x.ndim, x.dtype), tree)
+        return found
+
+    numbers = _begin(recipe, small(shapes.params), small(shapes.carry), vocab_size=1)
+    filled = jax.tree.map(lambda one, like: np.broadcast_to(one, like.shape), numbers, shapes)
+    state: TrainState = jax.device_put(filled._replace(params=_parameters(model)))
+    return state
+
+
+def _parameters(model: LanguageModel) -> Params:
+    return nnx.to_pure_dict(nnx.state(model, nnx.Param))
+
+
+def _begin(recipe: Recipe, params: Params, carry: tuple[Carry, ...], vocab_size: int) -> TrainState:
+    patience = recipe.optimizer.average_patience
+    return TrainState(
+        params,
+        build_optimizer(recipe.optimizer, no_values()).init(params),
+        carry,
+        start_lagging(vocab_size) if can_lag(recipe.loss, recipe.optimizer) else {},
+        jnp.int32(0),
+        None if patience is None else start_average(params, patience),
+    )
+
+
+def evaluated_parameters(state: TrainState) -> Params:
+    """What a model is evaluated, sampled and looked at by: the average, once there is one.
+
+    The arrays of the state may have a first axis of lanes.
+    """
+    params, average = first_replica((state.params, state.average))
+    return params if average is None else averaged(average, params)
+
+
+def count_parameters(params: Params) -> int:
+    """Numbers that training changes."""
+    return sum(leaf.size for leaf in jax.tree.leaves(params))

@@ -1,0 +1,105 @@
+"""Trains what `+vectors=...` asks for, on the text of a trial, and says how far it is."""
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import NamedTuple
+
+from rich.console import Console
+from rich.progress import TaskID
+
+from lm.cli.progress import bar
+from lm.data.dataset import Tokens
+from lm.data.windows import steps_per_epoch
+from lm.training.load import Trained, load_text, load_trained
+from lm.vectors.benchmarks import questions
+from lm.vectors.config import NONE, Word2VecConfig
+from lm.vectors.epoch_scores import Pass, passes_of
+from lm.vectors.load import read, trained_tables
+from lm.vectors.scores import scores
+from lm.vectors.word2vec import filled, train, types
+from lm.vectors.word_vectors import WordVectors
+
+
+class Beside(NamedTuple):
+    """Tables of vectors, and how they came to be."""
+
+    tables: list[WordVectors]
+    """The trial's own, then one a model in the order asked for."""
+    passes: list[Pass]
+    """Their scores after each pass, and those of the trial's own vectors; empty unless asked."""
+
+
+def tables_of(
+    console: Console,
+    where: Path,
+    table: str,
+    models: Mapping[str, Word2VecConfig],
+    judged: bool,
+) -> Beside:
+    """The tables of a trial's folder and what is trained beside it, or the table of a file.
+
+    Args:
+      table: of `TABLES`, or `NONE`.
+      console, models, judged: as for `train_beside`.
+
+    Raises:
+      UserError: as `read` and `train_beside`.
+    """
+    if not where.is_dir():
+        return Beside([] if table == NONE else read(where, table), [])
+    trained = load_trained(where)
+    own = [] if table == NONE else trained_tables(trained, table)
+    if models:
+        return train_beside(console, trained, own, models, judged)
+    return Beside(own, passes_of(where, [one.name for one in own]) if judged else [])
+
+
+def train_beside(
+    console: Console,
+    trained: Trained,
+    own: Sequence[WordVectors],
+    models: Mapping[str, Word2VecConfig],
+    judged: bool,
+) -> Beside:
+    """Train models on the text of a trial, and give them with its own tables.
+
+    Args:
+      console: shows a bar if it is a terminal.
+      trained: the trial.
+      own: its tables, as `tables.trained_tables` gives them.
+      models: by the names of their tables.
+      judged: whether to score all vectors after each pass.
+
+    Raises:
+      UserError: the text is missing or is another one now, or gensim's questions are missing.
+    """
+    text = load_text(trained)
+    full = {name: filled(config, trained, text) for name, config in models.items()}
+    tables = list(own)
+    passes: list[Pass] = []
+    asked = questions(list(types(trained.vocabulary, text.train))) if judged else None
+    if judged:
+        passes += _own_passes(trained, text, own)
+    with bar(console, "{task.description}: pass") as shown:
+        for name, config in full.items():
+            task = shown.add_task(name, total=config.epochs)
+
+            def ended(epoch: int, table: WordVectors, task: TaskID = task) -> None:
+                shown.update(task, completed=epoch)
+                if asked is not None:
+                    passes.append(Pass(table.name, epoch, scores(table.matrix, asked)))
+
+            tables.append(train(name, config, trained.vocabulary, text.train, ended))
+    return Beside(tables, passes)
+
+
+def _own_passes(trained: Trained, text: Tokens, own: Sequence[WordVectors]) -> list[Pass]:
+    """What the trial recorded, of the tables asked for; of one that it did not, as it is now."""
+    recorded = passes_of(trained.trial.directory, [table.name for table in own])
+    epoch = trained.step / steps_per_epoch(len(text.train), trained.config.train)
+    known = {one.vectors for one in recorded}
+    return recorded + [
+        Pass(table.name, epoch, scores(table.matrix, questions(table.words)))
+        for table in own
+        if table.name not in known
+    ]

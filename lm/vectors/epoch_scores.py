@@ -1,0 +1,98 @@
+"""How good word vectors were after each pass over the text: on the terminal, and as a file."""
+
+import csv
+import io
+import math
+from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
+from typing import NamedTuple
+
+from rich.console import Console
+from rich.table import Table
+
+from lm.config.validate import KINDS, PREFIXES
+from lm.vectors.tables import KINDS as HEADINGS
+from sweeps.io.atomic import write_text
+from sweeps.io.console import line, plain, show
+from sweeps.store.metrics import read_metrics
+
+ROWS = 12
+"""About so many passes are shown; the file has all of them."""
+
+
+class Pass(NamedTuple):
+    """The scores of a table of vectors at the end of a pass over the text."""
+
+    vectors: str
+    """The table's name."""
+    epoch: float
+    """Passes that had been made."""
+    scores: Mapping[str, float]
+    """By kind, of `KINDS`."""
+
+
+def passes_of(directory: Path, tables: Iterable[str]) -> list[Pass]:
+    """What a trial recorded of its own vectors (`log.vector_scores`); nothing where it did not.
+
+    Args:
+      tables: those that are wanted, by name.
+    """
+    rows = read_metrics(directory / "metrics.csv")
+    return [
+        Pass(table, row["time/epoch"], {kind: row[PREFIXES[table] + kind] for kind in KINDS})
+        for table in tables
+        for row in rows
+        if all(PREFIXES[table] + kind in row for kind in KINDS)
+    ]
+
+
+def show_passes(console: Console, passes: Sequence[Pass]) -> None:
+    """A table a kind of question: a row a pass, a column a table of vectors."""
+    shown = _few(sorted({one.epoch for one in passes}))
+    for kind, heading in zip(KINDS, HEADINGS, strict=True):
+        console.print()
+        console.print(f"{heading} after each pass", markup=False, highlight=False, style="bold")
+        show(console, _table(passes, kind, shown))
+    if left_out := len({one.epoch for one in passes}) - len(shown):
+        line(console, f"{left_out} more passes: --csv FILE has all of them")
+
+
+def write_passes(path: Path, passes: Iterable[Pass]) -> None:
+    """Write a row a table and pass: vectors, epoch, and a score a kind, empty for NaN.
+
+    Raises:
+      UserError: the file cannot be written.
+    """
+    text = io.StringIO()
+    table = csv.writer(text, lineterminator="\n")
+    table.writerow(["vectors", "epoch", *KINDS])
+    for one in passes:
+        scores = (one.scores.get(kind, math.nan) for kind in KINDS)
+        cells = ("" if math.isnan(score) else f"{score:.6g}" for score in scores)
+        table.writerow([one.vectors, f"{one.epoch:g}", *cells])
+    write_text(path, text.getvalue())
+
+
+def _few(epochs: Sequence[float]) -> list[float]:
+    """About `ROWS` of them, the first and the last among these, the later the sparser."""
+    last = len(epochs) - 1
+    if last < ROWS:
+        return list(epochs)
+    places = {round((last + 1) ** (i / (ROWS - 1))) - 1 for i in range(ROWS)}
+    return [epochs[place] for place in sorted(places)]
+
+
+def _table(passes: Sequence[Pass], kind: str, epochs: Iterable[float]) -> Table:
+    names = list(dict.fromkeys(one.vectors for one in passes))
+    found = {(one.vectors, one.epoch): one.scores.get(kind, math.nan) for one in passes}
+    table = plain("pass", *names)
+    for epoch in epochs:
+        scores = (found.get((name, epoch), math.nan) for name in names)
+        table.add_row(f"{epoch:g}", *(_cell(kind, score) for score in scores))
+    return table
+
+
+def _cell(kind: str, score: float) -> str:
+    if math.isnan(score):
+        return ""
+    return f"{score:.1%}" if kind == "analogies" else f"{score:.3f}"

@@ -1,0 +1,79 @@
+"""The words nearest to a word, and to an analogy's answer, by cosine: gensim's `most_similar`."""
+
+from collections.abc import Mapping, Sequence
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from lm.vectors.scores import normalised
+from lm.vectors.word_vectors import WordVectors
+
+
+class Near(NamedTuple):
+    """A word, and its cosine with what was asked for."""
+
+    word: str
+    cosine: float
+
+
+class Query(NamedTuple):
+    """What is asked: the words nearest to a weighted sum of words."""
+
+    text: str
+    weights: Mapping[str, float]
+
+
+class Lookup(NamedTuple):
+    """A table made ready to be asked."""
+
+    name: str
+    words: Sequence[str]
+    ids: Mapping[str, int]
+    unit: NDArray[np.float32]
+    """[V, D], rows of length 1."""
+
+    def find(self, word: str) -> int | None:
+        """The row of a word, as it stands or else in lower case; None: there is none."""
+        return self.ids.get(word, self.ids.get(word.lower()))
+
+
+def lookup(vectors: WordVectors) -> Lookup:
+    """Make a table ready."""
+    ids = {word: i for i, word in enumerate(vectors.words)}
+    return Lookup(vectors.name, vectors.words, ids, normalised(vectors.matrix))
+
+
+def like(word: str) -> Query:
+    """What is near a word?"""
+    return Query(word, {word: 1.0})
+
+
+def analogy(a: str, b: str, c: str) -> Query:
+    """What is to c as b is to a?"""
+    weights = dict.fromkeys((a, b, c), 0.0)
+    for word, weight in ((a, -1.0), (b, 1.0), (c, 1.0)):
+        weights[word] += weight
+    return Query(f"{a} : {b} = {c} : ?", weights)
+
+
+def lacking(table: Lookup, query: Query) -> list[str]:
+    """The words of a query that a table does not have."""
+    return [word for word in query.weights if table.find(word) is None]
+
+
+def nearest(table: Lookup, query: Query, count: int) -> list[Near]:
+    """The words nearest to a query, but its own; of equals the more frequent comes first.
+
+    Args:
+      table: has all words of the query.
+      query: what is asked.
+      count: most words that are given.
+    """
+    ids = [i for i in map(table.find, query.weights) if i is not None]
+    aim = np.array(list(query.weights.values()), np.float32) @ table.unit[ids]
+    length = np.linalg.norm(aim)
+    cosines = table.unit @ (aim / length if length else aim)
+    order = np.argsort(-cosines, kind="stable")[: count + len(ids)]
+    best = [i for i in order if i not in ids][:count]
+    return [Near(table.words[i], float(cosines[i])) for i in best]

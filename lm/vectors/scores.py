@@ -1,0 +1,184 @@
+"""How far word vectors agree with people: correlation over pairs of words, right analogies.
+
+The same numbers as gensim's `evaluate_word_pairs` and `evaluate_word_analogies`, for all questions
+at once and without its import, so that training can ask after every epoch.
+"""
+
+from collections.abc import Mapping
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from lm.vectors.benchmarks import Analogies, Pairs, Questions, questions
+from lm.vectors.word_vectors import WordVectors
+
+RESAMPLES = 1000
+"""Of the bootstrap."""
+CONFIDENCE = 0.95
+_FEWEST = 10
+"""Pairs of which a bootstrap says anything."""
+
+_CELLS = 2**24
+"""Similarities that are held at a time (64 MiB)."""
+
+
+class Score(NamedTuple):
+    """How well a kind of question was answered."""
+
+    score: float
+    """Spearman's rank correlation, or the share of right answers; NaN without questions."""
+    lower: float
+    upper: float
+    """Bounds of the 95% confidence interval; NaN where the questions are too few."""
+    used: int
+    """Questions whose words are all in the vocabulary."""
+    total: int
+
+
+class Judgement(NamedTuple):
+    """What one table of vectors knows."""
+
+    simlex: Score
+    wordsim: Score
+    analogies: Score
+    sections: dict[str, Score]
+    """The analogies by section."""
+
+
+def judge(vectors: WordVectors, asked: Questions | None = None) -> Judgement:
+    """Ask a table all that its vocabulary allows.
+
+    The intervals are those of other questions of the same kind: of pairs by bootstrap, of analogies
+    by Wilson's formula. Analogies share words with one another, so that theirs is too narrow.
+    """
+    asked = asked or questions(vectors.words)
+    unit = normalised(vectors.matrix)
+    right = {one.section: right_answers(unit, asked, one) for one in asked.analogies}
+    every = np.concatenate(list(right.values()))
+    totals = {one.section: one.total for one in asked.analogies}
+    return Judgement(
+        _correlation(unit, asked.simlex),
+        _correlation(unit, asked.wordsim),
+        _share(every, sum(totals.values())),
+        {section: _share(found, totals[section]) for section, found in right.items()},
+    )
+
+
+def scores(matrix: NDArray[np.float32], asked: Questions) -> dict[str, float]:
+    """The scores alone, by kind; NaN for vectors that are not finite."""
+    if not np.isfinite(matrix).all():
+        return dict.fromkeys(("simlex", "wordsim", "analogies"), np.nan)
+    unit = normalised(matrix)
+    right = np.concatenate([right_answers(unit, asked, one) for one in asked.analogies])
+    return {
+        "simlex": spearman(asked.simlex.human, cosines(unit, asked.simlex)),
+        "wordsim": spearman(asked.wordsim.human, cosines(unit, asked.wordsim)),
+        "analogies": _mean(right),
+    }
+
+
+def shares(asked: Questions) -> Mapping[str, float]:
+    """How many of the questions a vocabulary can be asked, by kind."""
+    return {kind: used / total for kind, (used, total) in asked.counts().items()}
+
+
+def normalised(matrix: NDArray[np.float32]) -> NDArray[np.float32]:
+    """Rows [V, D] of length 1; one of zeros stays so."""
+    lengths = np.linalg.norm(matrix, axis=1, keepdims=True)
+    unit: NDArray[np.float32]
+    unit = np.divide(matrix, lengths, out=np.zeros_like(matrix), where=lengths != 0)
+    return unit
+
+
+def cosines(unit: NDArray[np.float32], pairs: Pairs) -> NDArray[np.float64]:
+    """Of each pair [N], from rows of length 1."""
+    one, other = (unit[pairs.ids[:, side]].astype(np.float64) for side in (0, 1))
+    found: NDArray[np.float64] = np.einsum("nd,nd->n", one, other)
+    return found
+
+
+def spearman(x: NDArray[np.float64], y: NDArray[np.float64]) -> float:
+    """Rank correlation of two arrays [N], equals sharing their mean rank; NaN where undefined."""
+    if len(x) < 2 or not (np.isfinite(x).all() and np.isfinite(y).all()):
+        return np.nan
+    a, b = (ranks - ranks.mean() for ranks in (_ranks(x), _ranks(y)))
+    lengths = np.linalg.norm(a) * np.linalg.norm(b)
+    return float(a @ b / lengths) if lengths else np.nan
+
+
+def right_answers(
+    unit: NDArray[np.float32], asked: Questions, analogies: Analogies
+) -> NDArray[np.bool_]:
+    """Whether d is the word nearest to b - a + c, for each analogy [N].
+
+    Words that are a, b or c but for case are no answers, and any variant of d counts. (gensim looks
+    no further than the five nearest words for one that is none of those.)
+    """
+    ids, first = analogies.ids, asked.first
+    unit = unit[: len(first)]
+    right = np.zeros(len(ids), np.bool_)
+    size = max(1, _CELLS // len(first))
+    for start in range(0, len(ids), size):
+        part = ids[start : start + size]
+        a, b, c = (unit[part[:, place]] for place in range(3))
+        likeness = (b - a + c) @ unit.T
+        for place in range(3):
+            rows, words = _variants(part[:, place], first)
+            likeness[rows, words] = -np.inf
+        right[start : start + size] = first[likeness.argmax(axis=1)] == part[:, 3]
+    return right
+
+
+def _variants(
+    ids: NDArray[np.int32], first: NDArray[np.int32]
+) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
+    """Places [M] among the words [N], and all that are the same as the word there but for case."""
+    order = np.argsort(first, kind="stable")
+    starts = np.searchsorted(first, ids, "left", sorter=order)
+    ends = np.searchsorted(first, ids, "right", sorter=order)
+    counts = ends - starts
+    rows = np.repeat(np.arange(len(ids)), counts)
+    within = np.arange(len(rows)) - np.repeat(np.cumsum(counts) - counts, counts)
+    return rows, order[np.repeat(starts, counts) + within]
+
+
+def _ranks(x: NDArray[np.float64]) -> NDArray[np.float64]:
+    _, place, counts = np.unique(x, return_inverse=True, return_counts=True)
+    ranks: NDArray[np.float64] = (np.cumsum(counts) - (counts - 1) / 2)[place]
+    return ranks
+
+
+def _mean(right: NDArray[np.bool_]) -> float:
+    return float(right.mean()) if len(right) else np.nan
+
+
+def _correlation(unit: NDArray[np.float32], pairs: Pairs) -> Score:
+    from scipy.stats import bootstrap  # takes seconds
+
+    found = cosines(unit, pairs)
+    score = spearman(pairs.human, found)
+    lower = upper = np.nan
+    if len(found) >= _FEWEST and np.isfinite(score):
+        interval = bootstrap(
+            (pairs.human, found),
+            spearman,
+            paired=True,
+            vectorized=False,
+            n_resamples=RESAMPLES,
+            confidence_level=CONFIDENCE,
+            method="percentile",
+            rng=0,
+        ).confidence_interval
+        lower, upper = float(interval.low), float(interval.high)
+    return Score(score, lower, upper, len(found), pairs.total)
+
+
+def _share(right: NDArray[np.bool_], total: int) -> Score:
+    from scipy.stats import binomtest
+
+    lower = upper = np.nan
+    if len(right):
+        test = binomtest(int(right.sum()), len(right))
+        lower, upper = test.proportion_ci(CONFIDENCE, method="wilson")
+    return Score(_mean(right), float(lower), float(upper), len(right), total)

@@ -1,0 +1,44 @@
+"""What training reports of its word vectors at each evaluation (`log.vector_scores`).
+
+`vectors/simlex`, `vectors/wordsim` (Spearman's rank correlation) and `vectors/analogies` (share of
+right answers) are of the embedding; `vectors/output_simlex` and so on of the softmax's weights,
+unless they are the same. `vectors/simlex_share` and so on, once: questions that the vocabulary
+allows, of all.
+"""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+
+from lm.config.validate import KINDS, OPTION, PREFIXES
+from lm.vectors.benchmarks import Questions, any_known
+from lm.vectors.scores import scores, shares
+from sweeps.errors import UserError
+
+
+def measure(params: Mapping[str, Any], asked: Questions, first: bool) -> dict[str, float]:
+    """The scores of a model's parameters, by tag; at the first evaluation with the shares."""
+    found: dict[str, float] = {}
+    for name, prefix in PREFIXES.items():
+        if "weight" in params[name]:
+            of_table = scores(np.asarray(params[name]["weight"]), asked)
+            found |= {prefix + kind: of_table[kind] for kind in KINDS}
+    if first:
+        found |= {f"vectors/{kind}_share": share for kind, share in shares(asked).items()}
+    return found
+
+
+def check_words(words: Sequence[str], metric: str) -> None:
+    """Refuse a vocabulary of which nothing can be asked, or nothing of what ranks a sweep.
+
+    Raises:
+      UserError: the scores would be NaN throughout.
+    """
+    ranking = metric.removeprefix("vectors/").removeprefix("output_")
+    kinds = [ranking] if ranking in KINDS else KINDS
+    if not any_known(words, kinds):
+        raise UserError(
+            f"{OPTION}=true, but none of the questions ({', '.join(kinds)}) has all its words in "
+            "the vocabulary; take a larger text, or leave it false."
+        )

@@ -1,0 +1,105 @@
+"""A map of words: t-SNE of word vectors as one HTML page, inside which one can search.
+
+The page works from disk, without a network: map/page.html is its frame, map/page.css its looks,
+map/draw.js and map/page.js its program, and the numbers stand in it.
+
+V words of a table, D numbers of each, K neighbours.
+"""
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from lm.data.vocabulary import visible
+from lm.vectors.scores import normalised
+from lm.vectors.word_vectors import WordVectors, first
+from sweeps.errors import UserError
+from sweeps.io import html
+
+NEIGHBOURS = 15
+"""Of each word, that the page lists."""
+
+PERPLEXITY = 30.0
+"""Neighbours that t-SNE keeps near, about (van der Maaten and Hinton 2008 take 5 to 50)."""
+
+_FOLDER = Path(__file__).parent / "map"
+
+
+def write_page(path: Path, tables: Sequence[WordVectors], words: int = 2048, seed: int = 0) -> None:
+    """Write the page; the same tables give the same page.
+
+    Args:
+      path: the file; its folder exists.
+      tables: those that the page shows, one at a time; at least one.
+      words: the most frequent ones of each, at most so many.
+      seed: of t-SNE.
+
+    Raises:
+      UserError: a table has no finite numbers, or too few words, or the file cannot be written.
+    """
+    text = render([table_data(first(one, words), seed) for one in tables])
+    html.write_page(path, text, "--page")
+
+
+def table_data(vectors: WordVectors, seed: int) -> dict[str, Any]:
+    """What the page shows of a table: places within 0 to 1, and neighbours by falling cosine."""
+    if len(vectors.words) < 3 or not np.isfinite(vectors.matrix).all():
+        raise UserError(
+            f"a map of {vectors.name} needs three words or more, and finite numbers; give vectors "
+            "of a model that did not diverge."
+        )
+    unit_vd = normalised(vectors.matrix)
+    ids_vk, cosines_vk = neighbours(unit_vd, NEIGHBOURS)
+    return {
+        "name": vectors.name,
+        "words": [visible(word) for word in vectors.words],
+        "counts": vectors.counts,
+        "places": np.round(places(unit_vd, seed), 4).tolist(),
+        "near": ids_vk.tolist(),
+        "cosines": np.round(cosines_vk.astype(float), 3).tolist(),
+    }
+
+
+def neighbours(
+    unit_vd: NDArray[np.float32], count: int
+) -> tuple[NDArray[np.intp], NDArray[np.float32]]:
+    """The nearest other words of each and their cosines, [V, K]; of equals the more frequent."""
+    cosines_vv = unit_vd @ unit_vd.T
+    np.fill_diagonal(cosines_vv, -np.inf)
+    ids_vk = np.argsort(-cosines_vv, axis=1, kind="stable")[:, : min(count, len(unit_vd) - 1)]
+    return ids_vk, np.take_along_axis(cosines_vv, ids_vk, axis=1)
+
+
+def places(unit_vd: NDArray[np.float32], seed: int) -> NDArray[np.float64]:
+    """t-SNE in the plane, [V, 2]; the longer side is from 0 to 1.
+
+    Of vectors of length 1 the squared distance is 2 less twice the cosine.
+    """
+    from sklearn.manifold import TSNE
+    from threadpoolctl import threadpool_limits
+
+    points = np.pad(unit_vd.astype(np.float64), ((0, 0), (0, 1)))  # two numbers, if D is one
+    spread = TSNE(perplexity=min(PERPLEXITY, (len(points) - 1) / 3), random_state=seed)
+    with threadpool_limits(1):  # the order of sums, and so the picture, hangs on it
+        found_v2 = np.asarray(spread.fit_transform(points), np.float64)
+    found_v2 -= found_v2.min(axis=0)
+    scaled: NDArray[np.float64] = found_v2 / found_v2.max()
+    return scaled
+
+
+def render(tables: Sequence[dict[str, Any]]) -> str:
+    """The page's text."""
+    return html.render(
+        _file("page.html"),
+        f"Words: {', '.join(table['name'] for table in tables)}",
+        {"tables": tables},
+        style=_file("page.css"),
+        program=_file("draw.js") + _file("page.js"),
+    )
+
+
+def _file(name: str) -> str:
+    return (_FOLDER / name).read_text(encoding="utf-8")

@@ -1,0 +1,1 @@
+"""Comparison of trials: ranking, replicates, importance, tables."""

@@ -1,0 +1,186 @@
+"""The trials to compare: of one sweep or of several, filtered, scored by one metric, ranked."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from sweeps.analysis.ranking import Scored, best_value, rank
+from sweeps.errors import UserError
+from sweeps.io.atomic import read_json
+from sweeps.labels import MISSING
+from sweeps.naming import label, matcher
+from sweeps.store.metrics import read_metrics
+from sweeps.store.sweep import Sweep, read_sweep
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """Trials beside each other."""
+
+    sweeps: tuple[Sweep, ...]
+    names: tuple[str, ...]
+    """Of the sweeps, each a name of its own."""
+    axes: tuple[str, ...]
+    """Of all sweeps, keys in full."""
+    replicate: str | None
+    """Axis whose values repeat a setting; None where these trials have one value of it."""
+    metric: str
+    mode: str
+    trials: tuple[Scored, ...]
+    """In rank."""
+    left_out: int = 0
+    """Trials that the filter left out."""
+
+
+def compare(
+    folders: Sequence[str | Path],
+    filter: str | None = None,
+    metric: str | None = None,
+    mode: str | None = None,
+) -> Comparison:
+    """Read sweeps and rank their trials.
+
+    Args:
+      folders: the sweeps'.
+      filter: keeps the runs it is found in (see `matcher`).
+      metric: a tag; None for the sweeps' own.
+      mode: `min` or `max`; None for that of the first sweep.
+
+    Raises:
+      UserError: a folder holds no sweep, the filter cannot be read, or leaves nothing; no trial
+        has the metric, or the sweeps have different ones.
+    """
+    matches = matcher(filter)
+    sweeps = read_sweeps(folders)
+    metric = metric or _common_metric(sweeps)
+    mode = mode or sweeps[0].mode
+    every = named(sweeps)
+    kept = [one for one in every if matches(one.name)]
+    if every and not kept:
+        raise UserError(
+            f"no run matches --filter {filter!r}; the first of {len(every)} is {every[0].name}."
+        )
+    modes = {name: sweep.mode for name, sweep in zip(sweep_names(sweeps), sweeps, strict=True)}
+    scored = [_scored(one, metric, mode, modes[one.sweep]) for one in kept]
+    if kept and all(one.best is None for one in scored):
+        _require(metric, scored)
+    return Comparison(
+        sweeps=tuple(sweeps),
+        names=tuple(modes),
+        axes=axes_of(sweeps),
+        replicate=_replicate(sweeps, kept),
+        metric=metric,
+        mode=mode,
+        trials=tuple(rank(scored, mode)),
+        left_out=len(every) - len(kept),
+    )
+
+
+def of_sweep(sweep: Sweep) -> Comparison:
+    """All trials of one sweep by its own metric, whatever became of them."""
+    every = named([sweep])
+    scored = [_scored(one, sweep.metric, sweep.mode, sweep.mode) for one in every]
+    return Comparison(
+        sweeps=(sweep,),
+        names=tuple(sweep_names([sweep])),
+        axes=sweep.axes,
+        replicate=_replicate([sweep], every),
+        metric=sweep.metric,
+        mode=sweep.mode,
+        trials=tuple(rank(scored, sweep.mode)),
+    )
+
+
+def read_sweeps(folders: Sequence[str | Path]) -> list[Sweep]:
+    """Read every sweep once.
+
+    Raises:
+      UserError: a folder is missing, or holds no sweep.
+    """
+    different = {Path(folder).resolve(): Path(folder) for folder in folders}
+    return [_read(folder) for folder in different.values()]
+
+
+def sweep_names(sweeps: Sequence[Sweep]) -> list[str]:
+    """Folder names; whole paths where two are called the same."""
+    names = [sweep.folder.resolve().name for sweep in sweeps]
+    return names if len(set(names)) == len(names) else [str(sweep.folder) for sweep in sweeps]
+
+
+def axes_of(sweeps: Sequence[Sweep]) -> tuple[str, ...]:
+    """The axes of all sweeps, in the order in which they came."""
+    return tuple(dict.fromkeys(axis for sweep in sweeps for axis in sweep.axes))
+
+
+def named(sweeps: Sequence[Sweep]) -> list[Scored]:
+    """All trials, not scored yet, with run names and a label on every sweep's axes.
+
+    A run's name is the trial's; `<sweep>/<trial>` where there are several sweeps, as TensorBoard
+    has it when it is started above them.
+    """
+    axes = axes_of(sweeps)
+    found = []
+    for name, sweep in zip(sweep_names(sweeps), sweeps, strict=True):
+        rest = {axis: _constant(sweep, axis) for axis in axes if axis not in sweep.axes}
+        for trial in sweep.trials:
+            settings = {axis: rest.get(axis) or trial.settings.get(axis, MISSING) for axis in axes}
+            run = trial.directory.name
+            run = f"{name}/{run}" if len(sweeps) > 1 else run
+            found.append(Scored(trial, settings=settings, name=run, sweep=name))
+    return found
+
+
+def tags_of(rows: Iterable[Mapping[str, float]]) -> list[str]:
+    """The metrics of a table, in the order in which they came."""
+    found = dict.fromkeys(tag for row in rows for tag in row)
+    return [tag for tag in found if tag not in ("step", "wall_time")]
+
+
+def _read(folder: Path) -> Sweep:
+    if not folder.is_dir():
+        raise UserError(f"{folder} does not exist; name a sweep's folder.")
+    inside = sorted(path.parent.name for path in folder.glob("[!.]*/sweep.json"))
+    if inside and not (folder / "sweep.json").exists():
+        several = ", ".join(inside[:10])
+        raise UserError(f"{folder} is no sweep's own folder; name those in it: {several}.")
+    return read_sweep(folder)
+
+
+def _constant(sweep: Sweep, axis: str) -> str:
+    """The label that all trials of a sweep share on another sweep's axis."""
+    if axis in sweep.base:
+        return label(sweep.base[axis])
+    for trial in sweep.trials[:1]:
+        known = read_json(trial.directory / "trial.json") or {}
+        return label(known.get("choices", {}).get(axis, MISSING))
+    return MISSING
+
+
+def _common_metric(sweeps: Sequence[Sweep]) -> str:
+    metrics = {sweep.metric: sweep for sweep in sweeps}
+    if len(metrics) > 1:
+        there = ", ".join(f"{sweep.folder} by {metric}" for metric, sweep in metrics.items())
+        raise UserError(f"the sweeps are ranked by different metrics ({there}); give --metric TAG.")
+    return sweeps[0].metric
+
+
+def _replicate(sweeps: Sequence[Sweep], trials: Sequence[Scored]) -> str | None:
+    for axis in dict.fromkeys(sweep.replicate for sweep in sweeps):
+        if axis and len({one.settings.get(axis) for one in trials}) > 1:
+            return axis
+    return None
+
+
+def _scored(one: Scored, metric: str, mode: str, kept: str) -> Scored:
+    best, step = best_value(one.trial, metric, mode, kept=kept == mode)
+    return replace(one, best=best, step=step)
+
+
+def _require(metric: str, scored: Sequence[Scored]) -> None:
+    """Refuse a metric that no trial has ever reported."""
+    tags: dict[str, None] = {}
+    for one in scored:
+        tags |= dict.fromkeys(one.trial.metrics)
+        tags |= dict.fromkeys(tags_of(read_metrics(one.trial.directory / "metrics.csv")))
+    if tags and metric not in tags:
+        raise UserError(f"no trial reported {metric}; there are {', '.join(tags)}.")

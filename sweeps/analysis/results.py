@@ -1,0 +1,81 @@
+"""What a sweep ends with: `results.csv`, and its short form on the terminal."""
+
+import csv
+import io
+import shlex
+from pathlib import Path
+
+from rich.console import Console
+
+from sweeps.analysis.comparison import Comparison
+from sweeps.analysis.tables import ranked, replicates
+from sweeps.io.atomic import write_text
+from sweeps.io.console import line, rest, show
+from sweeps.store.compile_times import in_total, read_compiling
+
+TOP = 50
+"""Rows shown on the terminal."""
+
+
+def write_results(path: Path, comparison: Comparison) -> None:
+    """Write `results.csv`: a row a trial, in rank, with settings, status, metrics and command.
+
+    What trials recorded of their compilation has columns where any did.
+    """
+    axes, metric = comparison.axes, comparison.metric
+    tags = list(dict.fromkeys(tag for one in comparison.trials for tag in one.trial.metrics))
+    text = io.StringIO()
+    table = csv.writer(text, lineterminator="\n")
+    compiling = [read_compiling(one.trial.directory) for one in comparison.trials]
+    costs = ("compile_seconds", "compile_cache") if in_total(compiling) else ()
+    last = f"best/{metric}", "seconds", *costs, "directory", "command"
+    table.writerow(["trial", *axes, "status", *tags, *last])
+    for one, (spent, cache, _) in zip(comparison.trials, compiling, strict=True):
+        trial = one.trial
+        metrics = [_number(trial.metrics.get(tag)) for tag in tags]
+        known = [trial.directory.name, *one.settings.values(), trial.status, *metrics]
+        seconds = [f"{trial.seconds:.1f}", *[_number(spent), cache][: len(costs)]]
+        table.writerow([*known, _number(one.best), *seconds, str(trial.directory), trial.command])
+    write_text(path, text.getvalue())
+
+
+def print_results(
+    console: Console,
+    comparison: Comparison,
+    verify: str | None = None,
+    look: str | None = None,
+) -> None:
+    """Print the ranked trials of one sweep, then where everything is and how to go on.
+
+    Args:
+      console: where to.
+      comparison: the trials of one sweep, at least one.
+      verify: command that runs a trial again and compares, given its folder.
+      look: command that shows the runs of a folder; None: TensorBoard's own.
+    """
+    folder, trials = comparison.sweeps[0].folder, comparison.trials
+    console.print()
+    show(console, ranked(comparison, TOP))
+    rest(console, len(trials) - TOP, "in results.csv")
+    if comparison.replicate:
+        console.print()
+        line(console, f"best {comparison.metric} over {comparison.replicate}, finished trials:")
+        show(console, replicates(comparison, TOP))
+    console.print()
+    for one in trials:
+        if one.trial.status == "failed":
+            where = one.trial.directory / "error.txt"
+            line(console, f"failed: {one.trial.error} ({where})")
+    if compiling := in_total([read_compiling(one.trial.directory) for one in trials]):
+        line(console, f"compiling:   {compiling}")
+    line(console, f"results:     {folder / 'results.csv'}")
+    if trials[0].trial.status == "finished":
+        line(console, f"best trial:  {trials[0].trial.directory}")
+        line(console, f"again alone: {trials[0].trial.command}")
+        if verify:
+            line(console, f"verify it:   {verify} {shlex.quote(str(trials[0].trial.directory))}")
+    line(console, f"look at it:  {look or 'tensorboard --logdir'} {shlex.quote(str(folder))}")
+
+
+def _number(value: float | None) -> str:
+    return "" if value is None else repr(value)

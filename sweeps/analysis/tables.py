@@ -1,0 +1,74 @@
+"""Trials as tables on the terminal."""
+
+from collections.abc import Iterable, Sequence
+
+from rich.table import Table
+from rich.text import Text
+
+from sweeps.analysis.comparison import Comparison
+from sweeps.analysis.ranking import Scored
+from sweeps.analysis.replicates import groups
+from sweeps.io.console import plain, short
+from sweeps.naming import short_keys
+
+COLOURS = {
+    "finished": "green",
+    "stopped": "cyan",
+    "diverged": "yellow",
+    "interrupted": "magenta",
+    "failed": "red",
+}
+
+
+def ranked(comparison: Comparison, top: int) -> Table:
+    """The best trials, a row each."""
+    table = plain("#", *_setting_heads(comparison, comparison.axes))
+    for name in (f"best {comparison.metric}", "at step"):
+        table.add_column(name, justify="right")
+    table.add_column("status")
+    table.add_column("seconds", justify="right")
+    table.add_column("id")
+    for place, one in enumerate(comparison.trials[:top], start=1):
+        table.add_row(
+            str(place),
+            *_setting_cells(comparison, one.sweep, one.settings.values()),
+            short(one.best),
+            "" if one.step is None else str(one.step),
+            _status(one),
+            f"{one.trial.seconds:.1f}",
+            one.trial.directory.name.rpartition("id=")[2],
+        )
+    return table
+
+
+def replicates(comparison: Comparison, top: int) -> Table:
+    """The best settings, a row each: mean, deviation and number of their replicates."""
+    assert comparison.replicate
+    axes = [axis for axis in comparison.axes if axis != comparison.replicate]
+    table = plain(*_setting_heads(comparison, axes), "mean", "deviation", "finished")
+    for group in groups(comparison.trials, comparison.replicate, comparison.mode)[:top]:
+        table.add_row(
+            *_setting_cells(comparison, group.sweep, group.settings.values()),
+            short(group.mean),
+            short(group.deviation, 3),
+            f"{group.n} of {group.trials}",
+        )
+    return table
+
+
+def _setting_heads(comparison: Comparison, axes: Sequence[str]) -> list[str]:
+    full = dict(zip(comparison.axes, short_keys(comparison.axes), strict=True))
+    return [*["sweep"][: len(comparison.sweeps) > 1], *(full[axis] for axis in axes)]
+
+
+def _setting_cells(comparison: Comparison, sweep: str, labels: Iterable[str]) -> list[str]:
+    return [*[sweep][: len(comparison.sweeps) > 1], *labels]
+
+
+def _status(one: Scored) -> Text:
+    trial, words = one.trial, one.trial.status
+    if trial.status == "stopped" and trial.error:
+        words += f" {trial.error}"
+    elif trial.status == "diverged":
+        words += f" at step {trial.step}"
+    return Text(words, style=COLOURS.get(trial.status, ""))

@@ -1,0 +1,140 @@
+"""Compare the trials of sweeps: on the terminal, and as a page with `--html`.
+
+An application names this its own command: `python -m lm.compare outputs/layer_grid`.
+"""
+
+import argparse
+from collections import Counter
+from collections.abc import Sequence
+from pathlib import Path
+
+from rich.console import Console
+from rich.table import Table
+
+from sweeps.analysis.comparison import Comparison, compare
+from sweeps.analysis.importance import Importance, importance
+from sweeps.analysis.replicates import groups, marginals
+from sweeps.analysis.tables import ranked, replicates
+from sweeps.cli.exit import exit_on_user_error
+from sweeps.io.console import line, plain, rest, short, show
+from sweeps.naming import short_keys
+from sweeps.store.status import STATUSES
+
+BAR = 30
+"""Characters of a share of 1."""
+
+
+@exit_on_user_error()
+def main(
+    arguments: Sequence[str] | None = None, command: str = "python -m sweeps.cli.compare"
+) -> None:
+    """Run the command.
+
+    Args:
+      arguments: of the command line; None for this process's.
+      command: what it is called in its help.
+    """
+    options = _parser(command).parse_args(arguments)
+    comparison = compare(options.folders, options.filter, options.metric, options.mode)
+    shares = importance(comparison.trials, comparison.axes)
+    if options.html is not None:  # first, for the terminal may be a pipe that closes early
+        from sweeps.report import write_report
+
+        write_report(options.html, comparison, shares)
+    print_comparison(Console(), comparison, shares, options.top)
+    if options.html is not None:
+        Console(soft_wrap=True).print(f"report: {options.html}", markup=False, highlight=False)
+
+
+def print_comparison(
+    console: Console, comparison: Comparison, shares: Importance, top: int
+) -> None:
+    """Print the ranked table, replicates, marginal means and importance.
+
+    Args:
+      console: where to.
+      comparison: what.
+      shares: its axes' importance.
+      top: rows of the longer tables.
+    """
+    line(console, headline(comparison))
+    if not comparison.trials:
+        return
+    show(console, ranked(comparison, top))
+    rest(console, len(comparison.trials) - top, "--top N shows more rows")
+    if comparison.replicate:
+        found = groups(comparison.trials, comparison.replicate, comparison.mode)
+        _heading(console, f"best {comparison.metric} over {comparison.replicate}, finished trials")
+        show(console, replicates(comparison, top))
+        rest(console, len(found) - top, "--top N shows more rows")
+    _heading(console, f"mean best {comparison.metric}, finished and stopped trials")
+    show(console, _marginals(comparison))
+    _heading(console, "importance: share of the variance that an axis explains by itself (fANOVA)")
+    if shares.reason:
+        line(console, f"not computed: {shares.reason}.")
+        return
+    show(console, _importance(comparison, shares))
+
+
+def headline(comparison: Comparison) -> str:
+    """What is compared, in one line."""
+    counts = Counter(one.trial.status for one in comparison.trials)
+    known = [f"{counts[status]} {status}" for status in STATUSES if counts[status]]
+    names = ", ".join(comparison.names)
+    trials = f"{len(comparison.trials)} trials"
+    if comparison.left_out:
+        trials += f" of {len(comparison.trials) + comparison.left_out}"
+    best = "lowest" if comparison.mode == "min" else "highest"
+    ended = f" ({', '.join(known)})" if known else ""
+    return f"{names}: {trials}{ended} by {comparison.metric}, {best} first"
+
+
+def _parser(command: str) -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog=command, description="Compare the trials of sweeps.")
+    add = parser.add_argument
+    add("folders", nargs="+", type=Path, metavar="FOLDER", help="a sweep's folder")
+    add(
+        "--filter",
+        metavar="REGEX",
+        help="only runs in whose name it is found, case ignored, as in TensorBoard's run box; "
+        "with several sweeps a run is called <sweep>/<trial>",
+    )
+    add("--metric", metavar="TAG", help="rank by this one (default: the sweep's own)")
+    add("--mode", choices=("min", "max"), help="which end is best (default: the sweep's own)")
+    add("--html", type=Path, metavar="FILE", help="write a page that needs no network")
+    add("--top", type=int, default=50, metavar="N", help="rows of a table (default: %(default)s)")
+    return parser
+
+
+def _marginals(comparison: Comparison) -> Table:
+    table = plain("axis", "value", "mean", "deviation", "trials")
+    found = marginals(comparison.trials, comparison.axes)
+    for name, values in zip(short_keys(comparison.axes), found.values(), strict=True):
+        for place, value in enumerate(values):
+            table.add_row(
+                "" if place else name,
+                value.label,
+                short(value.mean),
+                short(value.deviation, 3),
+                str(value.n),
+            )
+    return table
+
+
+def _importance(comparison: Comparison, shares: Importance) -> Table:
+    names = dict(zip(comparison.axes, short_keys(comparison.axes), strict=True))
+    rest = max(0.0, 1 - sum(shares.shares.values()))
+    rows = [(names[axis], share) for axis, share in shares.shares.items()]
+    table = Table(box=None, show_header=False, pad_edge=False)
+    for name, share in [*rows, ("(interactions)", rest)]:
+        table.add_row(name, f"{share:6.1%}", "█" * round(share * BAR))
+    return table
+
+
+def _heading(console: Console, text: str) -> None:
+    console.print()
+    console.print(text, markup=False, highlight=False, soft_wrap=True, style="bold")
+
+
+if __name__ == "__main__":
+    main()

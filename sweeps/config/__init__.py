@@ -1,0 +1,1 @@
+"""Options of a sweep, the application's hooks, and the composition of trials."""

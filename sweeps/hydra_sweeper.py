@@ -1,0 +1,135 @@
+"""The Hydra sweeper `ray_tune`: hands a command line's sweep to the driver.
+
+A trial is a list of Hydra overrides. All of them are composed, checked by the application and
+fingerprinted before Ray starts; the workers get values, not Hydra.
+"""
+
+import re
+import sys
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+from hydra.core.config_store import ConfigStore
+from hydra.core.override_parser.overrides_parser import OverridesParser
+from hydra.core.plugins import Plugins
+from hydra.plugins.sweeper import Sweeper
+from hydra.types import HydraContext, TaskFunction
+from omegaconf import DictConfig, OmegaConf
+from rich.console import Console
+
+from sweeps.cli.exit import exit_on_user_error
+from sweeps.config.application import Program
+from sweeps.config.compose import Composer
+from sweeps.config.hooks import locate
+from sweeps.config.options import Options, SweepOptions, checked
+from sweeps.driver import run
+from sweeps.errors import UserError
+from sweeps.io.mirror import mirror_of
+from sweeps.io.url import is_url
+from sweeps.naming import short_keys
+from sweeps.plan.pending import Agenda
+from sweeps.plan.planner import Planner
+from sweeps.preview import preview
+from sweeps.search import space
+
+
+@dataclass
+class SweeperConfig(Program):
+    """`hydra.sweeper`: what is swept, and the application's side of it."""
+
+    _target_: str = "hydra_plugins.ray_tune.RayTuneSweeper"
+    params: dict[str, Any] = field(default_factory=dict)
+    """Override key -> values in Hydra's grammar; a sweep file fills this in."""
+
+
+def register() -> None:
+    """Make `hydra/sweeper=ray_tune` known to Hydra; call it before Hydra composes."""
+    plugins = Plugins.instance()
+    # Hydra takes plugins from modules below hydra_plugins only. A real one would be imported at
+    # the start of every Hydra program on the machine, so this one exists in our process only.
+    package, module = (
+        sys.modules.setdefault(name, ModuleType(name))
+        for name in ("hydra_plugins", RayTuneSweeper.__module__)
+    )
+    vars(package)["ray_tune"] = module
+    vars(module)["RayTuneSweeper"] = RayTuneSweeper
+    plugins.register(RayTuneSweeper)
+    ConfigStore.instance().store(group="hydra/sweeper", name="ray_tune", node=SweeperConfig)
+
+
+class RayTuneSweeper(Sweeper):
+    """Runs the trials of a sweep in parallel through Ray Tune."""
+
+    __module__ = "hydra_plugins.ray_tune"  # see `register`
+
+    def __init__(self, params: Mapping[str, Any], **program: Any) -> None:
+        self.params = dict(params)
+        self.program = Program(**program)
+        self.console = Console(file=sys.stdout)
+
+    def setup(
+        self, *, hydra_context: HydraContext, task_function: TaskFunction, config: DictConfig
+    ) -> None:
+        """Take what Hydra hands to every sweeper; the task function is not used."""
+        self._loader = hydra_context.config_loader
+        self._master = config
+
+    @exit_on_user_error()
+    def sweep(self, arguments: list[str]) -> None:
+        """Run the sweep of a command line.
+
+        The process exits with 1 if a trial failed, with 130 after Ctrl-C.
+        """
+        options = checked(_options(self._master))
+        found = self._space(arguments)
+        output_dir = str(self._master.output_dir)
+        mirror = mirror_of(output_dir) if is_url(output_dir) else None
+        root = mirror.local if mirror else Path(output_dir)
+        folder = root / _sweep_name(options.sweep, self._master, found)
+        identify = locate(self.program.identify)
+        compose = Composer(self._loader, self._master, [axis.key for axis in found.axes])
+        scheduler = options.scheduler
+        population = asdict(scheduler) if scheduler.kind == "pbt" else {}
+        program = self.program
+        planner = Planner(
+            found, compose, identify, program.reproduce, population, program.verify or ""
+        )
+        agenda = Agenda(folder, planner, options, program, self.console, mirror)
+        if options.sweep.preview:
+            preview(agenda)
+        elif status := run(agenda):
+            sys.exit(status)
+
+    def _space(self, arguments: list[str]) -> space.Space:
+        parser = OverridesParser.create(config_loader=self._loader)
+        params = [space.param_text(key, value) for key, value in self.params.items()]
+        found = space.build(parser.parse_overrides(params), parser.parse_overrides(arguments))
+        if not found.axes:
+            raise UserError(
+                "there is nothing to sweep over; name a sweep file with +sweep=NAME or give an "
+                "option several values, as in key=1,2; for a single run use "
+                f"{self.program.reproduce}."
+            )
+        return found
+
+
+def _options(config: DictConfig) -> Options:
+    keys = list(asdict(Options()))
+    given = OmegaConf.masked_copy(config, keys)
+    options = OmegaConf.to_object(OmegaConf.merge(OmegaConf.structured(Options), given))
+    assert isinstance(options, Options)
+    return options
+
+
+def _sweep_name(options: SweepOptions, config: DictConfig, found: space.Space) -> str:
+    """`sweep.name`, else the sweep file's name, else the axes'."""
+    chosen = options.name or config.hydra.runtime.choices.get("sweep")
+    name = chosen or "_x_".join(short_keys([axis.key for axis in found.axes]))
+    if not re.fullmatch(r"[A-Za-z0-9._+-]{1,180}", name) or name.startswith("."):
+        raise UserError(
+            f"sweep.name={name} cannot name a folder; use letters, digits and ._+- only."
+        )
+    return str(name)

@@ -1,0 +1,1 @@
+"""Files, locks, URLs and the terminal."""

@@ -1,0 +1,1 @@
+"""What a sweep has left to run, and in which folders."""

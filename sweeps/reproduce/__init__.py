@@ -1,0 +1,1 @@
+"""Trains a trial again and compares what it reports."""

@@ -1,0 +1,221 @@
+"""Run a trial again from what its folder records, and compare every value that it reported.
+
+On the same machine, packages and threads the values are to be identical. With other threads or
+on another device sums are taken in another order, so they are compared within a tolerance. A trial
+that trained in a pack runs again in a pack, by itself.
+"""
+
+import argparse
+import os
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import yaml
+from rich.console import Console
+
+from sweeps.cli.exit import exit_on_user_error
+from sweeps.config.application import Application
+from sweeps.config.hooks import locate, source_folder
+from sweeps.errors import UserError
+from sweeps.io.atomic import read_json
+from sweeps.reproduce.environment_diff import code_changes, machine_changes, package_changes
+from sweeps.reproduce.metric_diff import compare
+from sweeps.reproduce.rerun import Rerun, run_again
+from sweeps.reproduce.verdict import TOLERANCE, judge, looser
+from sweeps.store.fingerprint import base, differing, fingerprint
+from sweeps.store.metrics import read_metrics
+from sweeps.store.provenance import Provenance, collect
+from sweeps.store.trial import Spec, Trial, move_aside, read_config, read_trial, write_trial
+
+MACHINE = ("python", "platform", "processor", "hostname")
+"""Facts that are listed where they differ."""
+
+
+@dataclass(frozen=True)
+class Request:
+    """What is asked for."""
+
+    directory: Path
+    """The trial's folder."""
+    cpus: int | None = None
+    """None: as recorded."""
+    tolerance: float | None = None
+    """Relative; None: `TOLERANCE` where something looser than identity has a reason, else 0."""
+    output: Path | None = None
+    """Root of the new folders; None: `reproduced` beside the sweeps."""
+    force: bool = False
+    """Run on where text or options differ."""
+
+
+@exit_on_user_error()
+def main(application: Application, arguments: Sequence[str] | None = None) -> int:
+    """The command; gives its exit status, 0 where the trial was reproduced."""
+    parser = argparse.ArgumentParser(description="Run a trial again and compare what it reported.")
+    parser.add_argument("directory", type=Path, help="a trial's folder: outputs/SWEEP/TRIAL")
+    parser.add_argument("--cpus", type=int, help="threads (default: as recorded)")
+    tolerance = f"relative (default: 0, or {TOLERANCE:g} with other threads or another device)"
+    parser.add_argument("--tolerance", type=float, help=tolerance)
+    parser.add_argument("--output", type=Path, help="for DIR/SWEEP/TRIAL (default: reproduced/)")
+    parser.add_argument("--force", action="store_true", help="run on with other text or options")
+    request = Request(**vars(parser.parse_args(arguments)))
+    return 0 if reproduce(request, application, Console(soft_wrap=True)) else 1
+
+
+def reproduce(request: Request, application: Application, console: Console) -> bool:
+    """Check, run again, compare; gives whether the trial was reproduced.
+
+    Raises:
+      UserError: the folder has nothing to compare, or its text or options are others now.
+    """
+    directory = Path(os.path.abspath(request.directory))
+    trial = _readable(directory, request)
+    config = read_config(directory)
+    recorded = _recorded(directory)
+    now = collect(source_folder(application.objective))
+    changed = [
+        *code_changes(recorded, now),
+        *package_changes(recorded.facts.get("packages") or {}, now.facts["packages"]),
+        *machine_changes(recorded.facts, now.facts, MACHINE),
+    ]
+    _say(console, "Not as recorded:" if changed else "Code, packages, machine: as recorded.")
+    for line in changed:
+        _say(console, f"  {line}")
+    program = _program(directory, application, recorded)
+    identity = locate(application.identify)(config)
+    if (key := fingerprint(identity)) != trial.fingerprint:
+        _refuse(directory, trial, identity, request.force, console)
+    cpus, variables = _surroundings(request, application, recorded, console)
+    place = _place(directory, request, console)
+    facts = {"reproduces": str(directory), "cpus": cpus, "environment": variables}
+    if "lanes" in recorded.facts:  # a program may round by the width of its pack
+        facts["lanes"] = recorded.facts["lanes"]
+    spec = _spec(directory, trial, config, key)
+    write_trial(place, spec, Provenance({**now.facts, **facts}, now.diff))
+    options = config.get("sweep") or {}
+    last = read_metrics(directory / "metrics.csv")[-1]["step"]
+    until = None if trial.status in ("finished", "diverged") else int(last)
+    metric, mode = str(options.get("metric", "")), str(options.get("mode", "min"))
+    run_again(Rerun(str(place), *program, metric, mode, until), variables)
+    return _compare(request, trial, place, until, console)
+
+
+def _readable(directory: Path, request: Request) -> Trial:
+    """The trial, if it can be run again and compared."""
+    trial = read_trial(directory)
+    if not trial.fingerprint:
+        raise UserError(f"{directory} holds no trial; name a trial's folder, outputs/SWEEP/TRIAL.")
+    if not read_metrics(directory / "metrics.csv"):
+        raise UserError(
+            f"{directory} has no metrics, its status is {trial.status}: there is nothing to "
+            "compare; run it with the command in its trial.json."
+        )
+    if request.cpus is not None and request.cpus < 1:
+        raise UserError(f"--cpus {request.cpus} is out of range; it must be at least 1.")
+    if request.tolerance is not None and not request.tolerance >= 0:
+        raise UserError(f"--tolerance {request.tolerance} is out of range; it must be at least 0.")
+    return trial
+
+
+def _recorded(directory: Path) -> Provenance:
+    patch = directory / "provenance.diff"
+    diff = patch.read_text(encoding="utf-8", errors="replace") if patch.exists() else ""
+    return Provenance(read_json(directory / "provenance.json") or {}, diff)
+
+
+def _program(directory: Path, application: Application, recorded: Provenance) -> tuple[str, bool]:
+    """The function that trained the trial, and whether it takes several."""
+    if not recorded.facts.get("lanes"):
+        return application.objective, False
+    if application.pack is None:
+        raise UserError(
+            f"{directory} was trained in a pack, and this command knows of no packs; use that of "
+            "the program that trained it."
+        )
+    return application.pack, True
+
+
+def _refuse(
+    directory: Path, trial: Trial, identity: Mapping[str, Any], force: bool, console: Console
+) -> None:
+    """Say that what defines the result is not what it was; end there unless told to go on."""
+    axes = list(trial.settings)
+    known = (read_json(directory.parent / "sweep.json") or {}).get("base") or {}
+    parts = differing(known, base([identity], axes), axes)
+    where = f" in {', '.join(parts)}" if parts else ""
+    found = fingerprint(identity)
+    sentence = (
+        f"the text or the options of {directory} are not those that it was trained with: its "
+        f"fingerprint was {trial.fingerprint[:12]} and is {found[:12]}, they differ{where or ''}"
+    )
+    if not force:
+        raise UserError(f"{sentence}; restore the text and the code, or run on with --force.")
+    _say(console, f"{sentence}.")
+
+
+def _surroundings(
+    request: Request, application: Application, recorded: Provenance, console: Console
+) -> tuple[int | None, dict[str, str]]:
+    """The number of CPUs to run on, if it is known, and the variables that go with it."""
+    cpus = request.cpus or recorded.facts.get("cpus")
+    known = recorded.facts.get("environment")
+    if known is None:
+        _say(console, "Threads and environment are not recorded; it runs in this command's.")
+    variables = dict(known or {})
+    if cpus and application.environment and (request.cpus or known is None):
+        hook = locate(application.environment)
+        other = hook(cpus + 1, 0)
+        # Those that depend on the number of CPUs; how GPUs are shared stays as it was.
+        variables |= {key: text for key, text in hook(cpus, 0).items() if other.get(key) != text}
+    return cpus, variables
+
+
+def _place(directory: Path, request: Request, console: Console) -> Path:
+    """The folder of the second run, empty."""
+    root = request.output or directory.parent.parent / "reproduced"
+    place = root.absolute() / directory.parent.name / directory.name
+    if place.resolve() == directory.resolve():
+        raise UserError(f"--output {root} is where the trial itself lies; name another folder.")
+    if aside := move_aside(place):
+        _say(console, f"An earlier reproduction is now {aside}.")
+    _say(console, f"It runs again in {place}")
+    return place
+
+
+def _spec(directory: Path, trial: Trial, config: Mapping[str, Any], key: str) -> Spec:
+    known = read_json(directory / "trial.json") or {}
+    overrides = yaml.safe_load((directory / "overrides.yaml").read_text("utf-8"))
+    choices = known.get("choices") or {}
+    return Spec(
+        config=config,
+        overrides=tuple(overrides),
+        settings=trial.settings,
+        fingerprint=key,
+        command=trial.command,
+        choices=choices,
+        as_text=trial.as_text,
+    )
+
+
+def _compare(
+    request: Request, trial: Trial, place: Path, until: int | None, console: Console
+) -> bool:
+    old, new = _recorded(trial.directory).facts, _recorded(place).facts
+    for line in machine_changes(old, new, ("cpus", "device")):
+        _say(console, f"  {line}")
+    reasons = looser(old, new)
+    tolerance = request.tolerance
+    if tolerance is None:
+        tolerance = TOLERANCE if reasons else 0.0
+    tables = (read_metrics(folder / "metrics.csv") for folder in (trial.directory, place))
+    clocks = {*old.get("volatile", ()), *new.get("volatile", ())}
+    agreement = compare(*tables, ignored=clocks, until=until)
+    good, lines = judge(agreement, trial, read_trial(place), tolerance, reasons)
+    for line in lines:
+        _say(console, line)
+    return good
+
+
+def _say(console: Console, line: str) -> None:
+    console.print(line, highlight=False, markup=False)

@@ -1,0 +1,73 @@
+"""Whether a trial was reproduced, in words. Pure."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from sweeps.reproduce.environment_diff import UNKNOWN, environment_changes
+from sweeps.reproduce.metric_diff import Agreement
+from sweeps.store.trial import Trial
+
+TOLERANCE = 1e-4
+"""Relative. One thread against two, over 8 epochs of LSTMs and GRUs by several optimizers and
+losses: the largest difference of any value was 5e-6. Training that is unstable enlarges rounding
+without bound (a plain RNN, a learning rate that is too large), and is told as different."""
+
+
+def looser(recorded: Mapping[str, Any], now: Mapping[str, Any]) -> list[str]:
+    """Reasons for which the same program need not give the same bits."""
+    reasons = []
+    old, new = recorded.get("cpus"), now.get("cpus")
+    if old is None:
+        reasons.append("its number of threads is not recorded")
+    elif old != new:
+        reasons.append(f"it ran on {_threads(old)} and now on {_threads(new)}")
+    for fact in ("device", "processor"):
+        one, other = recorded.get(fact), now.get(fact)
+        if one and other and one != other:
+            reasons.append(f"it ran on {one} and now on {other}")
+    if old is not None and old == new:
+        lines = environment_changes(recorded.get("environment"), now.get("environment"))
+        reasons += [f"its environment was another ({line})" for line in lines]
+    return reasons
+
+
+def judge(
+    agreement: Agreement, trial: Trial, again: Trial, tolerance: float, reasons: Sequence[str]
+) -> tuple[bool, list[str]]:
+    """Whether the second run counts as the first one's equal, and the lines that say why."""
+    counted = f"{agreement.steps} steps, {agreement.values} values"
+    if trial.status not in ("finished", "diverged"):
+        counted += f", up to step {trial.step}, where it is {trial.status}"
+    lines = []
+    if agreement.differences and tolerance:
+        why = " and ".join(reasons) or "--tolerance asks for it"
+        lines.append(f"compared within {tolerance:g}, because {why}")
+    first, largest = agreement.first_beyond(tolerance), agreement.largest
+    if ending := other_end(trial, again):
+        lines.append(f"different: {ending}")
+    if first is not None:
+        lines += [f"different: first at {first}", f"largest difference: {largest}"]
+    elif not ending:
+        alike = f"within {tolerance:g}" if agreement.differences else "identical"
+        lines.append(f"{alike}: {counted}")
+        lines += [f"largest difference: {largest}"] if largest else []
+    return first is None and not ending, lines
+
+
+def other_end(trial: Trial, again: Trial) -> str:
+    """How the second run ended otherwise; empty where it did not, or the first had no end."""
+    if again.status == "failed" and trial.status != "failed":
+        return f"it failed now ({again.error}); see {again.directory / 'error.txt'}"
+    if again.status in ("waiting", "running", "interrupted"):
+        return f"it did not come to its end now, but is {again.status}"
+    if trial.status not in ("finished", "diverged"):
+        return ""
+    if (trial.status, trial.step) == (again.status, again.step):
+        return ""
+    return f"it {trial.status} at step {trial.step}, and now {again.status} at step {again.step}"
+
+
+def _threads(count: int | None) -> str:
+    if count is None:
+        return f"threads whose number is {UNKNOWN}"
+    return "1 thread" if count == 1 else f"{count} threads"

@@ -1,0 +1,1 @@
+"""One trial from the objective's side."""

@@ -1,0 +1,1 @@
+"""Event files, hyperparameters, charts and links of TensorBoard, and its server."""

@@ -1,0 +1,200 @@
+"""TensorBoard's event files: written, read and rewritten here.
+
+Events are framed here rather than by a writer of the usual libraries, because those have faults
+that a sweep meets every day: tensorboardX loses the records still in its queue when a process is
+killed and gives two writers of one second the same file; tensorboard's own `EventFileWriter`
+reports a full disk from its thread, after the fact; both compute checksums in Python. A record is
+a header of twelve bytes, the event, and a checksum (TFRecord), so the whole of it is `_frame`.
+Nothing is buffered: when `write` returns, the values outlive this process, and a full disk has
+been reported. A report costs a tenth of a millisecond.
+
+TensorBoard keeps every file of a run open, so a run has one file for each process that trained it.
+"""
+
+import os
+import socket
+import struct
+import sys
+import time
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from io import FileIO
+from pathlib import Path
+from typing import Any
+
+import crc32c
+from tensorboard.compat.proto.event_pb2 import (
+    Event,
+    SessionLog,
+    SourceMetadata,
+)
+from tensorboard.compat.proto.summary_pb2 import Summary
+
+from sweeps.io.atomic import unwritable, write_all, write_bytes
+from sweeps.tensorboard.protos import summary
+from sweeps.tensorboard.values import View
+
+PATTERN = "events.out.tfevents.*"
+"""Names of event files."""
+
+
+class EventWriter:
+    """Appends to a new event file of a TensorBoard run."""
+
+    def __init__(self, directory: Path, start: int | None) -> None:
+        """Open a file whose points take the place of older ones at `start` and after it."""
+        self._file, self.path = _open_new(directory)
+        self._described: set[str] = set()
+        source = SourceMetadata(writer="sweeps.store.metrics")
+        self._append(Event(file_version="brain.Event:2", source_metadata=source))
+        # TensorBoard drops older points at a START, but not at the first one that it sees.
+        # So every file carries one.
+        if start is not None:
+            self._append(Event(step=start, session_log=SessionLog(status=SessionLog.START)))
+
+    def write(self, step: int, wall_time: float, metrics: Mapping[str, float]) -> None:
+        """Write all values of a step as one event."""
+        values = [Summary.Value(tag=tag, simple_value=value) for tag, value in metrics.items()]
+        self._append(Event(step=step, wall_time=wall_time, summary=Summary(value=values)))
+
+    def show(self, step: int, views: Mapping[str, View]) -> None:
+        """Write all views of a step as one event; what a plugin is told of a tag only once."""
+        values = [summary(tag, view) for tag, view in views.items()]
+        for value in values:
+            if value.tag in self._described:
+                value.metadata.plugin_data.ClearField("content")
+        self.put(values, step)
+        self._described.update(views)
+
+    def put(self, values: Iterable[Any], step: int = 0) -> None:
+        """Write values that are in TensorBoard's form already, as one event."""
+        self._append(Event(step=step, summary=Summary(value=values)))
+
+    def graph(self, graph: bytes) -> None:
+        """Write a serialised GraphDef."""
+        self._append(Event(graph_def=graph))
+
+    def close(self) -> None:
+        """Close the file; there is nothing left to write."""
+        self._file.close()
+
+    def _append(self, event: Any) -> None:
+        write_all(self._file, _framed(event), self.path)
+
+
+def sound_until(directory: Path) -> int:
+    """The last step before which no event file has a damaged or missing record.
+
+    A reader stops at the first such record of a file. A process that is killed leaves none; a
+    machine that goes down may. Without any file it is -1. Only scalars count: they can be written
+    again.
+    """
+    paths = list(directory.glob(PATTERN))
+    sound = sys.maxsize if paths else -1
+    for path in paths:
+        data = path.read_bytes()
+        steps, end = [], 0
+        for event, end in _records(data):  # noqa: B007 (the last end is needed)
+            if any(value.HasField("simple_value") for value in event.summary.value):
+                steps.append(event.step)
+        if end < len(data):
+            sound = min(sound, max(steps, default=-1))
+    return sound
+
+
+def append(directory: Path, values: Iterable[Any]) -> None:
+    """Write values to the last event file of a run, or to a new one if that is damaged or missing.
+
+    Raises:
+      UserError: the file cannot be written.
+    """
+    path = max(directory.glob(PATTERN), default=None)
+    if path is None or _end(path.read_bytes()) < path.stat().st_size:
+        writer = EventWriter(directory, start=None)
+        writer.put(values)
+        writer.close()
+        return
+    with path.open("ab", buffering=0) as file:
+        write_all(file, _framed(Event(summary=Summary(value=values))), path)
+
+
+def rewrite(path: Path, keep: Callable[[Any], bool], graphs: bool = True) -> None:
+    """Leave out summary values of an event file, and graphs; what is damaged stays so.
+
+    Args:
+      path: the file; it is replaced in one step, and only if anything is left out.
+      keep: whether a summary value stays.
+      graphs: whether graphs do.
+
+    Raises:
+      UserError: the file cannot be written.
+    """
+    data = path.read_bytes()
+    parts, end, changed = [], 0, False
+    for event, after in _records(data):
+        kept = [value for value in event.summary.value if keep(value)]
+        if len(kept) == len(event.summary.value) and (graphs or not event.HasField("graph_def")):
+            parts.append(data[end:after])
+        else:
+            changed = True
+            if kept:
+                event.summary.CopyFrom(Summary(value=kept))
+                parts.append(_framed(event))
+        end = after
+    if changed:
+        # Readers take a file whose name has `tfevents` in it for one of the run's.
+        write_bytes(path, b"".join([*parts, data[end:]]), beside="events")
+
+
+def values_in(path: Path) -> list[Any]:
+    """All summary values of an event file, up to the first damage."""
+    return [value for event, _ in _records(path.read_bytes()) for value in event.summary.value]
+
+
+def _records(data: bytes) -> Iterator[tuple[Any, int]]:
+    """Events up to the first damage, each with where it ends."""
+    at = 0
+    while at < len(data):
+        header = data[at : at + 8]
+        size = struct.unpack("<Q", header)[0] if len(header) == 8 else 0
+        body = data[at + 12 : at + 12 + size]
+        if data[at : at + 16 + size] != _frame(body) or len(body) < size:
+            return
+        at += 16 + size
+        yield Event.FromString(body), at
+
+
+def _end(data: bytes) -> int:
+    """Where the first damage is."""
+    return max((end for _, end in _records(data)), default=0)
+
+
+def _open_new(directory: Path) -> tuple[FileIO, Path]:
+    """Create an event file under a name that sorts by time and that no other process has."""
+    host = socket.gethostname()
+    while True:
+        seconds, nanoseconds = divmod(time.time_ns(), 10**9)
+        stamp = f"{seconds:010d}.{nanoseconds:09d}"
+        path = directory / f"events.out.tfevents.{stamp}.{host}.{os.getpid()}"
+        try:
+            return path.open("xb", buffering=0), path
+        except FileExistsError:
+            continue
+        except OSError as error:
+            raise unwritable(path, error) from error
+
+
+def _framed(event: Any) -> bytes:
+    event.wall_time = event.wall_time or time.time()
+    return _frame(event.SerializeToString())
+
+
+def _frame(data: bytes) -> bytes:
+    """One TFRecord: length, its checksum, data, its checksum; little-endian."""
+    header = struct.pack("<Q", len(data))
+    return header + _checksum(header) + data + _checksum(data)
+
+
+def _checksum(data: bytes) -> bytes:
+    """CRC-32C, rotated and offset as TensorFlow masks it in `lib/hash/crc32c.h`."""
+    crc = crc32c.crc32c(data)
+    return struct.pack("<I", ((crc >> 15 | crc << 17) + 0xA282EAD8) & 0xFFFFFFFF)

@@ -1,0 +1,145 @@
+"""What TensorBoard shows of a sweep beside its trials: charts, and means over replicates.
+
+TensorBoard cannot average runs, so each setting that several trials repeat has a run of its own,
+`<sweep>/over_seed/embed_size=64,rnn_size=192,`. A curve's mean stands there under the curve's own
+tag, and with a band of one sample deviation under three others (see
+`sweeps.tensorboard.custom_scalars.band`).
+"""
+
+import math
+import shutil
+from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
+
+from sweeps.analysis.replicates import mean_and_deviation
+from sweeps.io.atomic import make_directory, unwritable
+from sweeps.naming import setting_name, short_keys
+from sweeps.store.metrics import read_metrics
+from sweeps.store.sweep import Sweep
+from sweeps.tensorboard.custom_scalars import Charts, band, layout, over, tags_of
+from sweeps.tensorboard.event_file import PATTERN, EventWriter, values_in
+from sweeps.tensorboard.protos import layout as layout_value
+
+Row = Mapping[str, float]
+
+
+def write_charts(sweep: Sweep, charts: Charts) -> None:
+    """Leave the charts in the sweep's own folder, if they are not there already.
+
+    Raises:
+      UserError: the folder cannot be written.
+    """
+    wanted = [layout_value(found)] if (found := layout(charts, _replicate(sweep))) else []
+    earlier = sorted(sweep.folder.glob(PATTERN))
+    if [value for path in earlier for value in values_in(path)] == wanted:
+        return
+    for path in earlier:
+        path.unlink(missing_ok=True)
+    if wanted:
+        writer = EventWriter(sweep.folder, start=None)
+        writer.put(wanted)
+        writer.close()
+
+
+def write_aggregates(sweep: Sweep, charts: Charts) -> list[str]:
+    """Make the runs of means anew.
+
+    Args:
+      sweep: with its trials as they stand.
+      charts: whose tags are averaged.
+
+    Returns:
+      Names of the folders, below the sweep's, that were written or removed.
+
+    Raises:
+      UserError: they cannot be written.
+    """
+    touched = [path.name for path in sweep.folder.glob(over("*")) if _is_aggregate(path)]
+    for name in touched:
+        _remove(sweep.folder / name)
+    if (replicate := _replicate(sweep)) is None or not charts:
+        return touched
+    below = sweep.folder / over(replicate)
+    for setting, tables in _settings(sweep).items():
+        if len(tables) > 1:
+            _write(below / setting, means(tables, tags_of(charts)), replicate)
+    return list(dict.fromkeys([*touched, below.name]))
+
+
+def means(tables: Sequence[Sequence[Row]], tags: Sequence[str]) -> list[tuple[Row, Row]]:
+    """Mean and sample deviation of each tag at the steps at which all tables have it.
+
+    A mean over those that got so far would flatter a setting. What is no finite number has no mean.
+
+    Returns:
+      Rows of means and rows of deviations, by step; `step` and `wall_time` are in the former.
+    """
+    found: list[tuple[Row, Row]] = []
+    by_step = [_by_step(table) for table in tables]
+    for step in sorted(set[int]().union(*by_step)):
+        rows = [table[step] for table in by_step if step in table]
+        values = {tag: [row[tag] for row in rows if tag in row] for tag in tags}
+        whole = {tag: _mean(known) for tag, known in values.items() if len(known) == len(tables)}
+        if whole:
+            at = {"step": step, "wall_time": max(row["wall_time"] for row in rows)}
+            middle = {tag: mean for tag, (mean, _) in whole.items()}
+            found.append(({**at, **middle}, {tag: spread for tag, (_, spread) in whole.items()}))
+    return found
+
+
+def _by_step(rows: Iterable[Row]) -> dict[int, dict[str, float]]:
+    """Reports of one step belong together."""
+    found: dict[int, dict[str, float]] = {}
+    for row in rows:
+        found.setdefault(int(row["step"]), {}).update(row)
+    return found
+
+
+def _mean(values: list[float]) -> tuple[float, float]:
+    if not all(map(math.isfinite, values)):
+        return math.nan, math.nan
+    mean, deviation = mean_and_deviation(values)
+    return mean or 0.0, deviation or 0.0
+
+
+def _replicate(sweep: Sweep) -> str | None:
+    """Short name of the axis whose values repeat a setting, if this sweep has it."""
+    short = dict(zip(sweep.axes, short_keys(sweep.axes), strict=True))
+    return short.get(sweep.replicate or "")
+
+
+def _settings(sweep: Sweep) -> dict[str, list[list[dict[str, float]]]]:
+    """Metrics of the finished trials of each setting, by its name."""
+    short = dict(zip(sweep.axes, short_keys(sweep.axes), strict=True))
+    found: dict[str, list[list[dict[str, float]]]] = {}
+    for trial in sweep.trials:
+        if trial.status == "finished":
+            labels = {key: text for key, text in trial.settings.items() if key != sweep.replicate}
+            name = setting_name({short.get(key, key): text for key, text in labels.items()})
+            found.setdefault(name, []).append(read_metrics(trial.directory / "metrics.csv"))
+    return found
+
+
+def _write(directory: Path, rows: Sequence[tuple[Row, Row]], replicate: str) -> None:
+    make_directory(directory)
+    writer = EventWriter(directory, start=0)
+    for middle, deviations in rows:
+        values = {}
+        for tag, deviation in deviations.items():
+            mean, tags = middle[tag], band(tag, replicate)
+            values[tag] = values[tags.value] = mean
+            values |= {tags.lower: mean - deviation, tags.upper: mean + deviation}
+        writer.write(int(middle["step"]), middle["wall_time"], values)
+    writer.close()
+
+
+def _is_aggregate(path: Path) -> bool:
+    """Whether a folder is none of a trial whose first axis has such a name."""
+    return path.is_dir() and "=" not in path.name
+
+
+def _remove(path: Path) -> None:
+    try:
+        shutil.rmtree(path)
+    except OSError as error:
+        raise unwritable(path, error) from error

@@ -1,0 +1,1 @@
+"""All of Ray: the cluster, Ray Tune's tuner, and the workers that train trials."""

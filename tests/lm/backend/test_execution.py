@@ -1,0 +1,198 @@
+"""How a program computes: the choice by device, cuDNN's layout of weights, bfloat16 products."""
+
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import pytest
+from jax.experimental import rnn
+
+from lm.backend import execution
+from lm.backend.execution import Compute, choose, compiler_options, in_precision
+from lm.config.load import typed
+from lm.config.schema import Config
+from lm.model import cudnn_lstm
+from lm.model.cells import CELLS, RecurrentWeights
+from lm.model.recurrence import LayerWeights, recur
+from sweeps.errors import UserError
+
+Compose = Callable[..., dict[str, Any]]
+
+
+@pytest.fixture(scope="module")
+def config(tiny: Compose) -> Config:
+    return typed(tiny())
+
+
+def with_precision(config: Config, precision: str) -> Any:
+    return replace(config.train, precision=precision)
+
+
+@pytest.mark.parametrize(
+    ("cell", "precision", "stacked", "recurrence"),
+    [
+        ("lstm", "float32", False, "cudnn"),
+        ("lstm", "float32", True, "scan"),
+        ("lstm", "bfloat16", False, "scan"),
+        ("gru", "float32", False, "scan"),
+    ],
+)
+def test_cudnn_is_taken_on_a_gpu_where_it_fits(
+    config: Config,
+    monkeypatch: pytest.MonkeyPatch,
+    cell: str,
+    precision: str,
+    stacked: bool,
+    recurrence: str,
+) -> None:
+    monkeypatch.setattr(execution.jax, "default_backend", lambda: "gpu")
+    monkeypatch.setattr(cudnn_lstm, "works", lambda: True)
+    model, train = replace(config.model, cell=cell), with_precision(config, precision)
+    assert choose(model, train, gradient=1, stacked=stacked) == Compute(recurrence, precision)
+
+
+def test_cpu_takes_the_scan_and_refuses_bfloat16(
+    config: Config, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(execution.jax, "default_backend", lambda: "cpu")
+    assert choose(config.model, config.train, gradient=1) == Compute("scan", "float32")
+    with pytest.raises(UserError, match=r"take train\.precision=float32"):
+        choose(config.model, with_precision(config, "bfloat16"), gradient=1)
+
+
+def test_bfloat16_products_keep_float32_sums() -> None:
+    # A CPU ignores it, so what the compiler is asked for has to do.
+    def product(a: jax.Array, b: jax.Array) -> jax.Array:
+        return a @ b
+
+    asked = (
+        jax.jit(in_precision("bfloat16", product))
+        .lower(jnp.ones((2, 3)), jnp.ones((3, 4)))
+        .as_text()
+    )
+    assert "lhs_precision_type = bf16" in asked
+    assert "accumulation_type = f32" in asked
+    assert "tensor<2x3xf32>" in asked
+
+
+def reference(
+    x: jax.Array, h: jax.Array, c: jax.Array, weights: jax.Array, *rest: Any, **sizes: Any
+) -> Any:
+    """JAX's own reference of what cuDNN computes, since cuDNN itself needs a GPU."""
+    names = ("input_size", "hidden_size", "num_layers", "bidirectional")
+    unpacked = rnn.unpack_lstm_weights(weights, *(sizes[name] for name in names))
+    result: Any = rnn.lstm_ref(x, h, c, *unpacked, *rest, *sizes.values())
+    return result
+
+
+def with_other_gates(*arguments: Any, **sizes: Any) -> Any:
+    """A cuDNN of another layout of weights."""
+    x, h, c, weights, *rest = arguments
+    return reference(x, h, c, weights[::-1], *rest, **sizes)
+
+
+@pytest.mark.parametrize(
+    ("lstm", "said"),
+    [
+        (reference, ""),
+        (with_other_gates, "it differs by"),
+        (rnn.lstm, "cuDNN's LSTM is not used"),  # there is none on a CPU
+    ],
+)
+def test_cudnn_is_used_only_where_it_gives_our_numbers(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture, lstm: Any, said: str
+) -> None:
+    monkeypatch.setattr(rnn, "lstm", lstm)
+    assert cudnn_lstm.works.__wrapped__() == (not said)
+    assert said in caplog.text
+
+
+def test_cudnns_equations_with_our_packed_weights_equal_our_lstm(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(rnn, "lstm", reference)
+    keys = jax.random.split(jax.random.key(0), 6)
+    steps, batch, inputs, units = 5, 3, 4, 6
+    kernel = jax.random.normal(keys[0], (inputs, 4 * units))
+    bias = jax.random.normal(keys[1], (4 * units,))
+    recurrent = RecurrentWeights(jax.random.normal(keys[2], (units, 4 * units)))
+    weights = LayerWeights(kernel, bias, recurrent)
+    carry = tuple(jax.random.normal(key, (batch, units)) for key in keys[3:5])
+    x_tbe = jax.random.normal(keys[5], (steps, batch, inputs))
+    ours = recur(CELLS["lstm"], weights, carry, x_tbe)
+    theirs = cudnn_lstm.lstm(weights, carry, x_tbe)
+    for one, other in zip(jax.tree.leaves(ours), jax.tree.leaves(theirs), strict=True):
+        assert one.shape == other.shape
+        assert jnp.abs(one - other).max() < 1e-5
+
+
+@pytest.mark.parametrize(("one_thread", "parts"), [(True, 1), (False, None)])
+def test_code_for_one_thread_is_compiled_in_one_part(
+    monkeypatch: pytest.MonkeyPatch, one_thread: bool, parts: int | None
+) -> None:
+    monkeypatch.setattr(execution, "has_one_thread", lambda: one_thread)
+    options = compiler_options()
+    assert options.get("xla_cpu_parallel_codegen_split_count") == parts
+
+
+def test_products_of_training_are_eigens_where_that_is_faster(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(execution, "prefers_eigen", lambda: True)
+    options = compiler_options(multiplies=True)
+    product = jax.jit(jnp.matmul, compiler_options=options)
+    compiled = product.lower(jnp.ones((64, 32)), jnp.ones((32, 64))).compile().as_text()
+    assert "dot(" in compiled
+    assert "ynn_fusion" not in compiled
+
+
+@pytest.fixture
+def asked_anew() -> Iterator[None]:
+    """What the compiler takes is asked in this test, and forgotten after it."""
+    execution._takes_option.cache_clear()
+    yield
+    execution._takes_option.cache_clear()
+
+
+@pytest.mark.usefixtures("asked_anew")
+@pytest.mark.parametrize(
+    ("kind", "options"),
+    [
+        ({}, execution.ONE_PART),
+        ({"multiplies": True}, execution.O2),
+        ({"multiplies": True}, execution.EIGEN),
+        ({"seldom": True}, execution.QUICK),
+    ],
+    ids=["one part", "O2", "Eigen", "quick"],
+)
+def test_this_version_of_the_compiler_takes_options(
+    monkeypatch: pytest.MonkeyPatch, kind: dict[str, bool], options: execution.Options
+) -> None:
+    monkeypatch.setattr(execution, "has_one_thread", lambda: True)
+    monkeypatch.setattr(execution, "prefers_eigen", lambda: True)
+    assert compiler_options(**kind).items() & options.items()
+
+
+@pytest.mark.usefixtures("asked_anew")
+@pytest.mark.parametrize("name", ["ONE_PART", "O2", "EIGEN", "QUICK"])
+@pytest.mark.parametrize("kind", [{}, {"multiplies": True}, {"seldom": True}], ids="-".join)
+def test_option_that_the_compiler_does_not_know_takes_no_other_with_it(
+    monkeypatch: pytest.MonkeyPatch, kind: dict[str, bool], name: str
+) -> None:
+    monkeypatch.setattr(execution, "has_one_thread", lambda: True)
+    monkeypatch.setattr(execution, "prefers_eigen", lambda: True)
+    known = compiler_options(**kind)
+    monkeypatch.setattr(execution, name, {"xla_no_such_option": True, **getattr(execution, name)})
+    assert compiler_options(**kind) == known
+    jax.jit(jnp.negative, compiler_options=known)(1)
+
+
+@pytest.mark.usefixtures("asked_anew")
+def test_compiler_that_knows_no_option_is_asked_for_none(monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(*arguments: object, **options: object) -> None:
+        raise jax.errors.JaxRuntimeError("No such compile option")
+
+    monkeypatch.setattr(jax, "jit", refuse)
+    assert compiler_options(seldom=True) == {}

@@ -1,0 +1,85 @@
+"""A small model of random weights before a batch, in float64, and its gradients taken apart."""
+
+from collections.abc import Callable
+from functools import partial
+from typing import Any, TypeVar
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from flax import nnx
+from numpy.typing import NDArray
+
+from lm.config.schema import Config
+from lm.data.batches import Batch
+from lm.gradient_flow.backward import Layer, Parts, go_back
+from lm.gradient_flow.itemize import read_layers
+from lm.model.language_model import LanguageModel
+from lm.model.recurrence import Kept
+from lm.model.types import Carry, Params
+from lm.optim.optimizer import hyperparameters
+from lm.training.randomness import chance, draw_ahead
+from lm.training.state import Recipe
+from lm.training.step import batch_loss, reading_of
+
+VOCAB, BATCH, LENGTH, UNITS = 11, 3, 6, 5
+SIZES = (
+    f"train.batch_size={BATCH}",
+    f"train.sequence_length={LENGTH}",
+    f"model.rnn_size={UNITS}",
+)
+T = TypeVar("T")
+Full = NDArray[np.float64]
+
+
+class Case:
+    """Make it and use it under `jax.enable_x64`."""
+
+    def __init__(self, config: Config) -> None:
+        random = np.random.default_rng(1)
+        self.plain, self.itemised = (_recipe(config, by) for by in ("scan", "itemised"))
+
+        def start() -> tuple[Params, tuple[Carry, ...]]:
+            model = LanguageModel(config.model, VOCAB, rngs=nnx.Rngs(params=jax.random.key(0)))
+            return nnx.to_pure_dict(nnx.state(model, nnx.Param)), model.zero_carry(BATCH)
+
+        self.params, self.carry = jax.tree.map(
+            lambda x: jnp.asarray(0.7 * random.normal(size=x.shape)), jax.eval_shape(start)
+        )
+        ids = jnp.asarray(random.integers(0, VOCAB, (LENGTH + 1, BATCH)), jnp.int32)
+        targets = ids[1:] if config.train.predict == "all" else ids[-1]
+        batch = Batch(ids[:-1], targets)
+        what = chance(config.loss, config.train, VOCAB, length=9 * LENGTH)
+        rows = draw_ahead(what, jax.random.key(2), jnp.int32(0), 1)
+        draws = jax.tree.map(lambda row: row[0], rows)
+        self.reading, key = reading_of(batch, draws), draws.dropout_key
+        self._call = self.params, self.carry, self.reading, hyperparameters(config, 0), key
+
+    def gradient(self) -> Any:
+        """The ordinary one, of the mean loss."""
+        gradient = jax.grad(batch_loss, argnums=1, has_aux=True)
+        return jax.jit(partial(gradient, self.plain))(*self._call)[0]
+
+    def inside(self, look: Callable[[list[Layer]], T]) -> T:
+        """What is made of the layers as they read the batch, in one program."""
+        return jax.jit(lambda *call: look(read_layers(self.itemised, *call)[0]))(*self._call)
+
+
+def everything(layers: list[Layer]) -> tuple[list[Kept], list[Parts]]:
+    """Nothing summarised: the parts with all time steps in front, [T, R, B, ...]."""
+    parts = go_back(layers, LENGTH, list)
+    return [layer.kept for layer in layers], parts
+
+
+def contributions(kept: Kept, of_u: Any) -> Full:
+    """G itself, [T, R, B, H, G*H], at [j, k]."""
+    return np.einsum("jbh,jkbz->jkbhz", np.asarray(kept.before[0]), np.asarray(of_u))
+
+
+def _recipe(config: Config, recurrence: str) -> Recipe:
+    def make() -> LanguageModel:
+        rngs = nnx.Rngs(params=jax.random.key(0))
+        return LanguageModel(config.model, VOCAB, recurrence=recurrence, rngs=rngs)
+
+    merge = partial(nnx.merge, nnx.graphdef(nnx.eval_shape(make)))
+    return Recipe(merge, config.loss, config.optimizer, config.train, VOCAB)

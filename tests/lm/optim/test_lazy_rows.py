@@ -1,0 +1,165 @@
+"""Rows that are updated only when they are touched, against updates of every row."""
+
+from collections.abc import Callable
+from dataclasses import replace
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+
+import lm.training.state
+from lm.config.load import typed
+from lm.config.schema import Config
+from lm.data.batches import streams
+from lm.model.initializers import Scales
+from lm.optim.lazy_rows import borrow, give_back, start_lagging
+from lm.optim.optimizer import Hyperparameters, hyperparameters
+from lm.training.functions import Program, build_program, program_key
+from lm.training.state import TrainState
+
+Compose = Callable[..., dict[str, Any]]
+VOCAB = 60
+STREAMS = streams(np.random.default_rng(0).integers(0, VOCAB, 200).astype(np.int32) // 3 * 2, 3)
+"""Odd words never occur, and many occur again after a long while."""
+KEY = jax.random.key(5)
+SCALES = Scales(*(jnp.float32(0.5) for _ in Scales._fields))
+TOLERANCE = 1e-5
+TIED = ("model.tie_weights=true", "model.embed_size=6")
+
+
+def configure(tiny: Compose, *overrides: str) -> Config:
+    common = ["train.batch_size=3", "train.sequence_length=4", "loss.samples=5"]
+    return typed(tiny("loss.kind=sampled_softmax", *common, *overrides))
+
+
+def program(config: Config) -> Program:
+    return build_program(program_key(config, VOCAB))
+
+
+def train(program: Program, values: Hyperparameters, steps: int) -> TrainState:
+    state = program.initialize(jax.random.key(1), SCALES)
+    return go_on(program, state, values, steps)
+
+
+def go_on(program: Program, state: TrainState, values: Hyperparameters, steps: int) -> TrainState:
+    return program.advance(state, values, jnp.asarray(STREAMS), KEY, steps)[0]
+
+
+def assert_close(one: Any, other: Any) -> None:
+    for mine, theirs in zip(jax.tree.leaves(one), jax.tree.leaves(other), strict=True):
+        np.testing.assert_allclose(mine, theirs, rtol=TOLERANCE, atol=TOLERANCE)
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        ("optimizer=momentum", "optimizer.learning_rate=0.3"),
+        ("optimizer=momentum", "optimizer.momentum=0", "train.predict=last"),
+        ("optimizer=rmsprop", "optimizer.learning_rate=0.003", "optimizer.momentum=0.5"),
+        ("optimizer=rmsprop", "optimizer.momentum=0", "loss.kind=nce"),
+        ("optimizer.learning_rate=0.3", "loss.over_time=sum", *TIED),
+        ("optimizer=rmsprop", "optimizer.learning_rate=0.003", *TIED),
+    ],
+)
+def test_touched_rows_alone_give_what_updates_of_all_rows_give(
+    tiny: Compose, monkeypatch: pytest.MonkeyPatch, options: tuple[str, ...]
+) -> None:
+    config = configure(tiny, *options)
+    values = hyperparameters(config, 0)
+    lagging = train(program(config), values, 12)
+    assert lagging.updates
+    settled = program(config).settle(lagging, values, jnp.bool_(True))
+    monkeypatch.setattr(lm.training.state, "can_lag", lambda loss, optimizer: False)
+    dense = train(build_program.__wrapped__(program_key(config, VOCAB)), values, 12)
+    assert not dense.updates
+    assert_close(settled.params, dense.params)
+    assert_close(settled.optimizer, dense.optimizer)
+
+
+def test_rows_are_settled_before_the_hyperparameters_change(
+    tiny: Compose, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    config = configure(tiny)
+    first = hyperparameters(config, 0)
+    second = first._replace(learning_rate=jnp.float32(0.01), momentum=jnp.float32(0.3))
+
+    def run(program: Program) -> TrainState:
+        state = program.settle(train(program, first, 6), first, jnp.bool_(True))
+        return program.settle(go_on(program, state, second, 6), second, jnp.bool_(True))
+
+    lagging = run(program(config))
+    monkeypatch.setattr(lm.training.state, "can_lag", lambda loss, optimizer: False)
+    assert_close(lagging.params, run(build_program.__wrapped__(program_key(config, VOCAB))).params)
+
+
+def test_settling_that_is_not_due_changes_no_bit(tiny: Compose) -> None:
+    config = configure(tiny)
+    values = hyperparameters(config, 0)
+    state = train(program(config), values, 7)
+    before = jax.tree.map(np.array, state)
+    after = program(config).settle(state, values, jnp.bool_(False))
+    for one, other in zip(jax.tree.leaves(before), jax.tree.leaves(after), strict=True):
+        np.testing.assert_array_equal(one, other)
+
+
+def test_settled_rows_do_not_hang_on_how_steps_were_cut_into_calls(tiny: Compose) -> None:
+    config = configure(tiny)
+    values = hyperparameters(config, 0)
+    whole = train(program(config), values, 9)
+    parts = go_on(program(config), train(program(config), values, 4), values, 5)
+    for one, other in zip(jax.tree.leaves(whole), jax.tree.leaves(parts), strict=True):
+        np.testing.assert_array_equal(one, other)
+
+
+def test_rows_that_are_given_back_are_written_once_and_others_stay(tiny: Compose) -> None:
+    config = configure(tiny)
+    state = program(config).initialize(jax.random.key(1), SCALES)
+    tables = state.params, state.optimizer
+    ids = jnp.array([7, 3, 7, 7, 0], jnp.int32)
+    words = {"embedding": ids, "output": ids}
+    lent = lm.optim.lazy_rows.Tables(*tables)
+    rows, updates, places = borrow(
+        config.optimizer,
+        hyperparameters(config, 0),
+        lent,
+        start_lagging(VOCAB),
+        jnp.int32(0),
+        words,
+    )
+    np.testing.assert_array_equal(places["output"].place, [0, 1, 0, 0, 4])
+    np.testing.assert_array_equal(np.flatnonzero(updates["embedding"]), [0, 3, 7])
+    weight = rows.params["embedding"]["weight"]
+    changed = {**rows.params, "embedding": {"weight": weight + jnp.arange(5.0)[:, None]}}
+    after = give_back(lent, rows._replace(params=changed), places).params["embedding"]["weight"]
+    moved = np.asarray(after - state.params["embedding"]["weight"]).round(4)
+    expected = np.zeros(VOCAB)
+    expected[[7, 3, 0]] = [0, 1, 4]
+    np.testing.assert_array_equal(moved[:, 0], expected)
+
+
+@pytest.mark.parametrize(
+    "option",
+    [
+        "loss.kind=softmax",
+        "optimizer=adam",
+        "optimizer.weight_decay=0.1",
+        "optimizer.average_patience=2",
+    ],
+)
+def test_all_rows_are_updated_where_no_closed_form_or_no_sampling_is(
+    tiny: Compose, option: str
+) -> None:
+    config = configure(tiny, option)
+    assert not program(config).initialize(jax.random.key(1), SCALES).updates
+
+
+def test_clip_level_counts_the_gradient_of_borrowed_rows(tiny: Compose) -> None:
+    config = configure(tiny)
+    config = replace(config, optimizer=replace(config.optimizer, momentum=0.0, learning_rate=1.0))
+    values = hyperparameters(config, 0)._replace(clip_norm=jnp.float32(0.01))
+    before = program(config).initialize(jax.random.key(1), SCALES).params
+    after = train(program(config), values, 1).params
+    moved = jax.tree.map(lambda one, other: ((one - other) ** 2).sum(), before, after)
+    assert sum(jax.tree.leaves(moved)) ** 0.5 == pytest.approx(0.01, rel=1e-3)

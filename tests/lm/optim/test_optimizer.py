@@ -1,0 +1,94 @@
+"""Update rules against PyTorch's, clipping and the learning rate over epochs."""
+
+from dataclasses import replace
+from functools import partial
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import optax
+import pytest
+
+from lm.config.schema import OptimizerConfig
+from lm.optim.optimizer import Hyperparameters, build_optimizer, no_values
+from lm.optim.schedule import learning_rate
+
+MOMENTUM = OptimizerConfig(
+    kind="momentum",
+    learning_rate=0.1,
+    momentum=0.9,
+    beta1=None,
+    beta2=None,
+    smoothing=None,
+    epsilon=None,
+    hold_epochs=None,
+    decay=1.0,
+    weight_decay=0.0,
+    average_patience=None,
+)
+ADAM = replace(MOMENTUM, kind="adam", momentum=None, beta1=0.8, beta2=0.99, epsilon=1e-6)
+RMSPROP = replace(MOMENTUM, kind="rmsprop", smoothing=0.9, epsilon=1e-6, momentum=0.5)
+
+
+DECAY = 0.3
+
+
+def values(clip_norm: float = np.inf, momentum: float = 0.9) -> Hyperparameters:
+    numbers = {"learning_rate": 0.1, "momentum": momentum, "clip_norm": clip_norm}
+    numbers["weight_decay"] = DECAY
+    return no_values()._replace(**{name: jnp.float32(x) for name, x in numbers.items()})
+
+
+def descend(config: OptimizerConfig, steps: int, momentum: float) -> np.ndarray:
+    """Minimise sum(a * x^4) from a fixed start."""
+    scale = jnp.array([1.0, 3.0, 0.2])
+    x = jnp.array([1.0, -0.5, 2.0])
+    rule = build_optimizer(config, values(momentum=momentum))
+    state = rule.init(x)
+    for _ in range(steps):
+        updates, state = rule.update(jax.grad(lambda x: (scale * x**4).sum())(x), state, x)
+        x = optax.apply_updates(x, updates)
+    return np.asarray(x)
+
+
+@pytest.mark.parametrize("decay", [0.0, DECAY])
+@pytest.mark.parametrize("config", [MOMENTUM, ADAM, RMSPROP], ids=lambda c: c.kind)
+def test_update_rules_equal_pytorch(config: OptimizerConfig, decay: float) -> None:
+    torch = pytest.importorskip("torch", reason="the bench extra brings PyTorch")
+    x = torch.tensor([1.0, -0.5, 2.0], requires_grad=True)
+    rule = {
+        "momentum": partial(torch.optim.SGD, momentum=0.9),
+        "adam": partial(torch.optim.Adam, betas=(0.8, 0.99), eps=1e-6),
+        "rmsprop": partial(torch.optim.RMSprop, alpha=0.9, eps=1e-6, momentum=0.5),
+    }[config.kind]([x], lr=0.1, weight_decay=decay)
+    for _ in range(5):
+        rule.zero_grad()
+        (torch.tensor([1.0, 3.0, 0.2]) * x**4).sum().backward()
+        rule.step()
+    config = replace(config, weight_decay=decay)
+    ours = descend(config, steps=5, momentum=config.momentum or 0.0)
+    np.testing.assert_allclose(ours, x.detach().numpy(), rtol=1e-5)
+
+
+def test_clipping_scales_the_whole_gradient_to_its_level() -> None:
+    grads = {"a": jnp.array([3.0]), "b": jnp.array([4.0])}
+    rule = build_optimizer(MOMENTUM, values(clip_norm=1.0))
+    updates, _ = rule.update(grads, rule.init(grads))
+    np.testing.assert_allclose(updates["a"], [-0.06], rtol=1e-6)
+    np.testing.assert_allclose(updates["b"], [-0.08], rtol=1e-6)
+    rule = build_optimizer(MOMENTUM, values(clip_norm=np.inf))
+    updates, _ = rule.update(grads, rule.init(grads))
+    np.testing.assert_allclose(updates["a"], [-0.3], rtol=1e-6)
+    # As torch.nn.utils.clip_grad_norm_ before a step: weight decay comes after clipping.
+    rule = build_optimizer(replace(MOMENTUM, weight_decay=DECAY), values(clip_norm=1.0))
+    updates, _ = rule.update(grads, rule.init(grads), grads)
+    np.testing.assert_allclose(updates["a"], [-0.06 - 0.1 * DECAY * 3], rtol=1e-6)
+
+
+def test_learning_rate_is_held_then_decays_each_epoch() -> None:
+    config = replace(MOMENTUM, learning_rate=1.0, hold_epochs=4, decay=0.5)
+    rates = [learning_rate(config, epoch) for epoch in range(13)]
+    # The TensorFlow tutorial's small model: "Epoch: 13 Learning rate: 0.002".
+    assert rates[:6] == [1.0, 1.0, 1.0, 1.0, 0.5, 0.25]
+    assert rates[12] == pytest.approx(0.002, abs=5e-5)
+    assert learning_rate(MOMENTUM, 100) == 0.1

@@ -1,0 +1,127 @@
+"""The ranked table that a sweep ends with."""
+
+import csv
+from dataclasses import replace
+from io import StringIO
+from pathlib import Path
+from typing import Any
+
+from rich.console import Console
+
+from sweeps.analysis.comparison import of_sweep
+from sweeps.analysis.results import print_results, write_results
+from sweeps.io.atomic import write_json
+from sweeps.store.sweep import Sweep
+from sweeps.store.trial import Trial
+
+AXES = ("model.rnn_size", "optimizer")
+
+
+def trial(name: str, status: str, loss: float | None = None, **more: Any) -> Trial:
+    best = None if loss is None else {"metric": "valid/loss", "value": loss, "step": 10}
+    metrics = {} if loss is None else {"valid/loss": loss + 1}
+    settings = {"model.rnn_size": "64", "optimizer": name}
+    known = {"settings": settings, "command": "python -m app", "best": best, "metrics": metrics}
+    return Trial(Path(f"out/grid/{name}"), name, status, **known, **more)
+
+
+SWEEP = Sweep(
+    Path("out/grid"),
+    AXES,
+    "valid/loss",
+    "min",
+    trials=(
+        trial("id=a", "failed", 0.1, error="ValueError: x"),
+        trial("id=b", "interrupted"),
+        trial("id=c", "finished", 3.0, seconds=12.34),
+        trial("id=d", "diverged", 0.2, step=7),
+        trial("id=e", "finished", 2.0),
+        trial("id=f", "stopped", 5.0, error="by asha at step 3", stopped_by="asha"),
+        trial("id=g", "finished"),
+    ),
+)
+
+
+def ranks(sweep: Sweep) -> str:
+    return "".join(one.trial.fingerprint[-1] for one in of_sweep(sweep).trials)
+
+
+def test_status_ranks_before_the_metric() -> None:
+    assert ranks(SWEEP) == "ecgfdba"
+
+
+def test_maximised_metric_ranks_the_largest_first() -> None:
+    assert ranks(replace(SWEEP, mode="max")) == "cegfdba"
+
+
+def test_results_have_a_row_a_trial_and_a_column_a_setting(tmp_path: Path) -> None:
+    write_results(tmp_path / "results.csv", of_sweep(SWEEP))
+    with (tmp_path / "results.csv").open(newline="") as file:
+        rows = list(csv.DictReader(file))
+    assert len(rows) == len(SWEEP.trials)
+    assert rows[1] == {
+        "trial": "id=c",
+        "model.rnn_size": "64",
+        "optimizer": "id=c",
+        "status": "finished",
+        "valid/loss": "4.0",
+        "best/valid/loss": "3.0",
+        "seconds": "12.3",
+        "directory": "out/grid/id=c",
+        "command": "python -m app",
+    }
+    assert rows[-2]["best/valid/loss"] == ""
+
+
+def test_what_trials_record_of_compiling_has_columns_and_a_sum(tmp_path: Path) -> None:
+    """Trials of one pack were compiled for once; a worker may have kept what it compiled."""
+    known: dict[str, dict[str, Any]] = {
+        "id=c": {"compile_seconds": 2.5, "compile_cache": "miss"},
+        "id=d": {"compile_seconds": 1.5, "compile_cache": "hit", "pack": "id=d"},
+        "id=e": {"compile_seconds": 1.5, "compile_cache": "hit", "pack": "id=d"},
+        "id=f": {"compile_seconds": 0.0, "compile_cache": "kept"},
+    }
+    trials = [replace(one, directory=tmp_path / one.fingerprint) for one in SWEEP.trials]
+    for name, facts in known.items():
+        (tmp_path / name).mkdir()
+        write_json(tmp_path / name / "provenance.json", facts)
+    comparison = of_sweep(replace(SWEEP, trials=tuple(trials)))
+    write_results(tmp_path / "results.csv", comparison)
+    with (tmp_path / "results.csv").open(newline="") as file:
+        rows = {row["trial"]: row for row in csv.DictReader(file)}
+    assert (rows["id=d"]["compile_seconds"], rows["id=d"]["compile_cache"]) == ("1.5", "hit")
+    assert (rows["id=a"]["compile_seconds"], rows["id=a"]["compile_cache"]) == ("", "")
+    text = StringIO()
+    print_results(Console(file=text, width=100), comparison)
+    total = "compiling:   4.0 s in 3 trials, 2 from the cache, 1 kept by their workers"
+    assert total in text.getvalue().splitlines()
+
+
+def test_terminal_shows_what_became_of_trials_and_how_to_go_on() -> None:
+    text = StringIO()
+    print_results(Console(file=text, width=100), of_sweep(SWEEP))
+    lines = text.getvalue().splitlines()
+    assert any("stopped by asha at step 3" in line for line in lines)
+    assert any("diverged at step 7" in line for line in lines)
+    assert "failed: ValueError: x (out/grid/id=a/error.txt)" in lines
+    assert "again alone: python -m app" in lines
+    assert "look at it:  tensorboard --logdir out/grid" in lines
+    print_results(Console(file=text, width=100), of_sweep(SWEEP), look="python -m app.board")
+    assert text.getvalue().endswith("\nlook at it:  python -m app.board out/grid\n")
+
+
+def test_terminal_gives_mean_and_deviation_of_replicates() -> None:
+    trials = [
+        replace(trial(f"id={size}{seed}", "finished", loss), settings={"size": size, "seed": seed})
+        for size, losses in {"1": (1.0, 3.0), "2": (1.5, 1.5)}.items()
+        for seed, loss in zip("01", losses, strict=True)
+    ]
+    sweep = replace(SWEEP, axes=("size", "seed"), replicate="seed", trials=tuple(trials))
+    text = StringIO()
+    print_results(Console(file=text, width=100), of_sweep(sweep))
+    lines = [line.split() for line in text.getvalue().splitlines()]
+    assert ["2", "1.5", "0", "2", "of", "2"] in lines
+    assert ["1", "2", "1.41", "2", "of", "2"] in lines
+    assert lines.index(["2", "1.5", "0", "2", "of", "2"]) < lines.index(
+        ["1", "2", "1.41", "2", "of", "2"]
+    )

@@ -1,0 +1,146 @@
+"""The command that shows runs: what TensorBoard serves, what is printed, how it ends."""
+
+import json
+import os
+import re
+import signal
+import socket
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+from typing import Any
+from urllib.request import urlopen
+
+import pytest
+
+from benchmarks.browser import board
+from sweeps.cli.board import main
+
+
+def served(url: str) -> set[str]:
+    with urlopen(f"{url}data/runs") as answer:
+        return set(json.load(answer))
+
+
+def trials(folder: Path) -> set[str]:
+    return {f"{folder.name}/{path.parent.name}" for path in folder.glob("*/trial.json")}
+
+
+def selections() -> set[str]:
+    return {name for name in os.listdir(tempfile.gettempdir()) if name.startswith("board-")}
+
+
+def test_all_runs_are_served_with_links_for_each_sweep(grid: Path, make_sweep: Any) -> None:
+    other = make_sweep([{"a": 1}, {"a": 2}], lambda s, step: 1.0, name="other")
+    with board(grid.parent, module="sweeps.cli.board") as shown:
+        assert served(shown.url) == trials(grid) | trials(other)
+        assert re.search(r"\ngrid, 12 runs\n  all +http", shown.text)
+        assert re.search(r"\n  rate=0.1 \(4\) +http", shown.text)
+        assert re.search(r"\n  coloured by kind +http", shown.text)
+        assert re.search(r"\n  a=2 \(1\) +http", shown.text)
+        assert "valid%2Floss" in shown.text  # the sweep's metric is pinned
+        shown.process.send_signal(signal.SIGINT)
+        assert shown.process.wait(20) == 130
+
+
+def test_only_matching_runs_are_served_and_so_are_later_ones(grid: Path, make_sweep: Any) -> None:
+    wanted = {name for name in trials(grid) if "rate=0.1,kind=b" in name}
+    layout = next(path for path in grid.glob("*/events*"))
+    (grid / layout.name).write_bytes(layout.read_bytes())  # a run of the sweep's own
+    before = selections()
+    with board(grid.parent, "--match", "RATE=0.1,kind=B", module="sweeps.cli.board") as shown:
+        assert served(shown.url) == wanted | {"grid"}
+        assert "\n  kind=a" not in shown.text
+        later = make_sweep([{"rate": 0.1, "kind": "b"}], lambda s, step: 1.0, name="later")
+        deadline = time.monotonic() + 60
+        while served(shown.url) != wanted | trials(later) | {"grid"}:
+            assert time.monotonic() < deadline
+            time.sleep(0.5)
+        assert selections() - before
+    assert shown.process.returncode == 128 + signal.SIGTERM
+    assert selections() == before
+
+
+def test_runs_are_served_without_the_data_server(
+    grid: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("TENSORBOARD_DATA_SERVER_BINARY", str(grid / "nowhere"))
+    with board(grid.parent, module="sweeps.cli.board") as shown:
+        assert served(shown.url) == trials(grid)
+        assert "data server is missing here" in shown.text
+
+
+def refused(grid: Path, *arguments: str) -> str:
+    """What the command says when it cannot start."""
+    command = [sys.executable, "-m", "sweeps.cli.board", str(grid), *arguments]
+    done = subprocess.run(command, capture_output=True, text=True)
+    assert done.returncode == 1
+    assert "Traceback" not in done.stderr
+    return done.stderr
+
+
+def test_taken_port_is_said_with_who_has_it(grid: Path) -> None:
+    with socket.create_server(("localhost", 0)) as server:
+        port = str(server.getsockname()[1])
+        said = refused(grid, "--port", port)
+    assert f"error: port {port} is taken by another program; end that, or give" in said
+
+
+def test_address_of_another_machine_is_refused(grid: Path) -> None:
+    said = refused(grid, "--port", "0", "--host", "192.0.2.1")
+    assert re.search(r"error: TensorBoard cannot listen at 192.0.2.1:0 \(.+\); give another", said)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "sentence"),
+    [
+        (["nowhere"], r"nowhere does not exist; give the folder that sweeps write to"),
+        (["s3://bucket/runs"], r"s3://bucket/runs is a URL; give the folder"),
+        (["empty"], r"empty is empty; run a sweep first"),
+        (["bare"], r"bare has no runs: there is no event file below it"),
+        (["grid", "--match", "["], r"'\[' is not a regular expression \(.*\); mend the filter"),
+        (
+            ["grid", "--match", "none"],
+            r"no run matches --match 'none'; the first of 12 is rate=0.01,kind=a,seed=0,id=\w+\.",
+        ),
+    ],
+)
+def test_mistake_is_one_sentence(
+    grid: Path,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+    arguments: list[str],
+    sentence: str,
+) -> None:
+    monkeypatch.chdir(grid.parent)
+    Path("empty").mkdir()
+    Path("bare/trial").mkdir(parents=True)
+    with pytest.raises(SystemExit) as stopped:
+        main(arguments)
+    assert stopped.value.code == 1
+    errors = capsys.readouterr().err
+    assert re.match(f"error: {sentence}", errors)
+    assert errors.count("\n") == 1
+
+
+def test_limit_of_open_files_is_raised_as_far_as_may_be() -> None:
+    """In a process of its own, which may open 64 files, and 200 if it asks."""
+    program = (
+        "import resource as r; from sweeps.tensorboard.server import allow_open_files as allow;"
+        "r.setrlimit(r.RLIMIT_NOFILE, (64, 200));"
+        "print(allow(100), r.getrlimit(r.RLIMIT_NOFILE))"
+    )
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True)
+    assert done.stdout == "200 (200, 200)\n", done.stderr
+
+
+def test_runs_that_could_not_all_be_opened_are_refused(grid: Path) -> None:
+    program = (
+        "import resource as r; from sweeps.cli.board import main;"
+        f"r.setrlimit(r.RLIMIT_NOFILE, (40, 40)); main([{str(grid)!r}])"
+    )
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True)
+    assert done.returncode == 1
+    assert done.stderr.startswith("error: a process may open 40 files here, and there are 12 event")

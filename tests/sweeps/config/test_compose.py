@@ -1,0 +1,51 @@
+"""Many trials are composed from one composition, to what Hydra composes for each."""
+
+from collections.abc import Iterator
+from itertools import product
+from pathlib import Path
+from typing import Any
+
+import hydra
+import pytest
+from hydra.core.global_hydra import GlobalHydra
+from hydra.errors import ConfigCompositionException
+from hydra.types import RunMode
+from omegaconf import OmegaConf
+
+from sweeps import hydra_sweeper
+from sweeps.config.compose import Composer
+
+CONF = Path(__file__).parents[1] / "helpers" / "conf"
+AXES = {
+    "rate": ["rate=0.1", "rate=1", "rate=null", "rate='a, b'", "rate=${seed}"],
+    "shape": ["shape=small", "shape=large"],
+    "seed": ["seed=1", "seed=2"],
+    "new": ["+new=1", "+new=[1,2]"],
+}
+
+
+@pytest.fixture
+def loader() -> Iterator[Any]:
+    hydra_sweeper.register()
+    with hydra.initialize_config_dir(str(CONF), version_base="1.3"):
+        yield GlobalHydra.instance().config_loader()
+
+
+@pytest.fixture
+def composer(loader: Any) -> Composer:
+    master = loader.load_configuration("toy", overrides=[], run_mode=RunMode.MULTIRUN)
+    return Composer(loader, master, list(AXES))
+
+
+def test_every_trial_is_what_hydra_composes(composer: Composer, loader: Any) -> None:
+    for overrides in product(*AXES.values()):
+        config, choices = composer(["steps=7", *overrides])
+        expected = hydra.compose("toy", overrides=["steps=7", *overrides])
+        assert config == OmegaConf.to_container(expected, resolve=True), overrides
+        assert f"shape={choices['shape']}" in overrides
+
+
+def test_mistake_in_a_later_trial_gets_the_words_of_hydra(composer: Composer) -> None:
+    composer(["seed=1"])
+    with pytest.raises(ConfigCompositionException, match="Could not override 'sed'"):
+        composer(["sed=1"])

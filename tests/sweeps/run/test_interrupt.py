@@ -1,0 +1,46 @@
+"""Signals become a wish, once; afterwards everything is as it was."""
+
+import os
+import signal
+import threading
+
+import pytest
+
+from sweeps.run.interrupt import Interrupt
+
+
+@pytest.mark.parametrize("number", Interrupt.SIGNALS)
+def test_first_signal_is_a_wish_and_the_second_acts(number: signal.Signals) -> None:
+    acted: list[int] = []
+    before = signal.signal(number, lambda received, frame: acted.append(received))
+    try:
+        with Interrupt() as interrupt:
+            assert not interrupt.wanted
+            os.kill(os.getpid(), number)
+            assert interrupt.wanted
+            assert not acted
+            os.kill(os.getpid(), number)
+            assert acted == [number]
+    finally:
+        signal.signal(number, before)
+
+
+def test_handlers_are_given_back_even_after_an_error() -> None:
+    before = [signal.getsignal(number) for number in Interrupt.SIGNALS]
+    with pytest.raises(ValueError, match="training failed"), Interrupt():
+        raise ValueError("training failed")
+    assert [signal.getsignal(number) for number in Interrupt.SIGNALS] == before
+
+
+def test_other_threads_change_nothing() -> None:
+    before = signal.getsignal(signal.SIGINT)
+    seen: list[object] = []
+
+    def work() -> None:
+        with Interrupt() as interrupt:
+            seen.extend([signal.getsignal(signal.SIGINT), interrupt.wanted])
+
+    thread = threading.Thread(target=work)
+    thread.start()
+    thread.join()
+    assert seen == [before, False]

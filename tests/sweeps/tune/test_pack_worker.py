@@ -1,0 +1,182 @@
+"""A worker trains several trials together; no Ray is needed to see how."""
+
+from collections import Counter
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+from rich.console import Console
+
+from sweeps import driver
+from sweeps.config.options import Options, SchedulerOptions, SearchOptions, SweepOptions
+from sweeps.plan.pending import Job
+from sweeps.run.run import Run
+from sweeps.store.fingerprint import fingerprint
+from sweeps.store.metrics import read_metrics
+from sweeps.store.provenance import Provenance
+from sweeps.store.trial import Spec, read_trial, write_trial
+from sweeps.tune.outcome import MemoryRanOut, Outcome
+from sweeps.tune.pack_worker import Lane, train_together
+from sweeps.tune.schedulers import build, by_lane
+from sweeps.tune.task import Work
+
+CONFIG = {"rate": 0.1, "steps": 6, "pause": 0.0, "fault": "none"}
+
+
+@pytest.fixture
+def make(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Any:
+    """Makes a trial's folder, which a first worker left after so many steps."""
+    monkeypatch.syspath_prepend(Path(__file__).parents[1] / "helpers")
+    monkeypatch.chdir(tmp_path)
+    import toy
+
+    def trial(name: str, left: int = 0, **changes: Any) -> Path:
+        directory = tmp_path / f"grid/{name}"
+        config = {**CONFIG, **changes}
+        spec = Spec(config, (), {}, fingerprint({"name": name}), "toy")
+        write_trial(directory, spec, Provenance({}, ""))
+        if left:
+            with Run(directory, metric="loss", mode="min") as run:
+                toy.descend_together([{**config, "steps": left}], [run])
+            result = (directory / "result.json").read_text()
+            if left < config["steps"]:
+                (directory / "result.json").write_text(result.replace("finished", "running"))
+        return directory
+
+    return trial
+
+
+def train(*directories: Path, **more: Any) -> list[dict[str, Any]]:
+    """Give the messages to the driver."""
+    messages: list[dict[str, Any]] = []
+    work = Work("", "loss", "min", pack="toy.descend_together", **more)
+    train_together([Lane(path, lambda: None) for path in directories], work, messages.append)
+    return messages
+
+
+class TuneTrial:
+    """As much of one as schedulers look at."""
+
+    def __init__(self, trial_id: str, lanes: list[str]) -> None:
+        self.trial_id, self.config = trial_id, {"lanes": lanes}
+
+
+def steps(directory: Path) -> list[float]:
+    return [row["step"] for row in read_metrics(directory / "metrics.csv")]
+
+
+def test_each_trial_goes_on_from_its_own_checkpoint_and_those_done_are_left_out(make: Any) -> None:
+    done, half, new = make("done", 6), make("half", 4), make("new")
+    before = (done / "result.json").stat().st_mtime_ns
+    messages = train(done, half, new)
+    assert (done / "result.json").stat().st_mtime_ns == before
+    for directory in (half, new):
+        assert read_trial(directory).status == "finished"
+        assert steps(directory) == [1, 2, 3, 4, 5, 6]
+    told = Counter(name for message in messages for name, _ in message["lanes"])
+    assert told == {"half": 2, "new": 6}
+
+
+def test_reports_of_a_round_travel_together_and_ends_are_told_at_once(make: Any) -> None:
+    messages = train(make("a"), make("b", rate=2.0, steps=9), make("c", steps=3))
+    names = [sorted(name for name, _ in message["lanes"]) for message in messages]
+    assert names[:3] == [["a", "b", "c"]] * 3
+    assert sorted({name for message in messages for name in message["ended"]}) == ["a", "b", "c"]
+    (last,) = (at for at, message in enumerate(messages) if "c" in message["ended"])
+    assert last <= 3
+    assert len(messages) <= 10
+
+
+def test_trials_that_fail_together_are_tried_apart_until_one_is_alone(make: Any) -> None:
+    lanes = [make(str(at), fault="raise" if at == 2 else "none") for at in range(5)]
+    messages = train(*lanes)
+    found = [read_trial(directory).status for directory in lanes]
+    assert found == ["finished", "finished", "failed", "finished", "finished"]
+    assert all(steps(lane) == list(range(1, 7)) for lane in lanes if lane.name != "2")
+    told = [name for message in messages for name in message["ended"]]
+    assert sorted(told) == ["0", "1", "2", "3", "4"]  # each once
+
+
+@pytest.mark.parametrize("pack", ["toy.missing", "toy.descend"])
+def test_function_that_cannot_be_called_fails_every_trial(make: Any, pack: str) -> None:
+    lanes = [make("a"), make("b")]
+    work = Work("", "loss", "min", pack=pack)
+    train_together([Lane(path, lambda: None) for path in lanes], work, lambda message: None)
+    assert [read_trial(lane).status for lane in lanes] == ["failed", "failed"]
+
+
+def test_trial_is_stopped_by_a_file_of_its_name(make: Any, tmp_path: Path) -> None:
+    folder = tmp_path / "grid" / ".stop"
+    folder.mkdir(parents=True)
+    lanes = [make("a"), make("b"), make("c")]
+    (folder / "c").touch()  # it was stopped before the worker died
+    work = Work(
+        "", "loss", "min", pack="toy.descend_together", rule="asha", stop_file=str(folder / "now")
+    )
+
+    def driver_side(message: dict[str, Any]) -> None:
+        if any(report["step"] == 2 for _, report in message["lanes"]):
+            (folder / "b").touch()
+
+    train_together([Lane(path, lambda: None) for path in lanes], work, driver_side)
+    assert [read_trial(lane).status for lane in lanes] == ["finished", "stopped", "waiting"]
+    assert read_trial(lanes[1]).step == 2
+
+
+@pytest.mark.parametrize(
+    ("kind", "numbers"),
+    [("asha", {"grace": 1, "factor": 2}), ("median", {"grace": 1, "samples": 2})],
+)
+def test_rule_judges_every_trial_of_a_pack_and_those_beside_it(
+    kind: str, numbers: dict[str, float]
+) -> None:
+    absent = ("grace", "factor", "samples", "interval", "quantile", "resample", "seed")
+    options = SchedulerOptions(kind, "step", **{**dict.fromkeys(absent), **numbers})
+    rule = build(options, SweepOptions(metric="loss", mode="min"), {})
+    stopped: list[str] = []
+    scheduler = by_lane(rule, stopped.append)
+    pack = TuneTrial("1", ["x/good", "x/fair", "x/bad"])
+    alone = TuneTrial("2", [])
+    for trial in (pack, alone):
+        scheduler.on_trial_add(None, trial)
+    for time in (1, 2, 3):
+        scores = {"good": 1.0, "fair": 1.1, "bad": 9.0}
+        lanes = [(name, {"score": score, "time": time}) for name, score in scores.items()]
+        assert scheduler.on_trial_result(None, pack, {"lanes": lanes}) == "CONTINUE"
+    assert "bad" in stopped
+    assert "good" not in stopped
+    assert stopped == list(rule.stopped)
+    result = {"score": 99.0, "time": 2}
+    assert scheduler.on_trial_result(None, alone, result) == "STOP"
+
+
+def test_packs_are_halved_where_memory_ran_out_and_parted_where_a_worker_died(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    paths = [tmp_path / name for name in "abc"]
+    options = Options(SweepOptions(metric="loss", mode="min", retries=2), SearchOptions())
+    agenda = SimpleNamespace(
+        options=options,
+        console=Console(quiet=True),
+        shelf=lambda: None,
+        job=lambda shelf: Job(paths, kept=0),
+    )
+    rounds: list[tuple[list[str], dict[str, int]]] = []
+
+    def train(agenda: Any, job: Job) -> Outcome:
+        rounds.append(([path.name for path in job.directories], dict(job.halvings)))
+        if len(rounds) == 1:
+            raise MemoryRanOut(paths[:2])
+        outcome = driver._nothing(agenda)
+        if len(rounds) == 2:
+            outcome.lost, outcome.shared = {"b": "died", "c": "died"}, {"b", "c"}
+        return outcome
+
+    monkeypatch.setattr(driver, "_train", train)
+    outcome, names = driver._train_all(agenda, None)  # type: ignore[arg-type]
+    assert [names for names, _ in rounds] == [["a", "b", "c"], ["a", "b", "c"], ["b", "c"]]
+    assert [halvings for _, halvings in rounds[:2]] == [{}, {"a": 1, "b": 1}]
+    assert rounds[2][1] == {"a": 1, "b": driver.WHOLLY, "c": driver.WHOLLY}
+    assert not outcome.lost
+    assert names == {"a", "b", "c"}
