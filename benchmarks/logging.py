@@ -27,7 +27,7 @@ from lm.config.load import CONFIG_DIR, register, typed
 from lm.config.schema import Config
 from sweeps import hydra_sweeper
 from sweeps.cli.exit import exit_on_user_error
-from sweeps.run.run import Run
+from sweeps.run import Run
 
 EVERY: tuple[tuple[int, int | None], ...] = ((1, None), (5, None), (20, None), (20, 1))
 """Updates between two reports, of which `train.report_every` ships with 20; and between two points
@@ -77,7 +77,7 @@ class Bench:
             done = self.trainer.advance(self.state, self.step)
             self.state, self.step = done.state, self.step + done.steps
             if report:
-                self.run.points(done.before)
+                self.run.report_points(done.before)
                 self.report(done.metrics)
         return time.perf_counter() - began, time.process_time() - busy
 

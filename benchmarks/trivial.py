@@ -10,7 +10,7 @@ import hydra
 from hydra.core.config_store import ConfigStore
 
 from sweeps import hydra_sweeper
-from sweeps.run.run import Run
+from sweeps.run import Run
 
 NOTHING = dict.fromkeys(["grace", "factor", "samples", "interval", "quantile", "resample", "seed"])
 CONFIG = {
@@ -63,7 +63,7 @@ def report(config: Mapping[str, Any], run: Run) -> None:
     """Two reports, and done."""
     for step in (1, 2):
         run.report(step, {"loss": float(config["seed"]) / step}, 2)
-        run.saved()
+        run.checkpoint_saved()
 
 
 @hydra.main(version_base="1.3", config_path=None, config_name="trivial")

@@ -22,7 +22,7 @@ from lm.hooks.identity import identify
 from sweeps import naming
 from sweeps.errors import UserError
 from sweeps.io.url import is_url
-from sweeps.run.run import Run
+from sweeps.run import Run
 from sweeps.store.fingerprint import fingerprint
 from sweeps.store.provenance import collect
 from sweeps.store.status import DONE

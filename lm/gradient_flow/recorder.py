@@ -26,7 +26,7 @@ from lm.gradient_flow.measures import Measured, components
 from lm.gradient_flow.plugin.tags import LABELS, OVERVIEW, PLUGIN, PREFIX, VERSION
 from lm.training.state import TrainState
 from lm.training.trainer import Trainer
-from sweeps.run.run import Run
+from sweeps.run import Run
 from sweeps.tensorboard.values import Blob, Tensor, View
 
 log = logging.getLogger(__name__)
@@ -73,7 +73,7 @@ class Recorder:
             views[f"{PREFIX}{name}"] = Blob(encode(record), PLUGIN, content)
         labels = json.dumps(self._labels(flow)).encode()
         views[LABELS] = Blob(labels, PLUGIN, content)
-        self._run.show(step, views)
+        self._run.log_summaries(step, views)
         numbers = {
             f"{PREFIX}horizon/{name}": overview[2]
             for name, overview in zip(records, overviews, strict=True)

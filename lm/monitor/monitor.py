@@ -13,7 +13,7 @@ from lm.training.state import TrainState
 from lm.training.trainer import Trainer
 from lm.vectors.benchmarks import questions
 from lm.vectors.training_metrics import measure
-from sweeps.run.run import Run
+from sweeps.run import Run
 from sweeps.tensorboard.values import Text
 
 log = logging.getLogger(__name__)
@@ -38,7 +38,7 @@ class Views:
             train, words = trainer.config.train, len(trainer.vocabulary)
             shape = (words, train.batch_size, train.sequence_length)
             if (graph := graph_or_none(trainer.config.model, *shape)) is not None:
-                self._run.show_graph(graph)
+                self._run.log_graph(graph)
         self.look(state, -1, 0)
 
     def due(self, before: int, step: int) -> bool:
@@ -50,7 +50,7 @@ class Views:
         numbers: dict[str, float] = {}
         if self._probe_due(before, step):
             numbers, histograms = shown(self._trainer.probe(state, step))
-            self._run.show(step, histograms)
+            self._run.log_summaries(step, histograms)
         if self._recorder.due(before, step):
             numbers |= self._recorder.record(state, step)
         return numbers
@@ -66,10 +66,10 @@ class Views:
             prompt = trainer.vocabulary.decode(trainer.prompt.ids)
             words = trainer.sample(params)
             text = sample_markdown(prompt, words, trainer.config.data.level)
-            self._run.show(step, {"samples": Text(text)})
+            self._run.log_summaries(step, {"samples": Text(text)})
         if self._log.embedding_words:
             vectors = most_frequent(trainer.vocabulary, self._log.embedding_words, params)
-            self._run.show_embeddings(vectors)
+            self._run.log_embeddings(vectors)
         if self._questions is None:
             return {}
         return measure(params, self._questions, first=step == trainer.steps_per_epoch)

@@ -11,8 +11,7 @@ from lm.training.session import Course
 from lm.training.state import TrainState, evaluated_parameters
 from lm.training.step import judged
 from lm.training.trainer import Trainer
-from sweeps.run.interrupt import Interrupt
-from sweeps.run.run import Run
+from sweeps.run import Interrupt, Run
 
 
 def train(values: Mapping[str, Any], run: Run) -> None:
@@ -60,12 +59,12 @@ def _train_on(course: Course, state: TrainState) -> None:
                 evaluation |= averaged_updates(state.average)
                 state = judged(state, evaluation["valid/loss"])
             course.report(metrics, finite, evaluation, points)
-            if course.due or interrupt.wanted or run.stop_wanted:
+            if course.due or interrupt.requested or run.should_stop:
                 # At once: in the background it would save less than a hundredth of an epoch, and
                 # a save that has returned is one that a killed process cannot lose.
                 course.checkpoints.save(state)
                 course.saved()
-                if interrupt.wanted:
+                if interrupt.requested:
                     raise course.interrupted()
-                if run.stop_wanted:
+                if run.should_stop:
                     return

@@ -17,8 +17,7 @@ from lm.training.state import evaluated_parameters
 from lm.training.trainer import Trainer, place
 from sweeps.errors import UserError
 from sweeps.io.atomic import make_directory, read_json, write_json
-from sweeps.run.interrupt import Interrupt
-from sweeps.run.run import Diverged, Run
+from sweeps.run import Diverged, Interrupt, Run
 
 log = logging.getLogger(__name__)
 
@@ -73,7 +72,7 @@ def _train(configs: Sequence[Mapping[str, Any]], runs: Sequence[Run]) -> None:
     with Background() as background, Interrupt() as interrupt:
         while lanes.places:
             _advance(lanes, courses, background, interrupt)
-        if interrupt.wanted:
+        if interrupt.requested:
             raise KeyboardInterrupt("stopped; what was trained is saved")
 
 
@@ -129,11 +128,11 @@ def _advance(
         evaluations = lanes.evaluate(epochs)
         lanes.judge({place: found["valid/loss"] for place, found in evaluations.items()})
     reported = [part for part in parts if _report(lanes, courses, part, evaluations)]
-    leaving = interrupt.wanted  # looked at once, so that who leaves has saved
+    leaving = interrupt.requested  # looked at once, so that who leaves has saved
     ending: list[Course] = []
     for part in reported:
         course = courses[part.place]
-        ends = course.ended or leaving or course.run.stop_wanted
+        ends = course.ended or leaving or course.run.should_stop
         if ends or course.due:
             background.save(course.checkpoints, lanes.take(part.place), course.saved)
         if ends:

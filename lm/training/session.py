@@ -12,7 +12,7 @@ from lm.training.checkpoint import Checkpoints
 from lm.training.metrics import Point
 from lm.training.state import TrainState, count_parameters
 from lm.training.trainer import Trainer
-from sweeps.run.run import Diverged, Run
+from sweeps.run import Diverged, Run
 
 log = logging.getLogger(__name__)
 
@@ -63,7 +63,7 @@ class Course:
         """Add to the provenance what the trial runs on, and tell the log how it computes."""
         device = devices.describe()
         log.info("Computing on %s: %s.", device, compute.told())
-        self.run.record(
+        self.run.add_provenance(
             device=device,
             **compute._asdict(),
             parameters=count_parameters(self.trainer.program.shapes.params),
@@ -96,7 +96,7 @@ class Course:
         Raises:
           Diverged: they were not, or the evaluation is not; it is reported all the same.
         """
-        self.run.points(before)
+        self.run.report_points(before)
         metrics = {**metrics, **evaluation}
         if evaluation:
             words = (self.step - self._epoch_start) * self.trainer.words_per_step
@@ -109,7 +109,7 @@ class Course:
 
     def saved(self) -> None:
         """A checkpoint of this step is complete."""
-        self.run.saved()
+        self.run.checkpoint_saved()
         self._saved = time.monotonic()
 
     def interrupted(self) -> KeyboardInterrupt:

@@ -13,7 +13,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from sweeps.config.hooks import locate
-from sweeps.run.run import Run
+from sweeps.run import Run
 from sweeps.store.trial import read_config
 
 LINE_SECONDS = 10.0

@@ -1,4 +1,4 @@
-"""What one trial has reported and shown: its event file, its table, and what follows from both."""
+"""A trial's reports, written to its event file and `metrics.csv` and summed up for its result."""
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -12,15 +12,22 @@ from sweeps.tensorboard.values import View
 
 
 class History:
-    """A trial's history from a step on; everything is with the operating system at once."""
+    """Writes a trial's reports, each handed to the operating system at once."""
 
     result: dict[str, Any]
-    """What `result.json` says of the reports: last step, last metrics, best of the metric."""
+    """Fields of `result.json` that follow from the reports (see `sweeps.store.result`)."""
 
     def __init__(self, directory: Path, metric: str, mode: str, keep_until: int) -> None:
-        """Go on with what a folder holds, but for what came after step `keep_until`.
+        """Continue the history in a folder, without what came after step `keep_until`.
 
-        Points that a crash or another history took from before it come back from `metrics.csv`.
+        Earlier points that the event file has lost, by a crash or to another trial's history, are
+        written again from `metrics.csv`.
+
+        Args:
+          directory: the trial's folder.
+          metric: tag whose best value is kept.
+          mode: `min` or `max`.
+          keep_until: last step that is kept; -1 starts anew.
         """
         self._metric, self._mode = metric, mode
         self._table = MetricsTable(directory / "metrics.csv", keep_until)
@@ -43,28 +50,28 @@ class History:
         fold(self.result, step, values, self._metric, self._mode)
 
     def _with_best(self, step: int, values: Mapping[str, float]) -> Mapping[str, float]:
-        """With the best so far, for TensorBoard's table of hyperparameters knows last values only.
+        """Add the best value so far, since TensorBoard's HParams table shows last values only.
 
-        It is no metric of its own: `metrics.csv` holds what it follows from.
+        `metrics.csv` does not hold it: it follows from the metric's own column.
         """
         best = best_after(self.result["best"], step, values, self._metric, self._mode)
         if self._metric not in values or best is None:
             return values
         return {**values, f"best/{self._metric}": best["value"]}
 
-    def show(self, step: int, views: Mapping[str, View]) -> None:
-        """Record views, by tag."""
+    def log_summaries(self, step: int, views: Mapping[str, View]) -> None:
+        """Record TensorBoard summaries, by tag."""
         self._events.show(step, views)
 
-    def show_graph(self, graph: bytes) -> None:
-        """Record the program's graph, a serialised GraphDef, in place of an earlier process's."""
+    def log_graph(self, graph: bytes) -> None:
+        """Record the model's graph, a serialised GraphDef, in place of an earlier process's."""
         for path in self._events.path.parent.glob(PATTERN):
             if path != self._events.path:
                 rewrite(path, keep=lambda value: True, graphs=False)
         self._events.graph(graph)
 
     def end(self, status: str) -> None:
-        """Tell how the trial ended."""
+        """Record in the event file how the trial ended."""
         self._put(ended(status))
 
     def _put(self, values: Sequence[Any]) -> None:
@@ -72,6 +79,6 @@ class History:
             self._events.put(values)
 
     def close(self) -> None:
-        """Close the files; there is nothing left to write."""
+        """Close the files."""
         self._events.close()
         self._table.close()

@@ -1,4 +1,4 @@
-"""Ctrl-C and SIGTERM as a wish that training honours at its next report."""
+"""Ctrl-C and SIGTERM as a request to stop, which training looks at after each report."""
 
 import signal
 import threading
@@ -7,31 +7,33 @@ from typing import Any, Self
 
 
 class Interrupt:
-    """While entered, the first signal sets `wanted`; a second one acts as it would without us.
+    """Context in which the first signal sets `requested`, and a second one acts as usual.
 
-    Signals reach a process's main thread alone; elsewhere, as in a sweep's worker, whose driver
-    takes the signals, nothing is changed.
+    Only a process's main thread can handle signals. In another thread nothing is changed: a sweep's
+    worker trains in one, and its driver handles the signals.
     """
 
     SIGNALS = (signal.SIGINT, signal.SIGTERM)
 
     def __init__(self) -> None:
-        self.wanted = False
-        self._before: dict[signal.Signals, Any] = {}
+        self.requested = False
+        self._previous: dict[signal.Signals, Any] = {}
 
     def __enter__(self) -> Self:
         if threading.current_thread() is threading.main_thread():
-            self._before = {number: signal.signal(number, self._wish) for number in self.SIGNALS}
+            self._previous = {
+                number: signal.signal(number, self._request) for number in self.SIGNALS
+            }
         return self
 
     def __exit__(self, *error: object) -> None:
-        self._give_back()
+        self._restore()
 
-    def _wish(self, number: int, frame: FrameType | None) -> None:
-        self.wanted = True
-        self._give_back()
+    def _request(self, number: int, frame: FrameType | None) -> None:
+        self.requested = True
+        self._restore()
 
-    def _give_back(self) -> None:
-        for number, handler in self._before.items():
+    def _restore(self) -> None:
+        for number, handler in self._previous.items():
             signal.signal(number, handler)
-        self._before = {}
+        self._previous = {}

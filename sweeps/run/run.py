@@ -3,20 +3,20 @@
     with Run(directory, metric="valid/perplexity", mode="min") as run:
         objective(config, run)
 
-Single runs and the workers of a sweep use it alike. On the way out the trial's status is written:
+Single runs and the workers of a sweep use a `Run` alike. Leaving the block writes the status:
 
-| the objective                  | status      | the exception                                |
-|--------------------------------|-------------|----------------------------------------------|
-| returns                        | finished    |                                              |
-| returns since `stop_wanted`    | as wanted   |                                              |
-| raises Diverged                | diverged    | ends here: divergence is a result            |
-| is stopped by Ray              | stopped     | goes on: SystemExit(0) must end Ray's thread |
-| is interrupted, Ctrl-C         | interrupted | goes on: the command exits with 130          |
-| raises anything else           | failed      | goes on; its traceback is in error.txt       |
+| the objective                    | status          | the exception                            |
+|----------------------------------|-----------------|------------------------------------------|
+| returns                          | finished        |                                          |
+| returns because of `should_stop` | that of the stop|                                          |
+| raises Diverged                  | diverged        | is caught: divergence is a result        |
+| is stopped by Ray, SystemExit(0) | stopped         | is raised again: it ends Ray's thread    |
+| is interrupted, Ctrl-C           | interrupted     | is raised again: the command exits (130) |
+| raises anything else             | failed          | is raised again; traceback in error.txt  |
 
-A process that is killed leaves the status `running`. An objective keeps what it needs to go on
-later in the folder `run.checkpoints`, and says `run.saved()` when that is complete. Of trials that
-train together each ends by itself: `run.close()`, or `run.close(Diverged(step))`.
+A process that is killed leaves the status `running`. An objective keeps what it needs to resume in
+the folder `run.checkpoints` and calls `run.checkpoint_saved()` when that is complete. Each trial of
+a pack ends by itself, with `run.close()` or `run.close(Diverged(step))`.
 """
 
 import time
@@ -42,16 +42,14 @@ RESULT_SECONDS = 5.0
 """Time between two updates of a running trial's result.json."""
 
 OnReport = Callable[[int, Mapping[str, float], int | None], None]
+"""Takes step, metrics by tag, and total_steps of a report."""
 
 
 class Run:
-    """A trial's folder from the objective's side; one process at a time has it.
+    """A trial's folder from the objective's side. One process at a time holds it.
 
-    `result.json` holds status, stopped_by (a rule's name), step, total_steps, seconds (spent on the
-    history that is kept, resumes included), metrics (the last value of each tag), best (of the
-    ranking metric, with its step; NaN never wins) and error (one line). It is brought up to date
-    every five seconds; what `report` and `show` were given is with the operating system when they
-    return.
+    `report` and `log_summaries` have handed their data to the operating system when they return.
+    `result.json` is updated every five seconds and at the end; `sweeps.store.result` describes it.
     """
 
     def __init__(
@@ -61,21 +59,24 @@ class Run:
         metric: str,
         mode: str,
         on_report: OnReport | None = None,
-        on_saved: Callable[[], None] = lambda: None,
-        wanted: Callable[[float], Stop | None] = lambda seconds: None,
-        patience: float = 0.0,
+        on_checkpoint: Callable[[], None] = lambda: None,
+        stop_signal: Callable[[float], Stop | None] = lambda seconds: None,
+        lock_timeout: float = 0.0,
     ) -> None:
-        """Describe a run; nothing is touched before it is entered.
+        """Describe a run. Nothing is written before it is entered.
 
         Args:
           directory: the trial's folder; it exists.
           metric: tag whose best value is kept.
           mode: `min` or `max`.
-          on_report: called after each report with step, metrics and total_steps; where the metric
-            is in it, once its checkpoint is complete: who acts on it can go on from there.
-          on_saved: called when a checkpoint is complete.
-          wanted: seconds that the trial has used -> whether it should stop now.
-          patience: seconds to wait for another process that still has the folder.
+          on_report: called after each report. A report that holds the metric is passed on once its
+            checkpoint is complete, so that another trial can continue from there.
+          on_checkpoint: called when a checkpoint is complete.
+          stop_signal: seconds that the trial has used -> how it should stop now, or None.
+          lock_timeout: seconds to wait for another process that still holds the folder.
+
+        Raises:
+          UserError: the mode is not known.
         """
         if mode not in ("min", "max"):
             raise UserError(f"sweep.mode={mode} is not known; choose min or max.")
@@ -83,12 +84,12 @@ class Run:
         self.metric = metric
         self.mode = mode
         self._on_report = on_report
-        self._on_saved = on_saved
-        self._unsent: tuple[int, Mapping[str, float], int | None] | None = None
-        self._wanted = wanted
-        self._patience = patience
+        self._on_checkpoint = on_checkpoint
+        self._pending_report: tuple[int, Mapping[str, float], int | None] | None = None
+        self._stop_signal = stop_signal
+        self._lock_timeout = lock_timeout
         self._stop: Stop | None = None
-        self._held = ExitStack()
+        self._lock = ExitStack()
         self._closed = False
         self._history: History | None = None
         self._graph: bytes | None = None
@@ -96,36 +97,36 @@ class Run:
 
     @property
     def checkpoints(self) -> Path:
-        """Folder for all that the objective needs to go on later."""
+        """Folder for all that the objective needs to resume."""
         return self.directory / "checkpoints"
 
     @property
     def seconds(self) -> float:
-        """Spent on the history that is kept, resumes included."""
+        """Training time of the history that is kept, earlier processes included."""
         return self._seconds_before + time.monotonic() - self._entered
 
     @property
-    def stop_wanted(self) -> bool:
-        """Whether the objective should save what it needs to go on later, and return."""
+    def should_stop(self) -> bool:
+        """Whether the objective should save a checkpoint and return."""
         return self._stop is not None
 
-    def stop(self, wish: Stop) -> None:
-        """Have the objective told so by `stop_wanted`; the first wish counts."""
-        self._stop = self._stop or wish
+    def request_stop(self, stop: Stop) -> None:
+        """Set `should_stop`. The first request decides the status."""
+        self._stop = self._stop or stop
 
     @property
     def closed(self) -> bool:
-        """Whether the final status is written; nothing is reported any more."""
+        """Whether the final status is written. A closed run takes no more reports."""
         return self._closed
 
     def __enter__(self) -> Self:
-        held = f"{self.directory} is being trained by another process; wait for it, or stop it."
-        self._held.enter_context(locked(self.directory / ".lock", held, self._patience))
+        in_use = f"{self.directory} is being trained by another process; wait for it, or stop it."
+        self._lock.enter_context(locked(self.directory / ".lock", in_use, self._lock_timeout))
         (self.directory / "error.txt").unlink(missing_ok=True)
         earlier = read_json(self.directory / "result.json") or {}
         self._seconds_before = float(earlier.get("seconds") or 0)
         self._entered = time.monotonic()
-        self._result = {key: earlier.get(key, unset) for key, unset in empty().items()}
+        self._result = {key: earlier.get(key, default) for key, default in empty().items()}
         self._result |= {"error": None, "stopped_by": None}
         self._write_result("running")
         return self
@@ -133,70 +134,84 @@ class Run:
     def report(
         self, step: int, metrics: Mapping[str, float], total_steps: int | None = None
     ) -> None:
-        """Record metrics, by tag, at an update step; the first ever starts a new history.
+        """Record metrics at an update step.
+
+        The first report starts a new history, unless `resume_at` was called before.
+
+        Args:
+          step: updates made so far.
+          metrics: by tag.
+          total_steps: updates that the trial makes in all, if that is known.
 
         Raises:
           UserError: the disk is full, or the folder cannot be written any more.
         """
         values = {tag: float(value) for tag, value in metrics.items()}
-        self._begun().report(step, time.time(), values)
+        self._open_history().report(step, time.time(), values)
         self._result["total_steps"] = total_steps
         if time.monotonic() - self._written >= RESULT_SECONDS:
             self._write_result("running")
-        self._send()
-        self._unsent = (step, values, total_steps)
+        self._send_report()
+        self._pending_report = (step, values, total_steps)
         if self.metric not in values:
-            self._send()
-        self._stop = self._stop or self._wanted(self.seconds)
+            self._send_report()
+        self._stop = self._stop or self._stop_signal(self.seconds)
 
-    def points(self, points: Iterable[tuple[int, Mapping[str, float]]]) -> None:
-        """Record metrics at steps before the report that follows; nobody is told of them."""
+    def report_points(self, points: Iterable[tuple[int, Mapping[str, float]]]) -> None:
+        """Record pairs of step and metrics that precede the next report.
+
+        They reach the event file and `metrics.csv`, but not `on_report`.
+        """
         for step, values in points:
-            self._begun().report(step, time.time(), values)
+            self._open_history().report(step, time.time(), values)
 
-    def show(self, step: int, views: Mapping[str, View]) -> None:
-        """Show views, by tag, at an update step; otherwise as `report`."""
-        self._begun().show(step, views)
+    def log_summaries(self, step: int, views: Mapping[str, View]) -> None:
+        """Record TensorBoard summaries (histograms, texts, tensors) by tag at an update step.
 
-    def show_graph(self, graph: bytes) -> None:
-        """Show the program's graph, a serialised GraphDef; it starts no history."""
+        Raises:
+          UserError: the disk is full, or the folder cannot be written any more.
+        """
+        self._open_history().log_summaries(step, views)
+
+    def log_graph(self, graph: bytes) -> None:
+        """Record the model's graph, a serialised GraphDef. It starts no history."""
         self._graph = graph
         if self._history:
-            self._history.show_graph(graph)
+            self._history.log_graph(graph)
 
-    def show_embeddings(self, embeddings: Mapping[str, Embedding]) -> None:
-        """Show points in the projector, by name, in place of those shown before."""
+    def log_embeddings(self, embeddings: Mapping[str, Embedding]) -> None:
+        """Write points for TensorBoard's projector, by name, in place of earlier ones."""
         from sweeps.tensorboard.projector import write_embeddings
 
         write_embeddings(self.directory, embeddings)
 
-    def saved(self) -> None:
-        """Say that `checkpoints` holds all there is to go on from the latest report."""
-        self._on_saved()
-        self._send()
+    def checkpoint_saved(self) -> None:
+        """Note that the folder `checkpoints` holds the state of the latest report."""
+        self._on_checkpoint()
+        self._send_report()
 
-    def _send(self) -> None:
-        unsent, self._unsent = self._unsent, None
-        if unsent and self._on_report:
-            self._on_report(*unsent)
+    def _send_report(self) -> None:
+        pending, self._pending_report = self._pending_report, None
+        if pending and self._on_report:
+            self._on_report(*pending)
 
     def resume_at(self, step: int) -> None:
-        """Forget every report and view after this step: a checkpoint of it was restored."""
+        """Drop every report and summary after this step, whose checkpoint was restored."""
         self._close_files()
         self._history = History(self.directory, self.metric, self.mode, keep_until=step)
         self._result = self._history.result
         if self._graph is not None:
-            self._history.show_graph(self._graph)
+            self._history.log_graph(self._graph)
 
-    def _begun(self) -> History:
+    def _open_history(self) -> History:
         if self._history is None:
             self._seconds_before = 0.0
             self.resume_at(-1)
         assert self._history
         return self._history
 
-    def record(self, **facts: Any) -> None:
-        """Add facts that only the running program knows, such as its device, to the provenance."""
+    def add_provenance(self, **facts: Any) -> None:
+        """Add facts to `provenance.json` that only the running program knows, as its device."""
         path = self.directory / "provenance.json"
         write_json(path, {**(read_json(path) or {}), **facts})
 
@@ -211,7 +226,10 @@ class Run:
         return open_until_now and isinstance(error, Diverged)
 
     def close(self, error: BaseException | None = None) -> None:
-        """End the run as leaving its block with this error would; leaving it then does nothing."""
+        """Write the final status, as leaving the block with this error would.
+
+        Leaving the block afterwards does nothing more.
+        """
         if self._closed:
             return
         self._closed = True
@@ -225,15 +243,15 @@ class Run:
             write_text(self.directory / "error.txt", "".join(traceback.format_exception(error)))
         if isinstance(error, Diverged):
             self._result["step"] = error.step
-        with self._held:
+        with self._lock:
             with suppress(UserError, OSError):  # a full disk does not decide how it ended
-                self._tell_end(status)
+                self._log_end(status)
             self._close_files()
             self._write_result(status)
             if error is None or isinstance(error, Diverged):
-                self._send()
+                self._send_report()
 
-    def _tell_end(self, status: str) -> None:
+    def _log_end(self, status: str) -> None:
         if self._history:
             self._history.end(status)
         else:  # it ended before its first report

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from sweeps.run.interrupt import Interrupt
+from sweeps.run import Interrupt
 from sweeps.store.trial import read_trial
 from sweeps.tune.outcome import Outcome, settle
 from sweeps.tune.progress import Progress
@@ -89,7 +89,7 @@ class Watch:
 
     def on_step_end(self, iteration: int, trials: Any, **info: Any) -> None:
         self._desk.progress.refresh()
-        if not self._desk.interrupt.wanted:
+        if not self._desk.interrupt.requested:
             return
         if self._saving is None:
             self._desk.ask_to_stop()

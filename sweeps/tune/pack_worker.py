@@ -14,7 +14,7 @@ from typing import Any, NamedTuple
 
 from sweeps.config.hooks import locate
 from sweeps.errors import UserError
-from sweeps.run.run import Run
+from sweeps.run import Run
 from sweeps.store.status import Diverged, Stop, is_stuck, status_of
 from sweeps.store.trial import read_config, read_trial
 from sweeps.tune.task import Work
@@ -73,9 +73,9 @@ def _run(lane: Lane, work: Work, post: "Post") -> Run:
         metric=work.metric,
         mode=work.mode,
         on_report=Throttle(work, partial(post.take, name)),
-        on_saved=lane.saved,
-        wanted=post.wish,
-        patience=LOCK_SECONDS,
+        on_checkpoint=lane.saved,
+        stop_signal=post.wish,
+        lock_timeout=LOCK_SECONDS,
     )
     post.expect(name, run, lane.saved)
     return run
@@ -91,7 +91,7 @@ def _attempt(runs: Sequence[Run], work: Work) -> list[Run]:
         try:
             with time_limit(runs, work):
                 for run in runs:
-                    run.record(**surroundings(work), pack=pack)
+                    run.add_provenance(**surroundings(work), pack=pack)
                 configs = [read_config(run.directory) for run in runs]
                 locate(work.pack)(configs, runs)
         except BaseException as error:
@@ -147,4 +147,4 @@ class Post:
         judged = any(report.score is not None for report in reports.values())
         if judged and self._work.rule != "none":
             for name in wishes(self._work) & set(self._runs):
-                self._runs[name].stop(Stop("stopped"))
+                self._runs[name].request_stop(Stop("stopped"))

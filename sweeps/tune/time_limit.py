@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from sweeps.io.mirror import mirror_of
-from sweeps.run.run import Run, Stop
+from sweeps.run import Run, Stop
 from sweeps.store.status import STUCK, is_stuck, time_is_up
 from sweeps.store.trial import read_trial
 from sweeps.tune.task import Work

@@ -21,7 +21,7 @@ from sweeps.io.atomic import make_directory
 from sweeps.io.mirror import Mirror, without_checkpoints
 from sweeps.plan.packs import Pack, summary
 from sweeps.plan.pending import Job
-from sweeps.run.interrupt import Interrupt
+from sweeps.run import Interrupt
 from sweeps.store.trial import read_config
 from sweeps.tune import cluster
 from sweeps.tune.callback import Desk, folders_of, watch
@@ -131,7 +131,7 @@ def _tune(job: Job, work: Work, options: Options, gpus: float, storage: str, des
         ),
     )
     tuner.fit()
-    desk.outcome.interrupted = desk.interrupt.wanted
+    desk.outcome.interrupted = desk.interrupt.requested
 
 
 def _packs(job: Job, cpus: int, gpus: float) -> list[Pack]:

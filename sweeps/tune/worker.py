@@ -12,7 +12,7 @@ from typing import Any
 from sweeps.config.hooks import locate
 from sweeps.errors import UserError
 from sweeps.io.mirror import mirror_of
-from sweeps.run.run import Run
+from sweeps.run import Run
 from sweeps.store.provenance import machine
 from sweeps.store.status import is_stuck
 from sweeps.store.trial import read_config
@@ -75,15 +75,15 @@ def train_trial(
         metric=work.metric,
         mode=work.mode,
         on_report=Throttle(work, send),
-        on_saved=saved,
-        wanted=Wish(work),
-        patience=LOCK_SECONDS,
+        on_checkpoint=saved,
+        stop_signal=Wish(work),
+        lock_timeout=LOCK_SECONDS,
     )
     entered = False
     try:
         with run, time_limit([run], work):
             entered = True
-            run.record(**surroundings(work))
+            run.add_provenance(**surroundings(work))
             locate(work.objective)(read_config(directory), run)
     except SystemExit as stop:
         if stop.code in (0, None):

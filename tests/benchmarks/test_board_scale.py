@@ -7,7 +7,7 @@ import pytest
 from benchmarks import browser
 from benchmarks.board_scale import serve
 from benchmarks.many_runs import make_runs
-from sweeps.run.run import Run
+from sweeps.run import Run
 
 
 def test_copies_of_a_trial_are_served_under_names_of_a_grid(

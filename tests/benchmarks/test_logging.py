@@ -2,7 +2,7 @@ from pathlib import Path
 
 from benchmarks.logging import EVERY, UPDATES, Bench, compose, measure
 from lm.config.load import typed
-from sweeps.run.run import Run
+from sweeps.run import Run
 from sweeps.store.metrics import read_metrics
 
 

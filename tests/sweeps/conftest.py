@@ -17,7 +17,7 @@ import pytest
 
 from sweeps.io.atomic import write_json
 from sweeps.naming import label, short_keys, trial_name
-from sweeps.run.run import Diverged, Run
+from sweeps.run import Diverged, Run
 from sweeps.store.fingerprint import fingerprint
 from sweeps.store.metrics import read_metrics
 from sweeps.store.provenance import Provenance

@@ -9,12 +9,12 @@ from typing import Any
 import numpy as np
 
 from lm.training import pack_loop
-from sweeps.run.run import OnReport, Run, Stop
+from sweeps.run import OnReport, Run, Stop
 from sweeps.store.trial import Trial, read_trial
 from tests.lm.helpers.training import final_state
 
 Compose = Callable[..., dict[str, Any]]
-Wanted = Callable[[float], Stop | None]
+StopSignal = Callable[[float], Stop | None]
 LANES: dict[str, Sequence[str]] = {
     "plain": (),
     "seed": ("seed=3", "model.dropout=0.1"),
@@ -38,7 +38,7 @@ def train_pack(
     folder: Path,
     trials: Mapping[str, Mapping[str, Any]],
     on_report: Mapping[str, OnReport] | None = None,
-    wanted: Mapping[str, Wanted] | None = None,
+    stop_signal: Mapping[str, StopSignal] | None = None,
     width: int | None = None,
 ) -> dict[str, Trial]:
     """Trains trials, by name, in folders of these names; `width`: as if begun among so many."""
@@ -49,8 +49,8 @@ def train_pack(
             if width:
                 (folder / name / "provenance.json").write_text(json.dumps({"lanes": width}))
             hooks: dict[str, Any] = {"on_report": (on_report or {}).get(name)}
-            if name in (wanted or {}):
-                hooks["wanted"] = wanted[name]
+            if name in (stop_signal or {}):
+                hooks["stop_signal"] = stop_signal[name]
             run = Run(folder / name, metric="valid/perplexity", mode="min", **hooks)
             runs.append(stack.enter_context(run))
         pack_loop.train(list(trials.values()), runs)

@@ -14,7 +14,7 @@ from lm.data.dataset import load_tokens
 from lm.training.checkpoint import Checkpoints
 from lm.training.loop import train
 from lm.training.trainer import Trainer
-from sweeps.run.run import OnReport, Run
+from sweeps.run import OnReport, Run
 from sweeps.store.metrics import read_metrics
 from sweeps.store.trial import Trial, read_trial
 

@@ -11,7 +11,7 @@ from lm.hooks.identity import identify
 from lm.optim.optimizer import hyperparameters
 from lm.optim.schedule import changed, steps_to_next
 from sweeps.errors import UserError
-from sweeps.run.run import Stop
+from sweeps.run import Stop
 from sweeps.store.metrics import read_metrics
 from tests.lm.helpers.training import history, run
 
@@ -25,18 +25,18 @@ AFTER = "optimizer.learning_rate=0.05", "train.clip_norm=0.2"
 def stop_after(directory: Path, step: int) -> Callable[[float], Stop | None]:
     """A wish to stop that comes once a step is reported."""
 
-    def wanted(seconds: float) -> Stop | None:
+    def stop_signal(seconds: float) -> Stop | None:
         reached = read_metrics(directory / "metrics.csv")[-1]["step"] >= step
         return Stop("stopped", "time", "after a while") if reached else None
 
-    return wanted
+    return stop_signal
 
 
 def test_change_equals_going_on_with_other_numbers(tmp_path: Path, tiny: Compose) -> None:
     """Trained to the step with the one, then from its checkpoint with the other."""
     whole, parts = tmp_path / "whole", tmp_path / "parts"
     run(whole, tiny(*REPORTS, CHANGE))
-    trial = run(parts, tiny(*REPORTS), wanted=stop_after(parts, STEP))
+    trial = run(parts, tiny(*REPORTS), stop_signal=stop_after(parts, STEP))
     assert (trial.status, trial.stopped_by, trial.step) == ("stopped", "time", STEP)
     run(parts, tiny(*REPORTS, *AFTER))
     assert history(parts) == history(whole)

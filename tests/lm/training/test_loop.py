@@ -11,7 +11,7 @@ import pytest
 
 from lm.data.vocabulary import Vocabulary
 from sweeps.errors import UserError
-from sweeps.run.run import OnReport
+from sweeps.run import OnReport
 from sweeps.store.metrics import read_metrics
 from sweeps.store.trial import Trial, read_trial
 from tests.lm.helpers.training import assert_same, history, killed_at, run, signalled_at

@@ -12,7 +12,7 @@ import pytest
 from lm.training.checkpoint import Checkpoints
 from lm.training.lanes import Together
 from sweeps.errors import UserError
-from sweeps.run.run import Stop
+from sweeps.run import Stop
 from sweeps.store.metrics import read_metrics
 from sweeps.store.trial import read_trial
 from tests.lm.helpers.packs import LANES, NAMES, lanes, train_pack
@@ -48,12 +48,12 @@ def test_lanes_resumed_at_different_steps_equal_uninterrupted_ones(
     trials = lanes(tiny, *stops)
     for name, step in stops.items():
 
-        def wanted(seconds: float, name: str = name, step: int = step) -> Stop | None:
+        def stop_signal(seconds: float, name: str = name, step: int = step) -> Stop | None:
             reached = read_metrics(tmp_path / name / "metrics.csv")[-1]["step"] >= step
             return Stop("stopped", "time") if reached else None
 
         if step:
-            hooks: dict[str, Any] = {"wanted": {name: wanted}}
+            hooks: dict[str, Any] = {"stop_signal": {name: stop_signal}}
             found = train_pack(tmp_path, {name: trials[name]}, **hooks, width=len(LANES))[name]
             assert found.status == "stopped"
     reached = [read_trial(tmp_path / name).step for name in stops]

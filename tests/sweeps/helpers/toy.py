@@ -19,7 +19,7 @@ from sweeps import hydra_sweeper
 from sweeps.errors import UserError
 from sweeps.io.atomic import read_json, write_json
 from sweeps.plan.packs import Lanes
-from sweeps.run.run import Diverged, Run
+from sweeps.run import Diverged, Run
 
 RUN_ONLY = ("output_dir", "sweep", "search", "scheduler", "ray", "pause", "fit", "pay")
 
@@ -39,7 +39,7 @@ def environment(cpus: int, gpus: float) -> dict[str, str]:
 def descend(config: Mapping[str, Any], run: Run) -> None:
     """Minimise x**2 by steps of `rate`; goes on from its own checkpoint."""
     start, x = _restore(run)
-    run.record(device="toy", share=os.environ.get("TOY_SHARE", ""), pid=os.getpid())
+    run.add_provenance(device="toy", share=os.environ.get("TOY_SHARE", ""), pid=os.getpid())
     for step in range(start + 1, config["steps"] + 1):
         x -= _rate(config, step - 1) * 2 * x
         _fault(config["fault"], step, run)
@@ -48,7 +48,7 @@ def descend(config: Mapping[str, Any], run: Run) -> None:
             raise Diverged(step)
         with _full_disk(config["fault"], step, run):
             _save(run, step, x)
-        if run.stop_wanted:
+        if run.should_stop:
             return
         time.sleep(config["pause"])
 
@@ -73,8 +73,8 @@ def descend_together(configs: Sequence[Mapping[str, Any]], runs: Sequence[Run]) 
     places = [_restore(run) for run in runs]
     for run in runs:
         share = os.environ.get("TOY_SHARE", "")
-        run.record(device="toy", share=share, pid=os.getpid(), lanes=max(2, len(runs)))
-        run.record(compile_seconds=0.25, compile_cache="miss")
+        run.add_provenance(device="toy", share=share, pid=os.getpid(), lanes=max(2, len(runs)))
+        run.add_provenance(compile_seconds=0.25, compile_cache="miss")
     while not all(run.closed for run in runs):
         for at, (config, run) in enumerate(zip(configs, runs, strict=True)):
             if not run.closed:
@@ -90,7 +90,7 @@ def _step_together(config: Mapping[str, Any], run: Run, step: int, x: float) -> 
         run.close(Diverged(step))
         return step, x
     _save(run, step, x)
-    if run.stop_wanted or step == config["steps"]:
+    if run.should_stop or step == config["steps"]:
         run.close()
     return step, x
 
@@ -127,7 +127,7 @@ def _rate(config: Mapping[str, Any], step: int) -> float:
 def _save(run: Run, step: int, x: float) -> None:
     run.checkpoints.mkdir(exist_ok=True)
     write_json(run.checkpoints / "state.json", {"step": step, "x": x})
-    run.saved()
+    run.checkpoint_saved()
 
 
 def _restore(run: Run) -> tuple[int, float]:

@@ -16,7 +16,7 @@ from sweeps.io.atomic import read_json, write_json
 from sweeps.reproduce.command import main
 from sweeps.reproduce.environment_diff import code_changes, package_changes
 from sweeps.reproduce.verdict import looser
-from sweeps.run.run import Run
+from sweeps.run import Run
 from sweeps.store.fingerprint import fingerprint
 from sweeps.store.metrics import read_metrics
 from sweeps.store.provenance import Provenance

@@ -6,7 +6,7 @@ import threading
 
 import pytest
 
-from sweeps.run.interrupt import Interrupt
+from sweeps.run import Interrupt
 
 
 @pytest.mark.parametrize("number", Interrupt.SIGNALS)
@@ -15,9 +15,9 @@ def test_first_signal_is_a_wish_and_the_second_acts(number: signal.Signals) -> N
     before = signal.signal(number, lambda received, frame: acted.append(received))
     try:
         with Interrupt() as interrupt:
-            assert not interrupt.wanted
+            assert not interrupt.requested
             os.kill(os.getpid(), number)
-            assert interrupt.wanted
+            assert interrupt.requested
             assert not acted
             os.kill(os.getpid(), number)
             assert acted == [number]
@@ -38,7 +38,7 @@ def test_other_threads_change_nothing() -> None:
 
     def work() -> None:
         with Interrupt() as interrupt:
-            seen.extend([signal.getsignal(signal.SIGINT), interrupt.wanted])
+            seen.extend([signal.getsignal(signal.SIGINT), interrupt.requested])
 
     thread = threading.Thread(target=work)
     thread.start()

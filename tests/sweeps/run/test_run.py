@@ -9,8 +9,8 @@ from typing import Any
 import pytest
 
 from sweeps.io.atomic import read_json
+from sweeps.run import Diverged, Run
 from sweeps.run import run as run_module
-from sweeps.run.run import Diverged, Run
 from sweeps.store.metrics import read_metrics
 
 
@@ -148,8 +148,8 @@ def test_killed_run_can_be_told_from_a_finished_one(start: Callable[..., Run]) -
 
 def test_facts_of_the_running_program_join_the_provenance(start: Callable[..., Run]) -> None:
     with start() as run:
-        run.record(device="cpu")
-        run.record(threads=2)
+        run.add_provenance(device="cpu")
+        run.add_provenance(threads=2)
     assert read_json(run.directory / "provenance.json") == {"device": "cpu", "threads": 2}
 
 

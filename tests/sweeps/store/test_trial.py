@@ -7,7 +7,7 @@ import pytest
 
 from sweeps.errors import UserError
 from sweeps.io.atomic import read_json, write_json
-from sweeps.run.run import Run
+from sweeps.run import Run
 from sweeps.store.fingerprint import fingerprint
 from sweeps.store.provenance import Provenance, collect
 from sweeps.store.trial import Spec, move_aside, read_config, read_trial, write_trial

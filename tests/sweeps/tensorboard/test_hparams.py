@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from sweeps.plan.reuse import adopt
-from sweeps.run.run import Diverged, Run
+from sweeps.run import Diverged, Run
 from sweeps.store.fingerprint import fingerprint
 from sweeps.store.provenance import Provenance
 from sweeps.store.trial import Spec, read_trial, write_trial

@@ -10,7 +10,7 @@ import pytest
 from tensorboard.compat.proto.graph_pb2 import GraphDef
 from tensorboard.compat.proto.node_def_pb2 import NodeDef
 
-from sweeps.run.run import Run
+from sweeps.run import Run
 from sweeps.tensorboard.values import Blob, Histogram, Tensor, Text
 
 Look = Callable[[Path], Any]
@@ -22,9 +22,11 @@ def histogram(mean: float) -> Histogram:
 
 def test_histograms_and_texts_are_shown_as_they_were_given(tmp_path: Path, look: Look) -> None:
     with Run(tmp_path, metric="loss", mode="min") as run:
-        run.show(0, {"within/a": histogram(0.0), "samples": Text("*once* upon a time, naïve")})
+        run.log_summaries(
+            0, {"within/a": histogram(0.0), "samples": Text("*once* upon a time, naïve")}
+        )
         run.report(10, {"loss": 1.0})
-        run.show(10, {"within/a": histogram(5.0)})
+        run.log_summaries(10, {"within/a": histogram(5.0)})
     board = look(tmp_path)
     shown = board.tensors("histograms")["within/a"]
     assert [step for step, _ in shown] == [0, 10]
@@ -46,7 +48,7 @@ def test_a_plugin_gets_its_tensors_and_bytes_and_what_it_is_told(
             if start:
                 run.resume_at(10)
             for step in (start, start + 10):
-                run.show(step, views(step))
+                run.log_summaries(step, views(step))
                 run.report(step, {"loss": 1.0})
     board = look(tmp_path)
     steps = [0, 10, 20, 30]
@@ -66,7 +68,7 @@ def test_resumed_run_shows_nothing_of_after_its_checkpoint(tmp_path: Path, look:
             if start:
                 run.resume_at(start)
             for step in range(start + 10, start + 40, 10):
-                run.show(step, {"a": histogram(mean)})
+                run.log_summaries(step, {"a": histogram(mean)})
                 run.report(step, {"loss": mean})
     shown = [(step, rows[0][1]) for step, rows in look(tmp_path).tensors("histograms")["a"]]
     assert shown == [(10, 0), (20, 0), (30, 9), (40, 9), (50, 9)]
@@ -79,12 +81,12 @@ def test_graph_is_kept_whenever_it_comes_and_a_new_one_takes_its_place(
         return bytes(GraphDef(node=[NodeDef(name=name, op="Dot")]).SerializeToString())
 
     with Run(tmp_path, metric="loss", mode="min") as run:
-        run.show_graph(graph("before"))
+        run.log_graph(graph("before"))
         run.report(10, {"loss": 1.0})
     assert "before" in look(tmp_path).graph()
     with Run(tmp_path, metric="loss", mode="min") as run:
         run.resume_at(10)
-        run.show_graph(graph("after"))
+        run.log_graph(graph("after"))
         run.report(20, {"loss": 1.0})
     board = look(tmp_path)
     assert "after" in board.graph()
@@ -97,7 +99,7 @@ def test_histogram_without_fitting_edges_is_refused(tmp_path: Path) -> None:
         pytest.raises(ValueError, match="a: 2 buckets have 2 edges"),
         Run(tmp_path, metric="loss", mode="min") as run,
     ):
-        run.show(0, {"a": Histogram([0.0, 1.0], [3.0, 4.0])})
+        run.log_summaries(0, {"a": Histogram([0.0, 1.0], [3.0, 4.0])})
 
 
 @pytest.mark.parametrize(("mode", "best"), [("min", [3, 1, 1, 1, 0]), ("max", [3, 3, 3, 5, 5])])

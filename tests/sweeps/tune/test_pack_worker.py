@@ -11,7 +11,7 @@ from rich.console import Console
 from sweeps import driver
 from sweeps.config.options import Options, SchedulerOptions, SearchOptions, SweepOptions
 from sweeps.plan.pending import Job
-from sweeps.run.run import Run
+from sweeps.run import Run
 from sweeps.store.fingerprint import fingerprint
 from sweeps.store.metrics import read_metrics
 from sweeps.store.provenance import Provenance

@@ -7,7 +7,7 @@ import pytest
 
 from sweeps.config.options import SchedulerOptions, SweepOptions
 from sweeps.io.atomic import read_json
-from sweeps.run.run import Run
+from sweeps.run import Run
 from sweeps.store.trial import read_config, read_trial
 from sweeps.tune.schedulers import build, remember
 from sweeps.tune.task import Work
