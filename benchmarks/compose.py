@@ -13,7 +13,7 @@ from sweeps.errors import UserError
 
 
 def compose_values(overrides: Sequence[str]) -> dict[str, Any]:
-    """Plain values, as `lm.config.load.typed` takes them.
+    """Plain values, as `lm.config.load.parse_config` takes them.
 
     Raises:
       UserError: an override is not known, or its value does not fit.

@@ -23,7 +23,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from lm.backend.devices import environment
-from lm.config.load import typed
+from lm.config.load import parse_config
 from lm.config.schema import Config
 from sweeps.errors import UserError
 
@@ -112,7 +112,7 @@ def serve(module: str, messages: IO[str], answers: IO[str]) -> None:
     """
     training_class = importlib.import_module(module).Training
     values, options = json.loads(messages.readline())
-    config = typed(values)
+    config = parse_config(values)
     ids = synthetic_text(config)
     began = time.perf_counter()
     training = training_class(config, ids, **options)

@@ -17,7 +17,7 @@ from benchmarks.compose import compose_values
 from benchmarks.configurations import CONFIGURATIONS
 from benchmarks.contender import has_torch
 from benchmarks.rounds import Entrant, Measured, Plan, take_turns
-from lm.cli.arguments import several, whole
+from lm.cli.arguments import comma_list, positive_int
 from sweeps.cli.exit import exit_on_user_error
 from sweeps.errors import UserError
 
@@ -43,9 +43,12 @@ def main(arguments: Sequence[str]) -> None:
     parser.add_argument(
         "what", nargs="*", help=f"{known} (default: {default}), and Hydra overrides"
     )
-    parser.add_argument("--threads", type=whole, default=2, help="of each (default: 2)")
+    parser.add_argument("--threads", type=positive_int, default=2, help="of each (default: 2)")
     parser.add_argument(
-        "--samples", type=several(whole), default=[1, 1000], help="texts (default: 1,1000)"
+        "--samples",
+        type=comma_list(positive_int),
+        default=[1, 1000],
+        help="texts (default: 1,1000)",
     )
     rounds.add_options(parser)
     options = parser.parse_intermixed_args(arguments)

@@ -23,7 +23,7 @@ from benchmarks.configurations import CONFIGURATIONS
 from benchmarks.contender import has_torch
 from benchmarks.peak import measure_peak
 from benchmarks.rounds import Entrant, Measured, Plan, take_turns
-from lm.config.load import typed
+from lm.config.load import parse_config
 from sweeps.cli.exit import exit_on_user_error
 from sweeps.errors import UserError
 
@@ -90,7 +90,7 @@ def measure(
     name: str, values: Mapping[str, Any], lanes: Sequence[int], card: Card, plan: Plan
 ) -> tables.Table:
     """Time one configuration."""
-    config = typed(values)
+    config = parse_config(values)
     words = config.train.batch_size * config.train.sequence_length
     entrants = card.entrants(values, lanes)
     results = [

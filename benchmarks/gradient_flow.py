@@ -23,7 +23,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from benchmarks import command_line, tables
 from benchmarks.compose import compose_values
 from benchmarks.contender import synthetic_text
-from lm.config.load import typed
+from lm.config.load import parse_config
 from lm.config.schema import Config
 from sweeps.cli.exit import exit_on_user_error
 
@@ -128,7 +128,7 @@ def table(cell: str, lengths: Sequence[int], overrides: Sequence[str], rounds: i
     rows = []
     for length in lengths:
         options = [f"model.cell={cell}", f"train.sequence_length={length}", *overrides]
-        config = typed(compose_values(["+experiment=rnnbow", *options]))
+        config = parse_config(compose_values(["+experiment=rnnbow", *options]))
         cost = Bench(config).measure(rounds)
         added = (cost.record + cost.encode) / EVERY / cost.step
         rows.append(

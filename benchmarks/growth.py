@@ -21,7 +21,7 @@ from benchmarks.compose import compose_values
 from benchmarks.configurations import CONFIGURATIONS
 from benchmarks.contender import has_torch
 from benchmarks.rounds import Entrant, Measured, Plan, take_turns
-from lm.config.load import typed
+from lm.config.load import parse_config
 from sweeps.cli.exit import exit_on_user_error
 
 
@@ -70,7 +70,7 @@ def main(arguments: Sequence[str]) -> None:
 def _entrants(axis: Axis, value: int, overrides: Sequence[str], threads: int) -> list[Entrant]:
     swept = [] if axis.option == "lanes" else [f"{axis.option}={value}"]
     values = compose_values([*CONFIGURATIONS["sherlock"], *overrides, *swept])
-    typed(values)
+    parse_config(values)
     if axis.option == "lanes":
         options = {"lanes": value}
         return [

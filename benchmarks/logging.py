@@ -23,7 +23,7 @@ from omegaconf import OmegaConf
 from rich.console import Console
 from rich.table import Table
 
-from lm.config.load import CONFIG_DIR, register, typed
+from lm.config.load import CONFIG_DIR, parse_config, register
 from lm.config.schema import Config
 from sweeps import hydra_sweeper
 from sweeps.cli.exit import exit_on_user_error
@@ -169,7 +169,7 @@ def main() -> None:
     parser.add_argument("overrides", nargs="*")
     given = parser.parse_args()
     os.environ["NPROC"] = str(given.threads)
-    config = typed(compose(given.overrides))
+    config = parse_config(compose(given.overrides))
     with (
         tempfile.TemporaryDirectory() as folder,
         Run(Path(folder), metric="valid/perplexity", mode="min") as run,

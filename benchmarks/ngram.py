@@ -17,7 +17,7 @@ from rich.table import Table
 
 from benchmarks.compose import compose_values
 from benchmarks.kneser_ney import Floats, Ids, KneserNey
-from lm.config.load import typed
+from lm.config.load import parse_config
 from lm.data.dataset import Tokens, load_tokens
 from sweeps.cli.exit import exit_on_user_error
 
@@ -51,7 +51,7 @@ def measure(text: Tokens) -> dict[str, list[float]]:
 
 def main(overrides: Sequence[str]) -> None:
     """Print the table for the corpus that the overrides choose."""
-    data = typed(compose_values(overrides)).data
+    data = parse_config(compose_values(overrides)).data
     text = load_tokens(data)
     start = time.perf_counter()
     rows = measure(text)

@@ -25,7 +25,7 @@ from torch import Tensor
 from benchmarks import command_line, tables
 from benchmarks.compose import compose_values
 from benchmarks.ptb_torch import SETTINGS, Reference, Settings, read
-from lm.config.load import typed
+from lm.config.load import parse_config
 from lm.data.corpora import text_files
 from lm.data.dataset import load_tokens
 from lm.model.types import Params
@@ -66,7 +66,7 @@ def compare(
     Raises:
       UserError: the two read the text differently, or ours diverges.
     """
-    config = typed(values)
+    config = parse_config(values)
     text, theirs = load_tokens(config.data), read(text_files(config.data)[0].parent)
     if any(not np.array_equal(getattr(text, split), ids) for split, ids in theirs.items()):
         raise UserError("the two number the words differently; data.vocab_size must keep all.")

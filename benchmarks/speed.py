@@ -22,7 +22,7 @@ from benchmarks.configurations import CONFIGURATIONS
 from benchmarks.contender import has_torch
 from benchmarks.peak import measure_peak
 from benchmarks.rounds import Entrant, Measured, Plan, take_turns
-from lm.config.load import typed
+from lm.config.load import parse_config
 from sweeps.cli.exit import exit_on_user_error
 from sweeps.errors import UserError
 
@@ -75,7 +75,7 @@ def main(arguments: Sequence[str]) -> None:
 
 def _compose(name: str, cell: str, overrides: Sequence[str]) -> dict[str, Any]:
     values = compose_values([*CONFIGURATIONS[name], f"model.cell={cell}", *overrides])
-    if typed(values).data.vocab_size is None:
+    if parse_config(values).data.vocab_size is None:
         raise UserError("data.vocab_size must be a number: the text here is synthetic.")
     return values
 
@@ -91,7 +91,7 @@ def _table(
     peaks: Mapping[int, float],
     plan: Plan,
 ) -> tables.Table:
-    config = typed(values)
+    config = parse_config(values)
     words = config.train.batch_size * config.train.sequence_length
     rows = []
     for threads, items in measured.items():

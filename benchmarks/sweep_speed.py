@@ -27,7 +27,7 @@ from typing import NamedTuple
 from benchmarks import command_line, tables
 from benchmarks.compose import compose_values
 from benchmarks.contender import has_torch
-from lm.config.load import typed
+from lm.config.load import parse_config
 from sweeps.cli.exit import exit_on_user_error
 from sweeps.errors import UserError
 from sweeps.store.trial import read_trial
@@ -91,7 +91,7 @@ def measure(overrides: Sequence[str], rounds: int, rows: Sequence[str]) -> dict[
 def main(arguments: Sequence[str]) -> None:
     """Print the table."""
     options = _parse(arguments)
-    config = typed(compose_values(options.overrides))
+    config = parse_config(compose_values(options.overrides))
     if not has_torch():
         raise UserError("the peer needs PyTorch; pip install -e '.[bench]' brings it.")
     if config.data.name == "sherlock" and config.data.root is None:

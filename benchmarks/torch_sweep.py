@@ -22,7 +22,7 @@ from torch.utils.tensorboard import SummaryWriter
 
 from benchmarks.compose import compose_values
 from benchmarks.torch_model import Training
-from lm.config.load import typed
+from lm.config.load import parse_config
 from lm.config.schema import Config
 from lm.data.dataset import Tokens, load_tokens
 from lm.data.windows import steps_per_epoch
@@ -39,7 +39,7 @@ GRID = {  # conf/sweep/layer_grid.yaml
 def run_trial(sizes: Mapping[str, int], values: Mapping[str, Any], text: Tokens) -> None:
     """Train one model of the grid, in a worker of Ray Tune."""
     torch.set_num_threads(1)
-    config = typed({**values, "model": {**values["model"], **sizes}})
+    config = parse_config({**values, "model": {**values["model"], **sizes}})
     config = replace(config, data=replace(config.data, vocab_size=len(text.vocabulary)))
     torch.manual_seed(config.seed)
     training = Training(config, text.train)
@@ -80,7 +80,7 @@ def sweep(folder: Path, overrides: Sequence[str]) -> list[float]:
       UserError: a trial failed.
     """
     values = compose_values(overrides)
-    text = load_tokens(typed(values).data)
+    text = load_tokens(parse_config(values).data)
     init(address="local", include_dashboard=False)
     trainable = tune.with_parameters(run_trial, values=values, text=text)
     tuner = tune.Tuner(

@@ -17,7 +17,7 @@ from pathlib import Path
 
 from rich.console import Console
 
-from lm.cli.arguments import number, of_trial, several, whole
+from lm.cli.arguments import checked_float, comma_list, positive_int, trial_parser
 from lm.evaluation.cache_grid import CACHE, SEARCH, Grid
 from sweeps.cli.exit import exit_on_user_error
 from sweeps.errors import UserError
@@ -55,11 +55,11 @@ def main(arguments: Sequence[str] | None = None) -> None:
 
 
 def _parser() -> argparse.ArgumentParser:
-    parser = of_trial("python -m lm.evaluate", "Perplexity of a trained model, word by word.")
+    parser = trial_parser("python -m lm.evaluate", "Perplexity of a trained model, word by word.")
     add = parser.add_argument
     add(
         "--split",
-        type=several(_split),
+        type=comma_list(_split),
         metavar="NAMES",
         help="of train,valid,test (default: valid and test, unless there is --text)",
     )
@@ -72,13 +72,13 @@ def _parser() -> argparse.ArgumentParser:
     )
     add(
         "--batch-size",
-        type=whole,
+        type=positive_int,
         metavar="N",
         help="pieces of a text that are read side by side, each from a zero state; 1: the text as "
         "it stands (default: as in training)",
     )
     add("--words", type=Path, metavar="FILE", help="write each word's log-probability, as CSV")
-    add("--worst", type=whole, metavar="N", help="show the N words that are predicted worst")
+    add("--worst", type=positive_int, metavar="N", help="show the N words that are predicted worst")
     _add_cache(parser)
     return parser
 
@@ -93,9 +93,9 @@ def _add_cache(parser: argparse.ArgumentParser) -> None:
     usual = [values[0] for values in (CACHE.windows, CACHE.shares, CACHE.thetas)]
     add("--cache", action="store_true", help="with window {}, lambda {}, theta {}".format(*usual))
     add("--cache-search", action="store_true", help=f"the best of {SEARCH.size}")
-    add("--cache-window", type=several(whole), metavar="N,...", help="words kept")
-    add("--cache-lambda", type=several(_share), metavar="X,...", help="the cache's share")
-    add("--cache-theta", type=several(_theta), metavar="X,...", help="weight of likeness")
+    add("--cache-window", type=comma_list(positive_int), metavar="N,...", help="words kept")
+    add("--cache-lambda", type=comma_list(_share), metavar="X,...", help="the cache's share")
+    add("--cache-theta", type=comma_list(_theta), metavar="X,...", help="weight of likeness")
 
 
 def _split(text: str) -> str:
@@ -105,11 +105,11 @@ def _split(text: str) -> str:
 
 
 def _share(text: str) -> float:
-    return number(text, "a number from 0 to below 1", lambda value: 0 <= value < 1)
+    return checked_float(text, "a number from 0 to below 1", lambda value: 0 <= value < 1)
 
 
 def _theta(text: str) -> float:
-    return number(text, "a number of at least 0", lambda value: 0 <= value < math.inf)
+    return checked_float(text, "a number of at least 0", lambda value: 0 <= value < math.inf)
 
 
 def _check(options: argparse.Namespace) -> None:

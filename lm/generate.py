@@ -24,7 +24,7 @@ from rich.console import Console
 from rich.progress import track
 from rich.text import Text
 
-from lm.cli.arguments import number, of_trial, whole
+from lm.cli.arguments import checked_float, positive_int, trial_parser
 from lm.data.text_files import read_text
 from lm.generation.detokenize import continued
 from lm.generation.prompt import PROMPT, Prompt, choose_prompt, read_prompt, unknown_words
@@ -80,7 +80,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
 
 
 def _parser() -> argparse.ArgumentParser:
-    parser = of_trial("python -m lm.generate", "Text that a trained model writes.")
+    parser = trial_parser("python -m lm.generate", "Text that a trained model writes.")
     add = parser.add_argument
     begins = parser.add_mutually_exclusive_group()
     begins.add_argument(
@@ -95,8 +95,13 @@ def _parser() -> argparse.ArgumentParser:
         metavar="FILE",
         help="the same from a UTF-8 file, without the newline at its end; -: from standard input",
     )
-    add("--words", type=whole, default=WORDS, metavar="N", help="drawn after it; characters of a "
-        "character model (default: %(default)s)")  # fmt: skip
+    add(
+        "--words",
+        type=positive_int,
+        default=WORDS,
+        metavar="N",
+        help="drawn after it; characters of a character model (default: %(default)s)",
+    )
     add(
         "--temperature",
         type=_temperature,
@@ -104,14 +109,19 @@ def _parser() -> argparse.ArgumentParser:
         help="logits are divided by it; 0 takes the likeliest word (default: the trial's "
         "log.sample_temperature)",
     )
-    add("--top-k", type=whole, metavar="N", help="draw from the N likeliest words (default: all)")
+    add(
+        "--top-k",
+        type=positive_int,
+        metavar="N",
+        help="draw from the N likeliest words (default: all)",
+    )
     add(
         "--seed",
-        type=partial(whole, at_least=0),
+        type=partial(positive_int, at_least=0),
         metavar="N",
         help="of the draws (default: the trial's)",
     )
-    add("--samples", type=whole, default=1, metavar="N", help="number of texts (default: 1)")
+    add("--samples", type=positive_int, default=1, metavar="N", help="number of texts (default: 1)")
     add("--unknown", action="store_true", help="let <unk> be drawn")
     add(
         "--out",
@@ -128,7 +138,7 @@ def _file(text: str) -> Path:
 
 
 def _temperature(text: str) -> float:
-    return number(text, "a number of at least 0", lambda value: 0 <= value < math.inf)
+    return checked_float(text, "a number of at least 0", lambda value: 0 <= value < math.inf)
 
 
 def _prompt(trained: "Trained", text: str | None, file: str | None) -> Prompt:

@@ -16,7 +16,7 @@ from rich.console import Console
 
 from lm.backend.devices import set_devices
 from lm.cli.hydra_main import run_command
-from lm.cli.progress import Progress
+from lm.cli.progress import RunProgress
 from lm.config.schema import RUN_ONLY
 from lm.hooks.identity import identify
 from sweeps import naming
@@ -86,7 +86,7 @@ def _train(directory: Path, values: Mapping[str, Any], console: Console) -> None
 
     metric, mode = values["sweep"]["metric"], values["sweep"]["mode"]
     with (
-        Progress(console) as progress,
+        RunProgress(console) as progress,
         Run(directory, metric=metric, mode=mode, on_report=progress.reported) as run,
     ):
         train(values, run)

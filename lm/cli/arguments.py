@@ -9,7 +9,7 @@ from typing import TypeVar
 T = TypeVar("T")
 
 
-def of_trial(program: str, description: str) -> argparse.ArgumentParser:
+def trial_parser(program: str, description: str) -> argparse.ArgumentParser:
     """A parser whose first argument, `directory`, is a trial's folder."""
     parser = argparse.ArgumentParser(prog=program, description=description)
     parser.add_argument(
@@ -18,7 +18,7 @@ def of_trial(program: str, description: str) -> argparse.ArgumentParser:
     return parser
 
 
-def several(one: Callable[[str], T]) -> Callable[[str], list[T]]:
+def comma_list(one: Callable[[str], T]) -> Callable[[str], list[T]]:
     """Values with commas between them."""
 
     def parse(text: str) -> list[T]:
@@ -27,14 +27,14 @@ def several(one: Callable[[str], T]) -> Callable[[str], list[T]]:
     return parse
 
 
-def whole(text: str, at_least: int = 1) -> int:
+def positive_int(text: str, at_least: int = 1) -> int:
     """A whole number."""
     if not (text.isdecimal() and int(text) >= at_least):
         raise argparse.ArgumentTypeError(f"{text!r} is not a whole number of at least {at_least}")
     return int(text)
 
 
-def number(text: str, what: str, good: Callable[[float], bool]) -> float:
+def checked_float(text: str, what: str, good: Callable[[float], bool]) -> float:
     """A number; `what` says which ones are good, as in "a number of at least 0"."""
     try:
         value = float(text)

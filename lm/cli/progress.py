@@ -33,7 +33,7 @@ def bar(console: Console, counted: str, *fields: str) -> Bar:
     )
 
 
-class Progress:
+class RunProgress:
     """Shows reports as they come; give `reported` to the run."""
 
     def __init__(self, console: Console) -> None:

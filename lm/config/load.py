@@ -1,7 +1,7 @@
 """Hydra's schema of the configuration, and configurations with types.
 
 The defaults stand in `conf/`, one file for one choice. Hydra rejects unknown keys and wrong types
-against the schema; `typed` checks ranges and combinations.
+against the schema; `parse_config` checks ranges and combinations.
 """
 
 from collections.abc import Mapping
@@ -20,7 +20,7 @@ from sweeps.errors import UserError
 _packaged = Path(__file__).parents[1] / "conf"  # where a wheel carries conf/
 CONFIG_DIR = _packaged if _packaged.is_dir() else Path(__file__).parents[2] / "conf"
 
-_LATER: dict[str, Any] = {"log": {"vector_scores": False, "scalars_every": None}}
+_ADDED_OPTIONS: dict[str, Any] = {"log": {"vector_scores": False, "scalars_every": None}}
 """Options among them that a folder of an earlier version may lack, and what it did without."""
 
 
@@ -29,14 +29,14 @@ def register() -> None:
     ConfigStore.instance().store(name="schema", node=Config)
 
 
-def typed(values: Mapping[str, Any]) -> Config:
+def parse_config(values: Mapping[str, Any]) -> Config:
     """Check a composed configuration and give it its types.
 
     Raises:
       UserError: an option is missing, unknown, out of its range, or does not fit the others.
     """
     try:
-        config = OmegaConf.to_object(OmegaConf.merge(_schema(), _LATER, values))
+        config = OmegaConf.to_object(OmegaConf.merge(_schema(), _ADDED_OPTIONS, values))
     except (MissingMandatoryValue, ConfigKeyError) as error:
         what = "has no value" if isinstance(error, MissingMandatoryValue) else "is no option"
         raise UserError(

@@ -4,13 +4,13 @@ from itertools import pairwise
 
 from lm.config.schema import ModelConfig
 
-AHEAD = 256
+STEPS_PER_CALL = 256
 """Updates in a call of the compiled program, at most: chance is drawn for so many at once."""
 GATES = {"rnn": 1, "gru": 3, "lstm": 4}
 """Of each cell, the state's new value counted as one."""
 
 
-def parameters(model: ModelConfig, vocab_size: int) -> int:
+def num_parameters(model: ModelConfig, vocab_size: int) -> int:
     """Numbers that training changes."""
     sizes = layer_sizes(model)
     layers = GATES[model.cell] * sum(n * (m + n + 1) for m, n in sizes)
@@ -34,7 +34,7 @@ def layer_sizes(model: ModelConfig) -> list[tuple[int, int]]:
     return list(pairwise([model.embed_size, *rnn_sizes(model)]))
 
 
-def softmax_words(platform: str, *, one_thread: bool = False) -> int:
+def softmax_chunk_size(platform: str, *, one_thread: bool = False) -> int:
     """Words whose logits an evaluation computes at once: on a CPU those of a window's tokens fit
     into its cache; several threads, and a GPU the more, are not kept busy by so few."""
     if platform != "cpu":

@@ -9,7 +9,7 @@ from typing import Any
 
 from lm.config.schema import RUN_ONLY, Config
 
-ARRAYS: Mapping[str, Any] = {
+TRACED_OPTIONS: Mapping[str, Any] = {
     "model.forget_bias": 1.0,
     "model.embed_scale": 1.0,
     "model.initializer.scale": 1.0,
@@ -25,7 +25,7 @@ ARRAYS: Mapping[str, Any] = {
 """Options that come in as arrays or do not reach the device, and a value that stands for any."""
 
 
-SWITCHES = (
+TRACED_IF_NONZERO = (
     "model.dropout",
     "model.input_dropout",
     "model.output_dropout",
@@ -38,7 +38,7 @@ SWITCHES = (
 """Options that are arrays, too, but that none at all is other code; null: as model.dropout."""
 
 
-def without_arrays(config: Config) -> Config:
+def static_config(config: Config) -> Config:
     """The configuration of the compiled code: all options that are arrays have one value."""
     for key, value in _stand_ins(partial(_option, config)).items():
         config = _with(config, key.split("."), value)
@@ -47,8 +47,8 @@ def without_arrays(config: Config) -> Config:
 
 def _stand_ins(value_of: Callable[[str], Any]) -> dict[str, Any]:
     """What stands for the values of options that are arrays; `value_of` gives an option's value."""
-    found = dict(ARRAYS)
-    for key in SWITCHES:
+    found = dict(TRACED_OPTIONS)
+    for key in TRACED_IF_NONZERO:
         value = value_of(key)
         share = value_of("model.dropout") if value is None else value
         found[key] = 0.5 if share > 0 else 0.0
@@ -65,7 +65,7 @@ def _with(section: Any, path: list[str], value: Any) -> Any:
     return replace(section, **{name: _with(getattr(section, name), rest, value) if rest else value})
 
 
-def group(values: Mapping[str, Any]) -> dict[str, Any]:
+def pack_key(values: Mapping[str, Any]) -> dict[str, Any]:
     """What must be equal for trials to train in one pack: shapes, code, text and reports."""
     left = {key: deepcopy(part) for key, part in values.items() if key not in (*RUN_ONLY, "seed")}
     for key, value in _stand_ins(lambda key: reduce(getitem, key.split("."), left)).items():

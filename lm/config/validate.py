@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
-from sweeps.config.schema import _check_range, _options
+from sweeps.config.schema import check_range, walk_options
 from sweeps.errors import UserError
 
 if TYPE_CHECKING:
@@ -26,9 +26,9 @@ def check(config: "Config") -> None:
     Raises:
       UserError: an option is out of its range or does not fit the others.
     """
-    options = {key: (value, metadata) for key, value, metadata in _options(config)}
+    options = {key: (value, metadata) for key, value, metadata in walk_options(config)}
     for key, (value, metadata) in options.items():
-        _check_range(key, value, metadata)
+        check_range(key, value, metadata)
     for change in config.train.changes:
         _check_change(change, options)
     # An int and a float that are equal are the same change, and the same trial.
@@ -55,7 +55,7 @@ def _check_change(
             )
         if key == "optimizer.momentum" and options[key][0] is None:
             raise UserError("train.changes names optimizer.momentum; this rule has none.")
-        _check_range(key, value, options[key][1])
+        check_range(key, value, options[key][1])
 
 
 _RULE_OPTIONS = {

@@ -14,10 +14,10 @@ import jax
 import numpy as np
 
 from lm.backend.compile_cache import use_cache
-from lm.config.load import typed
+from lm.config.load import parse_config
 from lm.config.schema import Config, DataConfig
 from lm.data.dataset import Tokens, load_tokens
-from lm.hooks.timing import Warmup, measure, resident
+from lm.hooks.timing import ProgramTimings, resident, time_program
 from lm.training.functions import ProgramKey, program_key
 from lm.training.state import count_parameters
 from lm.training.trainer import Trainer
@@ -28,7 +28,7 @@ MEASURED = 6
 
 
 @dataclass(frozen=True)
-class Program:
+class MeasuredProgram:
     """Compiled code, and a configuration and a text to run it with."""
 
     name: str
@@ -64,12 +64,12 @@ def estimate(configs: Sequence[Mapping[str, Any]]) -> list[Cost]:
     use_cache()
     jax.devices()  # starts the device's client, as every trial does
     before = resident()
-    trials = [typed(values) for values in configs]
+    trials = [parse_config(values) for values in configs]
     programs = _programs(trials)
-    known: list[tuple[Program, Warmup]] = []
+    known: list[tuple[MeasuredProgram, ProgramTimings]] = []
     overhead = 0.0
     for program in spread(list({program.name: program for program in programs}.values())):
-        warmup, after = measure(program.config, program.text)
+        warmup, after = time_program(program.config, program.text)
         if not known:
             overhead = max(0.0, after - before - warmup.buffers)
         known.append((program, warmup))
@@ -79,7 +79,7 @@ def estimate(configs: Sequence[Mapping[str, Any]]) -> list[Cost]:
     ]
 
 
-def spread(programs: Sequence[Program]) -> list[Program]:
+def spread(programs: Sequence[MeasuredProgram]) -> list[MeasuredProgram]:
     """Those that are measured, the smallest first."""
     ordered = sorted(programs, key=lambda program: program.size)
     if len(ordered) <= MEASURED:
@@ -88,7 +88,9 @@ def spread(programs: Sequence[Program]) -> list[Program]:
     return [ordered[int(place)] for place in places]
 
 
-def interpolate(known: Sequence[tuple[Program, Warmup]], program: Program) -> Warmup:
+def interpolate(
+    known: Sequence[tuple[MeasuredProgram, ProgramTimings]], program: MeasuredProgram
+) -> ProgramTimings:
     """What a program takes, as measured or from those next to it in size."""
     for one, warmup in known:
         if one.name == program.name:
@@ -100,13 +102,13 @@ def interpolate(known: Sequence[tuple[Program, Warmup]], program: Program) -> Wa
     ]
     columns = np.transpose(logs)
     values = [np.interp(np.log(program.size), np.log(sizes), column) for column in columns]
-    return Warmup(*(float(np.exp(value)) for value in values))
+    return ProgramTimings(*(float(np.exp(value)) for value in values))
 
 
-def _programs(trials: Sequence[Config]) -> list[Program]:
+def _programs(trials: Sequence[Config]) -> list[MeasuredProgram]:
     """The program of each trial."""
     texts: dict[str, tuple[Tokens, float]] = {}
-    found: dict[tuple[str, ProgramKey], Program] = {}
+    found: dict[tuple[str, ProgramKey], MeasuredProgram] = {}
     programs = []
     for config in trials:
         data = repr(config.data)
@@ -126,13 +128,13 @@ def _load(config: DataConfig) -> tuple[Tokens, float]:
     return text, time.perf_counter() - began
 
 
-def _program(key: ProgramKey, config: Config, text: Tokens, load_seconds: float) -> Program:
+def _program(key: ProgramKey, config: Config, text: Tokens, load_seconds: float) -> MeasuredProgram:
     began = time.perf_counter()
     trainer = Trainer(config, text)
     parameters = count_parameters(trainer.program.shapes.params)
     valid, test = trainer.held_out["valid"], trainer.held_out.get("test")
     shapes = jax.tree.map(np.shape, (trainer.streams_lb, valid))
-    return Program(
+    return MeasuredProgram(
         name=hashlib.sha256(repr((key, shapes)).encode()).hexdigest()[:12],
         config=config,
         text=text,
@@ -145,7 +147,7 @@ def _program(key: ProgramKey, config: Config, text: Tokens, load_seconds: float)
     )
 
 
-def _cost(config: Config, program: Program, warmup: Warmup, memory: float) -> Cost:
+def _cost(config: Config, program: MeasuredProgram, warmup: ProgramTimings, memory: float) -> Cost:
     epochs = config.train.epochs
     each = program.steps_per_epoch * warmup.step + warmup.valid + warmup.save
     last = program.test_share * warmup.valid

@@ -4,7 +4,7 @@ import dataclasses
 from collections.abc import Mapping
 from typing import Any
 
-from lm.config.load import typed
+from lm.config.load import parse_config
 from lm.config.schema import RUN_ONLY, Config
 from lm.data.dataset import Tokens, load_tokens
 from lm.data.windows import steps_per_epoch
@@ -22,7 +22,7 @@ def identify(values: Mapping[str, Any]) -> dict[str, Any]:
     Raises:
       UserError: an option is out of range, or does not fit the others or the text.
     """
-    config = typed(values)
+    config = parse_config(values)
     text = load_tokens(config.data)
     _check_text(config, text)
     identity = dataclasses.asdict(config)

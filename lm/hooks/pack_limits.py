@@ -10,9 +10,16 @@ from typing import Any, NamedTuple
 
 import psutil
 
-from lm.config.load import typed
+from lm.config.load import parse_config
 from lm.config.schema import Config, ModelConfig, TrainConfig
-from lm.config.sizes import AHEAD, GATES, feature_size, parameters, rnn_sizes, softmax_words
+from lm.config.sizes import (
+    GATES,
+    STEPS_PER_CALL,
+    feature_size,
+    num_parameters,
+    rnn_sizes,
+    softmax_chunk_size,
+)
 from lm.data.dataset import load_tokens
 from lm.data.windows import evaluation_window
 from sweeps.plan.packs import Lanes
@@ -22,7 +29,7 @@ PROCESS = 0.7e9
 """Bytes that a process takes before its first array: libraries and compiler."""
 
 
-def lanes(values: Mapping[str, Any], cpus: int, gpus: float) -> Lanes:
+def pack_limits(values: Mapping[str, Any], cpus: int, gpus: float) -> Lanes:
     """How many lanes of a trial's kind fit into its slot's memory, and how many pay.
 
     On a CPU a pack takes as long as its lanes one after the other; a GPU is left idle by one lane.
@@ -31,7 +38,7 @@ def lanes(values: Mapping[str, Any], cpus: int, gpus: float) -> Lanes:
       cpus: of a slot; host memory is shared among as many slots as the CPUs make.
       gpus: a slot's share of a GPU; 0: it computes on CPUs.
     """
-    need = memory(typed(values))
+    need = memory(parse_config(values))
     if gpus > 0:
         room = (
             0.9 * min(gpus, 1.0) * _gpu_bytes() - need.shared
@@ -64,17 +71,17 @@ def memory(config: Config) -> Memory:
     read = max(tokens, streams * length)
     slots = 1 if config.optimizer.kind == "momentum" else 2
     slots += config.optimizer.average_patience is not None
-    numbers = parameters(config.model, vocab_size)
+    numbers = num_parameters(config.model, vocab_size)
     # Logits, their exponentials and their gradient.
     logits = 3 * tokens * (vocab_size if loss.kind == "softmax" else loss.samples + 1)
     # What is left of the recurrent kernels, and its gradient.
     dropped = 2 * GATES[config.model.cell] * sum(size**2 for size in rnn_sizes(config.model))
     dropped *= config.model.weight_drop > 0
-    drawn = AHEAD * (loss.samples + 8)
+    drawn = STEPS_PER_CALL * (loss.samples + 8)
     order = 3 * len(text.train) if train.predict == "last" else 0
     activations = _activations(config.model, train)
     return Memory(
-        shared=4.0 * (3 * words + 3 * read * min(vocab_size, softmax_words("gpu"))),
+        shared=4.0 * (3 * words + 3 * read * min(vocab_size, softmax_chunk_size("gpu"))),
         state=4.0 * 2 * (1 + slots) * numbers,
         step=4.0 * (2 * numbers + dropped + logits + drawn + order + activations),
     )

@@ -29,7 +29,7 @@ CALLS = 8
 """Timed calls, whose median counts: other work on the machine disturbs some."""
 
 
-class Warmup(NamedTuple):
+class ProgramTimings(NamedTuple):
     """What a program takes, in seconds; bytes of host memory."""
 
     start: float
@@ -45,7 +45,7 @@ class Warmup(NamedTuple):
     """Arrays while it trains, bytes; 0 where they lie on another device than the CPU."""
 
 
-def measure(config: Config, text: Tokens) -> tuple[Warmup, int]:
+def time_program(config: Config, text: Tokens) -> tuple[ProgramTimings, int]:
     """Run a program for a few seconds; gives the process's resident bytes at its largest, too.
 
     Raises:
@@ -68,7 +68,7 @@ def resident() -> int:
     return int(psutil.Process().memory_info().rss)
 
 
-def _measure(config: Config, text: Tokens) -> tuple[Warmup, int]:
+def _measure(config: Config, text: Tokens) -> tuple[ProgramTimings, int]:
     laid_out, trainer = _timed(lambda: Trainer(config, text))
     first, state = _timed(trainer.start)
     again, state = _timed(trainer.start)
@@ -88,7 +88,7 @@ def _measure(config: Config, text: Tokens) -> tuple[Warmup, int]:
     valid = _time_evaluation(trainer, state)
     trained = resident()
     save = _time_save(state)
-    warmup = Warmup(
+    warmup = ProgramTimings(
         start=laid_out + again,
         compile=max(0.0, first - again) + compiled + called,
         step=step,

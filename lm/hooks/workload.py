@@ -15,7 +15,7 @@ UPDATE = 10
 """Multiplications that take as long as updating one parameter: memory is slower than arithmetic."""
 
 
-def effort(values: Mapping[str, Any]) -> float:
+def relative_cost(values: Mapping[str, Any]) -> float:
     """Multiplications for each word of the text, in all epochs; of use beside others alone.
 
     Counted are the matrix products of training and of evaluation and the parameters' updates, rows

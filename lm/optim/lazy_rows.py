@@ -25,7 +25,7 @@ import optax
 from jax import Array
 
 from lm.config.schema import LossConfig, ModelConfig, OptimizerConfig, TrainConfig
-from lm.config.sizes import feature_size, parameters
+from lm.config.sizes import feature_size, num_parameters
 from lm.model.types import TABLES, Params
 from lm.optim.optimizer import Hyperparameters
 
@@ -68,12 +68,12 @@ def gradient_numbers(
 ) -> int:
     """Numbers in a step's gradient: in the tables', of all rows or of those that it touches."""
     if not can_lag(loss, optimizer):
-        return parameters(model, vocab_size)
+        return num_parameters(model, vocab_size)
     read = train.batch_size * train.sequence_length
     compared = (read if train.predict == "all" else train.batch_size) + loss.samples
     width = feature_size(model) + 1
     vectors = width if model.tie_weights else model.embed_size
-    return parameters(model, vocab_size=0) + read * vectors + compared * width
+    return num_parameters(model, vocab_size=0) + read * vectors + compared * width
 
 
 def start_lagging(vocab_size: int) -> Updates:

@@ -13,7 +13,7 @@ from jax import Array
 from lm.backend.data_parallel import compile_sharded, first_replica
 from lm.backend.execution import Compute, choose, compiler_options, in_precision, tells_on_device
 from lm.config.schema import Config, LossConfig, ModelConfig, OptimizerConfig, TrainConfig
-from lm.config.static import without_arrays
+from lm.config.static import static_config
 from lm.generation.decode import Choice, Writing, begin, sample, write
 from lm.gradient_flow.itemize import Extent, Flow, itemise
 from lm.model.initializers import Scales, scales
@@ -130,7 +130,7 @@ class Program(NamedTuple):
 
 def program_key(config: Config, vocab_size: int) -> ProgramKey:
     """Strip what comes in as an array or does not reach the device."""
-    code = without_arrays(config)
+    code = static_config(config)
     train = replace(code.train, report_every=1)
     return ProgramKey(code.model, code.loss, code.optimizer, train, vocab_size)
 

@@ -18,7 +18,7 @@ from jax.typing import ArrayLike
 
 from lm.backend.devices import has_one_thread
 from lm.config.schema import TrainConfig
-from lm.config.sizes import softmax_words
+from lm.config.sizes import softmax_chunk_size
 from lm.data.batches import Ids
 from lm.data.windows import evaluation_window, predictions
 from lm.losses.softmax import softmax_loss_in_parts
@@ -34,7 +34,7 @@ SLIDING_WINDOWS = 256
 
 
 def _losses(features: Array, weight: Array, bias: Array, targets: Array) -> Array:
-    words = softmax_words(jax.default_backend(), one_thread=has_one_thread())
+    words = softmax_chunk_size(jax.default_backend(), one_thread=has_one_thread())
     return softmax_loss_in_parts(features, weight, bias, targets, words)
 
 

@@ -12,7 +12,7 @@ import numpy as np
 from jax import Array
 from numpy.typing import NDArray
 
-from lm.config.sizes import AHEAD
+from lm.config.sizes import STEPS_PER_CALL
 from lm.model.initializers import put
 from lm.optim.averaging import averaged_updates
 from lm.optim.optimizer import Hyperparameters
@@ -108,7 +108,7 @@ class Together:
             place: lane.trainer.until_report(lane.step) - int(self._totals.steps[place])
             for place, lane in self._lanes.items()
         }
-        steps = min(AHEAD, *left.values())
+        steps = min(STEPS_PER_CALL, *left.values())
         counted = self._totals.steps
         began = time.perf_counter()
         self._run(steps)  # waits for the device

@@ -12,7 +12,7 @@ import jax
 import jax.numpy as jnp
 import yaml
 
-from lm.config.load import typed
+from lm.config.load import parse_config
 from lm.config.schema import Config
 from lm.data.dataset import Tokens, load_tokens
 from lm.data.vocabulary import Vocabulary
@@ -54,7 +54,7 @@ def load_trained(directory: Path) -> Trained:
       UserError: the folder is no trial's, or has no checkpoint that can be read.
     """
     trial = _trial(directory)
-    config = _fitting(typed(_config(directory)))
+    config = _fitting(parse_config(_config(directory)))
     vocabulary = Vocabulary.load(directory / "vocab.tsv")
     program = build_program(program_key(config, len(vocabulary)))
     state = Checkpoints(directory / "checkpoints").read(program.shapes)

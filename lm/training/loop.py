@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from lm.backend.compile_cache import use_cache, watch
-from lm.config.load import typed
+from lm.config.load import parse_config
 from lm.data.dataset import load_tokens
 from lm.optim.averaging import averaged_updates
 from lm.training.session import Course
@@ -26,7 +26,7 @@ def train(values: Mapping[str, Any], run: Run) -> None:
       KeyboardInterrupt: Ctrl-C or SIGTERM; a checkpoint was written first.
       UserError: the input is bad, or the disk is full.
     """
-    config = typed(values)
+    config = parse_config(values)
     text = load_tokens(config.data)
     text.vocabulary.save(run.directory / "vocab.tsv")
     use_cache()

@@ -13,7 +13,7 @@ import numpy as np
 from jax import Array
 from numpy.typing import NDArray
 
-from lm.config.sizes import AHEAD
+from lm.config.sizes import STEPS_PER_CALL
 
 TAGS = ("train/loss", "train/grad_norm", "train/grad_norm_clipped", "train/clipped_share")
 """TensorBoard's, of the fields of `lm.training.metrics.StepMetrics`."""
@@ -70,13 +70,13 @@ class Totals(NamedTuple):
     """bool[]: whether every loss and gradient was; nothing is counted after the first that is
     not."""
     updates: Array
-    """f32[AHEAD, 4]: of each update of the latest call, what `StepMetrics` has; the rest is old."""
+    """f32[STEPS_PER_CALL, 4]: `StepMetrics` of each update of the latest call."""
 
 
 @cache
 def no_totals() -> Totals:
     """Before the first step."""
-    updates = jnp.zeros((AHEAD, len(StepMetrics._fields)), jnp.float32)
+    updates = jnp.zeros((STEPS_PER_CALL, len(StepMetrics._fields)), jnp.float32)
     return Totals(jnp.int32(0), jnp.bool_(True), updates)
 
 

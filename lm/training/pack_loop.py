@@ -7,8 +7,8 @@ from typing import Any
 import jax
 
 from lm.backend.compile_cache import use_cache, watch
-from lm.config.load import typed
-from lm.config.static import group
+from lm.config.load import parse_config
+from lm.config.static import pack_key
 from lm.data.dataset import load_tokens
 from lm.training.checkpoint import Background
 from lm.training.lanes import Part, Together
@@ -31,14 +31,14 @@ def train(configs: Sequence[Mapping[str, Any]], runs: Sequence[Run]) -> None:
     A run is closed as soon as its trial has ended: trained, diverged, or stopped as it was told to.
 
     Args:
-      configs: composed configurations, alike in `lm.config.static.group`.
+      configs: composed configurations, alike in `lm.config.static.pack_key`.
       runs: entered; one for each.
 
     Raises:
       KeyboardInterrupt: Ctrl-C or SIGTERM; checkpoints were written first.
       UserError: the input is bad, or the disk is full.
     """
-    if any(group(values) != group(configs[0]) for values in configs[1:]):
+    if any(pack_key(values) != pack_key(configs[0]) for values in configs[1:]):
         raise UserError(
             "these trials differ in more than numbers and cannot train together; train each alone."
         )
@@ -78,12 +78,12 @@ def _train(configs: Sequence[Mapping[str, Any]], runs: Sequence[Run]) -> None:
 
 def _courses(configs: Sequence[Mapping[str, Any]], runs: Sequence[Run]) -> Iterator[Course]:
     """The trials, which share the text on the device."""
-    first = typed(configs[0])
+    first = parse_config(configs[0])
     text = load_tokens(first.data)
     placed = place(text, first.train)
     for values, run in zip(configs, runs, strict=True):
         text.vocabulary.save(run.directory / "vocab.tsv")
-        yield Course(Trainer(typed(values), text, placed), run)
+        yield Course(Trainer(parse_config(values), text, placed), run)
 
 
 def _width(runs: Sequence[Run]) -> int:

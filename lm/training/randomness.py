@@ -13,7 +13,7 @@ from jax import Array, lax
 from jax.typing import ArrayLike
 
 from lm.config.schema import LossConfig, TrainConfig
-from lm.config.sizes import AHEAD
+from lm.config.sizes import STEPS_PER_CALL
 from lm.data.windows import windows_in_stream
 from lm.losses.candidate_sampler import Candidates, sample_log_uniform
 
@@ -47,13 +47,13 @@ def chance(loss: LossConfig, train: TrainConfig, vocab_size: int, length: int) -
 
 def in_turns(steps: int) -> Iterator[int]:
     """Parts of so many steps that can be drawn for at once; none at all are one."""
-    yield min(steps, AHEAD)
-    for done in range(AHEAD, steps, AHEAD):
-        yield min(steps - done, AHEAD)
+    yield min(steps, STEPS_PER_CALL)
+    for done in range(STEPS_PER_CALL, steps, STEPS_PER_CALL):
+        yield min(steps - done, STEPS_PER_CALL)
 
 
 def draw_ahead(chance: Chance, key: Array, step: Array, count: ArrayLike) -> Draws:
-    """Draw for the steps from `step` on, all of one epoch; gives `AHEAD` rows.
+    """Draw for the steps from `step` on, all of one epoch; gives `STEPS_PER_CALL` rows.
 
     Args:
       chance: what.
@@ -62,7 +62,7 @@ def draw_ahead(chance: Chance, key: Array, step: Array, count: ArrayLike) -> Dra
       count: i32[], rows that are wanted; the candidates of further ones are no words.
     """
     order_key, step_key = jax.random.split(key)
-    steps = step + jnp.arange(AHEAD, dtype=jnp.int32)
+    steps = step + jnp.arange(STEPS_PER_CALL, dtype=jnp.int32)
     keys = jax.vmap(lambda number: jax.random.split(jax.random.fold_in(step_key, number)))(steps)
     start = candidates = None
     if (windows := chance.windows) is not None:
@@ -74,7 +74,9 @@ def draw_ahead(chance: Chance, key: Array, step: Array, count: ArrayLike) -> Dra
             one = sample_log_uniform(keys[row, 1], samples, chance.vocab_size)
             return Candidates(found.ids.at[row].set(one.ids), found.tries.at[row].set(one.tries))
 
-        nothing = Candidates(jnp.zeros((AHEAD, samples), jnp.int32), jnp.zeros(AHEAD, jnp.int32))
+        nothing = Candidates(
+            jnp.zeros((STEPS_PER_CALL, samples), jnp.int32), jnp.zeros(STEPS_PER_CALL, jnp.int32)
+        )
         candidates = lax.fori_loop(0, count, add, nothing)
     return Draws(keys[:, 0], candidates, start)
 

@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
-from lm.cli.arguments import whole
+from lm.cli.arguments import positive_int
 from lm.vectors.config import NONE, Word2VecConfig, compose, split_overrides
 from lm.vectors.word_vectors import TABLES, kind
 from sweeps.errors import UserError
@@ -90,7 +90,7 @@ def _add_tables(parser: argparse.ArgumentParser) -> None:
         help="of a trial: the vectors that the recurrence reads, those that the softmax compares "
         "its features with, both (default), or none beside those of +vectors",
     )
-    add("--words", type=whole, metavar="N", help="take the N most frequent words alone")
+    add("--words", type=positive_int, metavar="N", help="take the N most frequent words alone")
 
 
 def _add_actions(parser: argparse.ArgumentParser) -> None:
@@ -104,7 +104,13 @@ def _add_actions(parser: argparse.ArgumentParser) -> None:
         metavar="A:B:C",
         help="show the words that are to C as B is to A",
     )
-    add("--count", type=whole, default=5, metavar="N", help="words shown for each (default: 5)")
+    add(
+        "--count",
+        type=positive_int,
+        default=5,
+        metavar="N",
+        help="words shown for each (default: 5)",
+    )
     add(
         "--judge",
         action="store_true",

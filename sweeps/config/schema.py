@@ -38,20 +38,20 @@ def check_ranges(section: Any, prefix: str = "") -> None:
     Raises:
       UserError: one is.
     """
-    for key, value, metadata in _options(section, prefix):
-        _check_range(key, value, metadata)
+    for key, value, metadata in walk_options(section, prefix):
+        check_range(key, value, metadata)
 
 
-def _options(section: Any, prefix: str = "") -> Iterator[tuple[str, Any, Mapping[str, Any]]]:
+def walk_options(section: Any, prefix: str = "") -> Iterator[tuple[str, Any, Mapping[str, Any]]]:
     for item in dataclasses.fields(section):
         value = getattr(section, item.name)
         if dataclasses.is_dataclass(value):
-            yield from _options(value, f"{prefix}{item.name}.")
+            yield from walk_options(value, f"{prefix}{item.name}.")
         elif item.metadata:
             yield prefix + item.name, value, item.metadata
 
 
-def _check_range(key: str, value: Any, metadata: Mapping[str, Any]) -> None:
+def check_range(key: str, value: Any, metadata: Mapping[str, Any]) -> None:
     if (choices := metadata["choices"]) and value not in choices:
         raise UserError(f"{key}={value} is not known; choose one of {', '.join(choices)}.")
     if isinstance(value, bool) or not isinstance(value, int | float):

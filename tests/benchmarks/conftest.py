@@ -5,7 +5,7 @@ from collections.abc import Callable
 import pytest
 
 from benchmarks.compose import compose_values
-from lm.config.load import typed
+from lm.config.load import parse_config
 from lm.config.schema import Config
 
 SMALL = (
@@ -23,4 +23,4 @@ SMALL = (
 @pytest.fixture(scope="session")
 def configure() -> Callable[..., Config]:
     """Further overrides -> the configuration of a small model."""
-    return lambda *overrides: typed(compose_values([*SMALL, *overrides]))
+    return lambda *overrides: parse_config(compose_values([*SMALL, *overrides]))

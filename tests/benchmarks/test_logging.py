@@ -1,7 +1,7 @@
 from pathlib import Path
 
 from benchmarks.logging import EVERY, UPDATES, Bench, compose, measure
-from lm.config.load import typed
+from lm.config.load import parse_config
 from sweeps.run import Run
 from sweeps.store.metrics import read_metrics
 
@@ -11,7 +11,7 @@ def test_rounds_report_as_often_as_they_say(tmp_path: Path) -> None:
     text.write_text("a b c d " * 100)
     sizes = [f"model.{name}_size=3" for name in ("embed", "rnn", "hidden")]
     train = ["train.batch_size=1", "train.sequence_length=4"]
-    config = typed(compose(["data=text", f"data.files=[{text}]", *sizes, *train]))
+    config = parse_config(compose(["data=text", f"data.files=[{text}]", *sizes, *train]))
     with Run(tmp_path, metric="valid/perplexity", mode="min") as run:
         step, shares, alone = measure(Bench(config, run), rounds=1)
     assert step > 0

@@ -5,7 +5,7 @@ import pytest
 from benchmarks import our_model, pack_model
 from benchmarks.compose import compose_values
 from benchmarks.contender import synthetic_text
-from lm.config.load import typed
+from lm.config.load import parse_config
 from lm.config.schema import Config
 
 TOLERANCE = 1e-5
@@ -14,7 +14,7 @@ TOLERANCE = 1e-5
 def configure(seed: int) -> Config:
     small = ["data.vocab_size=60", "model.embed_size=6", "model.rnn_size=8", "model.hidden_size=7"]
     small += ["train.batch_size=3", "train.sequence_length=5", "loss.kind=sampled_softmax"]
-    return typed(compose_values([*small, "loss.samples=8", f"seed={seed}"]))
+    return parse_config(compose_values([*small, "loss.samples=8", f"seed={seed}"]))
 
 
 def test_each_lane_trains_as_alone() -> None:

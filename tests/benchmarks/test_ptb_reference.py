@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from benchmarks.compose import compose_values
-from lm.config.load import typed
+from lm.config.load import parse_config
 from sweeps.errors import UserError
 
 pytest.importorskip("torch", reason="the bench extra brings PyTorch")
@@ -54,7 +54,7 @@ def test_both_come_to_the_same_perplexities(treebank: Path, share: float) -> Non
 
 @pytest.mark.parametrize("size", SETTINGS)
 def test_reference_and_experiment_have_the_same_numbers(size: str) -> None:
-    config, settings = typed(compose_values([f"+experiment=ptb_{size}"])), SETTINGS[size]
+    config, settings = parse_config(compose_values([f"+experiment=ptb_{size}"])), SETTINGS[size]
     model, optimizer, train = config.model, config.optimizer, config.train
     assert settings == ptb_torch.Settings(
         model.rnn_size,

@@ -8,7 +8,7 @@ from benchmarks.compose import compose_values
 from benchmarks.configurations import CONFIGURATIONS
 from benchmarks.contender import Contender, synthetic_text
 from benchmarks.speed import main
-from lm.config.load import typed
+from lm.config.load import parse_config
 from sweeps.errors import UserError
 
 TINY = [
@@ -37,11 +37,11 @@ def test_command_prints_a_row_for_each_implementation(
 
 @pytest.mark.parametrize("name", CONFIGURATIONS)
 def test_configurations_are_sound(name: str) -> None:
-    typed(compose_values(CONFIGURATIONS[name]))
+    parse_config(compose_values(CONFIGURATIONS[name]))
 
 
 def test_synthetic_text_follows_zipfs_law() -> None:
-    config = typed(compose_values(CONFIGURATIONS["sherlock"]))
+    config = parse_config(compose_values(CONFIGURATIONS["sherlock"]))
     ids = synthetic_text(config)
     ranks = np.arange(config.data.vocab_size or 0)
     expected = np.log1p(1 / (ranks + 1)) / np.log1p(len(ranks))

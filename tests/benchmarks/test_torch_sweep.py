@@ -8,7 +8,7 @@ import pytest
 import yaml
 
 from benchmarks.compose import compose_values
-from lm.config.load import CONFIG_DIR, typed
+from lm.config.load import CONFIG_DIR, parse_config
 from lm.data.dataset import Tokens, load_tokens
 
 torch = pytest.importorskip("torch", reason="the bench extra brings PyTorch")
@@ -23,7 +23,7 @@ def small(*overrides: str) -> dict[str, Any]:
 
 @pytest.fixture
 def text() -> Tokens:
-    lee = load_tokens(typed(small()).data)
+    lee = load_tokens(parse_config(small()).data)
     return replace(lee, train=lee.train[:400], valid=lee.valid[:43], test=lee.test[:43])
 
 

@@ -13,7 +13,7 @@ from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.types import RunMode
 from omegaconf import DictConfig, OmegaConf
 
-from lm.config.load import CONFIG_DIR, register, typed
+from lm.config.load import CONFIG_DIR, parse_config, register
 from lm.config.schema import Config
 from lm.vectors import config as vectors
 from sweeps import hydra_sweeper
@@ -51,7 +51,7 @@ def check(config: DictConfig) -> Config:
     assert not OmegaConf.missing_keys(config)
     values = OmegaConf.to_container(config, resolve=True)
     assert isinstance(values, dict)
-    return typed({str(key): value for key, value in values.items()})
+    return parse_config({str(key): value for key, value in values.items()})
 
 
 def test_groups_are_those_that_are_tested() -> None:

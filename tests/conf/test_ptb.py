@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from lm.config.load import typed
+from lm.config.load import parse_config
 from lm.config.schema import Config
 from lm.data.windows import steps_per_epoch
 from lm.optim.schedule import learning_rate
@@ -17,7 +17,7 @@ TRAINING_WORDS = 929_589
 
 
 def configuration(compose: Compose, size: str, *overrides: str) -> Config:
-    return typed(compose(f"+experiment=ptb_{size}", *overrides))
+    return parse_config(compose(f"+experiment=ptb_{size}", *overrides))
 
 
 @pytest.mark.parametrize(

@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 from rich.console import Console
 
-from lm.config.load import typed
+from lm.config.load import parse_config
 from lm.hooks.identity import identify
 from lm.reproduce import APPLICATION
 from sweeps.errors import UserError
@@ -105,6 +105,6 @@ def test_configuration_of_another_version_is_one_sentence(tiny: Compose) -> None
     values = tiny()
     del values["model"]["cell"]
     with pytest.raises(UserError, match=r"model.cell has no value"):
-        typed(values)
+        parse_config(values)
     with pytest.raises(UserError, match=r"model.colour is no option"):
-        typed({**tiny(), "model": {**tiny()["model"], "colour": "red"}})
+        parse_config({**tiny(), "model": {**tiny()["model"], "colour": "red"}})

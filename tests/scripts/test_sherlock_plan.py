@@ -9,7 +9,7 @@ import pytest
 from hydra.core.override_parser.overrides_parser import OverridesParser
 from omegaconf import OmegaConf
 
-from lm.config.load import CONFIG_DIR, register, typed
+from lm.config.load import CONFIG_DIR, parse_config, register
 from lm.config.schema import Config
 from lm.data.dataset import load_tokens
 from lm.data.windows import steps_per_epoch, windows_in_stream
@@ -115,7 +115,7 @@ def trials() -> Callable[..., list[Config]]:
         if linked:  # both axes of two values: those that step together
             grid = [grid[0], grid[-1]]
         configs = [compose([*found.fixed, *(one.override for one in trial)]) for trial in grid]
-        return [typed(_plain(config)) for config in configs]
+        return [parse_config(_plain(config)) for config in configs]
 
     return make
 

@@ -12,7 +12,7 @@ import pytest
 
 from lm.backend import execution
 from lm.backend.data_parallel import first_replica, replicated
-from lm.config.load import typed
+from lm.config.load import parse_config
 from lm.config.schema import Config
 from lm.data.batches import streams
 from lm.model.initializers import Scales
@@ -34,7 +34,7 @@ SHARDED = (
 
 
 def configure(tiny: Compose, *overrides: str) -> Config:
-    return typed(tiny(*SHARDED, "optimizer.learning_rate=0.3", *overrides))
+    return parse_config(tiny(*SHARDED, "optimizer.learning_rate=0.3", *overrides))
 
 
 def program(config: Config, monkeypatch: pytest.MonkeyPatch, devices: int) -> Program:

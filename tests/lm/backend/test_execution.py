@@ -11,7 +11,7 @@ from jax.experimental import rnn
 
 from lm.backend import execution
 from lm.backend.execution import Compute, choose, compiler_options, in_precision
-from lm.config.load import typed
+from lm.config.load import parse_config
 from lm.config.schema import Config
 from lm.model import cudnn_lstm
 from lm.model.cells import CELLS, RecurrentWeights
@@ -23,7 +23,7 @@ Compose = Callable[..., dict[str, Any]]
 
 @pytest.fixture(scope="module")
 def config(tiny: Compose) -> Config:
-    return typed(tiny())
+    return parse_config(tiny())
 
 
 def with_precision(config: Config, precision: str) -> Any:

@@ -10,7 +10,7 @@ import pytest
 
 from lm.backend import matmul
 from lm.backend.matmul import times, transposed, words_first
-from lm.config.load import typed
+from lm.config.load import parse_config
 from lm.losses.softmax import softmax_loss
 from lm.monitor.graph import model_graph
 
@@ -80,7 +80,7 @@ def test_copies_are_made_for_eigen_alone(monkeypatch: pytest.MonkeyPatch) -> Non
 def test_the_models_graph_shows_no_copies(
     tiny: Callable[..., dict[str, Any]], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    model = typed(tiny("model.layers=2")).model
+    model = parse_config(tiny("model.layers=2")).model
 
     def graph(eigen: bool) -> bytes:
         monkeypatch.setattr(matmul, "prefers_eigen", lambda: eigen)

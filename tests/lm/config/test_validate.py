@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from hydra.errors import ConfigCompositionException
 
-from lm.config.load import typed
+from lm.config.load import parse_config
 from sweeps.errors import UserError
 
 Compose = Callable[..., dict[str, Any]]
@@ -55,7 +55,7 @@ def changed(values: dict[str, Any], key: str, value: Any) -> dict[str, Any]:
 )
 def test_number_out_of_range_is_named(compose: Compose, key: str, value: float, bound: str) -> None:
     with pytest.raises(UserError) as caught:
-        typed(changed(compose(), key, value))
+        parse_config(changed(compose(), key, value))
     sentence = str(caught.value)
     assert sentence.startswith(f"{key}={value} is out of range; it must be {bound}")
 
@@ -66,7 +66,7 @@ def test_number_out_of_range_is_named(compose: Compose, key: str, value: float, 
 )
 def test_number_that_is_not_finite_is_named(compose: Compose, key: str, value: float) -> None:
     with pytest.raises(UserError, match=f"{key}={value} is "):
-        typed(changed(compose(), key, value))
+        parse_config(changed(compose(), key, value))
 
 
 @pytest.mark.parametrize(
@@ -82,7 +82,7 @@ def test_number_that_is_not_finite_is_named(compose: Compose, key: str, value: f
 )
 def test_unknown_choice_is_told_the_known_ones(compose: Compose, key: str) -> None:
     with pytest.raises(UserError, match=f"{key}=other is not known; choose one of .*, "):
-        typed(changed(compose(), key, "other"))
+        parse_config(changed(compose(), key, "other"))
 
 
 @pytest.mark.parametrize(
@@ -111,7 +111,7 @@ def test_options_that_do_not_fit_together_are_refused(
     compose: Compose, overrides: list[str], sentence: str
 ) -> None:
     with pytest.raises(UserError, match=sentence):
-        typed(compose(*overrides))
+        parse_config(compose(*overrides))
 
 
 @pytest.mark.parametrize(
@@ -124,5 +124,5 @@ def test_unknown_key_or_wrong_type_does_not_compose(compose: Compose, override: 
 
 def test_null_is_taken_where_it_has_a_meaning(compose: Compose) -> None:
     keys = ("train.clip_norm", "model.hidden_size", "data.vocab_size")
-    config = typed(compose(*(f"{key}=null" for key in keys)))
+    config = parse_config(compose(*(f"{key}=null" for key in keys)))
     assert config.train.clip_norm is config.model.hidden_size is config.data.vocab_size is None

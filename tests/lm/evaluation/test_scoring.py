@@ -9,7 +9,7 @@ import jax
 import numpy as np
 import pytest
 
-from lm.config.load import typed
+from lm.config.load import parse_config
 from lm.data.vocabulary import Vocabulary
 from lm.evaluation import scoring
 from lm.evaluation.neural_cache import choose, mix
@@ -32,7 +32,7 @@ TOLERANCE = 3e-6
 @pytest.fixture
 def trained(tiny: Compose, request: pytest.FixtureRequest) -> Trained:
     """A model that is as it was born, but whose words differ more from each other."""
-    config = typed(tiny(f"train.sequence_length={TIME}", *request.param))
+    config = parse_config(tiny(f"train.sequence_length={TIME}", *request.param))
     program = build_program(program_key(config, VOCAB))
     params = program.initialize(jax.random.key(0), scales(config.model)).params
     for name in params.keys() - {"layers"}:

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 from flax import nnx
 
-from lm.config.load import typed
+from lm.config.load import parse_config
 from lm.generation.decode import _choose, _passing, luck, sample
 from lm.model.language_model import LanguageModel
 
@@ -23,7 +23,7 @@ PROMPT = jnp.array([[4, 1], [7, 0], [2, 9]], jnp.int32)
 
 @pytest.fixture(scope="module")
 def model(tiny: Compose) -> LanguageModel:
-    config = typed(tiny("model.layers=2"))
+    config = parse_config(tiny("model.layers=2"))
 
     @nnx.jit
     def start(key: jax.Array) -> LanguageModel:

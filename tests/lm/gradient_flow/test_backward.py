@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 from jax import Array, lax
 
-from lm.config.load import typed
+from lm.config.load import parse_config
 from lm.gradient_flow.backward import Layer, go_back
 from lm.gradient_flow.measures import components, measure
 from lm.gradient_flow.recorder import as_record, horizon, spread_out
@@ -44,7 +44,7 @@ def _in_float64() -> Iterator[None]:
 
 def case(tiny: Compose, cell: str, layers: int, *overrides: str) -> Case:
     options = (f"model.cell={cell}", f"model.layers={layers}", *SIZES, *overrides)
-    return Case(typed(tiny(*options)))
+    return Case(parse_config(tiny(*options)))
 
 
 @pytest.mark.parametrize(

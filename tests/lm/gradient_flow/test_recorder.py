@@ -12,7 +12,7 @@ import pytest
 from tensorboard.backend.event_processing.plugin_event_accumulator import EventAccumulator
 from tensorboard.util import tensor_util
 
-from lm.config.load import typed
+from lm.config.load import parse_config
 from lm.data.dataset import load_tokens
 from lm.gradient_flow.codec import decode
 from lm.gradient_flow.plugin.tags import PLUGIN
@@ -101,7 +101,7 @@ def test_a_run_records_its_batches_words_and_horizons(tmp_path: Path, tiny: Comp
 
 def assert_labels(values: dict[str, Any], labels: dict[str, Any]) -> None:
     """Those of the first batch, as the text has them."""
-    config = typed(values)
+    config = parse_config(values)
     text = load_tokens(config.data)
     streams = np.asarray(Trainer(config, text).streams_lb)
     for sequence in range(2):
@@ -159,4 +159,4 @@ def test_more_records_than_wanted_are_spread_and_it_is_said(
 
 def test_more_sequences_than_a_batch_has_are_refused(tiny: Compose) -> None:
     with pytest.raises(UserError, match=r"gradient_flow\.batch_items=5 is more than a batch has"):
-        typed(tiny(EVERY, "gradient_flow.batch_items=5"))
+        parse_config(tiny(EVERY, "gradient_flow.batch_items=5"))

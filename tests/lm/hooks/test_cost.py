@@ -9,12 +9,12 @@ from typing import Any
 import numpy as np
 import pytest
 
-from lm.config.load import typed
+from lm.config.load import parse_config
 from lm.data.dataset import load_tokens
 from lm.hooks import cost as module
 from lm.hooks import timing
-from lm.hooks.cost import Program, estimate, interpolate, spread
-from lm.hooks.timing import Warmup, measure
+from lm.hooks.cost import MeasuredProgram, estimate, interpolate, spread
+from lm.hooks.timing import ProgramTimings, time_program
 from lm.training.functions import build_program, program_key
 from lm.training.state import count_parameters
 from lm.training.trainer import Trainer
@@ -43,11 +43,11 @@ def untimed(monkeypatch: pytest.MonkeyPatch) -> list[int]:
     """Measures nothing; lists the sizes that would have been."""
     measured: list[int] = []
 
-    def pretend(config: Any, text: Any) -> tuple[Warmup, int]:
+    def pretend(config: Any, text: Any) -> tuple[ProgramTimings, int]:
         measured.append(config.model.rnn_size)
-        return Warmup(1.0, 2.0, 0.5, 4.0, 8.0, 1000.0), 10**9
+        return ProgramTimings(1.0, 2.0, 0.5, 4.0, 8.0, 1000.0), 10**9
 
-    monkeypatch.setattr(module, "measure", pretend)
+    monkeypatch.setattr(module, "time_program", pretend)
     monkeypatch.setattr(module, "resident", lambda: 10**8)
     return measured
 
@@ -76,7 +76,7 @@ def test_programs_are_those_that_jit_compiles(tiny: Compose, untimed: list[int])
     expected = len({cost.program for cost in estimate(configs)})
     build_program.cache_clear()
     functions = {}
-    for config in map(typed, configs):
+    for config in map(parse_config, configs):
         trainer = Trainer(config, load_tokens(config.data))
         trainer.compile(trainer.start())
         functions[program_key(config, len(load_tokens(config.data).vocabulary))] = trainer.program
@@ -87,7 +87,7 @@ def test_programs_are_those_that_jit_compiles(tiny: Compose, untimed: list[int])
 def test_seconds_are_of_all_epochs_and_memory_of_all_buffers(
     tiny: Compose, untimed: list[int]
 ) -> None:
-    config = typed(tiny())
+    config = parse_config(tiny())
     trainer = Trainer(config, load_tokens(config.data))
     one, nine = estimate([tiny("train.epochs=1"), tiny("train.epochs=9")])
     epoch = trainer.steps_per_epoch * 0.5 + 4 + 8
@@ -106,13 +106,13 @@ def test_of_many_programs_six_are_measured(tiny: Compose, untimed: list[int]) ->
     assert {round(cost.compile_seconds, 6) for cost in costs} == {2.0}
 
 
-def program(name: str, parameters: int) -> Program:
-    return Program(name, None, None, 0.0, parameters, 1, 1, 1.0)  # type: ignore[arg-type]
+def program(name: str, parameters: int) -> MeasuredProgram:
+    return MeasuredProgram(name, None, None, 0.0, parameters, 1, 1, 1.0)  # type: ignore[arg-type]
 
 
 def test_interpolation_is_exact_for_powers_and_for_what_was_measured() -> None:
-    def takes(size: float) -> Warmup:
-        return Warmup(*(size**power for power in (0, 0.5, 1, 1, 1, 2)))
+    def takes(size: float) -> ProgramTimings:
+        return ProgramTimings(*(size**power for power in (0, 0.5, 1, 1, 1, 2)))
 
     known = [(program(str(size), size), takes(size)) for size in (10, 100, 1000)]
     np.testing.assert_allclose(interpolate(known, program("new", 300)), takes(300))
@@ -132,8 +132,8 @@ def test_warm_up_gives_plausible_numbers_and_leaves_nothing(
 ) -> None:
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
-    config = typed(tiny("optimizer.learning_rate=1e30"))  # diverges, if it is ever used
-    found, resident = measure(config, load_tokens(config.data))
+    config = parse_config(tiny("optimizer.learning_rate=1e30"))  # diverges, if it is ever used
+    found, resident = time_program(config, load_tokens(config.data))
     assert all(value > 0 for value in found)
     assert found.step < 0.1 < found.compile < 60
     assert 1e4 < found.buffers < 1e8 < resident

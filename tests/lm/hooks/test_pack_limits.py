@@ -9,11 +9,10 @@ import jax.numpy as jnp
 import psutil
 import pytest
 
-from lm.config.load import typed
-from lm.config.static import group
+from lm.config.load import parse_config
+from lm.config.static import pack_key
 from lm.data.dataset import load_tokens
-from lm.hooks import pack_limits
-from lm.hooks.pack_limits import lanes, memory
+from lm.hooks.pack_limits import PROCESS, _gpu_bytes, memory, pack_limits
 from lm.training.functions import program_key
 from lm.training.lanes import Together
 from lm.training.trainer import Trainer
@@ -59,8 +58,8 @@ def test_trials_that_differ_in_numbers_share_pack_and_program(
     tiny: Compose, overrides: tuple[str, ...]
 ) -> None:
     values = tiny(*overrides)
-    assert group(values) == group(tiny())
-    assert program_key(typed(values), 20) == program_key(typed(tiny()), 20)
+    assert pack_key(values) == pack_key(tiny())
+    assert program_key(parse_config(values), 20) == program_key(parse_config(tiny()), 20)
 
 
 @pytest.mark.parametrize("overrides", OTHER)
@@ -68,32 +67,32 @@ def test_trials_of_other_code_or_shapes_share_neither(
     tiny: Compose, overrides: tuple[str, ...]
 ) -> None:
     values = tiny(*overrides)
-    assert group(values) != group(tiny())
-    assert program_key(typed(values), 20) != program_key(typed(tiny()), 20)
+    assert pack_key(values) != pack_key(tiny())
+    assert program_key(parse_config(values), 20) != program_key(parse_config(tiny()), 20)
 
 
 @pytest.mark.parametrize("override", ["train.report_every=9", "data.valid_fraction=0.2"])
 def test_lanes_report_together_on_the_same_text(tiny: Compose, override: str) -> None:
-    assert group(tiny(override)) != group(tiny())
+    assert pack_key(tiny(override)) != pack_key(tiny())
 
 
 @pytest.mark.parametrize("part", PARTS)
 def test_any_share_or_penalty_above_zero_is_the_same_code(tiny: Compose, part: str) -> None:
     one, other = (tiny(f"{part}={number}") for number in (0.1, 0.5))
-    assert group(one) == group(other)
-    assert program_key(typed(one), 20) == program_key(typed(other), 20)
+    assert pack_key(one) == pack_key(other)
+    assert program_key(parse_config(one), 20) == program_key(parse_config(other), 20)
 
 
 def test_places_of_dropout_that_are_given_or_not_are_the_same_code(tiny: Compose) -> None:
     given = ("model.input_dropout=0.3", "model.output_dropout=0.1")
-    assert group(tiny("model.dropout=0.2", *given)) == group(tiny("model.dropout=0.5"))
+    assert pack_key(tiny("model.dropout=0.2", *given)) == pack_key(tiny("model.dropout=0.5"))
     off = ("model.input_dropout=0", "model.output_dropout=0")
-    assert group(tiny("model.dropout=0.2", *off)) != group(tiny("model.dropout=0.2"))
+    assert pack_key(tiny("model.dropout=0.2", *off)) != pack_key(tiny("model.dropout=0.2"))
 
 
 def test_grouping_leaves_the_configuration_as_it_is(tiny: Compose) -> None:
     values = tiny("optimizer.learning_rate=0.7")
-    group(values)
+    pack_key(values)
     assert values == tiny("optimizer.learning_rate=0.7")
 
 
@@ -109,7 +108,7 @@ def test_grouping_leaves_the_configuration_as_it_is(tiny: Compose) -> None:
 )
 def test_memory_covers_what_the_compiler_plans(tiny: Compose, overrides: tuple[str, ...]) -> None:
     sizes = ("model.rnn_size=64", "model.embed_size=32", "train.batch_size=16", "model.dropout=0.2")
-    config = typed(tiny(*sizes, *overrides))
+    config = parse_config(tiny(*sizes, *overrides))
     trainer = Trainer(config, load_tokens(config.data))
     planned = {}
     for width in (2, 8):
@@ -136,29 +135,29 @@ def test_memory_covers_what_the_compiler_plans(tiny: Compose, overrides: tuple[s
 def test_lanes_pay_on_a_gpu_as_many_as_fit_and_on_a_cpu_not_at_all(
     tiny: Compose, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    need = memory(typed(tiny()))
-    assert lanes(tiny(), 1, 0.0).pay == 1
-    assert lanes(tiny(), 1, 0.0).fit > 1
+    need = memory(parse_config(tiny()))
+    assert pack_limits(tiny(), 1, 0.0).pay == 1
+    assert pack_limits(tiny(), 1, 0.0).fit > 1
     room = need.shared + 10 * (need.state + need.step)
-    monkeypatch.setattr(pack_limits, "_gpu_bytes", lambda: room / 0.9 * 1.001)
-    assert lanes(tiny(), 1, 1.0) == (10, 10)
-    assert lanes(tiny(), 1, 0.25).fit < 4
-    assert lanes(tiny(), 1, 1e-9).fit == 1
-    monkeypatch.setattr(pack_limits, "_gpu_bytes", lambda: 1e15)
-    assert lanes(tiny(), 1, 1.0) == (256, 256)
+    monkeypatch.setattr("lm.hooks.pack_limits._gpu_bytes", lambda: room / 0.9 * 1.001)
+    assert pack_limits(tiny(), 1, 1.0) == (10, 10)
+    assert pack_limits(tiny(), 1, 0.25).fit < 4
+    assert pack_limits(tiny(), 1, 1e-9).fit == 1
+    monkeypatch.setattr("lm.hooks.pack_limits._gpu_bytes", lambda: 1e15)
+    assert pack_limits(tiny(), 1, 1.0) == (256, 256)
 
 
 def test_slots_of_a_cpu_share_its_memory(tiny: Compose, monkeypatch: pytest.MonkeyPatch) -> None:
-    need = memory(typed(tiny()))
+    need = memory(parse_config(tiny()))
     monkeypatch.setattr(psutil, "cpu_count", lambda: 4)
 
     def total(slots: int) -> Any:
-        room = pack_limits.PROCESS + need.shared + 10.01 * (need.state + need.step)
+        room = PROCESS + need.shared + 10.01 * (need.state + need.step)
         return lambda: type("Memory", (), {"total": slots * room / 0.8})
 
     monkeypatch.setattr(psutil, "virtual_memory", total(2))
-    assert lanes(tiny(), 2, 0.0).fit == 10
-    assert lanes(tiny(), 1, 0.0).fit == 1
+    assert pack_limits(tiny(), 2, 0.0).fit == 10
+    assert pack_limits(tiny(), 1, 0.0).fit == 1
 
 
 @pytest.mark.parametrize(
@@ -171,12 +170,12 @@ def test_memory_of_the_smallest_gpu_counts_and_8_gb_where_none_answers(
         return subprocess.CompletedProcess([], 0, answer)
 
     monkeypatch.setattr(subprocess, "run", run)
-    assert pack_limits._gpu_bytes() == found
+    assert _gpu_bytes() == found
 
 
 def test_program_that_is_not_there_is_no_gpu(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("PATH", "")
-    assert pack_limits._gpu_bytes() == 8e9
+    assert _gpu_bytes() == 8e9
 
 
 def test_packing_imports_no_jax() -> None:

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from lm.hooks.workload import effort
+from lm.hooks.workload import relative_cost
 
 Compose = Callable[..., dict[str, Any]]
 
@@ -30,8 +30,10 @@ def test_what_multiplies_more_is_taken_to_train_longer(
     compose: Compose, longer: list[str], shorter: list[str]
 ) -> None:
     base = ["train.sequence_length=5", "data=sherlock"]
-    assert effort(compose(*base, *longer)) > effort(compose(*base, *shorter))
+    assert relative_cost(compose(*base, *longer)) > relative_cost(compose(*base, *shorter))
 
 
 def test_what_changes_no_arithmetic_changes_nothing(compose: Compose) -> None:
-    assert effort(compose("seed=1", "optimizer.learning_rate=1")) == effort(compose("seed=2"))
+    assert relative_cost(compose("seed=1", "optimizer.learning_rate=1")) == relative_cost(
+        compose("seed=2")
+    )

@@ -11,7 +11,7 @@ from jax.extend.random import threefry_2x32
 from jax.nn.initializers import variance_scaling
 
 from lm.backend.compile_cache import Compiling
-from lm.config.load import typed
+from lm.config.load import parse_config
 from lm.config.schema import InitializerConfig
 from lm.model.initializers import BLOCK, _bits_from, matrix_initializer, scales, uniform
 from lm.optim.averaging import start_average
@@ -58,7 +58,7 @@ def test_places_beyond_32_bits_have_numbers_of_their_own() -> None:
 def test_nothing_is_compiled_for_another_shape(tiny: Compose) -> None:
     compiling = Compiling()
     for sizes in (["model.rnn_size=5"], ["model.rnn_size=6", "model.embed_size=9"]):
-        config = typed(tiny(*sizes, "model.cell=gru"))
+        config = parse_config(tiny(*sizes, "model.cell=gru"))
         program = build_program(program_key(config, 20))
         if "model.rnn_size=6" in sizes:
             jax.monitoring.register_event_duration_secs_listener(compiling.count)
@@ -72,7 +72,7 @@ def test_nothing_is_compiled_for_another_shape(tiny: Compose) -> None:
 
 @pytest.mark.parametrize("optimizer", ["momentum", "adam", "rmsprop", "sgd"])
 def test_the_optimizer_starts_as_optax_has_it(tiny: Compose, optimizer: str) -> None:
-    config = typed(tiny(f"optimizer={optimizer}", "optimizer.average_patience=2"))
+    config = parse_config(tiny(f"optimizer={optimizer}", "optimizer.average_patience=2"))
     program = build_program(program_key(config, 20))
     state = program.initialize(jax.random.key(0), scales(config.model))
     assert jax.tree.map(lambda x: (x.shape, x.dtype), state) == jax.tree.map(

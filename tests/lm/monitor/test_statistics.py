@@ -11,7 +11,7 @@ import pytest
 from flax import nnx
 from numpy.typing import NDArray
 
-from lm.config.load import typed
+from lm.config.load import parse_config
 from lm.config.schema import Config
 from lm.data.dataset import load_tokens
 from lm.model.cells import CELLS
@@ -29,7 +29,7 @@ TIED = ("model.tie_weights=true", "model.embed_size=6")
 
 
 def trainer_of(tiny: Compose, *overrides: str) -> Trainer:
-    config = typed(tiny(*overrides))
+    config = parse_config(tiny(*overrides))
     return Trainer(config, load_tokens(config.data))
 
 

@@ -9,7 +9,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from lm.config.load import typed
+from lm.config.load import parse_config
 from lm.config.schema import Config
 from lm.data.dataset import load_tokens
 from lm.monitor.monitor import Views
@@ -76,7 +76,7 @@ def begun(state: TrainState) -> bool:
 
 
 def test_average_is_the_mean_of_the_parameters_after_each_update_since(tiny: Compose) -> None:
-    config = typed(
+    config = parse_config(
         tiny(
             f"train.batch_size={BATCH}",
             f"train.sequence_length={TIME}",
@@ -129,7 +129,7 @@ def test_run_that_stalls_is_evaluated_and_shown_by_its_average(
     rows = epochs(folder)
     assert begins([row["valid/loss"] for row in rows], 0) == 1
     assert [row[AVERAGED] for row in rows] == [0, 0, EPOCH, 2 * EPOCH]
-    config = typed(tiny(*STALLS))
+    config = parse_config(tiny(*STALLS))
     trainer = Trainer(config, load_tokens(config.data))
     state = last_state(config, trainer, folder)
     assert state.average is not None

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 import lm.training.state
-from lm.config.load import typed
+from lm.config.load import parse_config
 from lm.config.schema import Config
 from lm.data.batches import streams
 from lm.model.initializers import Scales
@@ -31,7 +31,7 @@ TIED = ("model.tie_weights=true", "model.embed_size=6")
 
 def configure(tiny: Compose, *overrides: str) -> Config:
     common = ["train.batch_size=3", "train.sequence_length=4", "loss.samples=5"]
-    return typed(tiny("loss.kind=sampled_softmax", *common, *overrides))
+    return parse_config(tiny("loss.kind=sampled_softmax", *common, *overrides))
 
 
 def program(config: Config) -> Program:

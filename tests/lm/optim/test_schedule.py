@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from lm.config.load import typed
+from lm.config.load import parse_config
 from lm.hooks.identity import identify
 from lm.optim.optimizer import hyperparameters
 from lm.optim.schedule import changed, steps_to_next
@@ -54,7 +54,7 @@ def test_change_between_reports_happens_at_its_step(tmp_path: Path, tiny: Compos
 
 def test_changes_are_made_in_turn(tiny: Compose) -> None:
     first, second = "{step:5,optimizer.momentum:0.5}", "{step:9,optimizer.momentum:0.7}"
-    config = typed(tiny(f"train.changes=[{first},{second}]"))
+    config = parse_config(tiny(f"train.changes=[{first},{second}]"))
     found = [hyperparameters(changed(config, step), 0).momentum for step in (4, 5, 8, 9, 20)]
     assert [float(value) for value in found] == pytest.approx([0.9, 0.5, 0.5, 0.7, 0.7])
     assert [steps_to_next(config, step) for step in (0, 5, 9)] == [5, 4, float("inf")]
@@ -71,12 +71,12 @@ def test_changes_are_made_in_turn(tiny: Compose) -> None:
 )
 def test_nonsense_is_refused(tiny: Compose, change: str, sentence: str) -> None:
     with pytest.raises(UserError, match=sentence):
-        typed(tiny(f"train.changes=[{change}]"))
+        parse_config(tiny(f"train.changes=[{change}]"))
 
 
 def test_rule_without_momentum_cannot_change_it(tiny: Compose) -> None:
     with pytest.raises(UserError, match="this rule has none"):
-        typed(tiny("optimizer=adam", "train.changes=[{step:3,optimizer.momentum:0.5}]"))
+        parse_config(tiny("optimizer=adam", "train.changes=[{step:3,optimizer.momentum:0.5}]"))
 
 
 def test_changed_trial_is_another_trial(tiny: Compose) -> None:

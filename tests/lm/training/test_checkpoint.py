@@ -9,7 +9,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from lm.config.load import typed
+from lm.config.load import parse_config
 from lm.config.schema import Config
 from lm.model.initializers import scales
 from lm.training.checkpoint import Checkpoints
@@ -27,7 +27,7 @@ def start(config: Config) -> TrainState:
 
 @pytest.fixture(scope="module")
 def state(tiny: Compose) -> TrainState:
-    fresh = start(typed(tiny("optimizer=adam", "model.layers=2")))
+    fresh = start(parse_config(tiny("optimizer=adam", "model.layers=2")))
     return jax.tree.map(lambda leaf: leaf + 1, fresh)
 
 
@@ -90,7 +90,7 @@ def test_damaged_one_is_left_out_and_its_step_can_be_saved_again(
 
 
 def test_state_of_another_model_is_not_read(tmp_path: Path, tiny: Compose) -> None:
-    states = [start(typed(tiny(f"model.rnn_size={size}"))) for size in (7, 8)]
+    states = [start(parse_config(tiny(f"model.rnn_size={size}"))) for size in (7, 8)]
     Checkpoints(tmp_path).save(states[0])
     with pytest.raises(UserError, match="can be read"):
         Checkpoints(tmp_path).restore(like(states[1]))

@@ -7,7 +7,7 @@ import jax
 import numpy as np
 import pytest
 
-from lm.config.load import typed
+from lm.config.load import parse_config
 from lm.config.schema import Config
 from lm.model.initializers import scales
 from lm.training.functions import build_program, program_key
@@ -31,7 +31,7 @@ def start(config: Config, seed: int = 0) -> TrainState:
     ],
 )
 def test_trials_that_differ_in_numbers_share_a_program(tiny: Compose, overrides: list[str]) -> None:
-    one, other = (program_key(typed(tiny(*changes)), 20) for changes in ([], overrides))
+    one, other = (program_key(parse_config(tiny(*changes)), 20) for changes in ([], overrides))
     assert build_program(one) is build_program(other)
 
 
@@ -49,19 +49,19 @@ def test_trials_that_differ_in_numbers_share_a_program(tiny: Compose, overrides:
     ],
 )
 def test_trials_that_differ_in_code_or_shapes_do_not(tiny: Compose, override: str) -> None:
-    assert program_key(typed(tiny(override)), 20) != program_key(typed(tiny()), 20)
+    assert program_key(parse_config(tiny(override)), 20) != program_key(parse_config(tiny()), 20)
 
 
 def test_adams_constants_are_not_lost(tiny: Compose) -> None:
     one, other = (
-        program_key(typed(tiny("optimizer=adam", f"optimizer.beta1={beta}")), 20)
+        program_key(parse_config(tiny("optimizer=adam", f"optimizer.beta1={beta}")), 20)
         for beta in (0.8, 0.9)
     )
     assert one != other
 
 
 def test_state_starts_from_its_key_alone(tiny: Compose) -> None:
-    one, same, other = (start(typed(tiny()), seed) for seed in (0, 0, 1))
+    one, same, other = (start(parse_config(tiny()), seed) for seed in (0, 0, 1))
     weights = [np.asarray(state.params["embedding"]["weight"]) for state in (one, same, other)]
     np.testing.assert_array_equal(weights[0], weights[1])
     assert not np.array_equal(weights[0], weights[2])
@@ -70,18 +70,18 @@ def test_state_starts_from_its_key_alone(tiny: Compose) -> None:
 
 
 def test_scales_are_arrays_of_the_program_and_not_lost(tiny: Compose) -> None:
-    plain = start(typed(tiny())).params
-    scaled = start(typed(tiny("model.embed_scale=0.2", "model.initializer.scale=4"))).params
+    plain = start(parse_config(tiny())).params
+    scaled = start(parse_config(tiny("model.embed_scale=0.2", "model.initializer.scale=4"))).params
     for name, factor in (("embedding", 2), ("output", 2)):  # 0.1 twice; a variance of 4
         np.testing.assert_allclose(
             scaled[name]["weight"], factor * plain[name]["weight"], rtol=1e-5
         )
-    bias = np.asarray(start(typed(tiny("model.forget_bias=3"))).params["layers"][0]["bias"])
+    bias = np.asarray(start(parse_config(tiny("model.forget_bias=3"))).params["layers"][0]["bias"])
     np.testing.assert_array_equal(bias, np.repeat([0, 3, 0, 0], 7))
 
 
 def test_parameters_are_counted(tiny: Compose) -> None:
-    params = start(typed(tiny())).params
+    params = start(parse_config(tiny())).params
     embedding, output = 20 * 5, 20 * 6 + 20
     lstm, hidden = 4 * 7 * (5 + 7 + 1), 7 * 6 + 6
     assert count_parameters(params) == embedding + lstm + hidden + output

@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 from flax import nnx
 
-from lm.config.load import typed
+from lm.config.load import parse_config
 from lm.config.schema import Config, TrainConfig
 from lm.model.language_model import LanguageModel
 from lm.training.heldout import SLIDING_WINDOWS, HeldOut, lay_out, mean_loss, window_losses
@@ -24,7 +24,7 @@ TOLERANCE = 1e-6
 
 @pytest.fixture(scope="module")
 def config(tiny: Compose) -> Config:
-    return typed(tiny(f"train.batch_size={BATCH}", f"train.sequence_length={TIME}"))
+    return parse_config(tiny(f"train.batch_size={BATCH}", f"train.sequence_length={TIME}"))
 
 
 @pytest.fixture(scope="module")

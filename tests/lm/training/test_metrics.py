@@ -89,7 +89,7 @@ def test_a_report_of_several_calls_has_the_updates_of_all(
 ) -> None:
     every = ("train.report_every=40", "log.scalars_every=1", *SAMPLED)
     run(tmp_path / "whole", tiny(*every))
-    monkeypatch.setattr(lm.training.randomness, "AHEAD", 9)
+    monkeypatch.setattr(lm.training.randomness, "STEPS_PER_CALL", 9)
     run(tmp_path / "turns", tiny(*every))
     assert steps(tmp_path / "turns") == steps(tmp_path / "whole") == list(range(1, 47))
     for tag in TAGS:

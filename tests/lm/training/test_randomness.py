@@ -9,8 +9,8 @@ import numpy as np
 import pytest
 
 import lm.training.randomness
-from lm.config.load import typed
-from lm.config.sizes import AHEAD
+from lm.config.load import parse_config
+from lm.config.sizes import STEPS_PER_CALL
 from lm.training.randomness import Chance, Draws, draw_ahead, draw_lanes_ahead
 from tests.lm.training.test_step import BATCH, KEY, TIME, advance, start
 
@@ -66,11 +66,11 @@ def test_more_steps_than_are_drawn_for_at_once_are_the_same(
     tiny: Compose, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     sizes = (f"train.batch_size={BATCH}", f"train.sequence_length={TIME}", "loss.samples=5")
-    config = typed(tiny("train.predict=last", "loss.kind=nce", *sizes))
+    config = parse_config(tiny("train.predict=last", "loss.kind=nce", *sizes))
     at_once, totals = advance(config, start(config), 20)
-    monkeypatch.setattr(lm.training.randomness, "AHEAD", 6)
+    monkeypatch.setattr(lm.training.randomness, "STEPS_PER_CALL", 6)
     in_turns, totals_in_turns = advance(config, start(config), 20)
-    assert AHEAD > 20
+    assert STEPS_PER_CALL > 20
     jax.tree.map(np.testing.assert_array_equal, in_turns, at_once)
     of_last_call = totals_in_turns._replace(updates=totals.updates)
     jax.tree.map(np.testing.assert_array_equal, of_last_call, totals)

@@ -12,7 +12,7 @@ import pytest
 from flax import nnx
 
 import lm.training.multi_step
-from lm.config.load import typed
+from lm.config.load import parse_config
 from lm.config.schema import Config
 from lm.data.batches import Batch, streams
 from lm.data.windows import steps_per_epoch
@@ -38,7 +38,7 @@ KEY = jax.random.key(5)
 
 @pytest.fixture(scope="module")
 def config(tiny: Compose) -> Config:
-    return typed(tiny(f"train.batch_size={BATCH}", f"train.sequence_length={TIME}"))
+    return parse_config(tiny(f"train.batch_size={BATCH}", f"train.sequence_length={TIME}"))
 
 
 def changed(config: Config, section: str, **changes: Any) -> Config:
@@ -99,7 +99,7 @@ def assert_close(one: Any, other: Any) -> None:
 
 @pytest.mark.parametrize(("rule", "loss"), [("momentum", "softmax"), ("adam", "sampled_softmax")])
 def test_steps_in_one_call_equal_a_python_loop(tiny: Compose, rule: str, loss: str) -> None:
-    config = typed(
+    config = parse_config(
         tiny(
             f"optimizer={rule}",
             f"loss.kind={loss}",

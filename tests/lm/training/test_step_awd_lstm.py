@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 from jax import Array
 
-from lm.config.load import typed
+from lm.config.load import parse_config
 from lm.config.schema import Config
 from lm.data.batches import Batch
 from lm.model.dropout import Dropout
@@ -92,7 +92,7 @@ def plain_loss(
 def test_loss_and_gradient_equal_those_of_a_plain_model(
     tiny: Compose, kind: str, over_time: str
 ) -> None:
-    config = typed(tiny(*AWD, f"model.dropout_kind={kind}", f"loss.over_time={over_time}"))
+    config = parse_config(tiny(*AWD, f"model.dropout_kind={kind}", f"loss.over_time={over_time}"))
     state, values = start(config), hyperparameters(config, 0)
     # Away from the small weights of the start, where mistakes hardly show.
     params = jax.tree.map(lambda x: 4 * x + 0.1, state.params)

@@ -9,7 +9,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from lm.config.load import typed
+from lm.config.load import parse_config
 from lm.config.schema import Config
 from lm.data.batches import streams
 from lm.model.initializers import scales
@@ -42,7 +42,7 @@ def test_sum_is_the_mean_with_another_rate_and_another_clip_level(
     """Rate 1 and clip 5 on the sum of 20 steps are rate 20 and clip 0.25 on their mean."""
     shape = (f"train.batch_size={BATCH}", f"train.sequence_length={TIME}", "optimizer=sgd")
     values = tiny(*shape, "optimizer.learning_rate=0.3", "train.clip_norm=0.3", *overrides)
-    config = typed(values)
+    config = parse_config(values)
     summed = replace(config, loss=replace(config.loss, over_time="sum"))
     mean = replace(
         config,

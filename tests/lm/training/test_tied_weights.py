@@ -10,7 +10,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from lm.config.load import typed
+from lm.config.load import parse_config
 from lm.config.schema import Config
 from lm.data.dataset import load_tokens
 from lm.training.functions import build_program, program_key
@@ -44,7 +44,7 @@ def test_gradient_of_tied_vectors_is_the_sum_of_both_tables(
     tiny: Compose, loss: tuple[str, ...]
 ) -> None:
     sgd = ("optimizer=sgd", "optimizer.learning_rate=1", "train.clip_norm=null")
-    tied = typed(tiny(*TIED, *sgd, *loss))
+    tied = parse_config(tiny(*TIED, *sgd, *loss))
     apart = replace(tied, model=replace(tied.model, tie_weights=False))
     before, after = one_step(tied)
     assert set(before["output"]) == {"bias"}

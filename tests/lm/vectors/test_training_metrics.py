@@ -10,7 +10,7 @@ import pytest
 from gensim.test.utils import datapath
 from rich.console import Console
 
-from lm.config.load import typed
+from lm.config.load import parse_config
 from lm.config.validate import tags
 from lm.hooks.identity import identify
 from lm.train import train_single
@@ -138,4 +138,4 @@ def test_a_text_of_which_nothing_can_be_asked_is_refused_before_training(
 def test_a_folder_of_an_earlier_version_can_still_be_read(scored: Path) -> None:
     values: dict[str, Any] = read_config(scored)
     del values["log"]["vector_scores"]
-    assert not typed(values).log.vector_scores
+    assert not parse_config(values).log.vector_scores
