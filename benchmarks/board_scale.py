@@ -24,7 +24,7 @@ import psutil
 
 from benchmarks import browser, tables
 from benchmarks.many_runs import make_runs, train
-from sweeps.cli.board import UNSELECTED
+from sweeps.cli.board import MAX_SELECTED_RUNS
 
 PAUSE = 3.0
 """Seconds between two looks at what is loaded."""
@@ -99,7 +99,7 @@ def serve(folder: Path, names: Sequence[str]) -> tuple[Served, Drawn | None]:
 def look(url: str, names: Sequence[str]) -> Drawn:
     """Open the page, filter its runs, select them, wait for a chart; then do it by a link."""
     found = sum(re.search(FILTER, name) is not None for name in names)
-    few = len(names) <= UNSELECTED
+    few = len(names) <= MAX_SELECTED_RUNS
     with browser.browser() as opened:
         page = opened.new_page(viewport={"width": 1500, "height": 1100})
         page.set_default_timeout(1000 * SECONDS)
@@ -194,7 +194,7 @@ def main() -> None:
             ("runs", *HEADS),
             rows,
             "Seconds are from the command's start, and in the page from one step to the next. "
-            f"With more than {UNSELECTED} runs nothing is drawn before some are selected.",
+            f"With more than {MAX_SELECTED_RUNS} runs nothing is drawn before some are selected.",
             words=0,
         )
     )

@@ -72,7 +72,7 @@ def write_run(
             *(blob(f"{PREFIX}{name}", encode(one), content) for name, one in records.items()),
             blob(LABELS, json.dumps(labels).encode(), content),
         ]
-        writer.put(values, step)
+        writer.write_values(values, step)
     writer.close()
 
 

@@ -27,7 +27,7 @@ from sweeps.store.fingerprint import fingerprint
 from sweeps.store.provenance import collect
 from sweeps.store.status import DONE
 from sweeps.store.trial import Spec, move_aside, read_trial, write_trial
-from sweeps.tensorboard.hparams import describe
+from sweeps.tensorboard.hparams import rewrite_hparams
 
 
 def main(config: DictConfig) -> None:
@@ -62,7 +62,7 @@ def train_single(values: dict[str, Any], overrides: Sequence[str], console: Cons
     directory = Path(values["output_dir"]) / "single" / name
     if values["fresh"] and (aside := move_aside(directory)):
         console.print(f"The earlier run is now {aside}.", highlight=False)
-        describe(aside)
+        rewrite_hparams(aside)
     earlier = read_trial(directory)
     if earlier.status in DONE and earlier.fingerprint == key:
         console.print("Trained before; fresh=true trains it again.", highlight=False)

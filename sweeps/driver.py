@@ -5,19 +5,19 @@ from collections.abc import Collection
 from dataclasses import replace
 from pathlib import Path
 
-from sweeps.analysis.comparison import of_sweep
+from sweeps.analysis.comparison import compare_trials
 from sweeps.analysis.results import print_results, write_results
 from sweeps.cli.exit import INTERRUPTED
 from sweeps.errors import UserError
 from sweeps.io.lock import locked
-from sweeps.io.mirror import of_sweep as beside_trials
+from sweeps.io.mirror import beside_trials as beside_trials
 from sweeps.io.mirror import without_checkpoints
 from sweeps.plan.pending import Agenda, Job
 from sweeps.plan.sweep_folder import Shelf
 from sweeps.store.sweep import read_sweep
 from sweeps.store.trial import move_aside
-from sweeps.tensorboard.hparams import describe
-from sweeps.tensorboard.replicate_runs import write_aggregates, write_charts
+from sweeps.tensorboard.hparams import rewrite_hparams
+from sweeps.tensorboard.replicate_runs import write_charts, write_replicate_runs
 from sweeps.tune.outcome import MemoryRanOut, Outcome, settle
 from sweeps.tune.progress import Progress
 from sweeps.tune.task import Work
@@ -60,7 +60,7 @@ def _move_aside(agenda: Agenda) -> None:
     if aside := move_aside(agenda.folder):
         agenda.console.print(f"The earlier sweep is now {aside}.", highlight=False)
         for path in aside.glob("[!.]*/result.json"):
-            describe(path.parent)
+            rewrite_hparams(path.parent)
 
 
 def _train_all(agenda: Agenda, shelf: Shelf) -> tuple[Outcome, set[str]]:
@@ -164,10 +164,10 @@ def _show(agenda: Agenda, outcome: Outcome, run: Collection[str]) -> int:
         mirror.pull(folder.name, without_checkpoints)
     sweep = read_sweep(folder)
     trials = tuple(settle(trial, outcome) for trial in sweep.trials)
-    comparison = of_sweep(replace(sweep, trials=trials))
+    comparison = compare_trials(replace(sweep, trials=trials))
     write_results(folder / "results.csv", comparison)
     print_results(agenda.console, comparison, agenda.program.verify, agenda.program.look)
-    aggregates = write_aggregates(replace(sweep, trials=trials), agenda.program.charts)
+    aggregates = write_replicate_runs(replace(sweep, trials=trials), agenda.program.charts)
     if mirror:
         mirror.push(folder.name, beside_trials)
         for name in aggregates:

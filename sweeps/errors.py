@@ -8,7 +8,7 @@ class UserError(Exception):
     """
 
 
-def one_line(error: BaseException, plain: tuple[type[BaseException], ...]) -> str:
+def one_line_error(error: BaseException, plain: tuple[type[BaseException], ...]) -> str:
     """An error's text in one line, after the name of its type unless it is a plain one."""
     text = " ".join(str(error).split())
     if isinstance(error, plain):

@@ -105,8 +105,8 @@ class RayTuneSweeper(Sweeper):
 
     def _space(self, arguments: list[str]) -> space.Space:
         parser = OverridesParser.create(config_loader=self._loader)
-        params = [space.param_text(key, value) for key, value in self.params.items()]
-        found = space.build(parser.parse_overrides(params), parser.parse_overrides(arguments))
+        params = [space.param_override(key, value) for key, value in self.params.items()]
+        found = space.build_space(parser.parse_overrides(params), parser.parse_overrides(arguments))
         if not found.axes:
             raise UserError(
                 "there is nothing to sweep over; name a sweep file with +sweep=NAME or give an "

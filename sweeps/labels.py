@@ -7,12 +7,12 @@ from itertools import pairwise
 
 MISSING = ""
 """The label of a trial whose sweep does not know the axis."""
-MOST_VALUES = 12
+MAX_VALUES = 12
 """A numeric axis with more values is shown in ranges."""
 RANGES = 8
 
 
-def number(label: str) -> float | None:
+def parse_number(label: str) -> float | None:
     """A label as a number, infinities included; None where it is something else."""
     try:
         value = float(label)
@@ -22,27 +22,27 @@ def number(label: str) -> float | None:
     return None if math.isnan(value) or re.search("_", label) else value
 
 
-def numeric(labels: Iterable[str]) -> bool:
+def are_numbers(labels: Iterable[str]) -> bool:
     """Whether all labels that are there are numbers."""
     there = [label for label in labels if label != MISSING]
-    return bool(there) and all(number(label) is not None for label in there)
+    return bool(there) and all(parse_number(label) is not None for label in there)
 
 
-def in_order(labels: Iterable[str]) -> list[str]:
+def sort_labels(labels: Iterable[str]) -> list[str]:
     """Distinct labels: numbers by size, then names in the order in which they came."""
     distinct = list(dict.fromkeys(label for label in labels if label != MISSING))
-    sizes = {label: number(label) for label in distinct}
+    sizes = {label: parse_number(label) for label in distinct}
     # Sorting is stable: names keep their order.
     return sorted(distinct, key=lambda label: math.inf if (n := sizes[label]) is None else n)
 
 
-def ranges(labels: Iterable[str]) -> dict[str, list[str]]:
+def label_ranges(labels: Iterable[str]) -> dict[str, list[str]]:
     """What an axis is summarised by: name -> its labels, in order.
 
     Each label for itself; for numbers drawn from an interval, ranges with equally many values.
     """
-    ordered = in_order(labels)
-    if len(ordered) <= MOST_VALUES or not numeric(ordered):
+    ordered = sort_labels(labels)
+    if len(ordered) <= MAX_VALUES or not are_numbers(ordered):
         return {label: [label] for label in ordered}
     cuts = [round(part * len(ordered) / RANGES) for part in range(RANGES + 1)]
     parts = [ordered[start:end] for start, end in pairwise(cuts)]

@@ -100,7 +100,7 @@ def digits_needed(fingerprints: Iterable[str], at_least: int = 6) -> int:
     return 64
 
 
-class matcher:  # noqa: N801 (called as a function)
+class RunFilter:
     """Whether a run's name matches, as in TensorBoard's run box: found anywhere, case ignored."""
 
     def __init__(self, expression: str | None) -> None:

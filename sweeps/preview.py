@@ -11,7 +11,7 @@ from sweeps.plan.packs import Pack
 from sweeps.plan.pending import Agenda
 from sweeps.plan.preview_table import Line, print_preview
 from sweeps.plan.sweep_folder import Shelf
-from sweeps.search.samplers import settings
+from sweeps.search.samplers import all_settings
 from sweeps.tune import cluster
 
 
@@ -93,5 +93,5 @@ def _excluded(agenda: Agenda) -> int:
     space, sweep, search = agenda.planner.space, agenda.options.sweep, agenda.options.search
     if search.kind != "grid" or not sweep.exclude:
         return 0
-    every, left = (settings(space, search, sweep.zip, rules) for rules in ((), sweep.exclude))
+    every, left = (all_settings(space, search, sweep.zip, rules) for rules in ((), sweep.exclude))
     return len(every) - len(left)

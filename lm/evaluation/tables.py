@@ -18,7 +18,7 @@ from lm.evaluation.token_scores import Predicted, Surprise, surprises, worst, wo
 from lm.training.heldout import perplexity
 from lm.training.load import Trained
 from lm.training.state import count_parameters
-from sweeps.io.console import line, plain, show
+from sweeps.io.console import make_table, print_line, print_table
 
 OFTEN = 5
 """Occurrences of a word in the table of means: of fewer, a mean says little."""
@@ -35,8 +35,8 @@ def show_evaluation(
     trial = trained.trial
     of = "" if trial.total_steps is None else f" of {trial.total_steps:,}"
     parameters = f"{count_parameters(trained.params):,} parameters"
-    line(console, f"{trial.directory}: step {trained.step:,}{of}, {parameters}")
-    line(console, _way(train))
+    print_line(console, f"{trial.directory}: step {trained.step:,}{of}, {parameters}")
+    print_line(console, _way(train))
     if found.cache is not None and found.tried is not None:
         _show_cache(console, found.cache, found.tried)
     for text in texts:
@@ -44,9 +44,9 @@ def show_evaluation(
             share = (
                 f"{text.unknown:,} of {len(text.ids):,} tokens ({text.unknown / len(text.ids):.1%})"
             )
-            line(console, f"{text.name}: the vocabulary lacks {share}; read as {UNKNOWN}")
+            print_line(console, f"{text.name}: the vocabulary lacks {share}; read as {UNKNOWN}")
     console.print()
-    show(console, _perplexities(found.texts, trained.config.data.level))
+    print_table(console, _perplexities(found.texts, trained.config.data.level))
 
 
 def show_worst(
@@ -65,15 +65,17 @@ def show_worst(
         ):
             console.print()
             console.print(f"{text.name}: {heading}", markup=False, highlight=False, style="bold")
-            show(console, _surprises(rows, all_of_it))
+            print_table(console, _surprises(rows, all_of_it))
 
 
 def _show_cache(console: Console, cache: Cache, tried: Grid) -> None:
     numbers = f"window {cache.window}, lambda {cache.share:g}, theta {cache.theta:g}"
     chosen = f", the best of {tried.size} on valid" if tried.size > 1 else ""
-    line(console, f"cache: {numbers}{chosen}")
+    print_line(console, f"cache: {numbers}{chosen}")
     if ends := tried.ends(*cache):
-        line(console, f"cache: {', '.join(ends)}: at the end of what was tried, so try beyond it")
+        print_line(
+            console, f"cache: {', '.join(ends)}: at the end of what was tried, so try beyond it"
+        )
 
 
 def _way(train: TrainConfig) -> str:
@@ -91,7 +93,7 @@ def _perplexities(texts: Sequence[Predicted], level: str) -> Table:
     heads = [unit, "perplexity"]
     if any(text.cached is not None for text in texts):
         heads += [f"{head} with cache" for head in heads]
-    table = plain("text", words, *heads)
+    table = make_table("text", words, *heads)
     table.columns[0].justify = "left"
     for text in texts:
         cells = []
@@ -105,7 +107,7 @@ def _perplexities(texts: Sequence[Predicted], level: str) -> Table:
 
 
 def _surprises(rows: Sequence[Surprise], all_of_it: float) -> Table:
-    table = plain("word", "occurrences", "nats in all", "share", "nats on average")
+    table = make_table("word", "occurrences", "nats in all", "share", "nats on average")
     table.columns[0].justify = "left"
     for one in rows:
         table.add_row(

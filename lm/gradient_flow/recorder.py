@@ -27,7 +27,7 @@ from lm.gradient_flow.plugin.tags import LABELS, OVERVIEW, PLUGIN, PREFIX, VERSI
 from lm.training.state import TrainState
 from lm.training.trainer import Trainer
 from sweeps.run import Run
-from sweeps.tensorboard.values import Blob, Tensor, View
+from sweeps.tensorboard.values import Blob, Summary, Tensor
 
 log = logging.getLogger(__name__)
 
@@ -68,12 +68,12 @@ class Recorder:
         }
         content = json.dumps(self._describe(records)).encode()
         overviews = [summarise(record) for record in records.values()]
-        views: dict[str, View] = {OVERVIEW: Tensor(overviews, PLUGIN, content)}
+        summaries: dict[str, Summary] = {OVERVIEW: Tensor(overviews, PLUGIN, content)}
         for name, record in records.items():
-            views[f"{PREFIX}{name}"] = Blob(encode(record), PLUGIN, content)
+            summaries[f"{PREFIX}{name}"] = Blob(encode(record), PLUGIN, content)
         labels = json.dumps(self._labels(flow)).encode()
-        views[LABELS] = Blob(labels, PLUGIN, content)
-        self._run.log_summaries(step, views)
+        summaries[LABELS] = Blob(labels, PLUGIN, content)
+        self._run.log_summaries(step, summaries)
         numbers = {
             f"{PREFIX}horizon/{name}": overview[2]
             for name, overview in zip(records, overviews, strict=True)

@@ -25,7 +25,7 @@ from lm.vectors.arguments import read_arguments
 from lm.vectors.config import Word2VecConfig
 from sweeps.cli.exit import exit_on_user_error
 from sweeps.errors import UserError
-from sweeps.io.console import line
+from sweeps.io.console import print_line
 
 if TYPE_CHECKING:
     from lm.vectors.epoch_scores import Pass
@@ -48,10 +48,12 @@ def main(arguments: Sequence[str] | None = None) -> None:
     if options.csv is not None:
         _csv(options.csv, passes)
     for one in tables:
-        line(console, f"{one.name}: {len(one.words):,} words, {one.matrix.shape[1]} numbers each")
+        print_line(
+            console, f"{one.name}: {len(one.words):,} words, {one.matrix.shape[1]} numbers each"
+        )
     for path in (options.export, options.page, options.csv):
         if path is not None:
-            line(console, f"written: {path}")
+            print_line(console, f"written: {path}")
     if options.similar or options.analogy:
         _nearest(console, options, tables)
     if options.judge:

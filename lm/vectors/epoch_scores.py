@@ -13,7 +13,7 @@ from rich.table import Table
 from lm.config.validate import KINDS, PREFIXES
 from lm.vectors.tables import KINDS as HEADINGS
 from sweeps.io.atomic import write_text
-from sweeps.io.console import line, plain, show
+from sweeps.io.console import make_table, print_line, print_table
 from sweeps.store.metrics import read_metrics
 
 ROWS = 12
@@ -52,9 +52,9 @@ def show_passes(console: Console, passes: Sequence[Pass]) -> None:
     for kind, heading in zip(KINDS, HEADINGS, strict=True):
         console.print()
         console.print(f"{heading} after each pass", markup=False, highlight=False, style="bold")
-        show(console, _table(passes, kind, shown))
+        print_table(console, _table(passes, kind, shown))
     if left_out := len({one.epoch for one in passes}) - len(shown):
-        line(console, f"{left_out} more passes: --csv FILE has all of them")
+        print_line(console, f"{left_out} more passes: --csv FILE has all of them")
 
 
 def write_passes(path: Path, passes: Iterable[Pass]) -> None:
@@ -85,7 +85,7 @@ def _few(epochs: Sequence[float]) -> list[float]:
 def _table(passes: Sequence[Pass], kind: str, epochs: Iterable[float]) -> Table:
     names = list(dict.fromkeys(one.vectors for one in passes))
     found = {(one.vectors, one.epoch): one.scores.get(kind, math.nan) for one in passes}
-    table = plain("pass", *names)
+    table = make_table("pass", *names)
     for epoch in epochs:
         scores = (found.get((name, epoch), math.nan) for name in names)
         table.add_row(f"{epoch:g}", *(_cell(kind, score) for score in scores))

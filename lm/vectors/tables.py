@@ -11,7 +11,7 @@ from lm.vectors.neighbors import Lookup, Query, lacking, lookup, nearest
 from lm.vectors.scores import Judgement, Score
 from lm.vectors.word_vectors import WordVectors
 from sweeps.errors import UserError
-from sweeps.io.console import line, plain, show
+from sweeps.io.console import make_table, print_line, print_table
 
 KINDS = ("SimLex-999", "WordSim-353", "analogies")
 EXPLAINED = (
@@ -34,15 +34,15 @@ def show_nearest(
         first = ", ".join(dict.fromkeys(repr(w) for q in queries for w in lacking(lookups[0], q)))
         raise UserError(f"the vocabulary does not have {first}; ask for words of the text.")
     for names, words in _unknown(lookups, queries):
-        line(console, f"{names}: the vocabulary does not have {words}")
+        print_line(console, f"{names}: the vocabulary does not have {words}")
     for query in known:
         console.print()
         console.print(visible(query.text), markup=False, highlight=False, style="bold")
-        table = plain(*(one.name for one in lookups))
+        table = make_table(*(one.name for one in lookups))
         columns = [_column(one, query, count) for one in lookups]
         for row in zip(*columns, strict=True):
             table.add_row(*map(Text, row))
-        show(console, table)
+        print_table(console, table)
 
 
 def show_judgements(
@@ -64,13 +64,13 @@ def show_judgements(
         before = asked
         heads.append(name)
         columns.append([_cell(row, one) for row, one in scores.items()])
-    table = plain("", *heads)
+    table = make_table("", *heads)
     table.columns[0].justify = "left"
     for label, *cells in zip(rows[0], *columns, strict=True):
         if label in KINDS or any(scores[label].used for scores in rows):
             table.add_row(label, *cells)
-    show(console, table)
-    line(console, EXPLAINED)
+    print_table(console, table)
+    print_line(console, EXPLAINED)
 
 
 def _rows(judgement: Judgement) -> dict[str, Score]:

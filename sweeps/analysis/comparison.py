@@ -4,11 +4,11 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from sweeps.analysis.ranking import Scored, best_value, rank
+from sweeps.analysis.ranking import ScoredTrial, best_value, rank
 from sweeps.errors import UserError
 from sweeps.io.atomic import read_json
 from sweeps.labels import MISSING
-from sweeps.naming import label, matcher
+from sweeps.naming import RunFilter, label
 from sweeps.store.metrics import read_metrics
 from sweeps.store.sweep import Sweep, read_sweep
 
@@ -26,13 +26,13 @@ class Comparison:
     """Axis whose values repeat a setting; None where these trials have one value of it."""
     metric: str
     mode: str
-    trials: tuple[Scored, ...]
+    trials: tuple[ScoredTrial, ...]
     """In rank."""
     left_out: int = 0
     """Trials that the filter left out."""
 
 
-def compare(
+def compare_sweeps(
     folders: Sequence[str | Path],
     filter: str | None = None,
     metric: str | None = None,
@@ -42,7 +42,7 @@ def compare(
 
     Args:
       folders: the sweeps'.
-      filter: keeps the runs it is found in (see `matcher`).
+      filter: keeps the runs it is found in (see `RunFilter`).
       metric: a tag; None for the sweeps' own.
       mode: `min` or `max`; None for that of the first sweep.
 
@@ -50,11 +50,11 @@ def compare(
       UserError: a folder holds no sweep, the filter cannot be read, or leaves nothing; no trial
         has the metric, or the sweeps have different ones.
     """
-    matches = matcher(filter)
+    matches = RunFilter(filter)
     sweeps = read_sweeps(folders)
     metric = metric or _common_metric(sweeps)
     mode = mode or sweeps[0].mode
-    every = named(sweeps)
+    every = unscored_trials(sweeps)
     kept = [one for one in every if matches(one.name)]
     if every and not kept:
         raise UserError(
@@ -76,9 +76,9 @@ def compare(
     )
 
 
-def of_sweep(sweep: Sweep) -> Comparison:
+def compare_trials(sweep: Sweep) -> Comparison:
     """All trials of one sweep by its own metric, whatever became of them."""
-    every = named([sweep])
+    every = unscored_trials([sweep])
     scored = [_scored(one, sweep.metric, sweep.mode, sweep.mode) for one in every]
     return Comparison(
         sweeps=(sweep,),
@@ -112,7 +112,7 @@ def axes_of(sweeps: Sequence[Sweep]) -> tuple[str, ...]:
     return tuple(dict.fromkeys(axis for sweep in sweeps for axis in sweep.axes))
 
 
-def named(sweeps: Sequence[Sweep]) -> list[Scored]:
+def unscored_trials(sweeps: Sequence[Sweep]) -> list[ScoredTrial]:
     """All trials, not scored yet, with run names and a label on every sweep's axes.
 
     A run's name is the trial's; `<sweep>/<trial>` where there are several sweeps, as TensorBoard
@@ -126,7 +126,7 @@ def named(sweeps: Sequence[Sweep]) -> list[Scored]:
             settings = {axis: rest.get(axis) or trial.settings.get(axis, MISSING) for axis in axes}
             run = trial.directory.name
             run = f"{name}/{run}" if len(sweeps) > 1 else run
-            found.append(Scored(trial, settings=settings, name=run, sweep=name))
+            found.append(ScoredTrial(trial, settings=settings, name=run, sweep=name))
     return found
 
 
@@ -164,19 +164,19 @@ def _common_metric(sweeps: Sequence[Sweep]) -> str:
     return sweeps[0].metric
 
 
-def _replicate(sweeps: Sequence[Sweep], trials: Sequence[Scored]) -> str | None:
+def _replicate(sweeps: Sequence[Sweep], trials: Sequence[ScoredTrial]) -> str | None:
     for axis in dict.fromkeys(sweep.replicate for sweep in sweeps):
         if axis and len({one.settings.get(axis) for one in trials}) > 1:
             return axis
     return None
 
 
-def _scored(one: Scored, metric: str, mode: str, kept: str) -> Scored:
+def _scored(one: ScoredTrial, metric: str, mode: str, kept: str) -> ScoredTrial:
     best, step = best_value(one.trial, metric, mode, kept=kept == mode)
     return replace(one, best=best, step=step)
 
 
-def _require(metric: str, scored: Sequence[Scored]) -> None:
+def _require(metric: str, scored: Sequence[ScoredTrial]) -> None:
     """Refuse a metric that no trial has ever reported."""
     tags: dict[str, None] = {}
     for one in scored:

@@ -7,10 +7,10 @@ from typing import Any
 
 import pandas as pd
 
-from sweeps.analysis.comparison import axes_of, named, read_sweeps
-from sweeps.analysis.ranking import Scored
-from sweeps.labels import MISSING, number, numeric
-from sweeps.naming import matcher
+from sweeps.analysis.comparison import axes_of, read_sweeps, unscored_trials
+from sweeps.analysis.ranking import ScoredTrial
+from sweeps.labels import MISSING, are_numbers, parse_number
+from sweeps.naming import RunFilter
 from sweeps.store.metrics import read_metrics
 
 POINT = ("trial", "step", "wall_time", "relative_time", "tag", "value")
@@ -43,9 +43,9 @@ def load(*folders: str | Path, filter: str | None = None) -> Frames:
     """
     if not folders:
         raise TypeError("load takes at least one folder")
-    matches = matcher(filter)
+    matches = RunFilter(filter)
     sweeps = read_sweeps(folders)
-    scored = [one for one in named(sweeps) if matches(one.name)]
+    scored = [one for one in unscored_trials(sweeps) if matches(one.name)]
     several = len(sweeps) > 1
     bests = dict.fromkeys(f"best/{sweep.metric}" for sweep in sweeps)
     return Frames(
@@ -55,7 +55,7 @@ def load(*folders: str | Path, filter: str | None = None) -> Frames:
 
 
 def _trials(
-    scored: Sequence[Scored], axes: Sequence[str], bests: Sequence[str], several: bool
+    scored: Sequence[ScoredTrial], axes: Sequence[str], bests: Sequence[str], several: bool
 ) -> pd.DataFrame:
     tags = dict.fromkeys(tag for one in scored for tag in one.trial.metrics)
     columns = ["trial", "status", *axes, "step", "total_steps", "seconds", *bests, "best/step"]
@@ -69,7 +69,7 @@ def _trials(
     return frame
 
 
-def _row(one: Scored) -> dict[str, Any]:
+def _row(one: ScoredTrial) -> dict[str, Any]:
     trial = one.trial
     known = {
         "sweep": one.sweep,
@@ -90,14 +90,14 @@ def _row(one: Scored) -> dict[str, Any]:
 
 def _column(labels: Sequence[str]) -> pd.Series:
     """Whole numbers stay whole; a label that is not there is missing."""
-    if not numeric(labels):
+    if not are_numbers(labels):
         return pd.Series([None if label == MISSING else label for label in labels], dtype="str")
-    values = pd.Series([number(label) for label in labels], dtype="float64")
+    values = pd.Series([parse_number(label) for label in labels], dtype="float64")
     whole = all(label.lstrip("+-").isdigit() for label in labels)
     return values.astype("int64") if whole else values
 
 
-def _metrics(scored: Sequence[Scored], several: bool) -> pd.DataFrame:
+def _metrics(scored: Sequence[ScoredTrial], several: bool) -> pd.DataFrame:
     columns: dict[str, list[Any]] = {name: [] for name in ("sweep", *POINT)}
     for one in scored:
         rows = read_metrics(one.trial.directory / "metrics.csv")

@@ -10,8 +10,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from sweeps.analysis.ranking import Scored
-from sweeps.labels import in_order, numeric
+from sweeps.analysis.ranking import ScoredTrial
+from sweeps.labels import are_numbers, sort_labels
 
 LEAST = 4
 """Trials below which a forest says nothing."""
@@ -33,7 +33,9 @@ class Importance:
     """Axes with one value, which are left out."""
 
 
-def importance(scored: Sequence[Scored], axes: Sequence[str], seed: int = 0) -> Importance:
+def axis_importance(
+    scored: Sequence[ScoredTrial], axes: Sequence[str], seed: int = 0
+) -> Importance:
     """Compute the axes' importance.
 
     A number stands by its place among the axis's values, so that each value has the same weight
@@ -47,7 +49,7 @@ def importance(scored: Sequence[Scored], axes: Sequence[str], seed: int = 0) -> 
     """
     used = [one for one in scored if one.counted]
     values = [one.best for one in used if one.best is not None]
-    labels = {axis: in_order(one.settings[axis] for one in used) for axis in axes}
+    labels = {axis: sort_labels(one.settings[axis] for one in used) for axis in axes}
     varied = [axis for axis in axes if len(labels[axis]) > 1]
     single = tuple(axis for axis in axes if axis not in varied)
     complete = all(one.settings[axis] in labels[axis] for one in used for axis in varied)
@@ -78,7 +80,7 @@ def _fanova(
 
     spaces: dict[str, Any] = {}
     for axis, known in labels.items():
-        if numeric(known):  # half a place on either side: the outer values weigh as the others
+        if are_numbers(known):  # half a place on either side: the outer values weigh as the others
             spaces[axis] = FloatDistribution(-0.5, len(known) - 0.5)
         else:
             spaces[axis] = CategoricalDistribution(known)

@@ -10,7 +10,7 @@ from sweeps.store.trial import Trial
 
 
 @dataclass(frozen=True)
-class Scored:
+class ScoredTrial:
     """A trial with its best value of a metric; None where it has none, NaN not being one."""
 
     trial: Trial
@@ -31,7 +31,7 @@ class Scored:
         return known and self.trial.status in COUNTED
 
 
-def rank(scored: Iterable[Scored], mode: str) -> list[Scored]:
+def rank(scored: Iterable[ScoredTrial], mode: str) -> list[ScoredTrial]:
     """The best first; trials of equal status without a value after those with one."""
     return sorted(scored, key=lambda one: (_place(one.trial.status), _loss(one.best, mode)))
 

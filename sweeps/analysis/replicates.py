@@ -5,12 +5,12 @@ from dataclasses import dataclass
 from math import isfinite
 from statistics import fmean, stdev
 
-from sweeps.analysis.ranking import Scored
-from sweeps.labels import ranges
+from sweeps.analysis.ranking import ScoredTrial
+from sweeps.labels import label_ranges
 
 
 @dataclass(frozen=True)
-class Group:
+class ReplicateGroup:
     """One setting: the best values of its finished trials, summarised."""
 
     settings: Mapping[str, str]
@@ -26,7 +26,9 @@ class Group:
     sweep: str = ""
 
 
-def groups(scored: Iterable[Scored], replicate: str, mode: str) -> list[Group]:
+def group_replicates(
+    scored: Iterable[ScoredTrial], replicate: str, mode: str
+) -> list[ReplicateGroup]:
     """Group trials by all other axes, and rank the groups.
 
     Groups whose trials have all finished come first, then those of which some have, then the
@@ -38,7 +40,7 @@ def groups(scored: Iterable[Scored], replicate: str, mode: str) -> list[Group]:
       replicate: the axis in which the trials of a group differ.
       mode: `min` or `max`.
     """
-    members: dict[tuple[str, ...], list[Scored]] = {}
+    members: dict[tuple[str, ...], list[ScoredTrial]] = {}
     for one in scored:
         rest = [f"{key}={text}" for key, text in one.settings.items() if key != replicate]
         members.setdefault((one.sweep, *rest), []).append(one)
@@ -53,7 +55,7 @@ def mean_and_deviation(values: list[float]) -> tuple[float | None, float | None]
     return fmean(values), stdev(values) if len(values) > 1 else None
 
 
-def _group(trials: list[Scored], replicate: str) -> Group:
+def _group(trials: list[ScoredTrial], replicate: str) -> ReplicateGroup:
     settings = {key: text for key, text in trials[0].settings.items() if key != replicate}
     values = [
         one.best
@@ -61,10 +63,10 @@ def _group(trials: list[Scored], replicate: str) -> Group:
         if one.trial.status == "finished" and one.best is not None and isfinite(one.best)
     ]
     mean, deviation = mean_and_deviation(values)
-    return Group(settings, mean, deviation, len(values), len(trials), trials[0].sweep)
+    return ReplicateGroup(settings, mean, deviation, len(values), len(trials), trials[0].sweep)
 
 
-def _place(group: Group, mode: str) -> tuple[bool, bool, float]:
+def _place(group: ReplicateGroup, mode: str) -> tuple[bool, bool, float]:
     mean = group.mean or 0.0
     return group.n == 0, group.n < group.trials, mean if mode == "min" else -mean
 
@@ -82,13 +84,13 @@ class Marginal:
     """Finished and stopped trials with a finite value: those that the mean is over."""
 
 
-def marginals(scored: Sequence[Scored], axes: Sequence[str]) -> dict[str, list[Marginal]]:
+def marginal_means(scored: Sequence[ScoredTrial], axes: Sequence[str]) -> dict[str, list[Marginal]]:
     """Every axis -> its values in order (see `axes.ranges`), each with the mean of its trials."""
     return {axis: _of(scored, axis) for axis in axes}
 
 
-def _of(scored: Sequence[Scored], axis: str) -> list[Marginal]:
-    names = ranges(one.settings[axis] for one in scored)
+def _of(scored: Sequence[ScoredTrial], axis: str) -> list[Marginal]:
+    names = label_ranges(one.settings[axis] for one in scored)
     name_of = {label: name for name, labels in names.items() for label in labels}
     values: dict[str, list[float]] = {name: [] for name in names}
     for one in scored:

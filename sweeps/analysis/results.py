@@ -8,9 +8,9 @@ from pathlib import Path
 from rich.console import Console
 
 from sweeps.analysis.comparison import Comparison
-from sweeps.analysis.tables import ranked, replicates
+from sweeps.analysis.tables import ranking_table, replicate_table
 from sweeps.io.atomic import write_text
-from sweeps.io.console import line, rest, show
+from sweeps.io.console import print_line, print_rest, print_table
 from sweeps.store.compile_times import in_total, read_compiling
 
 TOP = 50
@@ -55,26 +55,30 @@ def print_results(
     """
     folder, trials = comparison.sweeps[0].folder, comparison.trials
     console.print()
-    show(console, ranked(comparison, TOP))
-    rest(console, len(trials) - TOP, "in results.csv")
+    print_table(console, ranking_table(comparison, TOP))
+    print_rest(console, len(trials) - TOP, "in results.csv")
     if comparison.replicate:
         console.print()
-        line(console, f"best {comparison.metric} over {comparison.replicate}, finished trials:")
-        show(console, replicates(comparison, TOP))
+        print_line(
+            console, f"best {comparison.metric} over {comparison.replicate}, finished trials:"
+        )
+        print_table(console, replicate_table(comparison, TOP))
     console.print()
     for one in trials:
         if one.trial.status == "failed":
             where = one.trial.directory / "error.txt"
-            line(console, f"failed: {one.trial.error} ({where})")
+            print_line(console, f"failed: {one.trial.error} ({where})")
     if compiling := in_total([read_compiling(one.trial.directory) for one in trials]):
-        line(console, f"compiling:   {compiling}")
-    line(console, f"results:     {folder / 'results.csv'}")
+        print_line(console, f"compiling:   {compiling}")
+    print_line(console, f"results:     {folder / 'results.csv'}")
     if trials[0].trial.status == "finished":
-        line(console, f"best trial:  {trials[0].trial.directory}")
-        line(console, f"again alone: {trials[0].trial.command}")
+        print_line(console, f"best trial:  {trials[0].trial.directory}")
+        print_line(console, f"again alone: {trials[0].trial.command}")
         if verify:
-            line(console, f"verify it:   {verify} {shlex.quote(str(trials[0].trial.directory))}")
-    line(console, f"look at it:  {look or 'tensorboard --logdir'} {shlex.quote(str(folder))}")
+            print_line(
+                console, f"verify it:   {verify} {shlex.quote(str(trials[0].trial.directory))}"
+            )
+    print_line(console, f"look at it:  {look or 'tensorboard --logdir'} {shlex.quote(str(folder))}")
 
 
 def _number(value: float | None) -> str:

@@ -6,12 +6,12 @@ from rich.table import Table
 from rich.text import Text
 
 from sweeps.analysis.comparison import Comparison
-from sweeps.analysis.ranking import Scored
-from sweeps.analysis.replicates import groups
-from sweeps.io.console import plain, short
+from sweeps.analysis.ranking import ScoredTrial
+from sweeps.analysis.replicates import group_replicates
+from sweeps.io.console import format_number, make_table
 from sweeps.naming import short_keys
 
-COLOURS = {
+STATUS_COLOURS = {
     "finished": "green",
     "stopped": "cyan",
     "diverged": "yellow",
@@ -20,9 +20,9 @@ COLOURS = {
 }
 
 
-def ranked(comparison: Comparison, top: int) -> Table:
+def ranking_table(comparison: Comparison, top: int) -> Table:
     """The best trials, a row each."""
-    table = plain("#", *_setting_heads(comparison, comparison.axes))
+    table = make_table("#", *_setting_heads(comparison, comparison.axes))
     for name in (f"best {comparison.metric}", "at step"):
         table.add_column(name, justify="right")
     table.add_column("status")
@@ -32,7 +32,7 @@ def ranked(comparison: Comparison, top: int) -> Table:
         table.add_row(
             str(place),
             *_setting_cells(comparison, one.sweep, one.settings.values()),
-            short(one.best),
+            format_number(one.best),
             "" if one.step is None else str(one.step),
             _status(one),
             f"{one.trial.seconds:.1f}",
@@ -41,16 +41,16 @@ def ranked(comparison: Comparison, top: int) -> Table:
     return table
 
 
-def replicates(comparison: Comparison, top: int) -> Table:
+def replicate_table(comparison: Comparison, top: int) -> Table:
     """The best settings, a row each: mean, deviation and number of their replicates."""
     assert comparison.replicate
     axes = [axis for axis in comparison.axes if axis != comparison.replicate]
-    table = plain(*_setting_heads(comparison, axes), "mean", "deviation", "finished")
-    for group in groups(comparison.trials, comparison.replicate, comparison.mode)[:top]:
+    table = make_table(*_setting_heads(comparison, axes), "mean", "deviation", "finished")
+    for group in group_replicates(comparison.trials, comparison.replicate, comparison.mode)[:top]:
         table.add_row(
             *_setting_cells(comparison, group.sweep, group.settings.values()),
-            short(group.mean),
-            short(group.deviation, 3),
+            format_number(group.mean),
+            format_number(group.deviation, 3),
             f"{group.n} of {group.trials}",
         )
     return table
@@ -65,10 +65,10 @@ def _setting_cells(comparison: Comparison, sweep: str, labels: Iterable[str]) ->
     return [*[sweep][: len(comparison.sweeps) > 1], *labels]
 
 
-def _status(one: Scored) -> Text:
+def _status(one: ScoredTrial) -> Text:
     trial, words = one.trial, one.trial.status
     if trial.status == "stopped" and trial.error:
         words += f" {trial.error}"
     elif trial.status == "diverged":
         words += f" at step {trial.step}"
-    return Text(words, style=COLOURS.get(trial.status, ""))
+    return Text(words, style=STATUS_COLOURS.get(trial.status, ""))

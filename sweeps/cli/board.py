@@ -18,22 +18,22 @@ from rich.console import Console
 from sweeps.cli.exit import exit_on_user_error
 from sweeps.errors import UserError
 from sweeps.io.url import is_url
-from sweeps.naming import matcher, short_keys
+from sweeps.naming import RunFilter, short_keys
 from sweeps.store.sweep import Sweep, read_sweep
-from sweeps.tensorboard.links import Link, View, sweep_links
-from sweeps.tensorboard.runs import Selection, find_runs, selected
+from sweeps.tensorboard.links import Dashboard, Link, sweep_links
+from sweeps.tensorboard.runs import FilteredLogdir, filter_runs, find_runs
 from sweeps.tensorboard.server import (
-    OWN_FILES,
-    RELOAD,
-    allow_open_files,
-    ask,
-    loads_fast,
+    DATA_SERVER_FILES,
+    RELOAD_SECONDS,
+    get_json,
+    has_data_server,
+    raise_open_file_limit,
     serve,
     wait_for_runs,
 )
 
 PORT = 6006
-UNSELECTED = 500
+MAX_SELECTED_RUNS = 500
 """TensorBoard selects no run by itself where there are more."""
 MANY_SWEEPS = 6
 """With more of them only the first link of each is printed."""
@@ -65,7 +65,7 @@ def main(
     with ExitStack() as stack:
         folder, selection = above, None
         if options.match is not None:
-            selection = stack.enter_context(Selection(above, matcher(options.match)))
+            selection = stack.enter_context(FilteredLogdir(above, RunFilter(options.match)))
             selection.refresh()
             folder = selection.path
         _check(console, runs)
@@ -74,7 +74,7 @@ def main(
             listed = wait_for_runs(
                 url, len(runs), lambda n: status.update(f"loading {n} of {len(runs)} runs")
             )
-        lines = _lines(above, list(runs), listed, View(_reachable(url), pinned, tags))
+        lines = _lines(above, list(runs), listed, Dashboard(_reachable(url), pinned, tags))
         console.print("\n".join(lines), markup=False)
         _keep_up(url, selection)
 
@@ -114,7 +114,7 @@ def _runs(folder: Path, expression: str | None) -> dict[str, list[str]]:
     Raises:
       UserError: it is missing, or has none.
     """
-    matches = matcher(expression)
+    matches = RunFilter(expression)
     if not folder.is_dir():
         raise UserError(
             f"{folder} does not exist; give the folder that sweeps write to (output_dir)."
@@ -126,7 +126,7 @@ def _runs(folder: Path, expression: str | None) -> dict[str, list[str]]:
             f"{folder} has no runs: there is no event file below it; give the folder that sweeps "
             "write to, or wait until the first trial has started."
         )
-    if not (kept := selected(runs, matches)):
+    if not (kept := filter_runs(runs, matches)):
         raise UserError(
             f"no run matches --match {expression!r}; the first of {len(runs)} is {min(runs)}."
         )
@@ -140,14 +140,14 @@ def _check(console: Console, runs: Mapping[str, Sequence[str]]) -> None:
       UserError: it could not open the files of all.
     """
     files = sum(map(len, runs.values()))
-    limit = allow_open_files(files + OWN_FILES)
-    if 0 <= limit < files + OWN_FILES:
+    limit = raise_open_file_limit(files + DATA_SERVER_FILES)
+    if 0 <= limit < files + DATA_SERVER_FILES:
         raise UserError(
             f"a process may open {limit} files here, and there are {files} event files, so "
             "TensorBoard would drop runs without a word; raise the limit (ulimit -n), or serve "
             "fewer runs with --match REGEX."
         )
-    if not loads_fast():
+    if not has_data_server():
         console.print(
             "TensorBoard's data server is missing here, so that many runs take minutes to load: "
             "pip install tensorboard-data-server.",
@@ -155,16 +155,16 @@ def _check(console: Console, runs: Mapping[str, Sequence[str]]) -> None:
         )
 
 
-def _lines(folder: Path, runs: Sequence[str], listed: int, view: View) -> Iterator[str]:
+def _lines(folder: Path, runs: Sequence[str], listed: int, view: Dashboard) -> Iterator[str]:
     """What is printed once TensorBoard answers."""
     yield f"{view.url}  {_runs_of(len(runs))} of {folder}; Ctrl-C ends it"
     if listed < len(runs):
         yield f"{max(listed, 0)} are loaded by now; the page's reload button shows the others."
-    if len(runs) > UNSELECTED:
+    if len(runs) > MAX_SELECTED_RUNS:
         yield (
-            f"TensorBoard selects none of more than {UNSELECTED} runs by itself: open a link or "
-            "type into the run filter, then tick the box above the list; or serve fewer runs with "
-            "--match REGEX."
+            f"TensorBoard selects none of more than {MAX_SELECTED_RUNS} runs by itself: open a "
+            "link or type into the run filter, then tick the box above the list; or serve fewer "
+            "runs with --match REGEX."
         )
     sweeps = _sweeps(folder)
     for name, sweep in sweeps.items():
@@ -198,7 +198,7 @@ def _sweeps(folder: Path) -> dict[str, Sweep]:
     }
 
 
-def _links(view: View, name: str, sweep: Sweep, runs: Sequence[str]) -> list[Link]:
+def _links(view: Dashboard, name: str, sweep: Sweep, runs: Sequence[str]) -> list[Link]:
     axes = short_keys(sweep.axes)
     start = f"{name}/" if name else ""
     served = set(runs)
@@ -221,17 +221,17 @@ def _reachable(url: str) -> str:
     return parts._replace(netloc=f"{socket.getfqdn()}:{parts.port}").geturl()
 
 
-def _keep_up(url: str, selection: Selection | None) -> None:
+def _keep_up(url: str, selection: FilteredLogdir | None) -> None:
     """Take in new runs until the process is ended.
 
     Raises:
       UserError: TensorBoard answers no more.
     """
     while True:
-        time.sleep(RELOAD)
+        time.sleep(RELOAD_SECONDS)
         if selection is not None:
             selection.refresh()
-        if ask(url, "data/environment") is None:
+        if get_json(url, "data/environment") is None:
             raise UserError(
                 "TensorBoard's data server has ended, perhaps for want of memory; serve fewer runs "
                 "with --match REGEX."

@@ -11,12 +11,12 @@ from pathlib import Path
 from rich.console import Console
 from rich.table import Table
 
-from sweeps.analysis.comparison import Comparison, compare
-from sweeps.analysis.importance import Importance, importance
-from sweeps.analysis.replicates import groups, marginals
-from sweeps.analysis.tables import ranked, replicates
+from sweeps.analysis.comparison import Comparison, compare_sweeps
+from sweeps.analysis.importance import Importance, axis_importance
+from sweeps.analysis.replicates import group_replicates, marginal_means
+from sweeps.analysis.tables import ranking_table, replicate_table
 from sweeps.cli.exit import exit_on_user_error
-from sweeps.io.console import line, plain, rest, short, show
+from sweeps.io.console import format_number, make_table, print_line, print_rest, print_table
 from sweeps.naming import short_keys
 from sweeps.store.status import STATUSES
 
@@ -35,8 +35,8 @@ def main(
       command: what it is called in its help.
     """
     options = _parser(command).parse_args(arguments)
-    comparison = compare(options.folders, options.filter, options.metric, options.mode)
-    shares = importance(comparison.trials, comparison.axes)
+    comparison = compare_sweeps(options.folders, options.filter, options.metric, options.mode)
+    shares = axis_importance(comparison.trials, comparison.axes)
     if options.html is not None:  # first, for the terminal may be a pipe that closes early
         from sweeps.report import write_report
 
@@ -57,23 +57,23 @@ def print_comparison(
       shares: its axes' importance.
       top: rows of the longer tables.
     """
-    line(console, headline(comparison))
+    print_line(console, headline(comparison))
     if not comparison.trials:
         return
-    show(console, ranked(comparison, top))
-    rest(console, len(comparison.trials) - top, "--top N shows more rows")
+    print_table(console, ranking_table(comparison, top))
+    print_rest(console, len(comparison.trials) - top, "--top N shows more rows")
     if comparison.replicate:
-        found = groups(comparison.trials, comparison.replicate, comparison.mode)
+        found = group_replicates(comparison.trials, comparison.replicate, comparison.mode)
         _heading(console, f"best {comparison.metric} over {comparison.replicate}, finished trials")
-        show(console, replicates(comparison, top))
-        rest(console, len(found) - top, "--top N shows more rows")
+        print_table(console, replicate_table(comparison, top))
+        print_rest(console, len(found) - top, "--top N shows more rows")
     _heading(console, f"mean best {comparison.metric}, finished and stopped trials")
-    show(console, _marginals(comparison))
+    print_table(console, _marginals(comparison))
     _heading(console, "importance: share of the variance that an axis explains by itself (fANOVA)")
     if shares.reason:
-        line(console, f"not computed: {shares.reason}.")
+        print_line(console, f"not computed: {shares.reason}.")
         return
-    show(console, _importance(comparison, shares))
+    print_table(console, _importance(comparison, shares))
 
 
 def headline(comparison: Comparison) -> str:
@@ -107,15 +107,15 @@ def _parser(command: str) -> argparse.ArgumentParser:
 
 
 def _marginals(comparison: Comparison) -> Table:
-    table = plain("axis", "value", "mean", "deviation", "trials")
-    found = marginals(comparison.trials, comparison.axes)
+    table = make_table("axis", "value", "mean", "deviation", "trials")
+    found = marginal_means(comparison.trials, comparison.axes)
     for name, values in zip(short_keys(comparison.axes), found.values(), strict=True):
         for place, value in enumerate(values):
             table.add_row(
                 "" if place else name,
                 value.label,
-                short(value.mean),
-                short(value.deviation, 3),
+                format_number(value.mean),
+                format_number(value.deviation, 3),
                 str(value.n),
             )
     return table

@@ -28,16 +28,16 @@ def write_bytes(path: Path, data: bytes, beside: str = "") -> None:
         new.replace(path)
     except OSError as error:
         new.unlink(missing_ok=True)
-        raise unwritable(path, error) from error
+        raise cannot_write(path, error) from error
 
 
-def write_all(file: FileIO, data: bytes, path: Path) -> None:
+def write_fully(file: FileIO, data: bytes, path: Path) -> None:
     """Write to the end; a nearly full disk takes a part first and gives its error then."""
     try:
         while data:
             data = data[file.write(data) :]
     except OSError as error:
-        raise unwritable(path, error) from error
+        raise cannot_write(path, error) from error
 
 
 def write_json(path: Path, values: Mapping[str, Any]) -> None:
@@ -66,10 +66,10 @@ def make_directory(path: Path) -> None:
         probe.touch()
         probe.unlink()
     except OSError as error:
-        raise unwritable(path, error) from error
+        raise cannot_write(path, error) from error
 
 
-def unwritable(path: Path, error: OSError) -> UserError:
+def cannot_write(path: Path, error: OSError) -> UserError:
     """The sentence for an output that cannot be written."""
     reason = error.strerror or str(error)
     return UserError(

@@ -39,12 +39,12 @@ def render(frame: str, title: str, data: Any, policy: str = POLICY, **parts: str
     Raises:
       ValueError: the data have a number that JSON lacks.
     """
-    parts |= {"title": html.escape(title), "data": as_script(data), "policy": policy}
+    parts |= {"title": html.escape(title), "data": json_for_script(data), "policy": policy}
     # One pass: what is put in is not searched again.
     return re.sub(r"\{\{(\w+)\}\}", lambda found: parts[found[1]], _HEAD + frame)
 
 
-def as_script(data: Any) -> str:
+def json_for_script(data: Any) -> str:
     """JSON that can stand within a script element.
 
     Raises:

@@ -10,7 +10,7 @@ from pathlib import Path
 from filelock import FileLock, Timeout
 
 from sweeps.errors import UserError
-from sweeps.io.atomic import make_directory, unwritable
+from sweeps.io.atomic import cannot_write, make_directory
 
 
 @contextmanager
@@ -32,7 +32,7 @@ def locked(path: Path, held: str, seconds: float = 0) -> Iterator[None]:
     except Timeout as error:
         raise UserError(held) from error
     except OSError as error:
-        raise unwritable(path, error) from error
+        raise cannot_write(path, error) from error
     try:
         yield
     finally:

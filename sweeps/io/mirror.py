@@ -12,9 +12,9 @@ from functools import cache
 from pathlib import Path, PurePosixPath
 from typing import Any
 
-from sweeps.io.atomic import unwritable
+from sweeps.io.atomic import cannot_write
 from sweeps.io.cache_dir import local_folder
-from sweeps.io.url import open_store, sentences
+from sweeps.io.url import open_store, user_errors
 
 Wanted = Callable[[str], bool]
 """Whether a file is meant, by its path below the root: `grid/size=1,id=ab/result.json`."""
@@ -28,7 +28,7 @@ THREADS = 16
 _CHUNK = 2**22
 
 
-def of_sweep(path: str) -> bool:
+def beside_trials(path: str) -> bool:
     """Wanted when a driver ends: what lies beside the trials' folders, not in them."""
     return path.count("/") == 1
 
@@ -58,7 +58,7 @@ class Mirror:
           UserError: no such scheme, a package or credentials are missing, or nothing answers.
         """
         self.url, self.local = url, local
-        with sentences(url):
+        with user_errors(url):
             self._files, root = open_store(url)
         self._root = root.rstrip("/")
         self._known: dict[str, tuple[str, Stamp]] = {}
@@ -66,7 +66,7 @@ class Mirror:
 
     def names(self, below: str = "") -> list[str]:
         """Files and folders directly in a folder there; none where it is missing."""
-        with sentences(self.url):
+        with user_errors(self.url):
             found = self._list(below, recursive=False)
         return sorted(PurePosixPath(path).name for path in found if not path.endswith(PARTIAL))
 
@@ -76,7 +76,7 @@ class Mirror:
         Raises:
           UserError: the store or the local folder fails.
         """
-        with sentences(self.url):
+        with user_errors(self.url):
             there = self._remote(below, wanted)
         with ThreadPoolExecutor(THREADS) as pool:
             list(pool.map(self._download, there, there.values()))
@@ -94,7 +94,7 @@ class Mirror:
           UserError: the store fails.
         """
         here = self._local(below, wanted)
-        with sentences(self.url):
+        with user_errors(self.url):
             there = self._remote(below, wanted, partial=True)
             for path in sorted(here, key=lambda path: (-path.count("/"), path)):
                 self._upload(path, there.get(path))
@@ -117,13 +117,13 @@ class Mirror:
         """Delete a folder there that is no longer here."""
         self.push(below)
         if not self._is_object_store:
-            with sentences(self.url), suppress(FileNotFoundError):
+            with user_errors(self.url), suppress(FileNotFoundError):
                 self._files.delete_dir(self._place(below))
 
     def _download(self, path: str, stamp: Stamp) -> None:
         target = self.local / path
         beside = target.with_name(f".{target.name}{PARTIAL}")
-        with sentences(self.url):
+        with user_errors(self.url):
             try:
                 with self._files.open_input_stream(self._place(path)) as source:
                     content = source.read()
@@ -135,7 +135,7 @@ class Mirror:
             beside.replace(target)
         except OSError as error:
             beside.unlink(missing_ok=True)
-            raise unwritable(target, error) from error
+            raise cannot_write(target, error) from error
         self._known[path] = (hashlib.sha256(content).hexdigest(), stamp)
 
     def _upload(self, path: str, stamp: Stamp | None) -> None:

@@ -30,7 +30,7 @@ def open_store(url: str) -> tuple[Any, str]:
 
 
 @contextmanager
-def sentences(url: str) -> Iterator[None]:
+def user_errors(url: str) -> Iterator[None]:
     """Turn a store's errors into a sentence about the URL."""
     try:
         yield

@@ -12,13 +12,20 @@ from sweeps.config.hooks import locate, source_folder
 from sweeps.config.options import Options
 from sweeps.errors import UserError
 from sweeps.io.mirror import Mirror, without_checkpoints
-from sweeps.labels import number
+from sweeps.labels import parse_number
 from sweeps.plan.packs import Packer, packer_of
 from sweeps.plan.planner import Planned, Planner
 from sweeps.plan.population import current
 from sweeps.plan.reuse import adopt, trained_elsewhere
 from sweeps.plan.sweep_folder import Shelf
-from sweeps.search.samplers import Dimension, dimensions, excluder, ordered, position, settings
+from sweeps.search.samplers import (
+    Dimension,
+    all_settings,
+    dimensions,
+    exclusion_rule,
+    position_of,
+    setting_at,
+)
 from sweeps.search.space import Axis
 from sweeps.store.provenance import Provenance, collect
 from sweeps.store.status import STUCK
@@ -85,7 +92,7 @@ class Agenda:
         space, sweep, search = self.planner.space, self.options.sweep, self.options.search
         if self.searching:
             search = replace(search, kind="random", trials=PROBES)
-        found = self.planner.trials(settings(space, search, sweep.zip, sweep.exclude))
+        found = self.planner.trials(all_settings(space, search, sweep.zip, sweep.exclude))
         return self._longest_first(found) if sweep.longest_first else found
 
     def _longest_first(self, trials: list[Planned]) -> list[Planned]:
@@ -120,7 +127,7 @@ class Agenda:
         if self.searching:
             raise UserError("scheduler=pbt searches by itself; take search=random or search=grid.")
         for key, axis in found.items():
-            if words := [value.label for value in axis.values if number(value.label) is None]:
+            if words := [value.label for value in axis.values if parse_number(value.label) is None]:
                 raise UserError(
                     f"scheduler=pbt changes numbers, and {key}={words[0]} is none; leave it out."
                 )
@@ -189,14 +196,14 @@ class Agenda:
     def _search(self, shelf: Shelf) -> Job:
         """Trials that an earlier run began, and those that Optuna is yet to find."""
         space = self.planner.space
-        excluded = excluder(space, self.options.sweep.exclude)
-        placed = [(position(self.dimensions, trial.settings), trial) for trial in shelf.trials]
+        excluded = exclusion_rule(space, self.options.sweep.exclude)
+        placed = [(position_of(self.dimensions, trial.settings), trial) for trial in shelf.trials]
         inside = [(place, trial) for place, trial in placed if place is not None]
         earlier = [(place, trial) for place, trial in inside if self.is_done(trial)]
         began = [trial.directory.absolute() for _, trial in inside if not self.is_done(trial)]
 
         def place(at: Sequence[float]) -> Path | None:
-            setting = ordered(space, self.dimensions, at)
+            setting = setting_at(space, self.dimensions, at)
             if excluded(setting):
                 return None
             planned = self.planner.trial(setting)

@@ -4,10 +4,10 @@ import shutil
 from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
 
-from sweeps.io.atomic import read_json, unwritable, write_json
+from sweeps.io.atomic import cannot_write, read_json, write_json
 from sweeps.store.sweep import read_sweep
 from sweeps.store.trial import Trial
-from sweeps.tensorboard.hparams import describe
+from sweeps.tensorboard.hparams import rewrite_hparams
 
 
 def trained_elsewhere(folder: Path, fingerprints: Collection[str]) -> Mapping[str, Trial]:
@@ -41,5 +41,5 @@ def adopt(
         write_json(fresh / "provenance.json", {**facts, "copied_from": str(trial.directory)})
         fresh.rename(directory)
     except OSError as error:
-        raise unwritable(directory, error) from error
-    describe(directory)
+        raise cannot_write(directory, error) from error
+    rewrite_hparams(directory)

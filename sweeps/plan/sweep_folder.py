@@ -12,14 +12,14 @@ from typing import Any
 
 from sweeps.config.options import SweepOptions
 from sweeps.errors import UserError
-from sweeps.io.atomic import make_directory, read_json, unwritable, write_json
+from sweeps.io.atomic import cannot_write, make_directory, read_json, write_json
 from sweeps.naming import digits_needed, label, short_keys, trial_name
 from sweeps.plan.planner import Planned
 from sweeps.search.space import Axis
 from sweeps.store.fingerprint import agreed, base, differing
 from sweeps.store.sweep import Sweep, read_sweep
 from sweeps.store.trial import Trial, read_config, read_trial
-from sweeps.tensorboard.hparams import describe, of_several_types
+from sweeps.tensorboard.hparams import have_mixed_types, rewrite_hparams
 
 
 class Shelf:
@@ -141,19 +141,19 @@ class Shelf:
             if directory != trial.directory:
                 self._move(trial.directory, directory)
         except OSError as error:
-            raise unwritable(directory, error) from error
+            raise cannot_write(directory, error) from error
         here = {"settings": settings, "as_text": list(self.sweep.as_text)}
         write_json(directory / "trial.json", {**known, **here})
         self._known[self._key(trial)] = read_trial(directory)
         if trial.status != "waiting":
-            describe(directory)
+            rewrite_hparams(directory)
 
 
 def _is_mixed(key: str, axes: Sequence[Axis], trials: Iterable[Trial]) -> bool:
     """Whether an axis has labels of several types, in the space or among trials."""
     planned = {value.label for axis in axes if axis.key == key for value in axis.values}
     known = {trial.settings[key] for trial in trials if key in trial.settings}
-    return of_several_types(planned | known)
+    return have_mixed_types(planned | known)
 
 
 def _setting(key: str, config: Mapping[str, Any], choices: Mapping[str, str]) -> str:

@@ -6,16 +6,16 @@ from typing import Any
 
 from sweeps.analysis.comparison import Comparison, tags_of
 from sweeps.analysis.importance import Importance
-from sweeps.analysis.ranking import Scored
-from sweeps.labels import in_order, numeric, ranges
+from sweeps.analysis.ranking import ScoredTrial
+from sweeps.labels import are_numbers, label_ranges, sort_labels
 from sweeps.naming import short_keys
 from sweeps.store.metrics import read_metrics
 from sweeps.store.status import COUNTED, STATUSES
 
-MOST_POINTS = 500
+MAX_POINTS = 500
 """Points of a curve."""
-LEAST_POINTS = 20
-ALL_POINTS = 1_000_000
+MIN_POINTS = 20
+MAX_PAGE_POINTS = 1_000_000
 """Points of a page, about: some ten megabytes."""
 
 Row = Mapping[str, float]
@@ -25,7 +25,7 @@ def page_data(comparison: Comparison, shares: Importance) -> dict[str, Any]:
     """Everything that the page shows, NaN and infinities as None."""
     tables = [read_metrics(one.trial.directory / "metrics.csv") for one in comparison.trials]
     tags = tags_of(row for rows in tables for row in rows)
-    most = points_allowed(len(tables) * len(tags))
+    most = points_per_curve(len(tables) * len(tags))
     return {
         "title": ", ".join(comparison.names),
         "metric": comparison.metric,
@@ -38,7 +38,7 @@ def page_data(comparison: Comparison, shares: Importance) -> dict[str, Any]:
         "axes": _axes(comparison),
         "tags": tags,
         "trials": [_trial(one, comparison.axes) for one in comparison.trials],
-        "curves": [curves(rows, tags, most) for rows in tables],
+        "curves": [trial_curves(rows, tags, most) for rows in tables],
         "points": most,
         "longest": max((len(rows) for rows in tables), default=0),
         "importance": {
@@ -50,12 +50,12 @@ def page_data(comparison: Comparison, shares: Importance) -> dict[str, Any]:
     }
 
 
-def points_allowed(curves: int) -> int:
+def points_per_curve(curves: int) -> int:
     """Points of each of so many curves."""
-    return min(MOST_POINTS, max(LEAST_POINTS, ALL_POINTS // max(1, curves)))
+    return min(MAX_POINTS, max(MIN_POINTS, MAX_PAGE_POINTS // max(1, curves)))
 
 
-def curves(rows: Sequence[Row], tags: Sequence[str], most: int) -> dict[str, Any]:
+def trial_curves(rows: Sequence[Row], tags: Sequence[str], most: int) -> dict[str, Any]:
     """One trial's curves, each thinned to at most so many points.
 
     Tags that were reported together share a *clock*: the steps and the seconds since the first
@@ -66,7 +66,7 @@ def curves(rows: Sequence[Row], tags: Sequence[str], most: int) -> dict[str, Any
     places: dict[tuple[float, ...], int] = {}
     values: dict[int, tuple[int, list[float | None]]] = {}
     for place, tag in enumerate(tags):
-        points = thinned([row for row in rows if tag in row], most)
+        points = thin([row for row in rows if tag in row], most)
         if not points:
             continue
         steps = tuple(row["step"] for row in points)
@@ -78,7 +78,7 @@ def curves(rows: Sequence[Row], tags: Sequence[str], most: int) -> dict[str, Any
     return {"start": round(start, 2), "clocks": clocks, "values": values}
 
 
-def thinned(points: Sequence[Row], most: int) -> list[Row]:
+def thin(points: Sequence[Row], most: int) -> list[Row]:
     """At most so many points, evenly spaced, the first and the last among them."""
     if len(points) <= most:
         return list(points)
@@ -89,14 +89,14 @@ def _axes(comparison: Comparison) -> list[dict[str, Any]]:
     found = []
     for key, name in zip(comparison.axes, short_keys(comparison.axes), strict=True):
         labels = [one.settings[key] for one in comparison.trials]
-        parts = [[part, members] for part, members in ranges(labels).items()]
-        ordered = in_order(labels)
-        about = {"labels": ordered, "numeric": numeric(ordered), "ranges": parts}
+        parts = [[part, members] for part, members in label_ranges(labels).items()]
+        ordered = sort_labels(labels)
+        about = {"labels": ordered, "numeric": are_numbers(ordered), "ranges": parts}
         found.append({"key": key, "name": name, **about})
     return found
 
 
-def _trial(one: Scored, axes: Sequence[str]) -> dict[str, Any]:
+def _trial(one: ScoredTrial, axes: Sequence[str]) -> dict[str, Any]:
     trial = one.trial
     return {
         "name": one.name,

@@ -21,9 +21,9 @@ from sweeps.config.hooks import locate, source_folder
 from sweeps.errors import UserError
 from sweeps.io.atomic import read_json
 from sweeps.reproduce.environment_diff import code_changes, machine_changes, package_changes
-from sweeps.reproduce.metric_diff import compare
-from sweeps.reproduce.rerun import Rerun, run_again
-from sweeps.reproduce.verdict import TOLERANCE, judge, looser
+from sweeps.reproduce.metric_diff import diff_metrics
+from sweeps.reproduce.rerun import RerunTask, rerun_trial
+from sweeps.reproduce.verdict import TOLERANCE, reach_verdict, reasons_for_tolerance
 from sweeps.store.fingerprint import base, differing, fingerprint
 from sweeps.store.metrics import read_metrics
 from sweeps.store.provenance import Provenance, collect
@@ -97,7 +97,7 @@ def reproduce(request: Request, application: Application, console: Console) -> b
     last = read_metrics(directory / "metrics.csv")[-1]["step"]
     until = None if trial.status in ("finished", "diverged") else int(last)
     metric, mode = str(options.get("metric", "")), str(options.get("mode", "min"))
-    run_again(Rerun(str(place), *program, metric, mode, until), variables)
+    rerun_trial(RerunTask(str(place), *program, metric, mode, until), variables)
     return _compare(request, trial, place, until, console)
 
 
@@ -204,14 +204,14 @@ def _compare(
     old, new = _recorded(trial.directory).facts, _recorded(place).facts
     for line in machine_changes(old, new, ("cpus", "device")):
         _say(console, f"  {line}")
-    reasons = looser(old, new)
+    reasons = reasons_for_tolerance(old, new)
     tolerance = request.tolerance
     if tolerance is None:
         tolerance = TOLERANCE if reasons else 0.0
     tables = (read_metrics(folder / "metrics.csv") for folder in (trial.directory, place))
     clocks = {*old.get("volatile", ()), *new.get("volatile", ())}
-    agreement = compare(*tables, ignored=clocks, until=until)
-    good, lines = judge(agreement, trial, read_trial(place), tolerance, reasons)
+    agreement = diff_metrics(*tables, ignored=clocks, until=until)
+    good, lines = reach_verdict(agreement, trial, read_trial(place), tolerance, reasons)
     for line in lines:
         _say(console, line)
     return good

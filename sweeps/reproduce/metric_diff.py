@@ -39,7 +39,7 @@ class Difference:
 
 
 @dataclass(frozen=True)
-class Agreement:
+class MetricDiff:
     """What a comparison has found."""
 
     steps: int
@@ -59,13 +59,13 @@ class Agreement:
         return next(beyond, None)
 
 
-def compare(
+def diff_metrics(
     recorded: Sequence[Row],
     now: Sequence[Row],
     *,
     ignored: Collection[str] = (),
     until: int | None = None,
-) -> Agreement:
+) -> MetricDiff:
     """Compare two tables of metrics step by step.
 
     Args:
@@ -79,7 +79,7 @@ def compare(
     steps = sorted({*old, *new})
     pairs = [pair for step in steps for pair in _pairs(step, old.get(step, {}), new.get(step, {}))]
     different = tuple(pair for pair in pairs if not _same(pair.recorded, pair.now))
-    return Agreement(len(steps), len(pairs), different)
+    return MetricDiff(len(steps), len(pairs), different)
 
 
 def _by_step(

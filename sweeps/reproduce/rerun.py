@@ -21,7 +21,7 @@ LINE_SECONDS = 10.0
 
 
 @dataclass(frozen=True)
-class Rerun:
+class RerunTask:
     """What the child needs to know."""
 
     directory: str
@@ -36,7 +36,7 @@ class Rerun:
     """Last step that is wanted; None: to the end."""
 
 
-def run_again(rerun: Rerun, environment: Mapping[str, str]) -> None:
+def rerun_trial(rerun: RerunTask, environment: Mapping[str, str]) -> None:
     """Run a trial in a child process; whatever becomes of it is in the trial's folder.
 
     Args:
@@ -55,7 +55,7 @@ def run_again(rerun: Rerun, environment: Mapping[str, str]) -> None:
             raise
 
 
-class Watch:
+class ProgressPrinter:
     """Says how far the run has come, and ends it after the last step that is wanted."""
 
     def __init__(self, until: int | None) -> None:
@@ -73,9 +73,9 @@ class Watch:
 
 def main() -> None:
     """Run the trial that the command line describes; how it ended is told by its folder alone."""
-    rerun = Rerun(**json.loads(sys.argv[1]))
+    rerun = RerunTask(**json.loads(sys.argv[1]))
     directory, entered = Path(rerun.directory), False
-    watch = Watch(rerun.until)
+    watch = ProgressPrinter(rerun.until)
     try:
         with Run(directory, metric=rerun.metric, mode=rerun.mode, on_report=watch) as run:
             entered = True

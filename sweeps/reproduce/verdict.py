@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from sweeps.reproduce.environment_diff import UNKNOWN, environment_changes
-from sweeps.reproduce.metric_diff import Agreement
+from sweeps.reproduce.metric_diff import MetricDiff
 from sweeps.store.trial import Trial
 
 TOLERANCE = 1e-4
@@ -13,7 +13,7 @@ losses: the largest difference of any value was 5e-6. Training that is unstable 
 without bound (a plain RNN, a learning rate that is too large), and is told as different."""
 
 
-def looser(recorded: Mapping[str, Any], now: Mapping[str, Any]) -> list[str]:
+def reasons_for_tolerance(recorded: Mapping[str, Any], now: Mapping[str, Any]) -> list[str]:
     """Reasons for which the same program need not give the same bits."""
     reasons = []
     old, new = recorded.get("cpus"), now.get("cpus")
@@ -31,8 +31,8 @@ def looser(recorded: Mapping[str, Any], now: Mapping[str, Any]) -> list[str]:
     return reasons
 
 
-def judge(
-    agreement: Agreement, trial: Trial, again: Trial, tolerance: float, reasons: Sequence[str]
+def reach_verdict(
+    agreement: MetricDiff, trial: Trial, again: Trial, tolerance: float, reasons: Sequence[str]
 ) -> tuple[bool, list[str]]:
     """Whether the second run counts as the first one's equal, and the lines that say why."""
     counted = f"{agreement.steps} steps, {agreement.values} values"
@@ -43,7 +43,7 @@ def judge(
         why = " and ".join(reasons) or "--tolerance asks for it"
         lines.append(f"compared within {tolerance:g}, because {why}")
     first, largest = agreement.first_beyond(tolerance), agreement.largest
-    if ending := other_end(trial, again):
+    if ending := different_end(trial, again):
         lines.append(f"different: {ending}")
     if first is not None:
         lines += [f"different: first at {first}", f"largest difference: {largest}"]
@@ -54,7 +54,7 @@ def judge(
     return first is None and not ending, lines
 
 
-def other_end(trial: Trial, again: Trial) -> str:
+def different_end(trial: Trial, again: Trial) -> str:
     """How the second run ended otherwise; empty where it did not, or the first had no end."""
     if again.status == "failed" and trial.status != "failed":
         return f"it failed now ({again.error}); see {again.directory / 'error.txt'}"

@@ -6,9 +6,9 @@ from typing import Any
 
 from sweeps.store.metrics import MetricsTable
 from sweeps.store.result import best_after, empty, fold, values_of
-from sweeps.tensorboard.event_file import PATTERN, EventWriter, rewrite, sound_until
-from sweeps.tensorboard.hparams import described, ended, forget
-from sweeps.tensorboard.values import View
+from sweeps.tensorboard.event_file import EVENT_FILES, EventWriter, last_intact_step, remove_values
+from sweeps.tensorboard.hparams import end_values, remove_hparams, start_values
+from sweeps.tensorboard.values import Summary
 
 
 class History:
@@ -31,21 +31,21 @@ class History:
         """
         self._metric, self._mode = metric, mode
         self._table = MetricsTable(directory / "metrics.csv", keep_until)
-        sound = min(keep_until, sound_until(directory))
-        description = described(directory)
-        forget(directory)
+        sound = min(keep_until, last_intact_step(directory))
+        description = start_values(directory)
+        remove_hparams(directory)
         self._events = EventWriter(directory, start=sound + 1)
         self._put(description)
         self.result = empty()
         for row in self._table.kept:
             step, values = int(row["step"]), values_of(row)
             if step > sound:
-                self._events.write(step, row["wall_time"], self._with_best(step, values))
+                self._events.write_scalars(step, row["wall_time"], self._with_best(step, values))
             fold(self.result, step, values, metric, mode)
 
     def report(self, step: int, wall_time: float, values: Mapping[str, float]) -> None:
         """Record metrics, by tag."""
-        self._events.write(step, wall_time, self._with_best(step, values))
+        self._events.write_scalars(step, wall_time, self._with_best(step, values))
         self._table.write(step, wall_time, values)
         fold(self.result, step, values, self._metric, self._mode)
 
@@ -59,24 +59,24 @@ class History:
             return values
         return {**values, f"best/{self._metric}": best["value"]}
 
-    def log_summaries(self, step: int, views: Mapping[str, View]) -> None:
+    def log_summaries(self, step: int, summaries: Mapping[str, Summary]) -> None:
         """Record TensorBoard summaries, by tag."""
-        self._events.show(step, views)
+        self._events.write_summaries(step, summaries)
 
     def log_graph(self, graph: bytes) -> None:
         """Record the model's graph, a serialised GraphDef, in place of an earlier process's."""
-        for path in self._events.path.parent.glob(PATTERN):
+        for path in self._events.path.parent.glob(EVENT_FILES):
             if path != self._events.path:
-                rewrite(path, keep=lambda value: True, graphs=False)
-        self._events.graph(graph)
+                remove_values(path, keep=lambda value: True, graphs=False)
+        self._events.write_graph(graph)
 
     def end(self, status: str) -> None:
         """Record in the event file how the trial ended."""
-        self._put(ended(status))
+        self._put(end_values(status))
 
     def _put(self, values: Sequence[Any]) -> None:
         if values:
-            self._events.put(values)
+            self._events.write_values(values)
 
     def close(self) -> None:
         """Close the files."""

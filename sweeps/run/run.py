@@ -27,14 +27,14 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
-from sweeps.errors import UserError, one_line
+from sweeps.errors import UserError, one_line_error
 from sweeps.io.atomic import read_json, write_json, write_text
 from sweeps.io.lock import locked
 from sweeps.run.history import History
 from sweeps.store.result import empty
 from sweeps.store.status import Diverged, Stop, status_of
-from sweeps.tensorboard.hparams import describe
-from sweeps.tensorboard.values import Embedding, View
+from sweeps.tensorboard.hparams import rewrite_hparams
+from sweeps.tensorboard.values import Embedding, Summary
 
 __all__ = ["Diverged", "OnReport", "Run", "Stop"]
 
@@ -165,13 +165,13 @@ class Run:
         for step, values in points:
             self._open_history().report(step, time.time(), values)
 
-    def log_summaries(self, step: int, views: Mapping[str, View]) -> None:
+    def log_summaries(self, step: int, summaries: Mapping[str, Summary]) -> None:
         """Record TensorBoard summaries (histograms, texts, tensors) by tag at an update step.
 
         Raises:
           UserError: the disk is full, or the folder cannot be written any more.
         """
-        self._open_history().log_summaries(step, views)
+        self._open_history().log_summaries(step, summaries)
 
     def log_graph(self, graph: bytes) -> None:
         """Record the model's graph, a serialised GraphDef. It starts no history."""
@@ -235,7 +235,7 @@ class Run:
         self._closed = True
         status, ended = status_of(error), self._result["step"] == self._result["total_steps"]
         if error is not None and status != "stopped":
-            self._result["error"] = one_line(error, (UserError, Diverged))
+            self._result["error"] = one_line_error(error, (UserError, Diverged))
         if error is None and self._stop and not ended:
             status = self._stop.status
             self._result |= {"stopped_by": self._stop.by, "error": self._stop.reason or None}
@@ -255,7 +255,7 @@ class Run:
         if self._history:
             self._history.end(status)
         else:  # it ended before its first report
-            describe(self.directory, status)
+            rewrite_hparams(self.directory, status)
 
     def _close_files(self) -> None:
         if self._history:

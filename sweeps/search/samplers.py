@@ -93,7 +93,7 @@ def dimensions(space: Space, zipped: Sequence[Sequence[str]]) -> list[Dimension]
     return [Dimension(group) for group in found]
 
 
-def settings(
+def all_settings(
     space: Space,
     options: SearchOptions,
     zipped: Sequence[Sequence[str]] = (),
@@ -108,9 +108,9 @@ def settings(
       UserError: nothing is left, or a grid has an interval and no number of trials.
     """
     found = dimensions(space, zipped)
-    excluded = excluder(space, exclude)
+    excluded = exclusion_rule(space, exclude)
     draw = _random if options.kind == "random" else _grid
-    every = (ordered(space, found, place) for place in draw(found, options))
+    every = (setting_at(space, found, place) for place in draw(found, options))
     kept = list(
         itertools.islice(
             _distinct(every, excluded), options.trials if options.kind == "random" else None
@@ -121,7 +121,7 @@ def settings(
     return kept
 
 
-def ordered(space: Space, found: Sequence[Dimension], place: Sequence[float]) -> Setting:
+def setting_at(space: Space, found: Sequence[Dimension], place: Sequence[float]) -> Setting:
     """The setting at a position of each dimension."""
     values: dict[str, Value] = {}
     for dimension, position in zip(found, place, strict=True):
@@ -129,13 +129,13 @@ def ordered(space: Space, found: Sequence[Dimension], place: Sequence[float]) ->
     return tuple(values[axis.key] for axis in space.axes)
 
 
-def position(found: Sequence[Dimension], labels: Mapping[str, str]) -> tuple[float, ...] | None:
+def position_of(found: Sequence[Dimension], labels: Mapping[str, str]) -> tuple[float, ...] | None:
     """Where a trial with these labels lies; None if it lies outside."""
     place = [dimension.find(labels) for dimension in found]
     return None if None in place else tuple(at for at in place if at is not None)
 
 
-def excluder(space: Space, texts: Sequence[str]) -> Callable[[Setting], bool]:
+def exclusion_rule(space: Space, texts: Sequence[str]) -> Callable[[Setting], bool]:
     """Whether a setting matches one of `sweep.exclude`: each text is `key=value,key=value`.
 
     Raises:
@@ -193,7 +193,7 @@ def _grid(found: Sequence[Dimension], options: SearchOptions) -> Iterator[tuple[
 
 def _random(found: Sequence[Dimension], options: SearchOptions) -> Iterator[tuple[float, ...]]:
     assert options.trials is not None
-    if combinations(found) <= options.trials:
+    if count_settings(found) <= options.trials:
         return _grid(found, options)
     return (
         tuple(
@@ -205,7 +205,7 @@ def _random(found: Sequence[Dimension], options: SearchOptions) -> Iterator[tupl
     )
 
 
-def combinations(found: Sequence[Dimension]) -> float:
+def count_settings(found: Sequence[Dimension]) -> float:
     """How many settings there are; infinite with an interval."""
     product = 1.0
     for dimension in found:

@@ -85,7 +85,7 @@ class Space:
     fixed: tuple[str, ...]
 
 
-def build(params: Sequence[Override], arguments: Sequence[Override]) -> Space:
+def build_space(params: Sequence[Override], arguments: Sequence[Override]) -> Space:
     """Join a sweep file's overrides with the command line's, which win key by key.
 
     A key that both name keeps its place among the axes if it still is one.
@@ -101,7 +101,7 @@ def build(params: Sequence[Override], arguments: Sequence[Override]) -> Space:
     return Space(tuple(axes), tuple(fixed))
 
 
-def param_text(key: str, value: Any) -> str:
+def param_override(key: str, value: Any) -> str:
     """A sweep file's entry as an override: `model.rnn_size: 128,192` -> `model.rnn_size=128,192`.
 
     Text is Hydra's override grammar; any other YAML value is one fixed value.

@@ -5,7 +5,7 @@ import io
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
-from sweeps.io.atomic import write_all, write_text
+from sweeps.io.atomic import write_fully, write_text
 
 
 class MetricsTable:
@@ -32,7 +32,7 @@ class MetricsTable:
             self._tags += new
             self._rewrite([*read_metrics(self.path), row])
             return
-        write_all(self._file, _lines(self._tags, [row]).encode(), self.path)
+        write_fully(self._file, _lines(self._tags, [row]).encode(), self.path)
 
     def close(self) -> None:
         """Close the file; there is nothing left to write."""

@@ -22,7 +22,7 @@ from typing import Any
 import yaml
 
 from sweeps.errors import UserError
-from sweeps.io.atomic import make_directory, read_json, unwritable, write_json, write_text
+from sweeps.io.atomic import cannot_write, make_directory, read_json, write_json, write_text
 from sweeps.store.provenance import Provenance
 from sweeps.store.status import DONE
 
@@ -200,7 +200,7 @@ def move_aside(directory: Path) -> Path | None:
     try:
         directory.rename(aside)
     except OSError as error:
-        raise unwritable(directory, error) from error
+        raise cannot_write(directory, error) from error
     return aside
 
 

@@ -25,7 +25,7 @@ Layout = Mapping[str, Mapping[str, Lines | Band]]
 """Heading -> title -> chart."""
 
 
-def layout(charts: Charts, replicate: str | None) -> Layout:
+def chart_layout(charts: Charts, replicate: str | None) -> Layout:
     """The charts; with replicates, also one for each tag with its mean and deviation.
 
     Args:
@@ -37,26 +37,26 @@ def layout(charts: Charts, replicate: str | None) -> Layout:
     if charts:
         found["Curves"] = {title: Lines(list(tags)) for title, tags in charts.items()}
     if charts and replicate:
-        bands = {tag: band(tag, replicate) for tag in tags_of(charts)}
+        bands = {tag: band_tags(tag, replicate) for tag in chart_tags(charts)}
         found[f"Mean and deviation over {replicate}"] = bands
     return found
 
 
-def tags_of(charts: Charts) -> list[str]:
+def chart_tags(charts: Charts) -> list[str]:
     """All tags, once each."""
     return list(dict.fromkeys(tag for tags in charts.values() for tag in tags))
 
 
-def band(tag: str, replicate: str) -> Band:
+def band_tags(tag: str, replicate: str) -> Band:
     """Tags of a mean and of what lies one deviation below and above it.
 
     None of them is the tag itself: of a run that has some of the three, TensorBoard complains that
     it lacks the others.
     """
-    below = f"{over(replicate)}/{tag}"
+    below = f"{aggregate_name(replicate)}/{tag}"
     return Band(f"{below}/mean", f"{below}/lower", f"{below}/upper")
 
 
-def over(replicate: str) -> str:
+def aggregate_name(replicate: str) -> str:
     """What aggregates over an axis are called."""
     return f"over_{replicate}"

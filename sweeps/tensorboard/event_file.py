@@ -27,13 +27,13 @@ from tensorboard.compat.proto.event_pb2 import (
     SessionLog,
     SourceMetadata,
 )
-from tensorboard.compat.proto.summary_pb2 import Summary
+from tensorboard.compat.proto.summary_pb2 import Summary as SummaryProto
 
-from sweeps.io.atomic import unwritable, write_all, write_bytes
-from sweeps.tensorboard.protos import summary
-from sweeps.tensorboard.values import View
+from sweeps.io.atomic import cannot_write, write_bytes, write_fully
+from sweeps.tensorboard.protos import summary_value
+from sweeps.tensorboard.values import Summary
 
-PATTERN = "events.out.tfevents.*"
+EVENT_FILES = "events.out.tfevents.*"
 """Names of event files."""
 
 
@@ -51,25 +51,28 @@ class EventWriter:
         if start is not None:
             self._append(Event(step=start, session_log=SessionLog(status=SessionLog.START)))
 
-    def write(self, step: int, wall_time: float, metrics: Mapping[str, float]) -> None:
+    def write_scalars(self, step: int, wall_time: float, metrics: Mapping[str, float]) -> None:
         """Write all values of a step as one event."""
-        values = [Summary.Value(tag=tag, simple_value=value) for tag, value in metrics.items()]
-        self._append(Event(step=step, wall_time=wall_time, summary=Summary(value=values)))
+        values = [SummaryProto.Value(tag=tag, simple_value=value) for tag, value in metrics.items()]
+        self._append(Event(step=step, wall_time=wall_time, summary=SummaryProto(value=values)))
 
-    def show(self, step: int, views: Mapping[str, View]) -> None:
-        """Write all views of a step as one event; what a plugin is told of a tag only once."""
-        values = [summary(tag, view) for tag, view in views.items()]
+    def write_summaries(self, step: int, summaries: Mapping[str, Summary]) -> None:
+        """Write all summaries of a step as one event.
+
+        A plugin's own metadata stands in the first value of a tag alone.
+        """
+        values = [summary_value(tag, item) for tag, item in summaries.items()]
         for value in values:
             if value.tag in self._described:
                 value.metadata.plugin_data.ClearField("content")
-        self.put(values, step)
-        self._described.update(views)
+        self.write_values(values, step)
+        self._described.update(summaries)
 
-    def put(self, values: Iterable[Any], step: int = 0) -> None:
+    def write_values(self, values: Iterable[Any], step: int = 0) -> None:
         """Write values that are in TensorBoard's form already, as one event."""
-        self._append(Event(step=step, summary=Summary(value=values)))
+        self._append(Event(step=step, summary=SummaryProto(value=values)))
 
-    def graph(self, graph: bytes) -> None:
+    def write_graph(self, graph: bytes) -> None:
         """Write a serialised GraphDef."""
         self._append(Event(graph_def=graph))
 
@@ -78,17 +81,17 @@ class EventWriter:
         self._file.close()
 
     def _append(self, event: Any) -> None:
-        write_all(self._file, _framed(event), self.path)
+        write_fully(self._file, _framed(event), self.path)
 
 
-def sound_until(directory: Path) -> int:
+def last_intact_step(directory: Path) -> int:
     """The last step before which no event file has a damaged or missing record.
 
     A reader stops at the first such record of a file. A process that is killed leaves none; a
     machine that goes down may. Without any file it is -1. Only scalars count: they can be written
     again.
     """
-    paths = list(directory.glob(PATTERN))
+    paths = list(directory.glob(EVENT_FILES))
     sound = sys.maxsize if paths else -1
     for path in paths:
         data = path.read_bytes()
@@ -101,23 +104,23 @@ def sound_until(directory: Path) -> int:
     return sound
 
 
-def append(directory: Path, values: Iterable[Any]) -> None:
+def append_values(directory: Path, values: Iterable[Any]) -> None:
     """Write values to the last event file of a run, or to a new one if that is damaged or missing.
 
     Raises:
       UserError: the file cannot be written.
     """
-    path = max(directory.glob(PATTERN), default=None)
+    path = max(directory.glob(EVENT_FILES), default=None)
     if path is None or _end(path.read_bytes()) < path.stat().st_size:
         writer = EventWriter(directory, start=None)
-        writer.put(values)
+        writer.write_values(values)
         writer.close()
         return
     with path.open("ab", buffering=0) as file:
-        write_all(file, _framed(Event(summary=Summary(value=values))), path)
+        write_fully(file, _framed(Event(summary=SummaryProto(value=values))), path)
 
 
-def rewrite(path: Path, keep: Callable[[Any], bool], graphs: bool = True) -> None:
+def remove_values(path: Path, keep: Callable[[Any], bool], graphs: bool = True) -> None:
     """Leave out summary values of an event file, and graphs; what is damaged stays so.
 
     Args:
@@ -137,7 +140,7 @@ def rewrite(path: Path, keep: Callable[[Any], bool], graphs: bool = True) -> Non
         else:
             changed = True
             if kept:
-                event.summary.CopyFrom(Summary(value=kept))
+                event.summary.CopyFrom(SummaryProto(value=kept))
                 parts.append(_framed(event))
         end = after
     if changed:
@@ -145,7 +148,7 @@ def rewrite(path: Path, keep: Callable[[Any], bool], graphs: bool = True) -> Non
         write_bytes(path, b"".join([*parts, data[end:]]), beside="events")
 
 
-def values_in(path: Path) -> list[Any]:
+def read_values(path: Path) -> list[Any]:
     """All summary values of an event file, up to the first damage."""
     return [value for event, _ in _records(path.read_bytes()) for value in event.summary.value]
 
@@ -180,7 +183,7 @@ def _open_new(directory: Path) -> tuple[FileIO, Path]:
         except FileExistsError:
             continue
         except OSError as error:
-            raise unwritable(path, error) from error
+            raise cannot_write(path, error) from error
 
 
 def _framed(event: Any) -> bytes:

@@ -17,17 +17,17 @@ from types import NoneType
 from typing import Any
 
 from sweeps.io.atomic import read_json
-from sweeps.labels import number
+from sweeps.labels import parse_number
 from sweeps.naming import setting_name, short_keys
 from sweeps.store.trial import Trial, read_config, read_trial, to_yaml
-from sweeps.tensorboard.event_file import PATTERN, append, rewrite
+from sweeps.tensorboard.event_file import EVENT_FILES, append_values, remove_values
 from sweeps.tensorboard.protos import (
     SESSION_END,
     SESSION_START,
     Setting,
     session_end,
     session_start,
-    text,
+    text_value,
 )
 
 CONFIG = "config"
@@ -36,7 +36,7 @@ SUCCEEDED = {"finished": True, "stopped": True, "diverged": False, "failed": Fal
 """Statuses of trials that have ended: that a rule stopped a trial is no failure of it."""
 
 
-def described(directory: Path) -> list[Any]:
+def start_values(directory: Path) -> list[Any]:
     """What a trial's run tells of it from the start; nothing where the folder holds no trial."""
     trial = read_trial(directory)
     if not trial.fingerprint:
@@ -50,32 +50,34 @@ def described(directory: Path) -> list[Any]:
     )
     return [
         session_start(cells, f"{directory.parent.name}/{group}" if group else ""),
-        text(CONFIG, _markdown(trial, config)),
+        text_value(CONFIG, _markdown(trial, config)),
     ]
 
 
-def of_several_types(labels: Iterable[str]) -> bool:
+def have_mixed_types(labels: Iterable[str]) -> bool:
     """Whether no column of one type can show all these labels, in the order of their type."""
     types = {type(_typed(label)) for label in labels}
     return types == {NoneType} or len(types) > 1
 
 
-def ended(status: str) -> list[Any]:
+def end_values(status: str) -> list[Any]:
     """What a trial's run tells of its end; nothing while it may go on."""
     return [session_end(SUCCEEDED[status])] if status in SUCCEEDED else []
 
 
-def forget(directory: Path) -> None:
+def remove_hparams(directory: Path) -> None:
     """Take back what a trial's run tells of it.
 
     Raises:
       UserError: its event files cannot be written.
     """
-    for path in directory.glob(PATTERN):
-        rewrite(path, keep=lambda value: value.tag not in (SESSION_START, SESSION_END, CONFIG))
+    for path in directory.glob(EVENT_FILES):
+        remove_values(
+            path, keep=lambda value: value.tag not in (SESSION_START, SESSION_END, CONFIG)
+        )
 
 
-def describe(directory: Path, status: str | None = None) -> None:
+def rewrite_hparams(directory: Path, status: str | None = None) -> None:
     """Let the run of a trial that is not being trained tell of it what is true now.
 
     Args:
@@ -85,9 +87,9 @@ def describe(directory: Path, status: str | None = None) -> None:
     Raises:
       UserError: its event files cannot be written.
     """
-    forget(directory)
-    if values := described(directory):
-        append(directory, [*values, *ended(status or read_trial(directory).status)])
+    remove_hparams(directory)
+    if values := start_values(directory):
+        append_values(directory, [*values, *end_values(status or read_trial(directory).status)])
 
 
 def _replicate(directory: Path, config: Mapping[str, Any]) -> str | None:
@@ -115,7 +117,7 @@ def _typed(label: str) -> Setting | None:
     """A label as a value; None where it is nothing that a column of one type could hold."""
     if label in ("true", "false"):
         return label == "true"
-    value = number(label)
+    value = parse_number(label)
     if label == "null" or (value is not None and math.isinf(value)):
         return None
     return label if value is None else value

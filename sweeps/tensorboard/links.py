@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import NamedTuple
 from urllib.parse import quote, urlencode
 
-from sweeps.labels import MISSING, MOST_VALUES, in_order
+from sweeps.labels import MAX_VALUES, MISSING, sort_labels
 
 FEW_VALUES = 5
 """An axis with more gets no link for each of them."""
@@ -21,7 +21,7 @@ class Link(NamedTuple):
     url: str
 
 
-class View(NamedTuple):
+class Dashboard(NamedTuple):
     """What every link has in common."""
 
     url: str
@@ -32,7 +32,7 @@ class View(NamedTuple):
     """Expression that selects cards; empty: all."""
 
 
-def page(view: View, runs: str = "", colour: str = "") -> str:
+def dashboard_url(view: Dashboard, runs: str = "", colour: str = "") -> str:
     """The address of the Time Series page.
 
     Args:
@@ -55,7 +55,7 @@ def page(view: View, runs: str = "", colour: str = "") -> str:
 
 
 def sweep_links(
-    view: View, folder: str, axes: Sequence[str], runs: Mapping[str, Mapping[str, str]]
+    view: Dashboard, folder: str, axes: Sequence[str], runs: Mapping[str, Mapping[str, str]]
 ) -> list[Link]:
     """Links for one sweep: all of it, coloured by each axis, and each value of an axis with few.
 
@@ -65,18 +65,20 @@ def sweep_links(
       axes: short names.
       runs: name -> label of each axis, in the axes' order.
     """
-    start = f"^{literal(folder)}/" if folder else ""
-    found = [Link("all", len(runs), page(view, start))]
+    start = f"^{escape_regex(folder)}/" if folder else ""
+    found = [Link("all", len(runs), dashboard_url(view, start))]
     for axis in axes:
-        values = in_order(settings.get(axis, MISSING) for settings in runs.values())
-        if not 1 < len(values) <= MOST_VALUES:
+        values = sort_labels(settings.get(axis, MISSING) for settings in runs.values())
+        if not 1 < len(values) <= MAX_VALUES:
             continue
-        before = f"{start or '^'}(?:.*,)?{literal(axis)}="
-        coloured = page(view, start, f"{before}([^,]+),")
+        before = f"{start or '^'}(?:.*,)?{escape_regex(axis)}="
+        coloured = dashboard_url(view, start, f"{before}([^,]+),")
         found.append(Link(f"coloured by {axis}", _count(before, runs), coloured))
         for value in values if len(values) <= FEW_VALUES else ():
-            expression = f"{before}{literal(value)},"
-            found.append(Link(f"{axis}={value}", _count(expression, runs), page(view, expression)))
+            expression = f"{before}{escape_regex(value)},"
+            found.append(
+                Link(f"{axis}={value}", _count(expression, runs), dashboard_url(view, expression))
+            )
     return [link for link in found if link.runs]
 
 
@@ -85,6 +87,6 @@ def _count(expression: str, names: Iterable[str]) -> int:
     return sum(re.search(expression, name, re.IGNORECASE) is not None for name in names)
 
 
-def literal(text: str) -> str:
+def escape_regex(text: str) -> str:
     """Text as an expression that JavaScript and Python read alike."""
     return re.sub(r"([.^$*+?()\[\]{}|\\])", r"\\\1", text)

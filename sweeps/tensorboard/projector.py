@@ -12,7 +12,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from sweeps.io.atomic import make_directory, unwritable, write_bytes, write_text
+from sweeps.io.atomic import cannot_write, make_directory, write_bytes, write_text
 from sweeps.tensorboard.values import Embedding
 
 CONFIG = "projector_config.pbtxt"
@@ -92,4 +92,4 @@ def _remove_others(folder: Path, kept: set[str]) -> None:
             if path.name not in kept:
                 path.unlink()
     except OSError as error:
-        raise unwritable(folder, error) from error
+        raise cannot_write(folder, error) from error

@@ -13,8 +13,10 @@ import numpy as np
 from tensorboard.compat.proto.summary_pb2 import (
     DATA_CLASS_BLOB_SEQUENCE,
     DATA_CLASS_TENSOR,
-    Summary,
     SummaryMetadata,
+)
+from tensorboard.compat.proto.summary_pb2 import (
+    Summary as SummaryProto,
 )
 from tensorboard.compat.proto.tensor_pb2 import TensorProto
 from tensorboard.compat.proto.tensor_shape_pb2 import TensorShapeProto
@@ -34,7 +36,7 @@ from tensorboard.plugins.hparams.plugin_data_pb2 import (
 )
 
 from sweeps.tensorboard.custom_scalars import Band, Layout, Lines
-from sweeps.tensorboard.values import Blob, Histogram, Tensor, View
+from sweeps.tensorboard.values import Blob, Histogram, Summary, Tensor
 
 Setting = bool | float | str
 
@@ -43,16 +45,16 @@ SESSION_END = "_hparams_/session_end_info"
 LAYOUT = "custom_scalars__config__"
 
 
-def summary(tag: str, view: View) -> Any:
+def summary_value(tag: str, view: Summary) -> Any:
     """A view under a tag."""
     if isinstance(view, Histogram):
-        return histogram(tag, view)
+        return histogram_value(tag, view)
     if isinstance(view, Tensor):
-        return tensor(tag, view)
-    return blob(tag, view) if isinstance(view, Blob) else text(tag, view.markdown)
+        return tensor_value(tag, view)
+    return blob_value(tag, view) if isinstance(view, Blob) else text_value(tag, view.markdown)
 
 
-def histogram(tag: str, view: Histogram) -> Any:
+def histogram_value(tag: str, view: Histogram) -> Any:
     """Buckets as rows [left, right, count], however many there are."""
     edges, counts = [float(edge) for edge in view.edges], [float(count) for count in view.counts]
     if len(edges) != len(counts) + 1:
@@ -64,7 +66,7 @@ def histogram(tag: str, view: Histogram) -> Any:
     return _value(tag, "histograms", tensor)
 
 
-def tensor(tag: str, view: Tensor) -> Any:
+def tensor_value(tag: str, view: Tensor) -> Any:
     """An array, as a plugin gets it from TensorBoard's data provider."""
     values = np.ascontiguousarray(view.values, "<f4")
     shape = _shape(*values.shape)
@@ -72,13 +74,13 @@ def tensor(tag: str, view: Tensor) -> Any:
     return _value(tag, view.plugin, content, view.content)
 
 
-def blob(tag: str, view: Blob) -> Any:
+def blob_value(tag: str, view: Blob) -> Any:
     """Bytes, as a plugin gets them: a sequence of one."""
     content = TensorProto(dtype=DT_STRING, tensor_shape=_shape(1), string_val=[view.data])
     return _value(tag, view.plugin, content, view.content, DATA_CLASS_BLOB_SEQUENCE)
 
 
-def text(tag: str, markdown: str) -> Any:
+def text_value(tag: str, markdown: str) -> Any:
     """A text, in Markdown."""
     return _value(tag, "text", _string(markdown.encode()))
 
@@ -112,7 +114,7 @@ def _hparams(tag: str, data: Any) -> Any:
     return _value(tag, "hparams", nothing, data.SerializeToString())
 
 
-def layout(charts: Layout) -> Any:
+def layout_value(charts: Layout) -> Any:
     """Charts of the Custom Scalars tab."""
     categories = [
         Category(title=title, chart=[_chart(*chart) for chart in inside.items()])
@@ -143,7 +145,7 @@ def _value(
 ) -> Any:
     data = SummaryMetadata.PluginData(plugin_name=plugin, content=content)
     metadata = SummaryMetadata(plugin_data=data, data_class=data_class)
-    return Summary.Value(tag=tag, tensor=tensor, metadata=metadata)
+    return SummaryProto.Value(tag=tag, tensor=tensor, metadata=metadata)
 
 
 def _shape(*sizes: int) -> Any:

@@ -3,7 +3,7 @@
 TensorBoard cannot average runs, so each setting that several trials repeat has a run of its own,
 `<sweep>/over_seed/embed_size=64,rnn_size=192,`. A curve's mean stands there under the curve's own
 tag, and with a band of one sample deviation under three others (see
-`sweeps.tensorboard.custom_scalars.band`).
+`sweeps.tensorboard.custom_scalars.band_tags`).
 """
 
 import math
@@ -12,13 +12,19 @@ from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 
 from sweeps.analysis.replicates import mean_and_deviation
-from sweeps.io.atomic import make_directory, unwritable
+from sweeps.io.atomic import cannot_write, make_directory
 from sweeps.naming import setting_name, short_keys
 from sweeps.store.metrics import read_metrics
 from sweeps.store.sweep import Sweep
-from sweeps.tensorboard.custom_scalars import Charts, band, layout, over, tags_of
-from sweeps.tensorboard.event_file import PATTERN, EventWriter, values_in
-from sweeps.tensorboard.protos import layout as layout_value
+from sweeps.tensorboard.custom_scalars import (
+    Charts,
+    aggregate_name,
+    band_tags,
+    chart_layout,
+    chart_tags,
+)
+from sweeps.tensorboard.event_file import EVENT_FILES, EventWriter, read_values
+from sweeps.tensorboard.protos import layout_value as layout_value
 
 Row = Mapping[str, float]
 
@@ -29,19 +35,19 @@ def write_charts(sweep: Sweep, charts: Charts) -> None:
     Raises:
       UserError: the folder cannot be written.
     """
-    wanted = [layout_value(found)] if (found := layout(charts, _replicate(sweep))) else []
-    earlier = sorted(sweep.folder.glob(PATTERN))
-    if [value for path in earlier for value in values_in(path)] == wanted:
+    wanted = [layout_value(found)] if (found := chart_layout(charts, _replicate(sweep))) else []
+    earlier = sorted(sweep.folder.glob(EVENT_FILES))
+    if [value for path in earlier for value in read_values(path)] == wanted:
         return
     for path in earlier:
         path.unlink(missing_ok=True)
     if wanted:
         writer = EventWriter(sweep.folder, start=None)
-        writer.put(wanted)
+        writer.write_values(wanted)
         writer.close()
 
 
-def write_aggregates(sweep: Sweep, charts: Charts) -> list[str]:
+def write_replicate_runs(sweep: Sweep, charts: Charts) -> list[str]:
     """Make the runs of means anew.
 
     Args:
@@ -54,19 +60,19 @@ def write_aggregates(sweep: Sweep, charts: Charts) -> list[str]:
     Raises:
       UserError: they cannot be written.
     """
-    touched = [path.name for path in sweep.folder.glob(over("*")) if _is_aggregate(path)]
+    touched = [path.name for path in sweep.folder.glob(aggregate_name("*")) if _is_aggregate(path)]
     for name in touched:
         _remove(sweep.folder / name)
     if (replicate := _replicate(sweep)) is None or not charts:
         return touched
-    below = sweep.folder / over(replicate)
+    below = sweep.folder / aggregate_name(replicate)
     for setting, tables in _settings(sweep).items():
         if len(tables) > 1:
-            _write(below / setting, means(tables, tags_of(charts)), replicate)
+            _write(below / setting, mean_rows(tables, chart_tags(charts)), replicate)
     return list(dict.fromkeys([*touched, below.name]))
 
 
-def means(tables: Sequence[Sequence[Row]], tags: Sequence[str]) -> list[tuple[Row, Row]]:
+def mean_rows(tables: Sequence[Sequence[Row]], tags: Sequence[str]) -> list[tuple[Row, Row]]:
     """Mean and sample deviation of each tag at the steps at which all tables have it.
 
     A mean over those that got so far would flatter a setting. What is no finite number has no mean.
@@ -126,10 +132,10 @@ def _write(directory: Path, rows: Sequence[tuple[Row, Row]], replicate: str) -> 
     for middle, deviations in rows:
         values = {}
         for tag, deviation in deviations.items():
-            mean, tags = middle[tag], band(tag, replicate)
+            mean, tags = middle[tag], band_tags(tag, replicate)
             values[tag] = values[tags.value] = mean
             values |= {tags.lower: mean - deviation, tags.upper: mean + deviation}
-        writer.write(int(middle["step"]), middle["wall_time"], values)
+        writer.write_scalars(int(middle["step"]), middle["wall_time"], values)
     writer.close()
 
 
@@ -142,4 +148,4 @@ def _remove(path: Path) -> None:
     try:
         shutil.rmtree(path)
     except OSError as error:
-        raise unwritable(path, error) from error
+        raise cannot_write(path, error) from error

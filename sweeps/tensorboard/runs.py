@@ -27,7 +27,7 @@ def find_runs(folder: Path) -> dict[str, list[str]]:
     return runs
 
 
-class Selection:
+class FilteredLogdir:
     """A temporary folder of links to the runs that match, kept up to date by `refresh`.
 
     A run above a run that matches is in it too: a sweep's own one has the layout of its charts.
@@ -48,7 +48,7 @@ class Selection:
     def refresh(self) -> dict[str, list[str]]:
         """Bring the links up to date; gives the runs that there are links to."""
         runs = find_runs(self._folder)
-        kept = selected(runs, self._matches)
+        kept = filter_runs(runs, self._matches)
         links = self._wanted(kept, runs)
         for name in self._links.keys() - links.keys():
             (self.path / name).unlink()
@@ -73,7 +73,9 @@ class Selection:
         return links
 
 
-def selected(runs: Mapping[str, list[str]], matches: Callable[[str], bool]) -> dict[str, list[str]]:
+def filter_runs(
+    runs: Mapping[str, list[str]], matches: Callable[[str], bool]
+) -> dict[str, list[str]]:
     """The runs that match, and the runs above them."""
     found = {name for name in runs if matches(name)}
     found |= {parent for name in found for parent in _parents(name)}

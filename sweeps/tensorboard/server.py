@@ -20,9 +20,9 @@ from sweeps.errors import UserError
 
 SAMPLES = {"scalars": 10_000, "histograms": 500, "text": 500, "images": 100}
 """Points kept of a tag; TensorBoard keeps 1,000 scalars, 100 histograms and texts, 10 images."""
-RELOAD = 5
+RELOAD_SECONDS = 5
 """Seconds between two looks for new points."""
-OWN_FILES = 32
+DATA_SERVER_FILES = 32
 """Descriptors that TensorBoard's data server may need beside one for each event file."""
 PATIENCE = 5.0
 """Seconds without a further run after which loading is waited for no longer."""
@@ -49,7 +49,7 @@ def serve(folder: Path, host: str, port: int) -> Iterator[str]:
         logdir=str(folder),
         host=host,
         port=port,
-        reload_interval=RELOAD,
+        reload_interval=RELOAD_SECONDS,
         # For the loader in Python, which stands in where there is no data server.
         reload_multifile=True,
         samples_per_plugin=dict(SAMPLES),
@@ -72,7 +72,7 @@ def serve(folder: Path, host: str, port: int) -> Iterator[str]:
     del board  # until here: TensorBoard's data server ends with the pipe that this holds
 
 
-def loads_fast() -> bool:
+def has_data_server() -> bool:
     """Whether TensorBoard has its data server; its loader in Python takes minutes for many runs."""
     from tensorboard.data import server_ingester
 
@@ -83,7 +83,7 @@ def loads_fast() -> bool:
     return True
 
 
-def allow_open_files(needed: int) -> int:
+def raise_open_file_limit(needed: int) -> int:
     """Raise this process's limit of open files as far as may be; gives the limit.
 
     TensorBoard keeps every event file open, and leaves out, with no word in the page, the runs
@@ -112,14 +112,14 @@ def wait_for_runs(url: str, expected: int, tell: Callable[[int], object]) -> int
     """
     listed, changed = -1, time.monotonic()
     while listed < expected and time.monotonic() - changed < PATIENCE:
-        if (now := len(ask(url, "data/runs") or [])) != listed:
+        if (now := len(get_json(url, "data/runs") or [])) != listed:
             listed, changed = now, time.monotonic()
         tell(listed)
         time.sleep(0.1)
     return listed
 
 
-def ask(url: str, route: str, seconds: float = 30) -> Any:
+def get_json(url: str, route: str, seconds: float = 30) -> Any:
     """What TensorBoard answers, read from JSON; None where it gives no such answer in time."""
     direct = build_opener(ProxyHandler({}))  # this machine is asked by no proxy
     try:
@@ -130,7 +130,7 @@ def ask(url: str, route: str, seconds: float = 30) -> Any:
 
 
 def _taken(port: int) -> str:
-    known = ask(f"http://localhost:{port}/", "data/environment", seconds=2)
+    known = get_json(f"http://localhost:{port}/", "data/environment", seconds=2)
     where = known.get("data_location") if isinstance(known, dict) else None
     by = f"by a TensorBoard of {where}" if where else "by another program"
     return f"port {port} is taken {by}; end that, or give another --port (0: any that is free)."

@@ -50,5 +50,5 @@ class Blob(NamedTuple):
     """As a tensor's."""
 
 
-View = Histogram | Text | Tensor | Blob
+Summary = Histogram | Text | Tensor | Blob
 """What a run shows at a step."""

@@ -11,7 +11,7 @@ from sweeps.store.metrics import read_metrics
 from sweeps.store.result import tally
 from sweeps.store.status import STUCK, is_stuck, time_is_up
 from sweeps.store.trial import Trial, correct_result
-from sweeps.tensorboard.hparams import describe
+from sweeps.tensorboard.hparams import rewrite_hparams
 
 
 class MemoryRanOut(Exception):  # noqa: N818 (the sweep goes on)
@@ -64,7 +64,7 @@ def settle(trial: Trial, outcome: Outcome) -> Trial:
         if status == "failed":
             write_text(directory / "error.txt", account + "\n")
         if status != "interrupted":
-            describe(directory)
+            rewrite_hparams(directory)
     except UserError:
         pass
     return replace(trial, **facts)

@@ -14,7 +14,7 @@ from sweeps import hydra_sweeper
 from sweeps.config.options import SearchOptions
 from sweeps.naming import short_keys, trial_name
 from sweeps.search import space
-from sweeps.search.samplers import settings
+from sweeps.search.samplers import all_settings
 
 README = Path(__file__).parents[2] / "README.md"
 SELECTED: dict[str, Callable[[Mapping[str, str]], bool]] = {
@@ -53,10 +53,12 @@ def trials(name: str) -> list[dict[str, str]]:
     """Short name of each axis -> label, of each trial of a sweep."""
     with hydra.initialize_config_dir(str(CONFIG_DIR), version_base="1.3"):
         config = hydra.compose("config", [f"+sweep={name}"], return_hydra_config=True)
-    params = [space.param_text(key, value) for key, value in config.hydra.sweeper.params.items()]
-    found = space.build(OverridesParser.create().parse_overrides(params), [])
+    params = [
+        space.param_override(key, value) for key, value in config.hydra.sweeper.params.items()
+    ]
+    found = space.build_space(OverridesParser.create().parse_overrides(params), [])
     short = short_keys([axis.key for axis in found.axes])
-    grid = settings(found, SearchOptions("grid", None, 0))
+    grid = all_settings(found, SearchOptions("grid", None, 0))
     return [dict(zip(short, (value.label for value in one), strict=True)) for one in grid]
 
 

@@ -237,7 +237,7 @@ def test_without_records_the_tab_says_how_to_make_some(
 
     (tmp_path / "run").mkdir()
     writer = EventWriter(tmp_path / "run", start=None)
-    writer.write(1, 1.0, {"train/loss": 1.0})
+    writer.write_scalars(1, 1.0, {"train/loss": 1.0})
     writer.close()
     with browser.board(tmp_path) as board:
         frame = opened(page, f"{board.url}#lm-gradient-flow")

@@ -20,7 +20,7 @@ from sweeps import hydra_sweeper
 from sweeps.config.options import Options, SearchOptions, checked
 from sweeps.errors import UserError
 from sweeps.search import space
-from sweeps.search.samplers import settings
+from sweeps.search.samplers import all_settings
 
 ROOT = Path(__file__).parents[2]
 SWEEPS = sorted(path.stem for path in CONFIG_DIR.glob("sweep/*.yaml"))
@@ -129,10 +129,12 @@ def test_scheduler_composes_and_types(compose: Compose, name: str) -> None:
 def test_every_trial_of_a_sweep_composes_and_types(compose: Compose, name: str) -> None:
     config = compose(f"+sweep={name}", hydra_node=True)
     assert config.hydra.mode == RunMode.MULTIRUN
-    params = [space.param_text(key, value) for key, value in config.hydra.sweeper.params.items()]
+    params = [
+        space.param_override(key, value) for key, value in config.hydra.sweeper.params.items()
+    ]
     parse = OverridesParser.create().parse_overrides
-    found = space.build(parse(params), parse([f"+sweep={name}"]))
-    grid = settings(found, SearchOptions("grid", None, 0))
+    found = space.build_space(parse(params), parse([f"+sweep={name}"]))
+    grid = all_settings(found, SearchOptions("grid", None, 0))
     trials = [[value.override for value in setting] for setting in grid]
     assert len(trials) > 1
     typed_trials = {repr(check(compose(*found.fixed, *trial))) for trial in trials}

@@ -14,7 +14,7 @@ from scripts.sherlock.runs import Course
 from sweeps import hydra_sweeper
 from sweeps.config.options import SearchOptions
 from sweeps.search import space
-from sweeps.search.samplers import settings
+from sweeps.search.samplers import all_settings
 from tests.scripts.made_up import course
 
 Sweep = Callable[[str], list[Course]]
@@ -29,9 +29,9 @@ def sweep() -> Sweep:
     def make(name: str) -> list[Course]:
         with hydra.initialize_config_dir(str(CONFIG_DIR), version_base="1.3"):
             config = hydra.compose("config", [f"+sweep={name}"], return_hydra_config=True)
-        params = [space.param_text(key, x) for key, x in config.hydra.sweeper.params.items()]
-        found = space.build(OverridesParser.create().parse_overrides(params), [])
-        grid = settings(found, SearchOptions("grid", None, 0))
+        params = [space.param_override(key, x) for key, x in config.hydra.sweeper.params.items()]
+        found = space.build_space(OverridesParser.create().parse_overrides(params), [])
+        grid = all_settings(found, SearchOptions("grid", None, 0))
         keys = [axis.key for axis in found.axes]
         cell = "rnn" if "rnn" in name else "lstm"
         return [

@@ -19,7 +19,7 @@ from scripts.sherlock.plan import PLAN, Stage, chosen, command
 from sweeps import hydra_sweeper
 from sweeps.config.options import SearchOptions
 from sweeps.search import space
-from sweeps.search.samplers import settings
+from sweeps.search.samplers import all_settings
 
 STUDY: dict[str, Any] = {
     "data.level": "word",
@@ -108,10 +108,10 @@ def trials() -> Callable[..., list[Config]]:
     def make(*overrides: str) -> list[Config]:
         """Every trial of `python -m lm.sweep` with these overrides, typed."""
         params = compose([overrides[0]]).hydra.sweeper.params
-        texts = [space.param_text(key, text) for key, text in params.items()]
+        texts = [space.param_override(key, text) for key, text in params.items()]
         linked = [one for one in overrides if one.startswith("sweep.zip=")]
-        found = space.build(parse(texts), parse(list(overrides)))
-        grid = settings(found, SearchOptions("grid", None, 0))
+        found = space.build_space(parse(texts), parse(list(overrides)))
+        grid = all_settings(found, SearchOptions("grid", None, 0))
         if linked:  # both axes of two values: those that step together
             grid = [grid[0], grid[-1]]
         configs = [compose([*found.fixed, *(one.override for one in trial)]) for trial in grid]

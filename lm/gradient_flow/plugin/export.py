@@ -13,7 +13,7 @@ from lm.gradient_flow.plugin.event_reader import Recorded, read_run
 from sweeps.cli.exit import exit_on_user_error
 from sweeps.errors import UserError
 from sweeps.io import html
-from sweeps.naming import matcher
+from sweeps.naming import RunFilter
 from sweeps.tensorboard.runs import find_runs
 
 STATIC = Path(__file__).parent / "static"
@@ -72,7 +72,7 @@ def read_runs(folders: Sequence[Path], expression: str | None) -> dict[str, Reco
     Raises:
       UserError: a folder is missing, or there is nothing to show.
     """
-    matches = matcher(expression)
+    matches = RunFilter(expression)
     found: dict[str, Path] = {}
     for folder in folders:
         if not folder.is_dir():

@@ -7,27 +7,27 @@ from typing import Any
 
 import pytest
 
-from sweeps.analysis.ranking import Scored, best_row, rank
-from sweeps.analysis.replicates import groups
-from sweeps.labels import in_order, numeric
+from sweeps.analysis.ranking import ScoredTrial, best_row, rank
+from sweeps.analysis.replicates import group_replicates
+from sweeps.labels import are_numbers, sort_labels
 from sweeps.store.trial import Trial
 
 
-def scored(best: float | None, status: str = "finished", **settings: Any) -> Scored:
+def scored(best: float | None, status: str = "finished", **settings: Any) -> ScoredTrial:
     labels = {key: str(item) for key, item in settings.items()}
-    return Scored(Trial(Path("t"), "", status), best, 1, labels)
+    return ScoredTrial(Trial(Path("t"), "", status), best, 1, labels)
 
 
 def test_group_has_mean_and_sample_deviation_of_its_seeds() -> None:
     trials = [scored(value, a="x", seed=seed) for seed, value in enumerate((1.0, 2.0, 6.0))]
-    (group,) = groups(trials, "seed", "min")
+    (group,) = group_replicates(trials, "seed", "min")
     assert group.settings == {"a": "x"}
     assert (group.mean, group.n, group.trials) == (3.0, 3, 3)
     assert group.deviation == pytest.approx(stdev([1, 2, 6]))
 
 
 def test_single_seed_has_no_deviation() -> None:
-    assert groups([scored(1.0, a="x", seed=0)], "seed", "min")[0].deviation is None
+    assert group_replicates([scored(1.0, a="x", seed=0)], "seed", "min")[0].deviation is None
 
 
 @pytest.mark.parametrize(("mode", "order"), [("min", "xyzw"), ("max", "yxzw")])
@@ -39,14 +39,14 @@ def test_groups_with_lost_seeds_rank_below_whole_ones(mode: str, order: str) -> 
         scored(1.0, a="x", seed=0),
         scored(2.0, a="y", seed=0),
     ]
-    found = groups(trials, "seed", mode)
+    found = group_replicates(trials, "seed", mode)
     assert "".join(group.settings["a"] for group in found) == order
     assert [(group.n, group.trials) for group in found] == [(1, 1), (1, 1), (1, 2), (0, 1)]
 
 
 def test_only_finished_trials_make_the_mean() -> None:
     trials = [scored(1.0, a="x", seed=0), scored(9.0, "stopped", a="x", seed=1)]
-    assert groups(trials, "seed", "min")[0].mean == 1.0
+    assert group_replicates(trials, "seed", "min")[0].mean == 1.0
 
 
 @pytest.mark.parametrize("mode", ["min", "max"])
@@ -77,9 +77,9 @@ def test_best_row_is_the_first_best_one_and_never_nan() -> None:
 
 
 def test_numbers_stand_by_size_and_names_as_they_came() -> None:
-    assert in_order(["10", "9", "1e-05", "inf", "9"]) == ["1e-05", "9", "10", "inf"]
-    assert in_order(["gru", "2", "a", "1"]) == ["1", "2", "gru", "a"]
-    assert numeric(["1", "", "inf"])
-    assert not numeric(["1", "null"])
-    assert not numeric(["1_0"])
-    assert not numeric([])
+    assert sort_labels(["10", "9", "1e-05", "inf", "9"]) == ["1e-05", "9", "10", "inf"]
+    assert sort_labels(["gru", "2", "a", "1"]) == ["1", "2", "gru", "a"]
+    assert are_numbers(["1", "", "inf"])
+    assert not are_numbers(["1", "null"])
+    assert not are_numbers(["1_0"])
+    assert not are_numbers([])

@@ -8,7 +8,7 @@ from typing import Any
 
 from rich.console import Console
 
-from sweeps.analysis.comparison import of_sweep
+from sweeps.analysis.comparison import compare_trials
 from sweeps.analysis.results import print_results, write_results
 from sweeps.io.atomic import write_json
 from sweeps.store.sweep import Sweep
@@ -43,7 +43,7 @@ SWEEP = Sweep(
 
 
 def ranks(sweep: Sweep) -> str:
-    return "".join(one.trial.fingerprint[-1] for one in of_sweep(sweep).trials)
+    return "".join(one.trial.fingerprint[-1] for one in compare_trials(sweep).trials)
 
 
 def test_status_ranks_before_the_metric() -> None:
@@ -55,7 +55,7 @@ def test_maximised_metric_ranks_the_largest_first() -> None:
 
 
 def test_results_have_a_row_a_trial_and_a_column_a_setting(tmp_path: Path) -> None:
-    write_results(tmp_path / "results.csv", of_sweep(SWEEP))
+    write_results(tmp_path / "results.csv", compare_trials(SWEEP))
     with (tmp_path / "results.csv").open(newline="") as file:
         rows = list(csv.DictReader(file))
     assert len(rows) == len(SWEEP.trials)
@@ -85,7 +85,7 @@ def test_what_trials_record_of_compiling_has_columns_and_a_sum(tmp_path: Path) -
     for name, facts in known.items():
         (tmp_path / name).mkdir()
         write_json(tmp_path / name / "provenance.json", facts)
-    comparison = of_sweep(replace(SWEEP, trials=tuple(trials)))
+    comparison = compare_trials(replace(SWEEP, trials=tuple(trials)))
     write_results(tmp_path / "results.csv", comparison)
     with (tmp_path / "results.csv").open(newline="") as file:
         rows = {row["trial"]: row for row in csv.DictReader(file)}
@@ -99,14 +99,14 @@ def test_what_trials_record_of_compiling_has_columns_and_a_sum(tmp_path: Path) -
 
 def test_terminal_shows_what_became_of_trials_and_how_to_go_on() -> None:
     text = StringIO()
-    print_results(Console(file=text, width=100), of_sweep(SWEEP))
+    print_results(Console(file=text, width=100), compare_trials(SWEEP))
     lines = text.getvalue().splitlines()
     assert any("stopped by asha at step 3" in line for line in lines)
     assert any("diverged at step 7" in line for line in lines)
     assert "failed: ValueError: x (out/grid/id=a/error.txt)" in lines
     assert "again alone: python -m app" in lines
     assert "look at it:  tensorboard --logdir out/grid" in lines
-    print_results(Console(file=text, width=100), of_sweep(SWEEP), look="python -m app.board")
+    print_results(Console(file=text, width=100), compare_trials(SWEEP), look="python -m app.board")
     assert text.getvalue().endswith("\nlook at it:  python -m app.board out/grid\n")
 
 
@@ -118,7 +118,7 @@ def test_terminal_gives_mean_and_deviation_of_replicates() -> None:
     ]
     sweep = replace(SWEEP, axes=("size", "seed"), replicate="seed", trials=tuple(trials))
     text = StringIO()
-    print_results(Console(file=text, width=100), of_sweep(sweep))
+    print_results(Console(file=text, width=100), compare_trials(sweep))
     lines = [line.split() for line in text.getvalue().splitlines()]
     assert ["2", "1.5", "0", "2", "of", "2"] in lines
     assert ["1", "2", "1.41", "2", "of", "2"] in lines

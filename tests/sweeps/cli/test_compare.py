@@ -9,10 +9,10 @@ from typing import Any
 
 import pytest
 
-from sweeps.analysis.comparison import compare
+from sweeps.analysis.comparison import compare_sweeps
 from sweeps.cli.compare import main
 from sweeps.errors import UserError
-from sweeps.labels import ranges
+from sweeps.labels import label_ranges
 
 
 def shown(capsys: pytest.CaptureFixture[str], *arguments: object) -> str:
@@ -62,7 +62,7 @@ def test_other_metric_and_mode_are_read_from_the_tables(
     assert "by train/loss, highest first" in text
     assert rows(text)[0][4:6] == ["2.555", "10"]  # (5 + 1/10 + 1/100) / 2, at the first step
     assert "... and 10 more: --top N shows more rows" in text
-    same = compare([grid], mode="max").trials[0]
+    same = compare_sweeps([grid], mode="max").trials[0]
     assert (same.best, same.step) == (pytest.approx(5.11), 10)
 
 
@@ -71,12 +71,12 @@ def test_several_sweeps_are_ranked_together(
 ) -> None:
     other = make_sweep([{"rate": 9}], lambda setting, step: 0.0, name="other")
     assert rows(shown(capsys, grid, other))[0][:3] == ["1", "other", "9"]
-    assert len(compare([grid, other], filter="^grid/.*kind=b").trials) == 6
+    assert len(compare_sweeps([grid, other], filter="^grid/.*kind=b").trials) == 6
 
 
 def test_folders_of_one_name_are_told_apart(make_sweep: Any) -> None:
     folders = [make_sweep([{"a": 1}], lambda s, step: 1.0, name=f"{x}/grid") for x in "ab"]
-    assert compare(folders).names == tuple(str(folder) for folder in folders)
+    assert compare_sweeps(folders).names == tuple(str(folder) for folder in folders)
 
 
 def test_empty_sweep_has_an_empty_table(
@@ -109,8 +109,8 @@ def test_mistake_is_one_sentence(
 def test_sweeps_by_different_metrics_need_one(grid: Path, make_sweep: Any) -> None:
     other = make_sweep([{"a": 1}], lambda s, step: 1.0, name="other", metric="score", mode="max")
     with pytest.raises(UserError, match=r"by score\); give --metric TAG"):
-        compare([grid, other])
-    assert compare([grid, other], metric="train/loss").mode == "min"
+        compare_sweeps([grid, other])
+    assert compare_sweeps([grid, other], metric="train/loss").mode == "min"
 
 
 def test_sweep_without_a_value_yet_is_shown(
@@ -123,12 +123,12 @@ def test_sweep_without_a_value_yet_is_shown(
 
 
 def test_drawn_numbers_are_summarised_in_ranges() -> None:
-    found = ranges(f"{value / 7:.6g}" for value in range(1, 17))
+    found = label_ranges(f"{value / 7:.6g}" for value in range(1, 17))
     assert len(found) == 8
     assert sum(map(len, found.values())) == 16
     assert next(iter(found)) == "0.143 to 0.286"
-    assert ranges(map(str, range(12))) == {str(value): [str(value)] for value in range(12)}
-    close = ranges(f"1.00000{value:02}" for value in range(16))
+    assert label_ranges(map(str, range(12))) == {str(value): [str(value)] for value in range(12)}
+    close = label_ranges(f"1.00000{value:02}" for value in range(16))
     assert sum(map(len, close.values())) == 16
 
 

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from sweeps.errors import UserError
-from sweeps.io.mirror import PARTIAL, Mirror, of_sweep, without_checkpoints
+from sweeps.io.mirror import PARTIAL, Mirror, beside_trials, without_checkpoints
 from sweeps.io.url import is_url
 
 Connect = Callable[[str], Mirror]
@@ -92,7 +92,7 @@ def test_files_that_are_not_wanted_stay_on_both_sides(connect: Connect) -> None:
     driver.pull(wanted=without_checkpoints)
     assert read(driver) == {"grid/a/result": "1"}
     (driver.local / "grid/results.csv").write_text("table")
-    driver.push("grid", wanted=of_sweep)
+    driver.push("grid", wanted=beside_trials)
     driver.push("grid", wanted=without_checkpoints)
     worker.pull()
     assert read(worker) == {

@@ -8,7 +8,7 @@ import pytest
 from sweeps.config.options import SearchOptions
 from sweeps.errors import UserError
 from sweeps.plan.planner import Identify, Planned, Planner
-from sweeps.search.samplers import settings
+from sweeps.search.samplers import all_settings
 from sweeps.search.space import Axis, Space, Value
 
 RATE = Axis("train.rate", (Value("train.rate=1", "1"), Value("train.rate=2", "2")))
@@ -20,7 +20,7 @@ def compose(overrides: Sequence[str]) -> tuple[Mapping[str, Any], Mapping[str, s
 
 
 def plan(space: Space, identify: Identify) -> list[Planned]:
-    found = settings(space, SearchOptions("grid", None, 0))
+    found = all_settings(space, SearchOptions("grid", None, 0))
     return Planner(space, compose, identify, "python -m app").trials(found)
 
 

@@ -10,18 +10,18 @@ from typing import Any
 
 import pytest
 
-from sweeps.analysis.comparison import compare
-from sweeps.analysis.importance import importance
-from sweeps.io.html import as_script
+from sweeps.analysis.comparison import compare_sweeps
+from sweeps.analysis.importance import axis_importance
+from sweeps.io.html import json_for_script
 from sweeps.report import render, write_report
-from sweeps.report.data import MOST_POINTS, curves, page_data, points_allowed, thinned
+from sweeps.report.data import MAX_POINTS, page_data, points_per_curve, thin, trial_curves
 
 BROWSER = next(filter(None, map(shutil.which, ("chromium", "google-chrome"))), None)
 
 
 def page(path: Path, *folders: Path) -> str:
-    comparison = compare(folders)
-    write_report(path, comparison, importance(comparison.trials, comparison.axes))
+    comparison = compare_sweeps(folders)
+    write_report(path, comparison, axis_importance(comparison.trials, comparison.axes))
     return path.read_text(encoding="utf-8")
 
 
@@ -72,7 +72,7 @@ def test_names_cannot_break_out(make_sweep: Any, tmp_path: Path) -> None:
     assert "<title>&lt;b&gt;&amp;amp;</title>" in text
     assert text.count("<script") == page(tmp_path / "b.html", folder).count("</script>") == 3
     assert data_of(text)["metric"] == "</script><script>alert(1)"
-    assert json.loads(as_script(["<!--", "{{data}}"])) == ["<!--", "{{data}}"]
+    assert json.loads(json_for_script(["<!--", "{{data}}"])) == ["<!--", "{{data}}"]
 
 
 def test_text_of_the_data_is_not_a_placeholder(make_sweep: Any, tmp_path: Path) -> None:
@@ -82,11 +82,11 @@ def test_text_of_the_data_is_not_a_placeholder(make_sweep: Any, tmp_path: Path) 
 
 def test_thinning_keeps_the_ends_and_spreads_the_rest() -> None:
     rows = [{"step": step, "wall_time": step / 2, "a": 1.0} for step in range(5001)]
-    kept = [row["step"] for row in thinned(rows, 501)]
+    kept = [row["step"] for row in thin(rows, 501)]
     assert kept == list(range(0, 5001, 10))
-    assert thinned(rows[:501], 501) == rows[:501]
-    assert points_allowed(3) == MOST_POINTS
-    assert points_allowed(2000 * 10) == 50
+    assert thin(rows[:501], 501) == rows[:501]
+    assert points_per_curve(3) == MAX_POINTS
+    assert points_per_curve(2000 * 10) == 50
 
 
 def test_tags_reported_together_share_a_clock() -> None:
@@ -94,7 +94,7 @@ def test_tags_reported_together_share_a_clock() -> None:
         {"step": 1, "wall_time": 100.0, "a": 1.0, "b": 2.0},
         {"step": 2, "wall_time": 101.5, "a": 1.5, "b": 2.5, "c": 0.1234567},
     ]
-    assert curves(rows, ["a", "b", "c", "d"], 10) == {
+    assert trial_curves(rows, ["a", "b", "c", "d"], 10) == {
         "start": 100.0,
         "clocks": [
             {"steps": [1, 2], "seconds": [0.0, 1.5]},
@@ -105,8 +105,8 @@ def test_tags_reported_together_share_a_clock() -> None:
 
 
 def test_empty_sweep_makes_a_page(make_sweep: Any) -> None:
-    comparison = compare([make_sweep([], lambda setting, step: 0.0)])
-    assert data_of(render(page_data(comparison, importance([], []))))["trials"] == []
+    comparison = compare_sweeps([make_sweep([], lambda setting, step: 0.0)])
+    assert data_of(render(page_data(comparison, axis_importance([], []))))["trials"] == []
 
 
 @pytest.mark.skipif(BROWSER is None, reason="needs chromium or google-chrome on the path")

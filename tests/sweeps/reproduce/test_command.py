@@ -15,7 +15,7 @@ from sweeps.config.application import Application
 from sweeps.io.atomic import read_json, write_json
 from sweeps.reproduce.command import main
 from sweeps.reproduce.environment_diff import code_changes, package_changes
-from sweeps.reproduce.verdict import looser
+from sweeps.reproduce.verdict import reasons_for_tolerance
 from sweeps.run import Run
 from sweeps.store.fingerprint import fingerprint
 from sweeps.store.metrics import read_metrics
@@ -239,10 +239,12 @@ def test_changes_of_code_and_packages_are_listed() -> None:
 
 def test_only_what_changes_bits_loosens_the_comparison() -> None:
     here = {"cpus": 2, "device": "cpu", "environment": {"NPROC": "2"}, "hostname": "a"}
-    assert looser(here, {**here, "hostname": "b"}) == []
-    assert looser({}, here) == ["its number of threads is not recorded"]
-    assert looser(here, {**here, "device": "gpu"}) == ["it ran on cpu and now on gpu"]
+    assert reasons_for_tolerance(here, {**here, "hostname": "b"}) == []
+    assert reasons_for_tolerance({}, here) == ["its number of threads is not recorded"]
+    assert reasons_for_tolerance(here, {**here, "device": "gpu"}) == [
+        "it ran on cpu and now on gpu"
+    ]
     flags = {"NPROC": "2", "FLAGS": "fast"}
-    assert looser(here, {**here, "environment": flags}) == [
+    assert reasons_for_tolerance(here, {**here, "environment": flags}) == [
         "its environment was another (FLAGS: not set, now fast)"
     ]

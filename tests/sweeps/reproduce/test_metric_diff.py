@@ -4,7 +4,7 @@ import math
 
 import pytest
 
-from sweeps.reproduce.metric_diff import Difference, Row, compare
+from sweeps.reproduce.metric_diff import Difference, Row, diff_metrics
 
 TABLE: list[Row] = [
     {"step": 1, "wall_time": 5.0, "loss": 2.0, "speed": 9.0},
@@ -17,20 +17,20 @@ def changed(step: int, **values: float) -> list[Row]:
 
 
 def test_equal_tables_are_identical_and_say_how_much_was_compared() -> None:
-    found = compare(TABLE, TABLE)
+    found = diff_metrics(TABLE, TABLE)
     assert (found.steps, found.values, found.differences) == (2, 5, ())
     assert found.first_beyond(0) is None
     assert found.largest is None
 
 
 def test_clocks_are_not_compared() -> None:
-    found = compare(TABLE, changed(2, wall_time=99.0, speed=1.0), ignored=["speed"])
+    found = diff_metrics(TABLE, changed(2, wall_time=99.0, speed=1.0), ignored=["speed"])
     assert (found.values, found.differences) == (3, ())
 
 
 def test_first_and_largest_difference_are_told_with_their_sizes() -> None:
     now = [{**TABLE[0], "loss": 2.0000002}, {**TABLE[1], "loss": 1.5}]
-    found = compare(TABLE, now)
+    found = diff_metrics(TABLE, now)
     assert found.first_beyond(0) == Difference(1, "loss", 2.0, 2.0000002)
     assert found.first_beyond(1e-4) == found.largest == Difference(2, "loss", 1.0, 1.5)
     assert str(found.largest) == "step 2, loss: 1.0, now 1.5; 0.5 apart, 0.33 relative"
@@ -50,27 +50,27 @@ def test_first_and_largest_difference_are_told_with_their_sizes() -> None:
 )
 def test_no_number_is_a_number_to_compare(one: float, other: float, same: bool) -> None:
     tables = ([{"step": 1, "loss": float(value)}] for value in (one, other))
-    assert (not compare(*tables).differences) == same
+    assert (not diff_metrics(*tables).differences) == same
 
 
 def test_difference_to_what_is_no_number_is_beyond_any_tolerance() -> None:
-    found = compare(TABLE, changed(2, valid=3.0))
+    found = diff_metrics(TABLE, changed(2, valid=3.0))
     assert found.first_beyond(1e9) is not None
     assert str(found.largest) == "step 2, valid: nan, now 3.0"
 
 
 def test_missing_step_or_metric_is_a_difference_on_either_side() -> None:
     missing = Difference(2, "loss", 1.0, None)
-    assert missing in compare(TABLE, TABLE[:1]).differences
-    assert Difference(2, "loss", None, 1.0) in compare(TABLE[:1], TABLE).differences
+    assert missing in diff_metrics(TABLE, TABLE[:1]).differences
+    assert Difference(2, "loss", None, 1.0) in diff_metrics(TABLE[:1], TABLE).differences
     assert str(missing) == "step 2, loss: 1.0, now missing"
 
 
 def test_steps_after_the_last_that_counts_are_left_out() -> None:
-    found = compare(TABLE[:1], TABLE, until=1)
+    found = diff_metrics(TABLE[:1], TABLE, until=1)
     assert (found.steps, found.differences) == (1, ())
 
 
 def test_reports_of_one_step_belong_together() -> None:
     split: list[Row] = [TABLE[0], {"step": 2, "loss": 1.0}, {"step": 2, "speed": 8.0}]
-    assert compare(TABLE, split, ignored=["valid"]).differences == ()
+    assert diff_metrics(TABLE, split, ignored=["valid"]).differences == ()

@@ -5,14 +5,14 @@ from hydra.core.override_parser.overrides_parser import OverridesParser
 
 from sweeps.config.options import SearchOptions
 from sweeps.errors import UserError
-from sweeps.search.samplers import dimensions, position, settings
-from sweeps.search.space import Space, build
+from sweeps.search.samplers import all_settings, dimensions, position_of
+from sweeps.search.space import Space, build_space
 
 GRID = SearchOptions("grid", None, 0)
 
 
 def space(*texts: str) -> Space:
-    return build((), OverridesParser.create().parse_overrides(list(texts)))
+    return build_space((), OverridesParser.create().parse_overrides(list(texts)))
 
 
 def labels(
@@ -21,7 +21,7 @@ def labels(
     zipped: list[list[str]] | None = None,
     exclude: list[str] | None = None,
 ) -> list[str]:
-    every = settings(found, options, zipped or [], exclude or [])
+    every = all_settings(found, options, zipped or [], exclude or [])
     return [" ".join(value.label for value in setting) for setting in every]
 
 
@@ -107,7 +107,7 @@ def test_log_uniform_draws_are_uniform_in_the_logarithm() -> None:
 
 def test_position_is_found_from_labels() -> None:
     found = dimensions(space("a=1,2", "b=x,y", "c=interval(0,1)"), [["a", "b"]])
-    assert position(found, {"a": "2", "b": "y", "c": "0.25"}) == (1, 0.25)
-    assert position(found, {"a": "2", "b": "x", "c": "0.25"}) is None
-    assert position(found, {"a": "2", "b": "y", "c": "3"}) is None
-    assert position(found, {"a": "2", "b": "y"}) is None
+    assert position_of(found, {"a": "2", "b": "y", "c": "0.25"}) == (1, 0.25)
+    assert position_of(found, {"a": "2", "b": "x", "c": "0.25"}) is None
+    assert position_of(found, {"a": "2", "b": "y", "c": "3"}) is None
+    assert position_of(found, {"a": "2", "b": "y"}) is None

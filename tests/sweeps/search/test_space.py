@@ -5,20 +5,20 @@ from hydra.core.override_parser.overrides_parser import OverridesParser
 
 from sweeps.config.options import SearchOptions
 from sweeps.errors import UserError
-from sweeps.search.samplers import settings
-from sweeps.search.space import Interval, Space, build, param_text
+from sweeps.search.samplers import all_settings
+from sweeps.search.space import Interval, Space, build_space, param_override
 
 
 def space(params: dict[str, object], *arguments: str) -> Space:
     parser = OverridesParser.create()
-    texts = [param_text(key, value) for key, value in params.items()]
-    return build(parser.parse_overrides(texts), parser.parse_overrides(list(arguments)))
+    texts = [param_override(key, value) for key, value in params.items()]
+    return build_space(parser.parse_overrides(texts), parser.parse_overrides(list(arguments)))
 
 
 def overrides(found: Space) -> list[list[str]]:
     return [
         [value.override for value in setting]
-        for setting in settings(found, SearchOptions("grid", None, 0))
+        for setting in all_settings(found, SearchOptions("grid", None, 0))
     ]
 
 
@@ -77,7 +77,7 @@ def test_deletions_and_quoted_values_are_kept_as_they_are() -> None:
     [(None, "k=null"), (True, "k=True"), (3, "k=3"), ("1,2", "k=1,2"), ([1, 2], "k=[1,2]")],
 )
 def test_yaml_values_of_a_sweep_file_are_read_as_hydra_reads_them(value: object, text: str) -> None:
-    assert param_text("k", value) == text
+    assert param_override("k", value) == text
 
 
 @pytest.mark.parametrize(

@@ -12,7 +12,7 @@ from sweeps.run import Diverged, Run
 from sweeps.store.fingerprint import fingerprint
 from sweeps.store.provenance import Provenance
 from sweeps.store.trial import Spec, read_trial, write_trial
-from sweeps.tensorboard.hparams import describe
+from sweeps.tensorboard.hparams import rewrite_hparams
 from sweeps.tune.outcome import Outcome, settle
 
 Make = Callable[..., Path]
@@ -187,7 +187,7 @@ def test_describing_a_damaged_run_leaves_its_damage_to_be_seen(
     [path] = directory.glob("events*")
     data = path.read_bytes()
     path.write_bytes(data[: len(data) // 2] + b"?" + data[len(data) // 2 + 1 :])
-    describe(directory)
+    rewrite_hparams(directory)
     assert statuses(look(tmp_path)) == {"a": "success"}
     with Run(directory, metric="loss", mode="min") as run:
         run.resume_at(2)

@@ -5,7 +5,7 @@ import re
 from itertools import product
 from urllib.parse import parse_qs, urlsplit
 
-from sweeps.tensorboard.links import Link, View, sweep_links
+from sweeps.tensorboard.links import Dashboard, Link, sweep_links
 
 URL = "http://localhost:6006/"
 AXES = ("size", "embed_size", "rate")
@@ -20,7 +20,7 @@ RUNS = {
 
 
 def links() -> dict[str, Link]:
-    view = View(URL, ("valid/perplexity", "train/loss"), "^(train|valid)/")
+    view = Dashboard(URL, ("valid/perplexity", "train/loss"), "^(train|valid)/")
     return {link.shows: link for link in sweep_links(view, "my.grid", AXES, RUNS)}
 
 
@@ -71,5 +71,7 @@ def test_link_has_no_character_at_which_a_terminal_ends_an_address() -> None:
 
 def test_axis_that_names_lack_or_with_many_values_has_no_link() -> None:
     runs = {f"id={n:06}": {"cut": str(n % 2), "drawn": str(n / 7)} for n in range(40)}
-    assert [link.shows for link in sweep_links(View(URL), "", ("cut", "drawn"), runs)] == ["all"]
-    assert sweep_links(View(URL), "", (), {}) == []
+    assert [link.shows for link in sweep_links(Dashboard(URL), "", ("cut", "drawn"), runs)] == [
+        "all"
+    ]
+    assert sweep_links(Dashboard(URL), "", (), {}) == []

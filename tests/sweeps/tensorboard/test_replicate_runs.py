@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from sweeps.store.sweep import read_sweep
-from sweeps.tensorboard.replicate_runs import means, write_aggregates, write_charts
+from sweeps.tensorboard.replicate_runs import mean_rows, write_charts, write_replicate_runs
 
 CHARTS = {"Loss": ["train/loss", "valid/loss"], "Other": ["other"]}
 Look = Callable[[Path], Any]
@@ -18,7 +18,7 @@ Look = Callable[[Path], Any]
 def test_each_setting_has_a_run_of_the_mean_and_band_of_its_finished_seeds(
     grid: Path, look: Look
 ) -> None:
-    assert write_aggregates(read_sweep(grid), CHARTS) == ["over_seed"]
+    assert write_replicate_runs(read_sweep(grid), CHARTS) == ["over_seed"]
     found = sorted(path.name for path in (grid / "over_seed").iterdir())
     assert found == [f"rate={rate},kind={kind}," for rate in ("0.01", "0.1") for kind in "ab"] + [
         "rate=0.5,kind=a,"
@@ -37,12 +37,12 @@ def test_each_setting_has_a_run_of_the_mean_and_band_of_its_finished_seeds(
 def test_runs_of_means_are_made_anew_and_are_no_trials(grid: Path) -> None:
     before = read_sweep(grid)
     for _ in range(2):
-        write_aggregates(before, CHARTS)
+        write_replicate_runs(before, CHARTS)
         write_charts(before, CHARTS)
     assert read_sweep(grid) == before
     assert len(list(grid.glob("over_seed/*/events*"))) == 5
     assert len(list(grid.glob("events*"))) == 1
-    assert write_aggregates(before, {}) == ["over_seed"]
+    assert write_replicate_runs(before, {}) == ["over_seed"]
     assert not (grid / "over_seed").exists()
 
 
@@ -57,7 +57,7 @@ def test_mean_is_taken_where_every_replicate_has_got_to() -> None:
         {"step": 1, "wall_time": 9.0, "a": 3.0},
         {"step": 3, "wall_time": 9.0, "a": 1.0},
     ]
-    (first, last) = means([one, other], ["a", "b"])
+    (first, last) = mean_rows([one, other], ["a", "b"])
     assert first == ({"step": 1, "wall_time": 9.0, "a": 2.0}, {"a": stdev([1, 3])})
     assert last[0]["step"] == 3
     assert math.isnan(last[0]["a"])
