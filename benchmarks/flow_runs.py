@@ -16,7 +16,7 @@ from tensorboard.compat.proto.tensor_pb2 import TensorProto
 from tensorboard.compat.proto.tensor_shape_pb2 import TensorShapeProto
 from tensorboard.compat.proto.types_pb2 import DT_FLOAT, DT_STRING
 
-from lm.gradient_flow.codec import Record, encode
+from lm.gradient_flow.codec import ComponentRecord, encode
 from lm.gradient_flow.plugin.tags import LABELS, OVERVIEW, PLUGIN, PREFIX, VERSION
 from sweeps.tensorboard.event_file import EventWriter
 
@@ -85,7 +85,7 @@ def made(
     length: int,
     reach: int,
     units: int,
-) -> Record:
+) -> ComponentRecord:
     """Contributions that vanish with distance."""
     t, k = np.arange(length)[:, None], np.arange(reach)
     decay = DECAY[cell] * (0.6 + 0.4 * age) + 0.02 * place
@@ -96,7 +96,7 @@ def made(
     if units:
         weight = rng.dirichlet(np.full(units, 0.3))
         each = (norms[..., None] * weight * rng.lognormal(0, 0.3, units)).astype(np.float32)
-    return Record(norms, (norms / 40).astype(np.float32), each)
+    return ComponentRecord(norms, (norms / 40).astype(np.float32), each)
 
 
 def brief(norms: np.ndarray) -> np.ndarray:

@@ -28,7 +28,7 @@ from lm.config.schema import Config
 from sweeps.cli.exit import exit_on_user_error
 
 if TYPE_CHECKING:
-    from lm.gradient_flow.itemize import Flow
+    from lm.gradient_flow.itemize import GradientFlow
 
 CELLS = ("rnn", "gru", "lstm")
 LENGTHS = (25, 100, 400)
@@ -54,11 +54,11 @@ class Bench:
 
     def __init__(self, config: Config) -> None:
         from benchmarks.our_model import Training  # after the thread count is set, like JAX
-        from lm.gradient_flow.itemize import Extent
+        from lm.gradient_flow.itemize import ItemizeSpec
 
         self._training = Training(config, synthetic_text(config))
         wanted = config.gradient_flow
-        extent = Extent(wanted.batch_items, wanted.horizon, wanted.units)
+        extent = ItemizeSpec(wanted.batch_items, wanted.horizon, wanted.units)
         self._itemise = partial(self._training.program.itemise, extent)
         training = self._training
         draw = training.program.draw
@@ -84,19 +84,19 @@ class Bench:
         training = self._training
         return first_replica(training.state), training.values, training.streams_lb, self._draws
 
-    def _record(self) -> "Flow":
+    def _record(self) -> "GradientFlow":
         import jax
 
-        flow: Flow = jax.device_get(self._itemise(*self._call))
+        flow: GradientFlow = jax.device_get(self._itemise(*self._call))
         return flow
 
-    def _encode(self, flow: "Flow") -> list[bytes]:
+    def _encode(self, flow: "GradientFlow") -> list[bytes]:
         from lm.gradient_flow.codec import encode
-        from lm.gradient_flow.recorder import as_record, summarise
+        from lm.gradient_flow.recorder import summarize, to_record
 
-        records = [as_record(one) for one in flow.measured.values()]
+        records = [to_record(one) for one in flow.measured.values()]
         for record in records:
-            summarise(record)
+            summarize(record)
         return [encode(record) for record in records]
 
     def _arrays(self) -> dict[str, float]:

@@ -47,10 +47,10 @@ class Bench:
     """One model in training, and a run to report to."""
 
     def __init__(self, config: Config, run: Run) -> None:
-        from lm.data.dataset import load_tokens  # after the thread count is set, like JAX
+        from lm.data.dataset import load_dataset  # after the thread count is set, like JAX
         from lm.training.trainer import Trainer
 
-        self.trainer, self.run = Trainer(config, load_tokens(config.data)), run
+        self.trainer, self.run = Trainer(config, load_dataset(config.data)), run
         self.state, _ = self.trainer.compile(self.trainer.start())
         self.metrics = self.trainer.evaluate_epoch(self.params, last=True)
         self.step = 0
@@ -122,9 +122,9 @@ class Shown(NamedTuple):
 
 def measure_views(bench: Bench, rounds: int) -> list[Shown]:
     """A look inside, and what an evaluation shows besides."""
-    from lm.monitor.monitor import Views
+    from lm.monitor.monitor import Monitor
 
-    views, log = Views(bench.trainer, bench.run), bench.trainer.config.log
+    views, log = Monitor(bench.trainer, bench.run), bench.trainer.config.log
     kinds: dict[str, tuple[int, Callable[[], object]]] = {
         "look inside": (log.histogram_every, lambda: views.look(bench.state, -1, bench.step)),
         "text and vectors": (

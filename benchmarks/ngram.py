@@ -18,7 +18,7 @@ from rich.table import Table
 from benchmarks.compose import compose_values
 from benchmarks.kneser_ney import Floats, Ids, KneserNey
 from lm.config.load import parse_config
-from lm.data.dataset import Tokens, load_tokens
+from lm.data.dataset import Dataset, load_dataset
 from sweeps.cli.exit import exit_on_user_error
 
 
@@ -27,7 +27,7 @@ def perplexity(probabilities: Floats) -> float:
     return float(np.exp(-np.log(probabilities).mean()))
 
 
-def unigram(text: Tokens) -> Floats:
+def unigram(text: Dataset) -> Floats:
     """Relative frequencies in the training split: float64[V].
 
     A type it never has (<unk>, where only held-out text needs it) counts as if seen once, so that
@@ -38,7 +38,7 @@ def unigram(text: Tokens) -> Floats:
     return frequencies
 
 
-def measure(text: Tokens) -> dict[str, list[float]]:
+def measure(text: Dataset) -> dict[str, list[float]]:
     """Perplexity on valid and, where there is one, test, by model."""
     frequencies = unigram(text)
     trigram = KneserNey(text.train, len(text.vocabulary), order=3)
@@ -52,7 +52,7 @@ def measure(text: Tokens) -> dict[str, list[float]]:
 def main(overrides: Sequence[str]) -> None:
     """Print the table for the corpus that the overrides choose."""
     data = parse_config(compose_values(overrides)).data
-    text = load_tokens(data)
+    text = load_dataset(data)
     start = time.perf_counter()
     rows = measure(text)
     seconds = time.perf_counter() - start
@@ -70,7 +70,7 @@ def main(overrides: Sequence[str]) -> None:
     Console().print(table)
 
 
-def _held_out(text: Tokens) -> dict[str, Ids]:
+def _held_out(text: Dataset) -> dict[str, Ids]:
     splits = {"valid": text.valid, "test": text.test}
     return {name: ids for name, ids in splits.items() if len(ids) > 1}
 

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from benchmarks.jax_memory import gpu_bytes
 from lm.backend.data_parallel import first_replica, replicated
 from lm.config.schema import Config
-from lm.data.batches import streams
+from lm.data.batches import to_streams
 from lm.model.initializers import scales
 from lm.model.types import Params
 from lm.optim.optimizer import hyperparameters
@@ -27,7 +27,7 @@ class Training:
         self.config = config
         self.program = build_program(program_key(config, config.data.vocab_size))
         self.values = hyperparameters(config, epoch=0)
-        self.streams_lb = jnp.asarray(streams(ids, config.train.batch_size))
+        self.streams_lb = jnp.asarray(to_streams(ids, config.train.batch_size))
         self._replicated_lb = replicated(self.streams_lb, self.program.compute.shards)
         self.state, self.key = self.start(config.seed)
 

@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 
 from benchmarks.jax_memory import gpu_bytes
 from lm.config.schema import Config
-from lm.generation.generator import Order, Written, write_texts
+from lm.generation.generator import GeneratedText, GenerationRequest, generate_texts
 from lm.model.initializers import scales
 from lm.training.functions import build_program, program_key
 
@@ -22,7 +22,7 @@ class Training:
         assert config.data.vocab_size is not None
         self.program = build_program(program_key(config, config.data.vocab_size))
         self.params = self.program.initialize(jax.random.key(0), scales(config.model)).params
-        self.order = Order(
+        self.order = GenerationRequest(
             prompt=ids[:1],
             words=0,
             samples=samples,
@@ -38,9 +38,9 @@ class Training:
         self.write(steps)
         return 0.0
 
-    def write(self, words: int) -> Sequence[Written]:
+    def write(self, words: int) -> Sequence[GeneratedText]:
         """The texts."""
-        return list(write_texts(self.program, self.params, self.order._replace(words=words)))
+        return list(generate_texts(self.program, self.params, self.order._replace(words=words)))
 
     def settle(self) -> None:
         """Nothing is left for the end."""

@@ -24,7 +24,7 @@ from benchmarks.compose import compose_values
 from benchmarks.torch_model import Training
 from lm.config.load import parse_config
 from lm.config.schema import Config
-from lm.data.dataset import Tokens, load_tokens
+from lm.data.dataset import Dataset, load_dataset
 from lm.data.windows import steps_per_epoch
 from sweeps.cli.exit import exit_on_user_error
 from sweeps.errors import UserError
@@ -36,7 +36,7 @@ GRID = {  # conf/sweep/layer_grid.yaml
 }
 
 
-def run_trial(sizes: Mapping[str, int], values: Mapping[str, Any], text: Tokens) -> None:
+def run_trial(sizes: Mapping[str, int], values: Mapping[str, Any], text: Dataset) -> None:
     """Train one model of the grid, in a worker of Ray Tune."""
     torch.set_num_threads(1)
     config = parse_config({**values, "model": {**values["model"], **sizes}})
@@ -80,7 +80,7 @@ def sweep(folder: Path, overrides: Sequence[str]) -> list[float]:
       UserError: a trial failed.
     """
     values = compose_values(overrides)
-    text = load_tokens(parse_config(values).data)
+    text = load_dataset(parse_config(values).data)
     init(address="local", include_dashboard=False)
     trainable = tune.with_parameters(run_trial, values=values, text=text)
     tuner = tune.Tuner(

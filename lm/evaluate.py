@@ -18,7 +18,7 @@ from pathlib import Path
 from rich.console import Console
 
 from lm.cli.arguments import checked_float, comma_list, positive_int, trial_parser
-from lm.evaluation.cache_grid import CACHE, SEARCH, Grid
+from lm.evaluation.cache_grid import DEFAULT_CACHE, DEFAULT_GRID, CacheGrid
 from sweeps.cli.exit import exit_on_user_error
 from sweeps.errors import UserError
 
@@ -32,22 +32,22 @@ def main(arguments: Sequence[str] | None = None) -> None:
 
     from lm.backend.compile_cache import use_cache  # imports JAX, as all below
     from lm.evaluation.evaluate import evaluate
-    from lm.evaluation.scoring import layout
+    from lm.evaluation.scoring import evaluation_config
     from lm.evaluation.tables import show_evaluation, show_worst
-    from lm.evaluation.texts import Text, file_text, splits_of
-    from lm.evaluation.token_scores import write_words
+    from lm.evaluation.texts import EvaluationText, load_file, load_splits
+    from lm.evaluation.token_scores import write_token_scores
     from lm.training.load import load_trained
 
     use_cache()
     trained = load_trained(options.directory)
-    train = layout(trained, options.batch_size)
-    texts: list[Text] = []
+    train = evaluation_config(trained, options.batch_size)
+    texts: list[EvaluationText] = []
     if options.split or not options.text:
-        texts += splits_of(trained, options.split)
-    texts += [file_text(trained, path) for path in options.text or []]
+        texts += load_splits(trained, options.split)
+    texts += [load_file(trained, path) for path in options.text or []]
     found = evaluate(trained, texts, train, grid)
     if options.words is not None:  # first, for the terminal may be a pipe that closes early
-        write_words(options.words, found.texts, trained.vocabulary)
+        write_token_scores(options.words, found.texts, trained.vocabulary)
     console = Console(soft_wrap=True)
     show_evaluation(console, trained, train, texts, found)
     if options.worst is not None:
@@ -90,9 +90,11 @@ def _add_cache(parser: argparse.ArgumentParser) -> None:
         "those with the lowest perplexity on the validation split are taken.",
     )
     add = group.add_argument
-    usual = [values[0] for values in (CACHE.windows, CACHE.shares, CACHE.thetas)]
+    usual = [
+        values[0] for values in (DEFAULT_CACHE.windows, DEFAULT_CACHE.shares, DEFAULT_CACHE.thetas)
+    ]
     add("--cache", action="store_true", help="with window {}, lambda {}, theta {}".format(*usual))
-    add("--cache-search", action="store_true", help=f"the best of {SEARCH.size}")
+    add("--cache-search", action="store_true", help=f"the best of {DEFAULT_GRID.size}")
     add("--cache-window", type=comma_list(positive_int), metavar="N,...", help="words kept")
     add("--cache-lambda", type=comma_list(_share), metavar="X,...", help="the cache's share")
     add("--cache-theta", type=comma_list(_theta), metavar="X,...", help="weight of likeness")
@@ -121,12 +123,12 @@ def _check(options: argparse.Namespace) -> None:
         raise UserError(f"there is no folder {options.words.parent} for {options.words}; make it.")
 
 
-def _grid(options: argparse.Namespace) -> Grid | None:
+def _grid(options: argparse.Namespace) -> CacheGrid | None:
     given = (options.cache_window, options.cache_lambda, options.cache_theta)
     if not (options.cache or options.cache_search or any(given)):
         return None
-    usual = SEARCH if options.cache_search else CACHE
-    return Grid(
+    usual = DEFAULT_GRID if options.cache_search else DEFAULT_CACHE
+    return CacheGrid(
         options.cache_window or usual.windows,
         options.cache_lambda or usual.shares,
         options.cache_theta or usual.thetas,

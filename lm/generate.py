@@ -26,13 +26,19 @@ from rich.text import Text
 
 from lm.cli.arguments import checked_float, positive_int, trial_parser
 from lm.data.text_files import read_text
-from lm.generation.detokenize import continued
-from lm.generation.prompt import PROMPT, Prompt, choose_prompt, read_prompt, unknown_words
+from lm.generation.detokenize import split_continuation
+from lm.generation.prompt import (
+    PROMPT_OPTION,
+    Prompt,
+    choose_prompt,
+    read_prompt,
+    unknown_words_notice,
+)
 from sweeps.cli.exit import exit_on_user_error
 from sweeps.errors import UserError
 
 if TYPE_CHECKING:
-    from lm.generation.generator import Written
+    from lm.generation.generator import GeneratedText
     from lm.training.load import Trained
 
 WORDS = 100
@@ -50,7 +56,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     given = None if options.prompt_file is None else read_text(options.prompt_file)
 
     from lm.backend.compile_cache import use_cache  # imports JAX, as all below
-    from lm.generation.generator import Order, write_texts
+    from lm.generation.generator import GenerationRequest, generate_texts
     from lm.training.load import load_trained
 
     use_cache()
@@ -58,7 +64,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     prompt = _prompt(trained, options.prompt, given)
     config, wanted = trained.config, options.temperature
     unknown = trained.vocabulary.unk_id
-    order = Order(
+    order = GenerationRequest(
         prompt=prompt.ids,
         words=options.words,
         samples=options.samples,
@@ -68,7 +74,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
         avoid=[] if options.unknown or unknown is None else [unknown],
         scored=options.out is not None and _is_json(options.out),
     )
-    texts = write_texts(trained.program, trained.params, order)
+    texts = generate_texts(trained.program, trained.params, order)
     if options.out is None:
         _print(trained, prompt, texts)
     else:
@@ -151,11 +157,11 @@ def _prompt(trained: "Trained", text: str | None, file: str | None) -> Prompt:
     if file is not None:
         text, option = file.removesuffix("\n"), "--prompt-file"
     elif text is None:
-        text, option = config.log.sample_prompt, PROMPT
+        text, option = config.log.sample_prompt, PROMPT_OPTION
     if text is None:
         return _start(trained)
     prompt = read_prompt(text, config.data, trained.vocabulary, option)
-    if notice := unknown_words(prompt, option):
+    if notice := unknown_words_notice(prompt, option):
         print(notice, file=sys.stderr)
     return prompt
 
@@ -164,7 +170,7 @@ def _start(trained: "Trained") -> Prompt:
     from lm.training.load import load_text
 
     try:
-        return choose_prompt(None, trained.config.data, load_text(trained), PROMPT)
+        return choose_prompt(None, trained.config.data, load_text(trained), PROMPT_OPTION)
     except UserError as error:
         raise UserError(
             f"{trained.trial.directory} has no log.sample_prompt, and the text that it was trained "
@@ -172,7 +178,7 @@ def _start(trained: "Trained") -> Prompt:
         ) from error
 
 
-def _print(trained: "Trained", prompt: Prompt, texts: Iterable["Written"]) -> None:
+def _print(trained: "Trained", prompt: Prompt, texts: Iterable["GeneratedText"]) -> None:
     """To the terminal, with a blank line between texts; the prompt in bold."""
     console = Console(highlight=False)
     for place, written in enumerate(texts):
@@ -185,7 +191,7 @@ def _print(trained: "Trained", prompt: Prompt, texts: Iterable["Written"]) -> No
 
 
 def _write(
-    path: Path, trained: "Trained", prompt: Prompt, texts: Iterable["Written"], count: int
+    path: Path, trained: "Trained", prompt: Prompt, texts: Iterable["GeneratedText"], count: int
 ) -> None:
     """To a file, as the texts come.
 
@@ -208,11 +214,11 @@ def _write(
         ) from error
 
 
-def _line(trained: "Trained", prompt: Prompt, written: "Written") -> str:
+def _line(trained: "Trained", prompt: Prompt, written: "GeneratedText") -> str:
     return "".join(_prose(trained, prompt, written)).translate(_ESCAPES)
 
 
-def _json(trained: "Trained", prompt: Prompt, written: "Written") -> str:
+def _json(trained: "Trained", prompt: Prompt, written: "GeneratedText") -> str:
     before, after = _prose(trained, prompt, written)
     fields = {
         "prompt": before,
@@ -223,10 +229,10 @@ def _json(trained: "Trained", prompt: Prompt, written: "Written") -> str:
     return json.dumps(fields, ensure_ascii=False)
 
 
-def _prose(trained: "Trained", prompt: Prompt, written: "Written") -> tuple[str, str]:
+def _prose(trained: "Trained", prompt: Prompt, written: "GeneratedText") -> tuple[str, str]:
     """The prompt, and what comes after it."""
     decode = trained.vocabulary.decode
-    return continued(decode(prompt.ids), decode(written.ids), trained.config.data.level)
+    return split_continuation(decode(prompt.ids), decode(written.ids), trained.config.data.level)
 
 
 def _is_json(path: Path) -> bool:

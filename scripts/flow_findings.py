@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 
 from lm.gradient_flow.codec import decode
-from lm.gradient_flow.plugin.event_reader import Recorded, read_run
+from lm.gradient_flow.plugin.event_reader import RunRecords, read_run
 
 EARLY, LATE = 500, 25_000
 """Updates: the batches before the first, and those from the second on."""
@@ -27,7 +27,7 @@ def main() -> None:
             tell_largest(run)
 
 
-def tell_horizons(run: Recorded) -> None:
+def tell_horizons(run: RunRecords) -> None:
     """Of each component: the horizon, and what is left of a loss some steps back, early and late.
 
     Of the losses of the second half of a window, relative to the peak of each.
@@ -43,7 +43,7 @@ def tell_horizons(run: Recorded) -> None:
         print(f"  {name}: early {spans[0]}; late {spans[1]}")
 
 
-def tell_largest(run: Recorded) -> None:
+def tell_largest(run: RunRecords) -> None:
     """Of the first component: the largest contribution of each batch, and the loss it came from."""
     name = run.about["components"][0]
     found = []

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from lm.config.schema import DataConfig
 from lm.data.gutenberg import SHERLOCK, read_sherlock
-from lm.data.source_code import read_sources, source_files, standard_library
+from lm.data.source_code import read_source_code, source_files, standard_library
 from lm.data.text_files import gensim_folder, join, read_text, require
 from lm.data.vocabulary import UNKNOWN
 from sweeps.errors import UserError
@@ -36,7 +36,7 @@ class Corpus:
         return digest.hexdigest()
 
 
-def text_files(config: DataConfig) -> list[Path]:
+def corpus_files(config: DataConfig) -> list[Path]:
     """The files that a corpus is read from, whether they are there or not."""
     root = _root(config)
     if config.name == "lee":
@@ -57,7 +57,7 @@ def read_corpus(config: DataConfig) -> Corpus:
     Raises:
       UserError: a file is missing or unusable; says which, and where to put it.
     """
-    root, files = _root(config), text_files(config)
+    root, files = _root(config), corpus_files(config)
     if config.name == "lee":
         return Corpus(_read_lee(root, files))
     if config.name == "sherlock":
@@ -65,7 +65,7 @@ def read_corpus(config: DataConfig) -> Corpus:
     if config.name == "ptb":
         return _read_ptb(files[0].parent)
     if config.name == "code":
-        return Corpus(read_sources(_sources(config), config.characters))
+        return Corpus(read_source_code(_sources(config), config.characters))
     return Corpus(join([read_text(path) for path in files])[: config.characters])
 
 

@@ -10,14 +10,14 @@ from numpy.typing import NDArray
 
 from lm.config.schema import DataConfig
 from lm.data import token_cache
-from lm.data.corpora import Corpus, read_corpus, text_files
+from lm.data.corpora import Corpus, corpus_files, read_corpus
 from lm.data.tokenizer import tokenize
 from lm.data.vocabulary import Vocabulary, build_vocabulary
 from sweeps.errors import UserError
 
 
 @dataclass(frozen=True)
-class Tokens:
+class Dataset:
     """A corpus as ids: one int32 vector a split (`test` may be empty), and what they mean.
 
     Shared by all trials of a process, and so read-only.
@@ -31,14 +31,14 @@ class Tokens:
     """Hex SHA-256 of the raw text, wherever it was read from."""
 
 
-def load_tokens(config: DataConfig) -> Tokens:
+def load_dataset(config: DataConfig) -> Dataset:
     """Read, cut, split and number a corpus, or take what that gave before: see
     `lm.data.token_cache`.
 
     Raises:
       UserError: a file is missing or unusable, or a split has no tokens.
     """
-    stamps = _stamps(text_files(config))
+    stamps = _stamps(corpus_files(config))
     if stamps is None:
         return _load(config)
     return _load_once(replace(config, files=tuple(config.files)), stamps)  # type: ignore[arg-type]
@@ -56,16 +56,16 @@ def _stamps(paths: list[Path]) -> tuple[object, ...] | None:
 
 
 @lru_cache(maxsize=4)
-def _load_once(config: DataConfig, stamps: tuple[object, ...]) -> Tokens:
+def _load_once(config: DataConfig, stamps: tuple[object, ...]) -> Dataset:
     return _load(config)
 
 
-def _load(config: DataConfig) -> Tokens:
+def _load(config: DataConfig) -> Dataset:
     corpus = read_corpus(config)
     options = asdict(config)
     del options["root"], options["files"]
-    folder = token_cache.entry(text=corpus.digest, **options)
-    if kept := token_cache.read(folder):
+    folder = token_cache.cache_path(text=corpus.digest, **options)
+    if kept := token_cache.load(folder):
         splits, vocabulary = kept
     else:
         tokens = _split(corpus, config)
@@ -73,8 +73,8 @@ def _load(config: DataConfig) -> Tokens:
         splits = dict(zip(("train", "valid", "test"), map(vocabulary.encode, tokens), strict=True))
         for ids in splits.values():
             ids.flags.writeable = False
-        token_cache.write(folder, splits, vocabulary)
-    return Tokens(**splits, vocabulary=vocabulary, digest=corpus.digest)
+        token_cache.store(folder, splits, vocabulary)
+    return Dataset(**splits, vocabulary=vocabulary, digest=corpus.digest)
 
 
 def _split(corpus: Corpus, config: DataConfig) -> tuple[list[str], list[str], list[str]]:

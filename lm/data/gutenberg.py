@@ -34,7 +34,7 @@ _LEAST = 100_000
 """Characters; the shortest of the three books has 240,000."""
 
 
-def body(text: str) -> str | None:
+def extract_book(text: str) -> str | None:
     """The book in a Gutenberg file: the lines between the markers that do not name the project.
 
     None where a marker is missing.
@@ -66,7 +66,7 @@ def read_sherlock(root: Path | None) -> str:
 
 
 def _read_book(path: Path) -> str:
-    text = body(read_text(path))
+    text = extract_book(read_text(path))
     if text is None or not text.strip():
         raise UserError(
             f"{path} is not a whole Project Gutenberg text (no text between its '*** START' and "
@@ -81,7 +81,7 @@ def _download(book: Book, folder: Path, missing: list[Book]) -> None:
 
     def accept(content: bytes) -> bytes:
         text = content.decode("utf-8-sig", errors="replace").replace("\r\n", "\n")
-        if len(body(text) or "") < _LEAST:
+        if len(extract_book(text) or "") < _LEAST:
             raise DownloadError("what came is not the book")
         return _plain(text).encode()
 

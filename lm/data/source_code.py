@@ -35,7 +35,7 @@ def source_files(places: Sequence[Path]) -> list[Path]:
     return [path for place in places for path in (_gather(place) if place.is_dir() else [place])]
 
 
-def read_sources(places: Sequence[Path], characters: int | None) -> str:
+def read_source_code(places: Sequence[Path], characters: int | None) -> str:
     """Read them one after another, until there are so many characters; None: all.
 
     Of a folder's files those are left out that are empty or not UTF-8.

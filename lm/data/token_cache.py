@@ -36,18 +36,18 @@ _CODE = ("tokenizer.py", "dataset.py", "vocabulary.py", "text_files.py")
 _SPLITS = ("train", "valid", "test")
 
 
-def entry(**content: Any) -> Path:
+def cache_path(**content: Any) -> Path:
     """The folder for what is made of this, by this code and this Python's Unicode tables."""
     code = hashlib.sha256(b"".join(Path(__file__).with_name(name).read_bytes() for name in _CODE))
     facts = {**content, "code": code.hexdigest(), "unicode": unicodedata.unidata_version}
     return cache_dir() / "tokens" / fingerprint(facts)[:32]
 
 
-def read(folder: Path) -> tuple[Splits, Vocabulary] | None:
+def load(folder: Path) -> tuple[Splits, Vocabulary] | None:
     """Map an entry's ids into memory, read-only; None where it is missing or damaged."""
     sums = read_json(folder / "sums.json")
     try:
-        if sums is None or sums != _sums(folder):
+        if sums is None or sums != _checksums(folder):
             return None
         # A plain array: what is computed from a memmap would call itself one, too.
         splits = {name: np.asarray(np.load(folder / f"{name}.npy", "r")) for name in _SPLITS}
@@ -59,7 +59,7 @@ def read(folder: Path) -> tuple[Splits, Vocabulary] | None:
     return splits, vocabulary
 
 
-def write(folder: Path, splits: Splits, vocabulary: Vocabulary) -> None:
+def store(folder: Path, splits: Splits, vocabulary: Vocabulary) -> None:
     """Make an entry, and drop those that are long unused; where that cannot be, the log says so."""
     beside = folder.with_name(f".{folder.name}.{os.getpid()}")
     try:
@@ -67,17 +67,17 @@ def write(folder: Path, splits: Splits, vocabulary: Vocabulary) -> None:
         for name in _SPLITS:
             np.save(beside / f"{name}.npy", splits[name])
         vocabulary.save(beside / "vocab.tsv")
-        write_json(beside / "sums.json", _sums(beside))
+        write_json(beside / "sums.json", _checksums(beside))
         shutil.rmtree(folder, ignore_errors=True)  # a damaged one
         beside.replace(folder)
-        _drop_unused(folder.parent)
+        _delete_unused(folder.parent)
     except (OSError, UserError) as error:
         log.warning("The text's ids are not kept: %s", error)
     finally:
         shutil.rmtree(beside, ignore_errors=True)
 
 
-def _sums(folder: Path) -> dict[str, str]:
+def _checksums(folder: Path) -> dict[str, str]:
     sums = {}
     for name in (*(f"{split}.npy" for split in _SPLITS), "vocab.tsv"):
         with (folder / name).open("rb") as file:
@@ -85,7 +85,7 @@ def _sums(folder: Path) -> dict[str, str]:
     return sums
 
 
-def _drop_unused(root: Path) -> None:
+def _delete_unused(root: Path) -> None:
     for folder in root.iterdir():
         with suppress(OSError):
             if time.time() - folder.stat().st_mtime > UNUSED_DAYS * 86400:

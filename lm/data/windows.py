@@ -38,18 +38,18 @@ def evaluation_window(train: TrainConfig) -> tuple[int, int]:
     return streams, train.sequence_length * max(1, train.batch_size // streams)
 
 
-def context(train: TrainConfig) -> int:
+def context_size(train: TrainConfig) -> int:
     """Tokens before the first one that an evaluation predicts."""
     return 1 if train.predict == "all" else train.sequence_length
 
 
-def predictions(tokens: int, train: TrainConfig) -> int:
+def num_predictions(tokens: int, train: TrainConfig) -> int:
     """Tokens that an evaluation predicts: all that have the context that training gives them.
 
     Raises:
       UserError: there are none.
     """
-    before = context(train)
+    before = context_size(train)
     if tokens <= before:
         raise UserError(
             f"A held-out text has {tokens} tokens, and {before + 1} are needed to predict one; "

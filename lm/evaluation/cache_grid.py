@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 
-class Grid(NamedTuple):
+class CacheGrid(NamedTuple):
     """All combinations of these numbers; see `lm.evaluation.neural_cache`."""
 
     windows: Sequence[int]
@@ -31,10 +31,10 @@ class Grid(NamedTuple):
         ]
 
 
-CACHE = Grid([500], [0.1], [0.3])
+DEFAULT_CACHE = CacheGrid([500], [0.1], [0.3])
 """Where nothing else is asked for."""
 
-SEARCH = Grid(
+DEFAULT_GRID = CacheGrid(
     windows=[100, 500, 2000],
     shares=[0.01, 0.02, 0.05, 0.08, 0.1, 0.15, 0.2, 0.25, 0.3, 0.4],
     thetas=[0.0, 0.1, 0.2, 0.3, 0.5, 0.7, 1.0],

@@ -25,11 +25,11 @@ from numpy.typing import NDArray
 BLOCK = 256
 """Rows that are compared with the words kept at once."""
 
-Setting = tuple[int, float]
+CacheSetting = tuple[int, float]
 """Window and theta."""
 
 
-class Cache(NamedTuple):
+class NeuralCache(NamedTuple):
     """A cache's numbers."""
 
     window: int
@@ -40,7 +40,7 @@ class Cache(NamedTuple):
     """At least 0; with 0 all words kept have one vote."""
 
 
-class History(NamedTuple):
+class CacheState(NamedTuple):
     """The words kept, the latest last."""
 
     features: Array
@@ -49,18 +49,18 @@ class History(NamedTuple):
     """i32[K, B]: the word that came after; -1: there was none."""
 
 
-def empty_history(kept: int, streams: int, features: int) -> History:
+def init_cache(kept: int, streams: int, features: int) -> CacheState:
     """Before the first word."""
-    return History(
+    return CacheState(
         jnp.zeros((kept, streams, features), jnp.float32),
         jnp.full((kept, streams), -1, jnp.int32),
     )
 
 
 @jax.jit
-def look_up(
-    history: History, features: Array, words: Array, windows: Array, thetas: Array
-) -> tuple[History, Array]:
+def cache_log_probs(
+    history: CacheState, features: Array, words: Array, windows: Array, thetas: Array
+) -> tuple[CacheState, Array]:
     """Probabilities that the cache alone gives to the words that came.
 
     Args:
@@ -81,8 +81,8 @@ def look_up(
     words = jnp.pad(words, ((0, pad), (0, 0)), constant_values=-1)
     counts = jnp.clip(rows - BLOCK * jnp.arange(blocks), 0, BLOCK)
 
-    def body(history: History, block: tuple[Array, Array, Array]) -> tuple[History, Array]:
-        return _look_up_block(history, *block, windows, thetas)
+    def body(history: CacheState, block: tuple[Array, Array, Array]) -> tuple[CacheState, Array]:
+        return _block_log_probs(history, *block, windows, thetas)
 
     cut = (
         features.reshape(blocks, BLOCK, *features.shape[1:]),
@@ -94,9 +94,9 @@ def look_up(
     return history, found[:, :rows]
 
 
-def _look_up_block(
-    history: History, features: Array, words: Array, count: Array, windows: Array, thetas: Array
-) -> tuple[History, Array]:
+def _block_log_probs(
+    history: CacheState, features: Array, words: Array, count: Array, windows: Array, thetas: Array
+) -> tuple[CacheState, Array]:
     """The same of a block, of which the first `count` rows are real."""
     kept, rows = len(history.words), len(words)
     keys = jnp.concatenate([history.features, features])
@@ -116,10 +116,10 @@ def _look_up_block(
         return jnp.where(cast > 0, jnp.log(won) - jnp.log(cast), jnp.nan).T
 
     after = (lax.dynamic_slice_in_dim(array, count, kept) for array in (keys, follows))
-    return History(*after), lax.map(one, (windows, thetas))
+    return CacheState(*after), lax.map(one, (windows, thetas))
 
 
-def mix(
+def interpolate(
     log_probs: NDArray[np.float64], recalled: NDArray[np.floating], share: float
 ) -> NDArray[np.float64]:
     """log((1 - lambda) p_model + lambda p_cache); the model's where the cache is empty."""
@@ -131,12 +131,12 @@ def mix(
     return np.where(empty, log_probs, mixed)
 
 
-def choose(
+def best_cache(
     log_probs: NDArray[np.float64],
     recalled: NDArray[np.floating],
-    settings: Sequence[Setting],
+    settings: Sequence[CacheSetting],
     shares: Sequence[float],
-) -> Cache:
+) -> NeuralCache:
     """The cache with the lowest perplexity; the first of equal ones.
 
     Args:
@@ -147,8 +147,8 @@ def choose(
     """
     best, lowest = None, math.inf
     for (setting, found), share in product(zip(settings, recalled, strict=True), shares):
-        loss = -float(mix(log_probs, found, share).mean())
+        loss = -float(interpolate(log_probs, found, share).mean())
         if best is None or loss < lowest:
-            best, lowest = Cache(setting[0], share, setting[1]), loss
+            best, lowest = NeuralCache(setting[0], share, setting[1]), loss
     assert best is not None
     return best

@@ -11,26 +11,26 @@ from numpy.typing import NDArray
 from lm.config.schema import TrainConfig
 from lm.config.sizes import feature_size
 from lm.data.batches import Ids
-from lm.data.windows import context, predictions
-from lm.evaluation.neural_cache import History, Setting, empty_history, look_up
+from lm.data.windows import context_size, num_predictions
+from lm.evaluation.neural_cache import CacheSetting, CacheState, cache_log_probs, init_cache
 from lm.training.heldout import HeldOut, lay_out, window_size
 from lm.training.load import Trained
 from sweeps.errors import UserError
 
-NUMBERS = 2**22
+MAX_FEATURES = 2**22
 """Features that are kept at once, so that a text of any length fits."""
 
 
-class Reading(NamedTuple):
+class TextScores(NamedTuple):
     """What a model thought of the words of a text; N of them are predicted."""
 
     log_probs: NDArray[np.float64]
-    """[N], in nats; the first is of the text's word number `context`."""
+    """[N], in nats; the first is of the text's word number `context_size`."""
     recalled: NDArray[np.float32]
     """[S, N]: of the cache alone; NaN where it is empty."""
 
 
-def layout(trained: Trained, streams: int | None) -> TrainConfig:
+def evaluation_config(trained: Trained, streams: int | None) -> TrainConfig:
     """How a text is read.
 
     Args:
@@ -51,22 +51,24 @@ def layout(trained: Trained, streams: int | None) -> TrainConfig:
     return replace(train, eval_batch_size=streams)
 
 
-def read(trained: Trained, ids: Ids, train: TrainConfig, settings: Sequence[Setting]) -> Reading:
+def score_tokens(
+    trained: Trained, ids: Ids, train: TrainConfig, settings: Sequence[CacheSetting]
+) -> TextScores:
     """Read a text.
 
     Args:
       trained: the model.
       ids: the text.
-      train: its `layout`.
+      train: its `evaluation_config`.
       settings: of caches to look the words up in.
 
     Raises:
       UserError: there is nothing to predict.
     """
-    count, first = predictions(len(ids), train), context(train)
+    count, first = num_predictions(len(ids), train), context_size(train)
     width = feature_size(trained.config.model)
     size = window_size(train)
-    at_once = min(max(1, NUMBERS // (size * width)), -(-count // size))
+    at_once = min(max(1, MAX_FEATURES // (size * width)), -(-count // size))
     room = -(-count // (at_once * size)) * at_once * size
     text = lay_out(ids, train, room)
     # On the host: cutting on the device would compile something for each part.
@@ -87,18 +89,18 @@ def read(trained: Trained, ids: Ids, train: TrainConfig, settings: Sequence[Sett
         if caches:
             found = caches.look_up(windows, features)
             recalled[:, here[real] - first] = found[:, real]
-    return Reading(log_probs, recalled)
+    return TextScores(log_probs, recalled)
 
 
 class _Caches:
     """Caches over the parts of a text, one after another; each stream has its own history."""
 
-    def __init__(self, settings: Sequence[Setting], most: int) -> None:
+    def __init__(self, settings: Sequence[CacheSetting], most: int) -> None:
         windows, thetas = zip(*settings, strict=True)
         self._windows = jnp.array(np.minimum(windows, most), jnp.int32)
         self._thetas = jnp.array(thetas, jnp.float32)
         self._kept = min(max(windows), most)
-        self._history: History | None = None
+        self._history: CacheState | None = None
 
     def look_up(self, text: HeldOut, features: jnp.ndarray) -> NDArray[np.float32]:
         """Log-probabilities of a part's targets, in the order of their layout; [S, ...]."""
@@ -107,6 +109,8 @@ class _Caches:
         words = text.targets.reshape(-1, streams)
         features = features.reshape(*words.shape, -1)
         if self._history is None:
-            self._history = empty_history(self._kept, streams, features.shape[-1])
-        self._history, found = look_up(self._history, features, words, self._windows, self._thetas)
+            self._history = init_cache(self._kept, streams, features.shape[-1])
+        self._history, found = cache_log_probs(
+            self._history, features, words, self._windows, self._thetas
+        )
         return np.asarray(found).reshape(len(self._windows), -1)

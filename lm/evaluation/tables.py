@@ -10,17 +10,23 @@ from rich.text import Text as Plain
 from lm.config.schema import TrainConfig
 from lm.data.vocabulary import UNKNOWN, Vocabulary, visible
 from lm.data.windows import evaluation_window
-from lm.evaluation.cache_grid import Grid
+from lm.evaluation.cache_grid import CacheGrid
 from lm.evaluation.evaluate import Evaluation
-from lm.evaluation.neural_cache import Cache
-from lm.evaluation.texts import Text
-from lm.evaluation.token_scores import Predicted, Surprise, surprises, worst, worst_on_average
+from lm.evaluation.neural_cache import NeuralCache
+from lm.evaluation.texts import EvaluationText
+from lm.evaluation.token_scores import (
+    TokenScores,
+    WordSurprise,
+    word_surprises,
+    worst_in_total,
+    worst_on_average,
+)
 from lm.training.heldout import perplexity
 from lm.training.load import Trained
 from lm.training.state import count_parameters
 from sweeps.io.console import make_table, print_line, print_table
 
-OFTEN = 5
+MIN_OCCURRENCES = 5
 """Occurrences of a word in the table of means: of fewer, a mean says little."""
 
 
@@ -28,7 +34,7 @@ def show_evaluation(
     console: Console,
     trained: Trained,
     train: TrainConfig,
-    texts: Sequence[Text],
+    texts: Sequence[EvaluationText],
     found: Evaluation,
 ) -> None:
     """What was read, how, and the perplexities."""
@@ -36,7 +42,7 @@ def show_evaluation(
     of = "" if trial.total_steps is None else f" of {trial.total_steps:,}"
     parameters = f"{count_parameters(trained.params):,} parameters"
     print_line(console, f"{trial.directory}: step {trained.step:,}{of}, {parameters}")
-    print_line(console, _way(train))
+    print_line(console, _how_texts_are_read(train))
     if found.cache is not None and found.tried is not None:
         _show_cache(console, found.cache, found.tried)
     for text in texts:
@@ -50,17 +56,17 @@ def show_evaluation(
 
 
 def show_worst(
-    console: Console, vocabulary: Vocabulary, texts: Iterable[Predicted], count: int
+    console: Console, vocabulary: Vocabulary, texts: Iterable[TokenScores], count: int
 ) -> None:
     """The words that are predicted worst: that cost the most in all, and on average."""
     for text in texts:
-        found = surprises(text, vocabulary)
+        found = word_surprises(text, vocabulary)
         all_of_it = sum(one.total for one in found)
         for heading, rows in (
-            ("largest surprise in all", worst(found, count)),
+            ("largest surprise in all", worst_in_total(found, count)),
             (
-                f"largest surprise on average, of {OFTEN} occurrences or more",
-                worst_on_average(found, count, OFTEN),
+                f"largest surprise on average, of {MIN_OCCURRENCES} occurrences or more",
+                worst_on_average(found, count, MIN_OCCURRENCES),
             ),
         ):
             console.print()
@@ -68,7 +74,7 @@ def show_worst(
             print_table(console, _surprises(rows, all_of_it))
 
 
-def _show_cache(console: Console, cache: Cache, tried: Grid) -> None:
+def _show_cache(console: Console, cache: NeuralCache, tried: CacheGrid) -> None:
     numbers = f"window {cache.window}, lambda {cache.share:g}, theta {cache.theta:g}"
     chosen = f", the best of {tried.size} on valid" if tried.size > 1 else ""
     print_line(console, f"cache: {numbers}{chosen}")
@@ -78,7 +84,7 @@ def _show_cache(console: Console, cache: Cache, tried: Grid) -> None:
         )
 
 
-def _way(train: TrainConfig) -> str:
+def _how_texts_are_read(train: TrainConfig) -> str:
     if train.predict == "last":
         return f"each word predicted from the {train.sequence_length} before it"
     streams, _ = evaluation_window(train)
@@ -87,7 +93,7 @@ def _way(train: TrainConfig) -> str:
     return f"each text read in {streams} pieces, each from a zero state"
 
 
-def _perplexities(texts: Sequence[Predicted], level: str) -> Table:
+def _perplexities(texts: Sequence[TokenScores], level: str) -> Table:
     """A row a text: words predicted, loss, perplexity, and the same with the cache."""
     words, unit = ("characters", "bits/character") if level == "char" else ("words", "nats/word")
     heads = [unit, "perplexity"]
@@ -106,7 +112,7 @@ def _perplexities(texts: Sequence[Predicted], level: str) -> Table:
     return table
 
 
-def _surprises(rows: Sequence[Surprise], all_of_it: float) -> Table:
+def _surprises(rows: Sequence[WordSurprise], all_of_it: float) -> Table:
     table = make_table("word", "occurrences", "nats in all", "share", "nats on average")
     table.columns[0].justify = "left"
     for one in rows:

@@ -8,14 +8,14 @@ from lm.data.batches import Ids
 from lm.data.text_files import read_text
 from lm.data.tokenizer import tokenize
 from lm.data.vocabulary import UNKNOWN
-from lm.data.windows import context
+from lm.data.windows import context_size
 from lm.training.load import Trained, load_text
 from sweeps.errors import UserError
 
 SPLITS = ("train", "valid", "test")
 
 
-class Text(NamedTuple):
+class EvaluationText(NamedTuple):
     """What is read."""
 
     name: str
@@ -24,14 +24,14 @@ class Text(NamedTuple):
     """Tokens that the vocabulary does not have, read as <unk>; of a file."""
 
 
-def splits_of(trained: Trained, names: Sequence[str] | None) -> list[Text]:
+def load_splits(trained: Trained, names: Sequence[str] | None) -> list[EvaluationText]:
     """Splits of the corpus; None: validation, and test where there is one.
 
     Raises:
       UserError: the corpus is missing or another now, or lacks the split.
     """
     tokens = load_text(trained)
-    found = {name: Text(name, getattr(tokens, name)) for name in SPLITS}
+    found = {name: EvaluationText(name, getattr(tokens, name)) for name in SPLITS}
     if names is None:
         return [text for text in found.values() if text.name != "train" and len(text.ids)]
     for name in names:
@@ -40,7 +40,7 @@ def splits_of(trained: Trained, names: Sequence[str] | None) -> list[Text]:
     return [found[name] for name in names]
 
 
-def file_text(trained: Trained, path: Path) -> Text:
+def load_file(trained: Trained, path: Path) -> EvaluationText:
     """A file, cut into tokens as the corpus was and numbered by the trial's vocabulary.
 
     Raises:
@@ -56,9 +56,10 @@ def file_text(trained: Trained, path: Path) -> Text:
             f"{unknown[0]!r}, and the vocabulary has no {UNKNOWN}; give a text of known ones, or "
             "train with data.vocab_size=N, which makes one."
         )
-    if len(tokens) <= context(train):
+    needed = context_size(train) + 1
+    if len(tokens) < needed:
         raise UserError(
-            f"{path} has {len(tokens)} tokens, and {context(train) + 1} are needed to predict one; "
+            f"{path} has {len(tokens)} tokens, and {needed} are needed to predict one; "
             "give more text."
         )
-    return Text(str(path), vocabulary.encode(tokens), len(unknown))
+    return EvaluationText(str(path), vocabulary.encode(tokens), len(unknown))

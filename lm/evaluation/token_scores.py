@@ -12,7 +12,7 @@ from lm.data.vocabulary import Vocabulary
 from sweeps.errors import UserError
 
 
-class Predicted(NamedTuple):
+class TokenScores(NamedTuple):
     """The predicted words of a text."""
 
     name: str
@@ -32,7 +32,7 @@ class Predicted(NamedTuple):
         return self.log_probs if self.cached is None else self.cached
 
 
-class Surprise(NamedTuple):
+class WordSurprise(NamedTuple):
     """A type of word, and how badly its occurrences were predicted."""
 
     word: str
@@ -46,28 +46,30 @@ class Surprise(NamedTuple):
         return self.total / self.occurrences
 
 
-def surprises(text: Predicted, vocabulary: Vocabulary) -> list[Surprise]:
+def word_surprises(text: TokenScores, vocabulary: Vocabulary) -> list[WordSurprise]:
     """Of each type that occurs among the predicted words, in the order of ids."""
     counts = np.bincount(text.ids, minlength=len(vocabulary))
     totals = np.bincount(text.ids, -text.best, minlength=len(vocabulary))
     return [
-        Surprise(vocabulary.words[i], int(counts[i]), float(totals[i]))
+        WordSurprise(vocabulary.words[i], int(counts[i]), float(totals[i]))
         for i in np.flatnonzero(counts)
     ]
 
 
-def worst(found: Sequence[Surprise], count: int) -> list[Surprise]:
+def worst_in_total(found: Sequence[WordSurprise], count: int) -> list[WordSurprise]:
     """Those with the largest totals."""
     return sorted(found, key=lambda one: (-one.total, one.word))[:count]
 
 
-def worst_on_average(found: Sequence[Surprise], count: int, at_least: int) -> list[Surprise]:
+def worst_on_average(
+    found: Sequence[WordSurprise], count: int, at_least: int
+) -> list[WordSurprise]:
     """Those with the largest means, of types with so many occurrences."""
     often = [one for one in found if one.occurrences >= at_least]
     return sorted(often, key=lambda one: (-one.mean, one.word))[:count]
 
 
-def write_words(path: Path, texts: Sequence[Predicted], vocabulary: Vocabulary) -> None:
+def write_token_scores(path: Path, texts: Sequence[TokenScores], vocabulary: Vocabulary) -> None:
     """Write a row a predicted word: text, position, word, log-probabilities (nats).
 
     Raises:
@@ -89,7 +91,7 @@ def write_words(path: Path, texts: Sequence[Predicted], vocabulary: Vocabulary) 
         ) from error
 
 
-def _rows(text: Predicted, vocabulary: Vocabulary) -> Iterator[tuple[str | int, ...]]:
+def _rows(text: TokenScores, vocabulary: Vocabulary) -> Iterator[tuple[str | int, ...]]:
     columns = [text.log_probs] if text.cached is None else [text.log_probs, text.cached]
     words = vocabulary.decode(text.ids)
     for place, (word, *numbers) in enumerate(zip(words, *columns, strict=True)):

@@ -3,10 +3,10 @@
 A model trained with `predict=last` has only ever begun at a zero state, so it reads the last words
 anew before each draw, as its evaluation does. Any other carries its state along.
 
-`sample` writes a text in one go, compiled for its length; `write` goes on with one for a number of
+`sample` writes a text in one go, compiled for its length; `decode` goes on with one for a number of
 words that is an array.
 
-N samples side by side, P words of the prompt, S words of a `write` at most, T words of a window, V
+N samples side by side, P words of the prompt, S words of a `decode` at most, T words of a window, V
 vocabulary, R rows of C words.
 """
 
@@ -25,17 +25,17 @@ Memory = Any
 """What is kept of the words so far."""
 
 
-class Reader(NamedTuple):
+class Stepper(NamedTuple):
     """How a model reads."""
 
     start: Memory
     """Before the first word."""
-    read: Callable[[Array, Memory], tuple[Array, Memory]]
+    step: Callable[[Array, Memory], tuple[Array, Memory]]
     """The next words i32[N] and the memory of those before -> features f32[N, D] of the word after
     them, and the memory of all."""
 
 
-class Writing(NamedTuple):
+class DecodeState(NamedTuple):
     """Texts in the making."""
 
     ids: Array
@@ -44,7 +44,7 @@ class Writing(NamedTuple):
     """Of those before it."""
 
 
-class Choice(NamedTuple):
+class SamplingParams(NamedTuple):
     """How words are drawn."""
 
     temperature: Array
@@ -55,7 +55,7 @@ class Choice(NamedTuple):
     """i32[]; draw from so many of the likeliest words."""
 
 
-def luck(seed: Sequence[int], words: int, samples: int, first: int = 0) -> NDArray[np.float32]:
+def uniforms(seed: Sequence[int], words: int, samples: int, first: int = 0) -> NDArray[np.float32]:
     """What decides draws of the samples from number `first` on: uniform in [0, 1), f32[words, N].
 
     Each sample has its own stream, so that more words or more samples keep those of fewer. They are
@@ -68,7 +68,7 @@ def luck(seed: Sequence[int], words: int, samples: int, first: int = 0) -> NDArr
 def sample(
     model: LanguageModel,
     prompt_pn: Array,
-    luck_wn: Array,
+    uniforms_wn: Array,
     temperature: Array,
     avoid: Array,
     *,
@@ -80,7 +80,7 @@ def sample(
     Args:
       model: with its parameters.
       prompt_pn: i32[P, N], at least one word.
-      luck_wn: f32[words, N] in [0, 1), of `luck`; as many words are drawn.
+      uniforms_wn: f32[words, N] in [0, 1), of `uniforms`; as many words are drawn.
       temperature: f32[]; logits are divided by it, and 0 takes the likeliest word.
       avoid: i32[A], words that are not drawn; the others share their probability.
       window: words read from a zero state before each draw; None: the state is carried along.
@@ -89,68 +89,70 @@ def sample(
     Returns:
       i32[words, N].
     """
-    words, first = len(luck_wn), len(prompt_pn) - 1
+    words, first = len(uniforms_wn), len(prompt_pn) - 1
     given_sn = jnp.pad(prompt_pn[1:], ((0, words), (0, 0)), constant_values=-1)
-    luck_sn = jnp.pad(luck_wn, ((first, 0), (0, 0)))
-    choice = Choice(temperature, avoid, jnp.int32(top_k or 0))
-    writing = begin(model, prompt_pn[0], window=window)
-    arguments = (model, writing, given_sn, luck_sn, len(luck_sn), choice)
-    return write(*arguments, window=window, most=top_k)[1][first:]
+    uniforms_sn = jnp.pad(uniforms_wn, ((first, 0), (0, 0)))
+    sampling = SamplingParams(temperature, avoid, jnp.int32(top_k or 0))
+    state = start_decoding(model, prompt_pn[0], window=window)
+    arguments = (model, state, given_sn, uniforms_sn, len(uniforms_sn), sampling)
+    return decode(*arguments, window=window, max_top_k=top_k)[1][first:]
 
 
-def begin(model: LanguageModel, ids_n: Array, *, window: int | None) -> Writing:
+def start_decoding(model: LanguageModel, ids_n: Array, *, window: int | None) -> DecodeState:
     """Texts of one word each, i32[N]."""
-    return Writing(ids_n, _reader(model, len(ids_n), window).start)
+    return DecodeState(ids_n, _stepper(model, len(ids_n), window).start)
 
 
-def write(
+def decode(
     model: LanguageModel,
-    writing: Writing,
+    state: DecodeState,
     given_sn: Array,
-    luck_sn: Array,
+    uniforms_sn: Array,
     steps: Array | int,
-    choice: Choice,
+    sampling: SamplingParams,
     *,
     window: int | None,
-    most: int | None,
+    max_top_k: int | None,
     scored: bool = False,
-) -> tuple[Writing, Array, Array]:
+) -> tuple[DecodeState, Array, Array]:
     """Add words to texts.
 
     Args:
       model: with its parameters.
-      writing: the texts; all but their last words have been read.
+      state: the texts; all but their last words have been read.
       given_sn: i32[S, N], words that they go on with; -1: one is drawn.
-      luck_sn: f32[S, N] in [0, 1), of `luck`.
+      uniforms_sn: f32[S, N] in [0, 1), of `uniforms`.
       steps: how many words are added, S at most; i32[] where it changes from call to call.
-      choice: how they are drawn.
+      sampling: how they are drawn.
       window: as of `sample`.
-      most: a bound of `choice.top_k`, which it is compiled for; None: draw from all words.
+      max_top_k: a bound of `sampling.top_k`, which it is compiled for; None: draw from all words.
       scored: whether the log-probabilities are wanted.
 
     Returns:
       The texts, the words added i32[S, N], and the log-probability of each by the model's own
       softmax over all words, f32[S, N] in nats; only the first `steps` rows of both count.
     """
-    reader = _reader(model, luck_sn.shape[1], window)
+    stepper = _stepper(model, uniforms_sn.shape[1], window)
     weight_vd, bias = model.output.weight[...], model.output.bias[...]
-    allowed = bias.at[choice.avoid].set(-jnp.inf)
+    allowed = bias.at[sampling.avoid].set(-jnp.inf)
 
-    def body(step: Array, loop: tuple[Writing, Array, Array]) -> tuple[Writing, Array, Array]:
-        writing, ids_sn, scores_sn = loop
-        features_nd, memory = reader.read(*writing)
+    def body(
+        step: Array, loop: tuple[DecodeState, Array, Array]
+    ) -> tuple[DecodeState, Array, Array]:
+        state, ids_sn, scores_sn = loop
+        features_nd, memory = stepper.step(*state)
         products_nv = features_nd @ weight_vd.T
         logits_nv = products_nv + allowed[None, :]
-        ids_n = _draw(logits_nv, luck_sn[step], choice, most)
+        ids_n = _draw(logits_nv, uniforms_sn[step], sampling, max_top_k)
         # A prompt is read in the same loop: a second copy of the model compiles as long again.
         ids_n = jnp.where(given_sn[step] < 0, ids_n, given_sn[step])
         if scored:
             scores_n = _log_probabilities(products_nv + bias[None, :], ids_n)
             scores_sn = scores_sn.at[step].set(scores_n)
-        return Writing(ids_n, memory), ids_sn.at[step].set(ids_n), scores_sn
+        return DecodeState(ids_n, memory), ids_sn.at[step].set(ids_n), scores_sn
 
-    nothing = jnp.zeros(luck_sn.shape, jnp.int32), jnp.zeros(luck_sn.shape)
-    found: tuple[Writing, Array, Array] = lax.fori_loop(0, steps, body, (writing, *nothing))
+    nothing = jnp.zeros(uniforms_sn.shape, jnp.int32), jnp.zeros(uniforms_sn.shape)
+    found: tuple[DecodeState, Array, Array] = lax.fori_loop(0, steps, body, (state, *nothing))
     return found
 
 
@@ -160,21 +162,23 @@ def _log_probabilities(logits_nv: Array, ids_n: Array) -> Array:
     return own_n - nn.logsumexp(logits_nv, axis=1)
 
 
-def _draw(logits_nv: Array, luck_n: Array, choice: Choice, most: int | None) -> Array:
+def _draw(
+    logits_nv: Array, uniforms_n: Array, sampling: SamplingParams, max_top_k: int | None
+) -> Array:
     """One word of each sample from softmax(logits / temperature); i32[N]."""
     words = None
-    if most is not None:
-        logits_nv, words = lax.top_k(logits_nv, min(most, logits_nv.shape[1]))
-        beyond_v = jnp.arange(logits_nv.shape[1]) >= choice.top_k
+    if max_top_k is not None:
+        logits_nv, words = lax.top_k(logits_nv, min(max_top_k, logits_nv.shape[1]))
+        beyond_v = jnp.arange(logits_nv.shape[1]) >= sampling.top_k
         logits_nv = jnp.where(beyond_v[None, :], -jnp.inf, logits_nv)
     below = logits_nv - logits_nv.max(axis=1, keepdims=True)
-    ids_n = _choose(jnp.exp(below / jnp.maximum(choice.temperature, 1e-30)), luck_n)
+    ids_n = _draw_index(jnp.exp(below / jnp.maximum(sampling.temperature, 1e-30)), uniforms_n)
     if words is None:
         return ids_n
     return jnp.take_along_axis(words, ids_n[:, None], axis=1)[:, 0]
 
 
-def _choose(weights_nv: Array, luck_n: Array) -> Array:
+def _draw_index(weights_nv: Array, uniforms_n: Array) -> Array:
     """Where the running sum of the weights passes that share of their total; i32[N].
 
     First the row of C words, then the word: on CPUs it takes a tenth of the time that a running sum
@@ -185,12 +189,12 @@ def _choose(weights_nv: Array, luck_n: Array) -> Array:
     padded = jnp.pad(weights_nv, ((0, 0), (0, -count % columns)))
     weights_nrc = padded.reshape(samples, -1, columns)
     sums_nr = weights_nrc.sum(axis=2)
-    rows_n, left_n = _passing(sums_nr, luck_n * sums_nr.sum(axis=1))
+    rows_n, left_n = _first_above(sums_nr, uniforms_n * sums_nr.sum(axis=1))
     weights_nc = jnp.take_along_axis(weights_nrc, rows_n[:, None, None], axis=1)[:, 0]
-    return rows_n * columns + _passing(weights_nc, left_n)[0]
+    return rows_n * columns + _first_above(weights_nc, left_n)[0]
 
 
-def _passing(weights_nk: Array, targets_n: Array) -> tuple[Array, Array]:
+def _first_above(weights_nk: Array, targets_n: Array) -> tuple[Array, Array]:
     """Where the running sum of weights exceeds a target, i32[N], and how far it is to there from
     the sum before it. Never where the weight is zero, however sums are rounded."""
     sums_nk = jnp.cumsum(weights_nk, axis=1)
@@ -200,24 +204,24 @@ def _passing(weights_nk: Array, targets_n: Array) -> tuple[Array, Array]:
     return places_n, targets_n - jnp.take_along_axis(before_nk, places_n[:, None], axis=1)[:, 0]
 
 
-def _reader(model: LanguageModel, samples: int, window: int | None) -> Reader:
+def _stepper(model: LanguageModel, samples: int, window: int | None) -> Stepper:
     if window is None:
-        return _carrying(model, samples)
-    return _sliding(model, samples, window)
+        return _stateful_stepper(model, samples)
+    return _sliding_window_stepper(model, samples, window)
 
 
-def _carrying(model: LanguageModel, samples: int) -> Reader:
-    def read(ids_n: Array, carries: Memory) -> tuple[Array, Memory]:
+def _stateful_stepper(model: LanguageModel, samples: int) -> Stepper:
+    def step(ids_n: Array, carries: Memory) -> tuple[Array, Memory]:
         features_tnd, carries = model(ids_n[None, :], carries)
         return features_tnd[0], carries
 
-    return Reader(model.zero_carry(samples), read)
+    return Stepper(model.zero_carry(samples), step)
 
 
-def _sliding(model: LanguageModel, samples: int, length: int) -> Reader:
+def _sliding_window_stepper(model: LanguageModel, samples: int, length: int) -> Stepper:
     """The memory is a window i32[T, N] and how many words of it are in use, from its start."""
 
-    def read(ids_n: Array, memory: Memory) -> tuple[Array, Memory]:
+    def step(ids_n: Array, memory: Memory) -> tuple[Array, Memory]:
         window_tn, used = memory
         full = used == length
         window_tn = jnp.where(full, jnp.roll(window_tn, -1, axis=0), window_tn)
@@ -226,4 +230,4 @@ def _sliding(model: LanguageModel, samples: int, length: int) -> Reader:
         features_tnd, _ = model(window_tn, model.zero_carry(samples))
         return features_tnd[used - 1], (window_tn, used)
 
-    return Reader((jnp.zeros((length, samples), jnp.int32), jnp.int32(0)), read)
+    return Stepper((jnp.zeros((length, samples), jnp.int32), jnp.int32(0)), step)

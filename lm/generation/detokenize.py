@@ -14,7 +14,7 @@ _MARKS = re.compile(r"[\\`*_{}\[\]<>&|~#]")
 """Signs that Markdown may take for its own in the middle of a line."""
 
 
-def pieces(tokens: Sequence[str], level: str) -> list[str]:
+def detokenize(tokens: Sequence[str], level: str) -> list[str]:
     """The tokens, each with the space that belongs before it; `"".join` gives the text.
 
     char: as they are. word: sense is made of punctuation, quotes, hyphens and numbers that the
@@ -69,7 +69,7 @@ def _sides(tokens: Sequence[str]) -> list[str]:
     return sides
 
 
-def continued(prompt: Sequence[str], words: Sequence[str], level: str) -> tuple[str, str]:
+def split_continuation(prompt: Sequence[str], words: Sequence[str], level: str) -> tuple[str, str]:
     """A prompt and its continuation, which begins with the space that belongs there.
 
     Args:
@@ -77,20 +77,20 @@ def continued(prompt: Sequence[str], words: Sequence[str], level: str) -> tuple[
       words: the tokens generated after it.
       level: `data.level`.
     """
-    text = pieces([*prompt, *words], level)
+    text = detokenize([*prompt, *words], level)
     return "".join(text[: len(prompt)]), "".join(text[len(prompt) :])
 
 
 def sample_markdown(prompt: Sequence[str], words: Sequence[str], level: str) -> str:
     """A generated text for TensorBoard's Text tab: the prompt in bold, then its continuation.
 
-    Arguments as of `continued`.
+    Arguments as of `split_continuation`.
     """
-    before, after = continued(prompt, words, level)
-    return f"<strong>{_plain(before)}</strong>{_plain(after)}"
+    before, after = split_continuation(prompt, words, level)
+    return f"<strong>{_escape_markdown(before)}</strong>{_escape_markdown(after)}"
 
 
-def _plain(text: str) -> str:
+def _escape_markdown(text: str) -> str:
     """Text that Markdown leaves as it is, in one paragraph, its lines and indents kept."""
     text = _MARKS.sub(lambda mark: f"&#{ord(mark[0])};", text)
     text = text.replace("\t", "    ")

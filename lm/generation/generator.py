@@ -17,19 +17,19 @@ from jax import Array
 from numpy.typing import NDArray
 
 from lm.backend.execution import texts_at_once
-from lm.generation.decode import Choice, Writing, luck
+from lm.generation.decode import DecodeState, SamplingParams, uniforms
 from lm.model.types import Params
 from lm.training.functions import Program
 
-WORDS = 256
+WORDS_PER_CALL = 256
 """Added in one call of the compiled loop, at most."""
 
 
-Add = Callable[..., tuple[Writing, Array, Array]]
-"""`lm.generation.decode.write` of a model: (texts, words given, luck, steps)."""
+DecodeFunction = Callable[..., tuple[DecodeState, Array, Array]]
+"""`lm.generation.decode.decode` of a model: (texts, words given, uniforms, steps)."""
 
 
-class Order(NamedTuple):
+class GenerationRequest(NamedTuple):
     """What is wanted."""
 
     prompt: NDArray[np.int32]
@@ -48,7 +48,7 @@ class Order(NamedTuple):
     """Whether log-probabilities are wanted."""
 
 
-class Written(NamedTuple):
+class GeneratedText(NamedTuple):
     """A text."""
 
     ids: NDArray[np.int32]
@@ -58,54 +58,60 @@ class Written(NamedTuple):
     where it was not wanted."""
 
 
-def write_texts(program: Program, params: Params, order: Order) -> Iterator[Written]:
+def generate_texts(
+    program: Program, params: Params, request: GenerationRequest
+) -> Iterator[GeneratedText]:
     """Write texts, one after another as they are ready."""
     at_once = texts_at_once()
-    add = _adder(program, params, order)
-    first, *given = order.prompt
+    add = _decode_function(program, params, request)
+    first, *given = request.prompt
     begun = program.begin(params, jnp.full(at_once, first, jnp.int32))
     nothing = np.zeros((len(given), at_once), np.float32)
-    begun, _, _ = _add(add, begun, np.array(given, np.int32), nothing)
-    drawn = np.full(order.words, -1, np.int32)
-    for start in range(0, order.samples, at_once):
-        lucky = luck([order.seed], order.words, at_once, first=start)
-        _, ids, scores = _add(add, begun, drawn, lucky)
-        for place in range(min(at_once, order.samples - start)):
-            score = scores[:, place].sum(dtype=np.float64) if order.scored else np.nan
-            yield Written(ids[:, place], float(score))
+    begun, _, _ = _decode_in_calls(add, begun, np.array(given, np.int32), nothing)
+    drawn = np.full(request.words, -1, np.int32)
+    for start in range(0, request.samples, at_once):
+        uniforms_wn = uniforms([request.seed], request.words, at_once, first=start)
+        _, ids, scores = _decode_in_calls(add, begun, drawn, uniforms_wn)
+        for place in range(min(at_once, request.samples - start)):
+            score = scores[:, place].sum(dtype=np.float64) if request.scored else np.nan
+            yield GeneratedText(ids[:, place], float(score))
 
 
-def _adder(program: Program, params: Params, order: Order) -> Add:
-    """`lm.generation.decode.write` of this model, as it is ordered."""
-    most = None
-    if order.top_k is not None and order.top_k < len(params["output"]["bias"]):
-        most = 1 << (order.top_k - 1).bit_length()  # so that few programs are compiled
-    choice = Choice(
-        jnp.float32(order.temperature),
-        jnp.array(order.avoid, jnp.int32),
-        jnp.int32(0 if most is None else order.top_k),
+def _decode_function(
+    program: Program, params: Params, request: GenerationRequest
+) -> DecodeFunction:
+    """`lm.generation.decode.decode` of this model, as it is requested."""
+    max_top_k = None
+    if request.top_k is not None and request.top_k < len(params["output"]["bias"]):
+        max_top_k = 1 << (request.top_k - 1).bit_length()  # so that few programs are compiled
+    sampling = SamplingParams(
+        jnp.float32(request.temperature),
+        jnp.array(request.avoid, jnp.int32),
+        jnp.int32(0 if max_top_k is None else request.top_k),
     )
-    return partial(program.write, params, choice=choice, most=most, scored=order.scored)
+    return partial(
+        program.write, params, sampling=sampling, max_top_k=max_top_k, scored=request.scored
+    )
 
 
-def _add(
-    add: Add,
-    writing: Writing,
+def _decode_in_calls(
+    add: DecodeFunction,
+    state: DecodeState,
     given: NDArray[np.int32],
-    luck_wn: NDArray[np.float32],
-) -> tuple[Writing, NDArray[np.int32], NDArray[np.float32]]:
+    uniforms_wn: NDArray[np.float32],
+) -> tuple[DecodeState, NDArray[np.int32], NDArray[np.float32]]:
     """Add words to all texts: the given ones, and drawn ones where there is a -1.
 
     Returns the texts, the words [words, N] and their log-probabilities.
     """
-    words, at_once = luck_wn.shape
+    words, at_once = uniforms_wn.shape
     ids, scores = np.empty((words, at_once), np.int32), np.empty((words, at_once), np.float32)
-    for start in range(0, words, WORDS):
-        part = slice(start, start + WORDS)
+    for start in range(0, words, WORDS_PER_CALL):
+        part = slice(start, start + WORDS_PER_CALL)
         count = len(ids[part])
-        room = ((0, WORDS - count), (0, 0))
+        room = ((0, WORDS_PER_CALL - count), (0, 0))
         given_sn = np.pad(np.tile(given[part, None], at_once), room)
-        luck_sn = np.pad(luck_wn[part], room)
-        writing, new, new_scores = add(writing, given_sn, luck_sn, np.int32(count))
+        uniforms_sn = np.pad(uniforms_wn[part], room)
+        state, new, new_scores = add(state, given_sn, uniforms_sn, np.int32(count))
         ids[part], scores[part] = np.asarray(new)[:count], np.asarray(new_scores)[:count]
-    return writing, ids, scores
+    return state, ids, scores

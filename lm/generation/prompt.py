@@ -6,18 +6,18 @@ import numpy as np
 from numpy.typing import NDArray
 
 from lm.config.schema import DataConfig
-from lm.data.dataset import Tokens
+from lm.data.dataset import Dataset
 from lm.data.tokenizer import tokenize
 from lm.data.vocabulary import UNKNOWN, Vocabulary
 from sweeps.errors import UserError
 
-PROMPT = "log.sample_prompt"
+PROMPT_OPTION = "log.sample_prompt"
 """The option that gives a trial's prompt."""
 
-FIRST_WORDS = {"word": 8, "char": 40}
+DEFAULT_PROMPT_TOKENS = {"word": 8, "char": 40}
 """Of the validation text, that a prompt takes; for each `data.level`."""
 
-MOST_SHOWN = 60
+MAX_CHARACTERS_SHOWN = 60
 """Characters of a prompt that a message repeats."""
 
 
@@ -49,7 +49,8 @@ def read_prompt(text: str, config: DataConfig, vocabulary: Vocabulary, option: s
     known = set(vocabulary.words)
     tokens = [word if word in known else word.lower() for word in tokenize(text, config)]
     unknown = list(dict.fromkeys(word for word in tokens if word not in known))
-    given = f"{option}={text[:MOST_SHOWN]!r}{'...' if len(text) > MOST_SHOWN else ''}"
+    shown = f"{text[:MAX_CHARACTERS_SHOWN]!r}{'...' if len(text) > MAX_CHARACTERS_SHOWN else ''}"
+    given = f"{option}={shown}"
     if not tokens:
         raise UserError(f"{given} has no words in it; give some, or leave it out.")
     if unknown and (vocabulary.unk_id is None or not known & set(tokens)):
@@ -61,14 +62,14 @@ def read_prompt(text: str, config: DataConfig, vocabulary: Vocabulary, option: s
     return Prompt(vocabulary.encode(tokens), unknown)
 
 
-def choose_prompt(given: str | None, config: DataConfig, text: Tokens, option: str) -> Prompt:
+def choose_prompt(given: str | None, config: DataConfig, text: Dataset, option: str) -> Prompt:
     """The prompt that was given; None: how the validation text begins. Errors as `read_prompt`."""
     if given is None:
-        return Prompt(text.valid[: FIRST_WORDS[config.level]], [])
+        return Prompt(text.valid[: DEFAULT_PROMPT_TOKENS[config.level]], [])
     return read_prompt(given, config, text.vocabulary, option)
 
 
-def unknown_words(prompt: Prompt, option: str) -> str | None:
+def unknown_words_notice(prompt: Prompt, option: str) -> str | None:
     """One sentence that names them; None where all are known."""
     if not prompt.unknown:
         return None

@@ -32,7 +32,7 @@ class Layer(NamedTuple):
     the gradient of its outputs, each that of the step's own loss."""
 
 
-class Parts(NamedTuple):
+class LayerGradients(NamedTuple):
     """What comes back into one layer at one step, for each row."""
 
     of_u: tuple[Array, ...]
@@ -43,7 +43,9 @@ class Parts(NamedTuple):
     """Of the layer's input, [R, S, E]."""
 
 
-def go_back(layers: Sequence[Layer], reach: int, see: Callable[[list[Parts]], T]) -> T:
+def backward_through_time(
+    layers: Sequence[Layer], reach: int, see: Callable[[list[LayerGradients]], T]
+) -> T:
     """Take the losses of all steps back in time.
 
     Args:
@@ -70,25 +72,25 @@ def go_back(layers: Sequence[Layer], reach: int, see: Callable[[list[Parts]], T]
 def _step_back(
     layers: Sequence[Layer],
     reach: int,
-    see: Callable[[list[Parts]], T],
+    see: Callable[[list[LayerGradients]], T],
     carries: list[Carry],
     step: tuple[list[tuple[Array, ...]], list[Array]],
 ) -> tuple[list[Carry], T]:
     """All layers at one step, the top one first: what it hands down enters the one below."""
     before: list[Carry] = []
-    parts: list[Parts] = []
+    parts: list[LayerGradients] = []
     entering: Array | None = None
     for layer, slopes, scale, after in reversed(list(zip(layers, *step, carries, strict=True))):
-        h, *others = (_moved_on(rows, reach) for rows in after)
+        h, *others = (_shift_rows(rows, reach) for rows in after)
         h = h.at[0].add(scale) if entering is None else h + entering * scale[None]
-        carry, part = _through(layer, slopes, (h, *others))
+        carry, part = _backward_layer(layer, slopes, (h, *others))
         before.append(carry)
         parts.append(part)
         entering = part.down
     return before[::-1], see(parts[::-1])
 
 
-def _moved_on(rows: Array, reach: int) -> Array:
+def _shift_rows(rows: Array, reach: int) -> Array:
     """Every loss is a step further away; those beyond the horizon share the last row."""
     fresh = jnp.zeros_like(rows[:1])
     if len(rows) == reach:  # all the way back: nothing has entered the last row yet
@@ -97,7 +99,9 @@ def _moved_on(rows: Array, reach: int) -> Array:
     return jnp.concatenate([fresh, rows[: reach - 1], beyond])
 
 
-def _through(layer: Layer, slopes: tuple[Array, ...], after: Carry) -> tuple[Carry, Parts]:
+def _backward_layer(
+    layer: Layer, slopes: tuple[Array, ...], after: Carry
+) -> tuple[Carry, LayerGradients]:
     """One step back through one layer, each array of the carry by itself."""
     cell, weights = layer.cell, layer.kept.weights
     back = jax.vmap(cell.back, in_axes=(None, 0))
@@ -105,9 +109,9 @@ def _through(layer: Layer, slopes: tuple[Array, ...], after: Carry) -> tuple[Car
     of_u = tuple(of_u for _, of_u, _ in ways)
     of_x = tuple(cell.input_gradient(of_u, besides) for _, of_u, besides in ways)
     h, *others = (sum(states[1:], states[0]) for states in zip(*(w[0] for w in ways), strict=True))
-    h = h + _times(sum(of_u[1:], of_u[0]), weights.recurrent.kernel)
-    down = _times(sum(of_x[1:], of_x[0]), weights.kernel)
-    return (h, *others), Parts(of_u, of_x, down)
+    h = h + _through_kernel(sum(of_u[1:], of_u[0]), weights.recurrent.kernel)
+    down = _through_kernel(sum(of_x[1:], of_x[0]), weights.kernel)
+    return (h, *others), LayerGradients(of_u, of_x, down)
 
 
 def _one_by_one(carry: Carry) -> Iterator[Carry]:
@@ -118,7 +122,7 @@ def _one_by_one(carry: Carry) -> Iterator[Carry]:
         )
 
 
-def _times(rows_rsz: Array, kernel: Array) -> Array:
+def _through_kernel(rows_rsz: Array, kernel: Array) -> Array:
     """Back through a kernel, [R, S, G*H] -> [R, S, inputs], as one product."""
     flat = rows_rsz.reshape(-1, rows_rsz.shape[-1]) @ kernel.T
     return flat.reshape(*rows_rsz.shape[:-1], -1)

@@ -26,10 +26,10 @@ DTYPE = "log2-u16"
 MEASURES = {"norm": "norms", "mean_abs": "mean_abs", "input_norm": "input_norms"}
 """Name in headers and metadata -> field of a record."""
 NOT_FINITE = 65535
-MOST_CODE = 65534
+MAX_CODE = 65534
 
 
-class Record(NamedTuple):
+class ComponentRecord(NamedTuple):
     """The contributions at step j = t - k from the loss at step t; zero where k > t.
 
     Relative precision after decoding is better than 0.1% where a record's values span less than
@@ -46,7 +46,7 @@ class Record(NamedTuple):
     """items x T x K: norm of the contribution to the cell's input weights."""
 
 
-def encode(record: Record) -> bytes:
+def encode(record: ComponentRecord) -> bytes:
     """A record's bytes.
 
     Raises:
@@ -63,9 +63,9 @@ def encode(record: Record) -> bytes:
         if record.units.shape != (*record.norms.shape, units):
             raise ValueError(f"units of {record.units.shape} do not fit {record.norms.shape}")
         blocks.append(record.units)
-    inside = _inside(length, reach)
+    inside = _causal_mask(length, reach)
     packed = [np.asarray(block, np.float32)[:, inside].ravel() for block in blocks]
-    codes, lo, step = _quantised(np.concatenate(packed))
+    codes, lo, step = _quantize(np.concatenate(packed))
     header = {
         "T": length,
         "K": reach,
@@ -83,7 +83,7 @@ def encode(record: Record) -> bytes:
     )
 
 
-def decode(data: bytes) -> Record:
+def decode(data: bytes) -> ComponentRecord:
     """The record that these bytes hold.
 
     Raises:
@@ -96,17 +96,17 @@ def decode(data: bytes) -> Record:
     try:
         (size,) = struct.unpack_from("<I", data, 4)
         header = json.loads(data[8 : 8 + size])
-        return _unpacked(header, zlib.decompress(data[8 + size :]))
+        return _unpack(header, zlib.decompress(data[8 + size :]))
     except (ValueError, KeyError, TypeError, struct.error, zlib.error) as error:
         raise ValueError(f"this record of gradient flow is damaged: {error}") from error
 
 
-def _inside(length: int, reach: int) -> NDArray[np.bool_]:
+def _causal_mask(length: int, reach: int) -> NDArray[np.bool_]:
     """T x K: where there is a step to contribute at."""
     return np.arange(reach) <= np.arange(length)[:, None]
 
 
-def _quantised(values: Values) -> tuple[Codes, float, float]:
+def _quantize(values: Values) -> tuple[Codes, float, float]:
     """Codes of nonnegative values, the logarithm of code 1, and the step between codes."""
     if (values < 0).any():
         raise ValueError("a record holds magnitudes, none of them negative")
@@ -114,29 +114,29 @@ def _quantised(values: Values) -> tuple[Codes, float, float]:
     positive = finite & (values > 0)
     logs = np.log2(values[positive].astype(np.float64))
     lo, hi = (float(logs.min()), float(logs.max())) if logs.size else (0.0, 0.0)
-    step = (hi - lo) / (MOST_CODE - 1) or 1.0
+    step = (hi - lo) / (MAX_CODE - 1) or 1.0
     codes = np.zeros(values.shape, np.uint16)
     codes[positive] = np.rint((logs - lo) / step) + 1
     codes[~finite] = NOT_FINITE
     return codes, lo, step
 
 
-def _values(codes: Codes, lo: float, step: float) -> Values:
+def _dequantize(codes: Codes, lo: float, step: float) -> Values:
     number = (codes != 0) & (codes != NOT_FINITE)
     values = np.where(codes == NOT_FINITE, np.nan, 0).astype(np.float32)
     values[number] = np.exp2(lo + step * (codes[number].astype(np.float64) - 1))
     return values
 
 
-def _unpacked(header: dict[str, Any], data: bytes) -> Record:
+def _unpack(header: dict[str, Any], data: bytes) -> ComponentRecord:
     if header["dtype"] != DTYPE:
         raise ValueError(f"its values are {header['dtype']}")
     items, length, reach, units = (header[name] for name in ("items", "T", "K", "units"))
-    inside = _inside(length, reach)
+    inside = _causal_mask(length, reach)
     half = len(data) // 2
     flat = np.frombuffer(data, np.uint8).astype(np.uint16)
     codes: Codes = (flat[:half] | flat[half:] << 8).astype(np.uint16)
-    values = _values(codes, header["lo"], header["step"])
+    values = _dequantize(codes, header["lo"], header["step"])
     measure = items * int(inside.sum())
     sizes = [measure] * len(header["measures"]) + ([measure * units] if units else [])
     if sum(sizes) != len(values):
@@ -144,13 +144,13 @@ def _unpacked(header: dict[str, Any], data: bytes) -> Record:
     blocks = np.split(values, np.cumsum(sizes)[:-1])
     fields: dict[str, Any] = {}
     for name, block in zip(header["measures"], blocks, strict=False):
-        fields[MEASURES[name]] = _spread(block.reshape(items, -1), inside)
+        fields[MEASURES[name]] = _scatter(block.reshape(items, -1), inside)
     if units:
-        fields["units"] = _spread(blocks[-1].reshape(items, -1, units), inside)
-    return Record(**fields)
+        fields["units"] = _scatter(blocks[-1].reshape(items, -1, units), inside)
+    return ComponentRecord(**fields)
 
 
-def _spread(packed: Values, inside: NDArray[np.bool_]) -> Values:
+def _scatter(packed: Values, inside: NDArray[np.bool_]) -> Values:
     """Values in their places, zeros elsewhere."""
     full = np.zeros((len(packed), *inside.shape, *packed.shape[2:]), np.float32)
     full[:, inside] = packed

@@ -15,7 +15,7 @@ from flax import nnx
 from jax import Array
 
 from lm.gradient_flow.backward import Layer
-from lm.gradient_flow.measures import Measured, measure
+from lm.gradient_flow.measures import ComponentMeasures, measure_components
 from lm.losses.softmax import softmax_loss
 from lm.model.language_model import LanguageModel, Read
 from lm.model.recurrence import Kept
@@ -27,7 +27,7 @@ from lm.training.state import Recipe, TrainState
 from lm.training.step import Reading, batch_loss
 
 
-class Extent(NamedTuple):
+class ItemizeSpec(NamedTuple):
     """How much is recorded; fixed when it is compiled."""
 
     sequences: int
@@ -37,7 +37,7 @@ class Extent(NamedTuple):
     units: bool
 
 
-class Words(NamedTuple):
+class BatchWords(NamedTuple):
     """What was read and expected, [T, S] each."""
 
     inputs: Array
@@ -48,24 +48,24 @@ class Words(NamedTuple):
     """Nats, of the full softmax, whatever training minimises."""
 
 
-class Flow(NamedTuple):
+class GradientFlow(NamedTuple):
     """Of one batch."""
 
-    measured: dict[str, Measured]
+    measured: dict[str, ComponentMeasures]
     """By component."""
     shares_beyond: dict[str, Array]
     """By component, the share of the gradient's norm beyond the horizon; empty without one."""
-    words: Words
+    words: BatchWords
 
 
-def itemise(
+def itemize(
     recipe: Recipe,
-    extent: Extent,
+    extent: ItemizeSpec,
     state: TrainState,
     values: Hyperparameters,
     streams_lb: Array,
     draws: Draws,
-) -> Flow:
+) -> GradientFlow:
     """Measure what each loss of the next step's batch contributes at each step before it.
 
     Args:
@@ -74,16 +74,20 @@ def itemise(
       state, values, streams_lb, draws: as `lm.training.multi_step.look_ahead` takes them.
     """
     state, reading, dropout_key = look_ahead(recipe, state, values, streams_lb, draws)
-    layers, features_tbd = read_layers(
+    layers, features_tbd = forward_layers(
         recipe, state.params, state.carry, reading, values, dropout_key
     )
     length = reading.inputs_tb.shape[0]
-    layers = [_of_first(layer, extent.sequences) for layer in layers]
-    measured, shares = measure(layers, min(extent.horizon or length, length), extent.units)
-    return Flow(measured, shares, _words(recipe, extent, state.params, reading, features_tbd))
+    layers = [_first_sequences(layer, extent.sequences) for layer in layers]
+    measured, shares = measure_components(
+        layers, min(extent.horizon or length, length), extent.units
+    )
+    return GradientFlow(
+        measured, shares, _batch_words(recipe, extent, state.params, reading, features_tbd)
+    )
 
 
-def read_layers(
+def forward_layers(
     recipe: Recipe,
     params: Params,
     carries: tuple[Carry, ...],
@@ -102,7 +106,7 @@ def read_layers(
     def loss(pushes: tuple[Array, ...]) -> tuple[Array, tuple[list[Kept], Array]]:
         pushed = tuple((*carry, push) for carry, push in zip(carries, pushes, strict=True))
         loss, (_, (seen, features_tbd)) = batch_loss(
-            recipe, params, pushed, reading, values, dropout_key, read=_read
+            recipe, params, pushed, reading, values, dropout_key, read=_forward
         )
         layers = [layer["kept"][0] for _, layer in sorted(seen["layers"].items())]
         # A push on a layer's outputs reaches the input of the next, and, of the top, the loss. So
@@ -114,13 +118,13 @@ def read_layers(
     return [Layer(*layer) for layer in zip(cells, layers, scales, strict=True)], features_tbd
 
 
-def _read(model: LanguageModel, *batch: Any) -> tuple[Read, tuple[Params, Array]]:
+def _forward(model: LanguageModel, *batch: Any) -> tuple[Read, tuple[Params, Array]]:
     """Have a model read; gives what it read, what it sowed, and the features again."""
     (read, _), seen = nnx.capture(LanguageModel.read, nnx.Intermediate)(model, *batch)
     return read, (nnx.to_pure_dict(seen), read.features)
 
 
-def _of_first(layer: Layer, sequences: int) -> Layer:
+def _first_sequences(layer: Layer, sequences: int) -> Layer:
     """A layer as it read the first so many sequences."""
     first = partial(jax.tree.map, lambda x: x[..., :sequences, :])  # the last axis but one is B
     kept = layer.kept
@@ -131,9 +135,9 @@ def _of_first(layer: Layer, sequences: int) -> Layer:
     )
 
 
-def _words(
-    recipe: Recipe, extent: Extent, params: Params, reading: Reading, features_tbd: Array
-) -> Words:
+def _batch_words(
+    recipe: Recipe, extent: ItemizeSpec, params: Params, reading: Reading, features_tbd: Array
+) -> BatchWords:
     model = recipe.merge(params)
     inputs_tb = reading.inputs_tb
     last_b = reading.targets[-inputs_tb.shape[1] :]
@@ -144,4 +148,4 @@ def _words(
     losses = softmax_loss(features_nd, weight, bias, targets.reshape(-1))
     predictions = (features_nd @ weight.T + bias[None]).argmax(axis=-1)
     shape = inputs.shape
-    return Words(inputs, targets, predictions.reshape(shape), losses.reshape(shape))
+    return BatchWords(inputs, targets, predictions.reshape(shape), losses.reshape(shape))

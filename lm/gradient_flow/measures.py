@@ -10,11 +10,11 @@ from typing import NamedTuple
 import jax.numpy as jnp
 from jax import Array
 
-from lm.gradient_flow.backward import Layer, Parts, go_back
+from lm.gradient_flow.backward import Layer, LayerGradients, backward_through_time
 from lm.model.cells import CELLS
 
 
-def components(cell: str, layers: int) -> list[str]:
+def component_names(cell: str, layers: int) -> list[str]:
     """Names of what is measured, as a page has them in its choices: all of a layer first."""
     states = ("both", "h", "c") if CELLS[cell].states > 1 else ("h",)
     return [
@@ -24,7 +24,7 @@ def components(cell: str, layers: int) -> list[str]:
     ]
 
 
-class Measured(NamedTuple):
+class ComponentMeasures(NamedTuple):
     """A component of a batch; [T, K, S], by the step j and the distance k = t - j of the loss."""
 
     norm: Array
@@ -34,7 +34,7 @@ class Measured(NamedTuple):
     """[T, K, S, H]."""
 
 
-class _Seen(NamedTuple):
+class _StepMeasures(NamedTuple):
     """Of one component at one step, before its factors of the forward pass."""
 
     norm: Array
@@ -47,13 +47,13 @@ class _Seen(NamedTuple):
     beyond: Array | None
 
 
-def measure(
+def measure_components(
     layers: Sequence[Layer], reach: int, units: bool
-) -> tuple[dict[str, Measured], dict[str, Array]]:
+) -> tuple[dict[str, ComponentMeasures], dict[str, Array]]:
     """Measure all components of a batch.
 
     Args:
-      layers: as `go_back` takes them.
+      layers: as `backward_through_time` takes them.
       reach: steps back that are told apart.
       units: whether each unit's part is measured, too.
 
@@ -63,44 +63,46 @@ def measure(
     """
     limited = reach < len(layers[-1].scale_tsh)
 
-    def see(parts: list[Parts]) -> list[dict[str, _Seen]]:
+    def see(parts: list[LayerGradients]) -> list[dict[str, _StepMeasures]]:
         return [
-            _see(part, reach, layer.cell.gates if units else None, limited, down=index > 0)
+            _measure_step(part, reach, layer.cell.gates if units else None, limited, down=index > 0)
             for index, (layer, part) in enumerate(zip(layers, parts, strict=True))
         ]
 
     measured, shares = {}, {}
     for number, (layer, found) in enumerate(
-        zip(layers, go_back(layers, reach, see), strict=True), start=1
+        zip(layers, backward_through_time(layers, reach, see), strict=True), start=1
     ):
         for state, seen in found.items():
             name = f"layer_{number}/{state}"
-            measured[name] = _with_factors(seen, layer)
+            measured[name] = _with_forward_factors(seen, layer)
             if seen.within is not None and seen.beyond is not None:
                 shares[name] = _share_beyond(layer.kept.before[0], seen.within, seen.beyond)
     return measured, shares
 
 
-def _see(part: Parts, reach: int, gates: int | None, limited: bool, down: bool) -> dict[str, _Seen]:
+def _measure_step(
+    part: LayerGradients, reach: int, gates: int | None, limited: bool, down: bool
+) -> dict[str, _StepMeasures]:
     """What is kept of a layer's step, by the last part of the component's name.
 
     Args:
       part: what comes back.
-      reach: as in `measure`.
+      reach: as in `measure_components`.
       gates: of the cell, where units are asked for.
       limited: whether there is a horizon.
       down: whether there is a layer below.
     """
     found = {
-        state: _weights(of_u, of_x, reach, gates, limited)
+        state: _measure_weights(of_u, of_x, reach, gates, limited)
         for state, (of_u, of_x) in _states(part).items()
     }
     if down:
-        found["down"] = _vector(part.down[:reach], gates is not None)
+        found["down"] = _measure_vector(part.down[:reach], gates is not None)
     return found
 
 
-def _states(part: Parts) -> dict[str, tuple[Array, Array]]:
+def _states(part: LayerGradients) -> dict[str, tuple[Array, Array]]:
     """Component of a layer -> gradients of u_z and x_z."""
     if len(part.of_u) == 1:
         return {"h": (part.of_u[0], part.of_x[0])}
@@ -108,42 +110,44 @@ def _states(part: Parts) -> dict[str, tuple[Array, Array]]:
     return {"h": (u_h, x_h), "c": (u_c, x_c), "both": (u_h + u_c, x_h + x_c)}
 
 
-def _weights(of_u: Array, of_x: Array, reach: int, gates: int | None, limited: bool) -> _Seen:
+def _measure_weights(
+    of_u: Array, of_x: Array, reach: int, gates: int | None, limited: bool
+) -> _StepMeasures:
     """A contribution to weights."""
     u, x = of_u[:reach], of_x[:reach]
     units = None
     if gates is not None:
-        units = _length(u.reshape(*u.shape[:-1], gates, -1), axis=-2)
-    return _Seen(
-        _length(u),
+        units = _norm(u.reshape(*u.shape[:-1], gates, -1), axis=-2)
+    return _StepMeasures(
+        _norm(u),
         jnp.abs(u).mean(axis=-1),
-        _length(x),
+        _norm(x),
         units,
         u.sum(axis=0) if limited else None,
         of_u[reach] if limited else None,
     )
 
 
-def _vector(down: Array, units: bool) -> _Seen:
+def _measure_vector(down: Array, units: bool) -> _StepMeasures:
     """A gradient that is handed on."""
     size = jnp.abs(down)
-    return _Seen(_length(down), size.mean(axis=-1), None, size if units else None, None, None)
+    return _StepMeasures(_norm(down), size.mean(axis=-1), None, size if units else None, None, None)
 
 
-def _length(x: Array, axis: int = -1) -> Array:
+def _norm(x: Array, axis: int = -1) -> Array:
     return jnp.sqrt((x * x).sum(axis=axis))
 
 
-def _with_factors(seen: _Seen, layer: Layer) -> Measured:
+def _with_forward_factors(seen: _StepMeasures, layer: Layer) -> ComponentMeasures:
     """Times what the step read: h[j-1] for the recurrent weights, the input for those of it."""
     if seen.input_norm is None:  # of no weights
-        return Measured(seen.norm, seen.mean_abs, None, seen.units)
+        return ComponentMeasures(seen.norm, seen.mean_abs, None, seen.units)
     h_tsh, x_tse = layer.kept.before[0], layer.kept.x_tbe
-    long_h = _length(h_tsh)[:, None, :]
-    return Measured(
+    long_h = _norm(h_tsh)[:, None, :]
+    return ComponentMeasures(
         seen.norm * long_h,
         seen.mean_abs * jnp.abs(h_tsh).mean(axis=-1)[:, None, :],
-        seen.input_norm * _length(x_tse)[:, None, :],
+        seen.input_norm * _norm(x_tse)[:, None, :],
         None if seen.units is None else seen.units * long_h[..., None],
     )
 

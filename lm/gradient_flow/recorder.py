@@ -20,9 +20,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from lm.gradient_flow.codec import Record, encode
-from lm.gradient_flow.itemize import Flow, Words
-from lm.gradient_flow.measures import Measured, components
+from lm.gradient_flow.codec import ComponentRecord, encode
+from lm.gradient_flow.itemize import BatchWords, GradientFlow
+from lm.gradient_flow.measures import ComponentMeasures, component_names
 from lm.gradient_flow.plugin.tags import LABELS, OVERVIEW, PLUGIN, PREFIX, VERSION
 from lm.training.state import TrainState
 from lm.training.trainer import Trainer
@@ -31,7 +31,7 @@ from sweeps.tensorboard.values import Blob, Summary, Tensor
 
 log = logging.getLogger(__name__)
 
-SHARE = 0.1
+HORIZON_THRESHOLD = 0.1
 """Of its peak; where a loss's contribution falls below it is that loss's horizon."""
 
 Values = NDArray[np.float32]
@@ -44,7 +44,7 @@ class Recorder:
         self._trainer = trainer
         self._run = run
         wanted = trainer.config.gradient_flow
-        self._every = spread_out(wanted.every, wanted.records, trainer.total_steps)
+        self._every = recording_interval(wanted.every, wanted.records, trainer.total_steps)
 
     def due(self, before: int, step: int) -> bool:
         """Whether the next batch is recorded, after update `step`; `before` was the last report."""
@@ -64,10 +64,11 @@ class Recorder:
         flow = self._trainer.itemise(state, step)
         model = self._trainer.config.model
         records = {
-            name: as_record(flow.measured[name]) for name in components(model.cell, model.layers)
+            name: to_record(flow.measured[name])
+            for name in component_names(model.cell, model.layers)
         }
         content = json.dumps(self._describe(records)).encode()
-        overviews = [summarise(record) for record in records.values()]
+        overviews = [summarize(record) for record in records.values()]
         summaries: dict[str, Summary] = {OVERVIEW: Tensor(overviews, PLUGIN, content)}
         for name, record in records.items():
             summaries[f"{PREFIX}{name}"] = Blob(encode(record), PLUGIN, content)
@@ -82,7 +83,7 @@ class Recorder:
             numbers[f"{PREFIX}beyond/{name}"] = float(share)
         return numbers
 
-    def _describe(self, records: dict[str, Record]) -> dict[str, Any]:
+    def _describe(self, records: dict[str, ComponentRecord]) -> dict[str, Any]:
         """What the plugin is told of the run."""
         config = self._trainer.config
         return {
@@ -97,8 +98,8 @@ class Recorder:
             "horizon": config.gradient_flow.horizon,
         }
 
-    def _labels(self, flow: Flow) -> dict[str, Any]:
-        words: Words = flow.words
+    def _labels(self, flow: GradientFlow) -> dict[str, Any]:
+        words: BatchWords = flow.words
         decode = self._trainer.vocabulary.decode
         return {
             "inputs": [decode(column) for column in words.inputs.T],
@@ -112,16 +113,16 @@ class Recorder:
         }
 
 
-def spread_out(every: int | None, records: int | None, updates: int) -> int | None:
+def recording_interval(every: int | None, records: int | None, updates: int) -> int | None:
     """Updates between two records: `every`, or so many more that a run makes no more `records`."""
     if every is None or records is None:
         return every
     return max(every, -(-updates // records))
 
 
-def as_record(measured: Measured) -> Record:
+def to_record(measured: ComponentMeasures) -> ComponentRecord:
     """Measures by step and distance -> by loss and distance, a sequence at a time."""
-    return Record(
+    return ComponentRecord(
         _by_loss(measured.norm),
         _by_loss(measured.mean_abs),
         units=None if measured.units is None else _by_loss(measured.units),
@@ -140,12 +141,12 @@ def _by_loss(by_step: Any) -> Values:
     return np.moveaxis(found, 2, 0)
 
 
-def summarise(record: Record) -> list[float]:
+def summarize(record: ComponentRecord) -> list[float]:
     """Largest norm, sum of the norms, and horizon."""
-    return [float(record.norms.max()), float(record.norms.sum()), horizon(record.norms)]
+    return [float(record.norms.max()), float(record.norms.sum()), mean_horizon(record.norms)]
 
 
-def horizon(norms: Values) -> float:
+def mean_horizon(norms: Values) -> float:
     """How many steps back from a loss its contribution is below a tenth of its peak, in the mean.
 
     Counted from the loss to the first such step beyond the peak; where there is none, to the
@@ -162,7 +163,7 @@ def horizon(norms: Values) -> float:
         return 0.0
     peaks = rows.max(axis=1, keepdims=True)
     beyond_peak = np.arange(reach)[None, :] > rows.argmax(axis=1)[:, None]
-    low = beyond_peak & (rows < SHARE * peaks)
+    low = beyond_peak & (rows < HORIZON_THRESHOLD * peaks)
     ends = np.where(low.any(axis=1), low.argmax(axis=1), reach)
     return float(ends.mean())
 

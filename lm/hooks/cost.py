@@ -16,7 +16,7 @@ import numpy as np
 from lm.backend.compile_cache import use_cache
 from lm.config.load import parse_config
 from lm.config.schema import Config, DataConfig
-from lm.data.dataset import Tokens, load_tokens
+from lm.data.dataset import Dataset, load_dataset
 from lm.hooks.timing import ProgramTimings, resident, time_program
 from lm.training.functions import ProgramKey, program_key
 from lm.training.state import count_parameters
@@ -34,7 +34,7 @@ class MeasuredProgram:
     name: str
     """Hash of all that enters compilation."""
     config: Config
-    text: Tokens
+    text: Dataset
     load_seconds: float
     """Reading the text, and setting up the model for the first time."""
     parameters: int
@@ -107,7 +107,7 @@ def interpolate(
 
 def _programs(trials: Sequence[Config]) -> list[MeasuredProgram]:
     """The program of each trial."""
-    texts: dict[str, tuple[Tokens, float]] = {}
+    texts: dict[str, tuple[Dataset, float]] = {}
     found: dict[tuple[str, ProgramKey], MeasuredProgram] = {}
     programs = []
     for config in trials:
@@ -122,13 +122,15 @@ def _programs(trials: Sequence[Config]) -> list[MeasuredProgram]:
     return programs
 
 
-def _load(config: DataConfig) -> tuple[Tokens, float]:
+def _load(config: DataConfig) -> tuple[Dataset, float]:
     began = time.perf_counter()
-    text = load_tokens(config)
+    text = load_dataset(config)
     return text, time.perf_counter() - began
 
 
-def _program(key: ProgramKey, config: Config, text: Tokens, load_seconds: float) -> MeasuredProgram:
+def _program(
+    key: ProgramKey, config: Config, text: Dataset, load_seconds: float
+) -> MeasuredProgram:
     began = time.perf_counter()
     trainer = Trainer(config, text)
     parameters = count_parameters(trainer.program.shapes.params)

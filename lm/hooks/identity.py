@@ -6,10 +6,10 @@ from typing import Any
 
 from lm.config.load import parse_config
 from lm.config.schema import RUN_ONLY, Config
-from lm.data.dataset import Tokens, load_tokens
+from lm.data.dataset import Dataset, load_dataset
 from lm.data.windows import steps_per_epoch
-from lm.generation.prompt import PROMPT, choose_prompt
-from lm.vectors.training_metrics import check_words
+from lm.generation.prompt import PROMPT_OPTION, choose_prompt
+from lm.vectors.training_metrics import check_vocabulary
 from sweeps.errors import UserError
 
 
@@ -23,7 +23,7 @@ def identify(values: Mapping[str, Any]) -> dict[str, Any]:
       UserError: an option is out of range, or does not fit the others or the text.
     """
     config = parse_config(values)
-    text = load_tokens(config.data)
+    text = load_dataset(config.data)
     _check_text(config, text)
     identity = dataclasses.asdict(config)
     for key in RUN_ONLY:
@@ -34,11 +34,11 @@ def identify(values: Mapping[str, Any]) -> dict[str, Any]:
     return identity
 
 
-def _check_text(config: Config, text: Tokens) -> None:
+def _check_text(config: Config, text: Dataset) -> None:
     """Refuse a text that is too short for its batches, or too poor for its loss or its prompt."""
-    choose_prompt(config.log.sample_prompt, config.data, text, PROMPT)
+    choose_prompt(config.log.sample_prompt, config.data, text, PROMPT_OPTION)
     if config.log.vector_scores:
-        check_words(text.vocabulary.words, config.sweep.metric)
+        check_vocabulary(text.vocabulary.words, config.sweep.metric)
     steps_per_epoch(len(text.train), config.train)
     for split, ids in (("valid", text.valid), ("test", text.test)):
         if len(ids) <= config.train.sequence_length and (split == "valid" or len(ids)):

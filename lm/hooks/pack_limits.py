@@ -20,7 +20,7 @@ from lm.config.sizes import (
     rnn_sizes,
     softmax_chunk_size,
 )
-from lm.data.dataset import load_tokens
+from lm.data.dataset import load_dataset
 from lm.data.windows import evaluation_window
 from sweeps.plan.packs import Lanes
 
@@ -63,7 +63,7 @@ class Memory(NamedTuple):
 
 def memory(config: Config) -> Memory:
     """What a pack of a configuration needs."""
-    text = load_tokens(config.data)
+    text = load_dataset(config.data)
     vocab_size, words = len(text.vocabulary), len(text.train) + len(text.valid) + len(text.test)
     loss, train = config.loss, config.train
     tokens = train.batch_size * train.sequence_length

@@ -13,7 +13,7 @@ import psutil
 
 from lm.backend.data_parallel import first_replica
 from lm.config.schema import Config
-from lm.data.dataset import Tokens
+from lm.data.dataset import Dataset
 from lm.optim.optimizer import hyperparameters
 from lm.training.checkpoint import Checkpoints
 from lm.training.metrics import no_totals
@@ -45,7 +45,7 @@ class ProgramTimings(NamedTuple):
     """Arrays while it trains, bytes; 0 where they lie on another device than the CPU."""
 
 
-def time_program(config: Config, text: Tokens) -> tuple[ProgramTimings, int]:
+def time_program(config: Config, text: Dataset) -> tuple[ProgramTimings, int]:
     """Run a program for a few seconds; gives the process's resident bytes at its largest, too.
 
     Raises:
@@ -68,7 +68,7 @@ def resident() -> int:
     return int(psutil.Process().memory_info().rss)
 
 
-def _measure(config: Config, text: Tokens) -> tuple[ProgramTimings, int]:
+def _measure(config: Config, text: Dataset) -> tuple[ProgramTimings, int]:
     laid_out, trainer = _timed(lambda: Trainer(config, text))
     first, state = _timed(trainer.start)
     again, state = _timed(trainer.start)

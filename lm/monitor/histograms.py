@@ -20,25 +20,25 @@ from numpy.typing import NDArray
 
 from sweeps.tensorboard.values import Histogram
 
-EVEN = 64
+LINEAR_BUCKETS = 64
 """Buckets of one width."""
 OCTAVES = 12
 """Powers of two below the largest magnitude that have buckets of their own, two each."""
-HALVING = 4 * OCTAVES + 1
+LOG_BUCKETS = 4 * OCTAVES + 1
 CHUNK = 1024
 NUMPY_CHUNK = 2**15
 """Of these NumPy's own work for a call is no share, and they stay in a processor's cache."""
-LARGE = 2**18
+LARGE_ARRAY = 2**18
 """Numbers from which an array is large."""
 TINIEST, HUGEST = float(np.finfo(np.float32).tiny), float(np.finfo(np.float32).max)
 
-Place = Callable[[Any, Any, Any], Any]
+BucketIndex = Callable[[Any, Any, Any], Any]
 """(numbers, the least, the largest) -> the bucket of each, a float; arrays of JAX or NumPy."""
 
 
 @partial(jax.tree_util.register_dataclass, data_fields=["ends", "counts"], meta_fields=["names"])
 @dataclass(frozen=True)
-class Counted:
+class HistogramCounts:
     """Histograms of N arrays."""
 
     names: tuple[str, ...]
@@ -48,18 +48,18 @@ class Counted:
     """int[N, buckets]; of float32 a count could not pass 2^24."""
 
 
-def count_evenly(arrays: Mapping[str, Any]) -> Counted:
+def linear_histograms(arrays: Mapping[str, Any]) -> HistogramCounts:
     """Buckets of one width, from the least number to the largest: for activations and weights."""
 
     def place(x: Any, least: Any, largest: Any) -> Any:
         xp = x.__array_namespace__()
         width = xp.clip(largest - least, TINIEST, HUGEST)
-        return xp.clip((x - least) / width * EVEN, 0, EVEN - 1)
+        return xp.clip((x - least) / width * LINEAR_BUCKETS, 0, LINEAR_BUCKETS - 1)
 
-    return _count(arrays, EVEN, place)
+    return _count(arrays, LINEAR_BUCKETS, place)
 
 
-def count_halving(arrays: Mapping[str, Any]) -> Counted:
+def log_histograms(arrays: Mapping[str, Any]) -> HistogramCounts:
     """Buckets that get narrower towards zero, on both sides of it: for gradients, which spread over
     many orders of magnitude. In the middle, around zero, is what `OCTAVES` do not reach."""
     half = 2 * OCTAVES
@@ -71,24 +71,28 @@ def count_halving(arrays: Mapping[str, Any]) -> Counted:
         from_zero = half - xp.clip(below, 0, half)
         return half + xp.where(x < 0, -from_zero, from_zero)
 
-    return _count(arrays, HALVING, place)
+    return _count(arrays, LOG_BUCKETS, place)
 
 
-def _count(arrays: Mapping[str, Any], buckets: int, place: Place) -> Counted:
+def _count(arrays: Mapping[str, Any], buckets: int, place: BucketIndex) -> HistogramCounts:
     if all(isinstance(x, np.ndarray) for x in arrays.values()):
-        found = [_count_here(x.reshape(-1), buckets, place) for x in arrays.values()]
-        return Counted(tuple(arrays), *(np.stack(part) for part in zip(*found, strict=True)))
-    large = [name for name, x in arrays.items() if x.size >= LARGE]
+        found = [_count_on_host(x.reshape(-1), buckets, place) for x in arrays.values()]
+        return HistogramCounts(
+            tuple(arrays), *(np.stack(part) for part in zip(*found, strict=True))
+        )
+    large = [name for name, x in arrays.items() if x.size >= LARGE_ARRAY]
     small = [name for name in arrays if name not in large]
-    parts = [_count_alone(arrays[name].reshape(-1), buckets, place) for name in large]
+    parts = [_count_large(arrays[name].reshape(-1), buckets, place) for name in large]
     if small:
-        parts.append(_count_together([arrays[name] for name in small], buckets, place))
+        parts.append(_count_small([arrays[name] for name in small], buckets, place))
     ends, counts = (jnp.concatenate(part) for part in zip(*parts, strict=True))
-    return Counted((*large, *small), jnp.where(ends[:, :1] <= ends[:, 1:], ends, jnp.nan), counts)
+    return HistogramCounts(
+        (*large, *small), jnp.where(ends[:, :1] <= ends[:, 1:], ends, jnp.nan), counts
+    )
 
 
-def _count_here(
-    x: NDArray[np.float32], buckets: int, place: Place
+def _count_on_host(
+    x: NDArray[np.float32], buckets: int, place: BucketIndex
 ) -> tuple[NDArray[np.float32], NDArray[np.int64]]:
     """Ends, f32[2], and counts, i64[buckets], of an array in the host's memory."""
     finite = np.isfinite(x)
@@ -105,9 +109,9 @@ def _count_here(
     return ends, counts
 
 
-def _count_alone(x: Array, buckets: int, place: Place) -> tuple[Array, Array]:
+def _count_large(x: Array, buckets: int, place: BucketIndex) -> tuple[Array, Array]:
     """Ends, f32[1, 2], and counts, i32[1, buckets], of a large array."""
-    least, largest = _ends(x)
+    least, largest = _finite_range(x)
 
     def add(number: Array, counts: Array) -> Array:
         first = jnp.minimum(number * CHUNK, x.size - CHUNK)  # the last one overlaps that before it
@@ -120,12 +124,12 @@ def _count_alone(x: Array, buckets: int, place: Place) -> tuple[Array, Array]:
     return jnp.stack([least, largest])[None], counts[None]
 
 
-def _count_together(arrays: Sequence[Array], buckets: int, place: Place) -> tuple[Array, Array]:
+def _count_small(arrays: Sequence[Array], buckets: int, place: BucketIndex) -> tuple[Array, Array]:
     """Ends, f32[N, 2], and counts, i32[N, buckets]; padded with NaN, which is not counted."""
     chunks = [_chunks(x) for x in arrays]
     owner = np.repeat(np.arange(len(chunks), dtype=np.int32), [len(part) for part in chunks])
     x = jnp.concatenate(chunks)
-    least, largest = _ends(x)
+    least, largest = _finite_range(x)
     least = jax.ops.segment_min(least, owner, len(chunks), indices_are_sorted=True)
     largest = jax.ops.segment_max(largest, owner, len(chunks), indices_are_sorted=True)
 
@@ -140,7 +144,7 @@ def _count_together(arrays: Sequence[Array], buckets: int, place: Place) -> tupl
     return jnp.stack([least, largest], axis=1), counts.reshape(len(chunks), buckets)
 
 
-def _ends(x: Array) -> tuple[Array, Array]:
+def _finite_range(x: Array) -> tuple[Array, Array]:
     """The least and the largest number that is finite; inf and -inf where there is none."""
     finite = jnp.isfinite(x)
     least = jnp.where(finite, x, jnp.inf).min(axis=-1)
@@ -152,25 +156,25 @@ def _chunks(x: Array) -> Array:
     return jnp.pad(x, (0, -len(x) % CHUNK), constant_values=jnp.nan).reshape(-1, CHUNK)
 
 
-def histograms(counted: Counted) -> Iterator[tuple[str, Histogram]]:
+def to_histograms(counted: HistogramCounts) -> Iterator[tuple[str, Histogram]]:
     """What was counted, without empty buckets at the ends; nothing of arrays without a number."""
     for name, ends, counts in zip(
         counted.names, np.asarray(counted.ends), np.asarray(counted.counts), strict=True
     ):
         (filled,) = np.nonzero(counts)
         if len(filled):
-            edges = (_halving if len(counts) == HALVING else _even)(*map(float, ends))
+            edges = (_log_edges if len(counts) == LOG_BUCKETS else _linear_edges)(*map(float, ends))
             first, last = filled[0], filled[-1] + 1
             yield name, Histogram(edges[first : last + 1].tolist(), counts[first:last].tolist())
 
 
-def _even(least: float, largest: float) -> NDArray[np.float64]:
+def _linear_edges(least: float, largest: float) -> NDArray[np.float64]:
     if least == largest:  # one bucket holds all; it is one wide, as in TensorBoard's own summaries
-        return least - 0.5 + np.arange(EVEN + 1.0)
-    return np.linspace(least, largest, EVEN + 1)
+        return least - 0.5 + np.arange(LINEAR_BUCKETS + 1.0)
+    return np.linspace(least, largest, LINEAR_BUCKETS + 1)
 
 
-def _halving(least: float, largest: float) -> NDArray[np.float64]:
+def _log_edges(least: float, largest: float) -> NDArray[np.float64]:
     magnitude = max(-least, largest) or 1.0
     side = magnitude * 2.0 ** (-np.arange(2 * OCTAVES, -1, -1) / 2)
     return np.concatenate([-side[::-1], side])

@@ -3,23 +3,23 @@
 import logging
 
 from lm.generation.detokenize import sample_markdown
-from lm.generation.prompt import PROMPT, unknown_words
+from lm.generation.prompt import PROMPT_OPTION, unknown_words_notice
 from lm.gradient_flow.recorder import Recorder
 from lm.model.types import Params
 from lm.monitor.graph import graph_or_none
-from lm.monitor.projector import most_frequent
-from lm.monitor.statistics import shown
+from lm.monitor.projector import projector_embeddings
+from lm.monitor.statistics import report_values
 from lm.training.state import TrainState
 from lm.training.trainer import Trainer
-from lm.vectors.benchmarks import questions
-from lm.vectors.training_metrics import measure
+from lm.vectors.benchmarks import load_benchmarks
+from lm.vectors.training_metrics import vector_metrics
 from sweeps.run import Run
 from sweeps.tensorboard.values import Text
 
 log = logging.getLogger(__name__)
 
 
-class Views:
+class Monitor:
     """Shows a trial to its run, as often as `log` says."""
 
     def __init__(self, trainer: Trainer, run: Run) -> None:
@@ -27,12 +27,16 @@ class Views:
         self._run = run
         self._log = trainer.config.log
         self._recorder = Recorder(trainer, run)
-        self._questions = questions(trainer.vocabulary.words) if self._log.vector_scores else None
+        self._questions = (
+            load_benchmarks(trainer.vocabulary.words) if self._log.vector_scores else None
+        )
 
     def begin(self, state: TrainState) -> None:
         """Show what there is before the first update."""
         trainer = self._trainer
-        if self._log.sample_words and (notice := unknown_words(trainer.prompt, PROMPT)):
+        if self._log.sample_words and (
+            notice := unknown_words_notice(trainer.prompt, PROMPT_OPTION)
+        ):
             log.warning(notice)
         if self._log.graph:
             train, words = trainer.config.train, len(trainer.vocabulary)
@@ -49,7 +53,7 @@ class Views:
         """Look inside the state after update `step`, as is due; gives numbers for its report."""
         numbers: dict[str, float] = {}
         if self._probe_due(before, step):
-            numbers, histograms = shown(self._trainer.probe(state, step))
+            numbers, histograms = report_values(self._trainer.probe(state, step))
             self._run.log_summaries(step, histograms)
         if self._recorder.due(before, step):
             numbers |= self._recorder.record(state, step)
@@ -68,8 +72,8 @@ class Views:
             text = sample_markdown(prompt, words, trainer.config.data.level)
             self._run.log_summaries(step, {"samples": Text(text)})
         if self._log.embedding_words:
-            vectors = most_frequent(trainer.vocabulary, self._log.embedding_words, params)
+            vectors = projector_embeddings(trainer.vocabulary, self._log.embedding_words, params)
             self._run.log_embeddings(vectors)
         if self._questions is None:
             return {}
-        return measure(params, self._questions, first=step == trainer.steps_per_epoch)
+        return vector_metrics(params, self._questions, first=step == trainer.steps_per_epoch)

@@ -10,7 +10,9 @@ from lm.model.types import TABLES, Params
 from sweeps.tensorboard.values import Embedding
 
 
-def most_frequent(vocabulary: Vocabulary, count: int, params: Params) -> dict[str, Embedding]:
+def projector_embeddings(
+    vocabulary: Vocabulary, count: int, params: Params
+) -> dict[str, Embedding]:
     """The most frequent words' vectors, at most so many.
 
     `embedding` has those that the recurrence reads, `output` those that the softmax compares its
@@ -21,13 +23,13 @@ def most_frequent(vocabulary: Vocabulary, count: int, params: Params) -> dict[st
     rows = [(word, str(n)) for word, n in zip(words, counts, strict=True)]
     columns = ("word", "frequency")
     return {
-        name: Embedding(_first(params[name]["weight"], len(rows)), rows, columns)
+        name: Embedding(_first_rows(params[name]["weight"], len(rows)), rows, columns)
         for name in TABLES
         if "weight" in params[name]
     }
 
 
-def _first(table: Array, rows: int) -> NDArray[np.float32]:
+def _first_rows(table: Array, rows: int) -> NDArray[np.float32]:
     """The first rows, on the host. A GPU's table, which may be large, is cut before it is fetched;
     a CPU's can be read as it is, which needs no program for its shape."""
     if jax.default_backend() != "cpu":

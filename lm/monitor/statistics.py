@@ -17,7 +17,7 @@ from jax import Array
 
 from lm.model.language_model import LanguageModel, Read
 from lm.model.types import Params, is_tied
-from lm.monitor.histograms import Counted, count_evenly, count_halving, histograms
+from lm.monitor.histograms import HistogramCounts, linear_histograms, log_histograms, to_histograms
 from lm.optim.optimizer import Hyperparameters, build_optimizer
 from lm.training.multi_step import look_ahead
 from lm.training.randomness import Draws
@@ -25,12 +25,12 @@ from lm.training.state import Recipe, TrainState
 from lm.training.step import Reading, batch_loss, touched
 from sweeps.tensorboard.values import Histogram
 
-SATURATED = 0.97
+SATURATION_THRESHOLD = 0.97
 """A tanh of this magnitude or more hardly passes a gradient on, nor does a sigmoid as near to 0
 or 1, scaled to [-1, 1]."""
 
 
-class Inside(NamedTuple):
+class StepTensors(NamedTuple):
     """What a step computes with; arrays of JAX or of NumPy."""
 
     activations: dict[str, Array]
@@ -39,16 +39,16 @@ class Inside(NamedTuple):
     update_norms: dict[str, Array]
 
 
-class Probe(NamedTuple):
+class StepStatistics(NamedTuple):
     """What is told of it; keys are TensorBoard tags."""
 
     numbers: dict[str, Array]
-    histograms: tuple[Counted, ...]
+    histograms: tuple[HistogramCounts, ...]
 
 
-def look_inside(
+def collect(
     recipe: Recipe, state: TrainState, values: Hyperparameters, streams_lb: Array, draws: Draws
-) -> Inside:
+) -> StepTensors:
     """Look at the next step without taking it.
 
     Args:
@@ -58,11 +58,17 @@ def look_inside(
     state, reading, dropout_key = look_ahead(recipe, state, values, streams_lb, draws)
     gradient = jax.grad(batch_loss, argnums=1, has_aux=True)
     grads, (_, seen) = gradient(
-        recipe, state.params, state.carry, reading, values, dropout_key, read=_watch
+        recipe,
+        state.params,
+        state.carry,
+        reading,
+        values,
+        dropout_key,
+        read=_forward_with_activations,
     )
     rule = build_optimizer(recipe.optimizer, values)
     moves, _ = rule.update(grads, state.optimizer, state.params)
-    return Inside(
+    return StepTensors(
         dict(_activations(seen)),
         state.params,
         dict(_gradients(recipe, grads, reading)),
@@ -70,7 +76,7 @@ def look_inside(
     )
 
 
-def tell(inside: Inside) -> Probe:
+def summarize(inside: StepTensors) -> StepStatistics:
     """What to show of it, computed by JAX or by NumPy, whosever arrays they are."""
     numbers = _saturations(inside.activations)
     with np.errstate(over="ignore"):
@@ -78,17 +84,17 @@ def tell(inside: Inside) -> Probe:
     weights = {f"within_parameters/{name}": x for name, x in _arrays(inside.params)}
     for name, x in inside.activations.items():
         weights[f"within_activations/{name}"] = x
-    return Probe(numbers, (count_evenly(weights), count_halving(inside.gradients)))
+    return StepStatistics(numbers, (linear_histograms(weights), log_histograms(inside.gradients)))
 
 
-def probe(
+def collect_statistics(
     recipe: Recipe, state: TrainState, values: Hyperparameters, streams_lb: Array, draws: Draws
-) -> Probe:
+) -> StepStatistics:
     """The same, told on the device."""
-    return tell(look_inside(recipe, state, values, streams_lb, draws))
+    return summarize(collect(recipe, state, values, streams_lb, draws))
 
 
-def _watch(model: LanguageModel, *batch: Any) -> tuple[Read, Params]:
+def _forward_with_activations(model: LanguageModel, *batch: Any) -> tuple[Read, Params]:
     """Have a model read; gives that and what it sowed."""
     (read, _), seen = nnx.capture(LanguageModel.read, nnx.Intermediate)(model, *batch)
     return read, nnx.to_pure_dict(seen)
@@ -116,7 +122,7 @@ def _saturations(activations: Mapping[str, Array]) -> dict[str, Array]:
             x = 2 * x - 1
         elif what not in ("candidate", "cell_out", "hid_out") and (gated or what != "out"):
             continue  # no tanh: an output of gru and lstm is one times a gate
-        found[f"within/saturation/{name}"] = (abs(x) > SATURATED).mean(dtype=np.float32)
+        found[f"within/saturation/{name}"] = (abs(x) > SATURATION_THRESHOLD).mean(dtype=np.float32)
     return found
 
 
@@ -162,7 +168,7 @@ def _each_once(ids: Array, size: int) -> Array:
     return jnp.where(first[ids] == places, ids, size)
 
 
-def shown(probe: Probe) -> tuple[dict[str, float], dict[str, Histogram]]:
+def report_values(probe: StepStatistics) -> tuple[dict[str, float], dict[str, Histogram]]:
     """What a report takes of a probe that is on the host."""
     numbers = {tag: float(np.asarray(value)) for tag, value in probe.numbers.items()}
-    return numbers, {tag: one for part in probe.histograms for tag, one in histograms(part)}
+    return numbers, {tag: one for part in probe.histograms for tag, one in to_histograms(part)}

@@ -14,12 +14,12 @@ from lm.backend.data_parallel import compile_sharded, first_replica
 from lm.backend.execution import Compute, choose, compiler_options, in_precision, tells_on_device
 from lm.config.schema import Config, LossConfig, ModelConfig, OptimizerConfig, TrainConfig
 from lm.config.static import static_config
-from lm.generation.decode import Choice, Writing, begin, sample, write
-from lm.gradient_flow.itemize import Extent, Flow, itemise
+from lm.generation.decode import DecodeState, SamplingParams, decode, sample, start_decoding
+from lm.gradient_flow.itemize import GradientFlow, ItemizeSpec, itemize
 from lm.model.initializers import Scales, scales
 from lm.model.language_model import LanguageModel
 from lm.model.types import Carry, Params
-from lm.monitor.statistics import Inside, Probe, look_inside, probe
+from lm.monitor.statistics import StepStatistics, StepTensors, collect, collect_statistics
 from lm.optim.lazy_rows import gradient_numbers
 from lm.optim.optimizer import Hyperparameters
 from lm.training.heldout import HeldOut, window_losses, word_losses
@@ -65,22 +65,22 @@ class Program(NamedTuple):
     evaluation, and before the hyperparameters change. The state that goes in is donated."""
     evaluate: Callable[[Params, HeldOut], Array]
     """-> summed negative log-likelihood of each window of a held-out text."""
-    probe: Callable[[TrainState, Hyperparameters, Array, Draws], Probe | Inside]
+    probe: Callable[[TrainState, Hyperparameters, Array, Draws], StepStatistics | StepTensors]
     """(state, hyperparameters, streams_lb, draws) -> what goes on inside the next step, of a trial
     or of a pack's lane; on a CPU its arrays."""
-    itemise: Callable[[Extent, TrainState, Hyperparameters, Array, Draws], Flow]
+    itemise: Callable[[ItemizeSpec, TrainState, Hyperparameters, Array, Draws], GradientFlow]
     """(how much, state, hyperparameters, streams_lb, draws) -> the next step's itemised gradients;
     compiled for each `how much`."""
     sample: Callable[[Params, Array, Array, Array, Array], Array]
-    """(params, prompt_pn, luck_wn, temperature, words to avoid) -> i32[words, N]; see
+    """(params, prompt_pn, uniforms_wn, temperature, words to avoid) -> i32[words, N]; see
     `lm.generation.decode`.
     """
-    begin: Callable[[Params, Array], Writing]
+    begin: Callable[[Params, Array], DecodeState]
     """(params, i32[N]) -> texts of one word each."""
-    write: Callable[..., tuple[Writing, Array, Array]]
-    """(params, texts, words given, luck, steps, choice, most=, scored=) -> the texts with so many
-    words more, these words and their log-probabilities; see `lm.generation.decode`. Compiled for
-    each `most` and `scored`."""
+    write: Callable[..., tuple[DecodeState, Array, Array]]
+    """(params, texts, words given, uniforms, steps, sampling, max_top_k=, scored=) -> the texts with
+    more words, these words and their log-probabilities; see `lm.generation.decode`. Compiled for
+    each `max_top_k` and `scored`."""
     draw_lanes: Callable[[Array, Array, Array, int], Draws]
     train_lanes: Callable[..., tuple[TrainState, Totals]]
     """The same for a pack: all but `streams_lb`, `count` and `steps` have a first axis of lanes;
@@ -164,11 +164,11 @@ def build_program(key: ProgramKey) -> Program:
         sharded(in_its_precision(train_steps, alone), multiplies=True),
         sharded(partial(settle, alone), seldom=True),
         multiplies(in_its_precision(evaluate, alone)),
-        seldom(in_its_precision(probe if tells_on_device() else look_inside, watched)),
-        often(in_its_precision(itemise, itemised), static_argnums=0),
+        seldom(in_its_precision(collect_statistics if tells_on_device() else collect, watched)),
+        often(in_its_precision(itemize, itemised), static_argnums=0),
         seldom(in_its_precision(write_sample, stacked)),
         seldom(partial(start_texts, stacked)),
-        seldom(in_its_precision(write_on, stacked), static_argnames=("most", "scored")),
+        seldom(in_its_precision(write_on, stacked), static_argnames=("max_top_k", "scored")),
         partial(draw_for, key, seldom(draw_lanes_ahead, static_argnums=0)),
         multiplies(in_its_precision(train_lanes, stacked), donate_argnums=0),
         seldom(jax.vmap(partial(settle, stacked)), donate_argnums=0),
@@ -212,35 +212,35 @@ def write_sample(
     recipe: Recipe,
     params: Params,
     prompt_pn: Array,
-    luck_wn: Array,
+    uniforms_wn: Array,
     temperature: Array,
     avoid: Array,
 ) -> Array:
     """Continue a prompt, reading it as the model was trained; i32[words, N]."""
     model, window = recipe.merge(params), _window(recipe)
-    return sample(model, prompt_pn, luck_wn, temperature, avoid, window=window)
+    return sample(model, prompt_pn, uniforms_wn, temperature, avoid, window=window)
 
 
-def start_texts(recipe: Recipe, params: Params, ids_n: Array) -> Writing:
+def start_texts(recipe: Recipe, params: Params, ids_n: Array) -> DecodeState:
     """Texts of one word each."""
-    return begin(recipe.merge(params), ids_n, window=_window(recipe))
+    return start_decoding(recipe.merge(params), ids_n, window=_window(recipe))
 
 
 def write_on(
     recipe: Recipe,
     params: Params,
-    writing: Writing,
+    decode_state: DecodeState,
     given_sn: Array,
-    luck_sn: Array,
+    uniforms_sn: Array,
     steps: Array,
-    choice: Choice,
+    sampling: SamplingParams,
     *,
-    most: int | None,
+    max_top_k: int | None,
     scored: bool,
-) -> tuple[Writing, Array, Array]:
+) -> tuple[DecodeState, Array, Array]:
     """Add words to texts, reading them as the model was trained."""
-    arguments = (recipe.merge(params), writing, given_sn, luck_sn, steps, choice)
-    return write(*arguments, window=_window(recipe), most=most, scored=scored)
+    arguments = (recipe.merge(params), decode_state, given_sn, uniforms_sn, steps, sampling)
+    return decode(*arguments, window=_window(recipe), max_top_k=max_top_k, scored=scored)
 
 
 def _window(recipe: Recipe) -> int | None:

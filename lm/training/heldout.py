@@ -20,7 +20,7 @@ from lm.backend.devices import has_one_thread
 from lm.config.schema import TrainConfig
 from lm.config.sizes import softmax_chunk_size
 from lm.data.batches import Ids
-from lm.data.windows import evaluation_window, predictions
+from lm.data.windows import evaluation_window, num_predictions
 from lm.losses.softmax import softmax_loss_in_parts
 from lm.model.language_model import LanguageModel
 from lm.model.types import Carry
@@ -153,7 +153,7 @@ def _read(
 
 def mean_loss(sums: ArrayLike, tokens: int, train: TrainConfig) -> float:
     """Nats per predicted token of a text of so many tokens; perplexity is its exponential."""
-    return float(np.asarray(sums, np.float64).sum() / predictions(tokens, train))
+    return float(np.asarray(sums, np.float64).sum() / num_predictions(tokens, train))
 
 
 def perplexity(loss: float) -> float:

@@ -14,7 +14,7 @@ import yaml
 
 from lm.config.load import parse_config
 from lm.config.schema import Config
-from lm.data.dataset import Tokens, load_tokens
+from lm.data.dataset import Dataset, load_dataset
 from lm.data.vocabulary import Vocabulary
 from lm.data.windows import steps_per_epoch
 from lm.hooks.identity import identify
@@ -67,7 +67,7 @@ def load_trained(directory: Path) -> Trained:
     return Trained(trial, config, vocabulary, program, evaluated_parameters(state), int(state.step))
 
 
-def load_text(trained: Trained) -> Tokens:
+def load_text(trained: Trained) -> Dataset:
     """The text that a model was trained on.
 
     Raises:
@@ -79,7 +79,7 @@ def load_text(trained: Trained) -> Tokens:
             f"the text of {trial.directory} is not the one that it was trained on, or its "
             "config.yaml was changed; restore them, or give --text FILE to take another text."
         )
-    return load_tokens(trained.config.data)
+    return load_dataset(trained.config.data)
 
 
 def _trial(directory: Path) -> Trial:
@@ -115,6 +115,6 @@ def _settled(program: Program, config: Config, state: TrainState) -> TrainState:
     if not any((count < step).any() for count in state.updates.values()):
         return state
     # Rows are settled whenever a hyperparameter changes, so that the last update's are theirs.
-    per_epoch = steps_per_epoch(len(load_tokens(config.data).train), config.train)
+    per_epoch = steps_per_epoch(len(load_dataset(config.data).train), config.train)
     values = hyperparameters(changed(config, step - 1), (step - 1) // per_epoch)
     return program.settle(jax.device_put(state, may_alias=False), values, jnp.bool_(True))

@@ -5,7 +5,7 @@ from typing import Any
 
 from lm.backend.compile_cache import use_cache, watch
 from lm.config.load import parse_config
-from lm.data.dataset import load_tokens
+from lm.data.dataset import load_dataset
 from lm.optim.averaging import averaged_updates
 from lm.training.session import Course
 from lm.training.state import TrainState, evaluated_parameters
@@ -27,7 +27,7 @@ def train(values: Mapping[str, Any], run: Run) -> None:
       UserError: the input is bad, or the disk is full.
     """
     config = parse_config(values)
-    text = load_tokens(config.data)
+    text = load_dataset(config.data)
     text.vocabulary.save(run.directory / "vocab.tsv")
     use_cache()
     course = Course(Trainer(config, text), run)

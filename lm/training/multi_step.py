@@ -9,7 +9,7 @@ import jax
 import jax.numpy as jnp
 from jax import Array, lax
 
-from lm.data.batches import Batch, cut_sliding, cut_touching
+from lm.data.batches import Batch, sliding_window, stateful_window
 from lm.data.windows import windows_in_stream
 from lm.optim.optimizer import Hyperparameters
 from lm.training.metrics import Totals
@@ -93,9 +93,9 @@ def next_batch(
     length = recipe.train.sequence_length
     if draws.start is None:
         index = state.step % windows_in_stream(streams_lb.shape[0], recipe.train)
-        batch, forget = cut_touching(streams_lb, index, length), index == 0
+        batch, forget = stateful_window(streams_lb, index, length), index == 0
     else:
-        batch, forget = cut_sliding(streams_lb, draws.start, length), jnp.bool_(True)
+        batch, forget = sliding_window(streams_lb, draws.start, length), jnp.bool_(True)
     carry = jax.tree.map(lambda x: jnp.where(forget, 0.0, x), state.carry)
     return state._replace(carry=carry), batch
 

@@ -9,7 +9,7 @@ import jax
 from lm.backend.compile_cache import use_cache, watch
 from lm.config.load import parse_config
 from lm.config.static import pack_key
-from lm.data.dataset import load_tokens
+from lm.data.dataset import load_dataset
 from lm.training.checkpoint import Background
 from lm.training.lanes import Part, Together
 from lm.training.session import Course
@@ -79,7 +79,7 @@ def _train(configs: Sequence[Mapping[str, Any]], runs: Sequence[Run]) -> None:
 def _courses(configs: Sequence[Mapping[str, Any]], runs: Sequence[Run]) -> Iterator[Course]:
     """The trials, which share the text on the device."""
     first = parse_config(configs[0])
-    text = load_tokens(first.data)
+    text = load_dataset(first.data)
     placed = place(text, first.train)
     for values, run in zip(configs, runs, strict=True):
         text.vocabulary.save(run.directory / "vocab.tsv")

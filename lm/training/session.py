@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping
 
 from lm.backend import devices
 from lm.backend.execution import Compute
-from lm.monitor.monitor import Views
+from lm.monitor.monitor import Monitor
 from lm.training.checkpoint import Checkpoints
 from lm.training.metrics import Point
 from lm.training.state import TrainState, count_parameters
@@ -23,7 +23,7 @@ class Course:
     def __init__(self, trainer: Trainer, run: Run) -> None:
         self.trainer = trainer
         self.run = run
-        self.views = Views(trainer, run)
+        self.views = Monitor(trainer, run)
         self.checkpoints = Checkpoints(run.checkpoints)
         self.step = 0
         self._saved = time.monotonic()

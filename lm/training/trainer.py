@@ -13,15 +13,15 @@ from numpy.typing import NDArray
 
 from lm.backend.data_parallel import first_replica, replicated
 from lm.config.schema import Config, TrainConfig
-from lm.data.batches import streams
-from lm.data.dataset import Tokens
-from lm.data.windows import predictions, steps_per_epoch
-from lm.generation.decode import luck
-from lm.generation.prompt import PROMPT, choose_prompt
-from lm.gradient_flow.itemize import Extent, Flow
+from lm.data.batches import to_streams
+from lm.data.dataset import Dataset
+from lm.data.windows import num_predictions, steps_per_epoch
+from lm.generation.decode import uniforms
+from lm.generation.prompt import PROMPT_OPTION, choose_prompt
+from lm.gradient_flow.itemize import GradientFlow, ItemizeSpec
 from lm.model.initializers import scales
 from lm.model.types import Params
-from lm.monitor.statistics import Inside, Probe, tell
+from lm.monitor.statistics import StepStatistics, StepTensors, summarize
 from lm.optim.optimizer import Hyperparameters, hyperparameters
 from lm.optim.schedule import changed, learning_rate, steps_to_next
 from lm.training.functions import build_program, program_key
@@ -54,13 +54,13 @@ class Placed(NamedTuple):
     held_out: dict[str, HeldOut]
 
 
-def place(text: Tokens, train: TrainConfig) -> Placed:
+def place(text: Dataset, train: TrainConfig) -> Placed:
     """Bring a text onto the device."""
     held_out = {"valid": text.valid, "test": text.test}
     tokens = {split: len(ids) for split, ids in held_out.items() if len(ids)}
-    room = max(predictions(count, train) for count in tokens.values())
+    room = max(num_predictions(count, train) for count in tokens.values())
     return Placed(
-        jnp.asarray(streams(text.train, train.batch_size)),
+        jnp.asarray(to_streams(text.train, train.batch_size)),
         steps_per_epoch(len(text.train), train),
         tokens,
         {split: lay_out(held_out[split], train, room) for split in tokens},
@@ -70,13 +70,13 @@ def place(text: Tokens, train: TrainConfig) -> Placed:
 class Trainer:
     """Trains one configuration; steps and epochs are counted from 0."""
 
-    def __init__(self, config: Config, text: Tokens, placed: Placed | None = None) -> None:
+    def __init__(self, config: Config, text: Dataset, placed: Placed | None = None) -> None:
         """Prepare; `placed` is the text where it is on the device already."""
         self.config = config
         self.program = build_program(program_key(config, len(text.vocabulary)))
         self.init_key, self.train_key = jax.random.split(jax.random.key(config.seed))
         self.vocabulary = text.vocabulary
-        self.prompt = choose_prompt(config.log.sample_prompt, config.data, text, PROMPT)
+        self.prompt = choose_prompt(config.log.sample_prompt, config.data, text, PROMPT_OPTION)
         placed = placed or place(text, config.train)
         self.streams_lb, self.steps_per_epoch, self.tokens, self.held_out = placed
         self.total_steps = self.steps_per_epoch * config.train.epochs
@@ -140,17 +140,19 @@ class Trainer:
         metrics, before = self.summary(step, counted(turns), seconds)
         return Advance(state, steps, seconds, metrics, bool(totals.finite), before)
 
-    def probe(self, state: TrainState, step: int) -> Probe:
+    def probe(self, state: TrainState, step: int) -> StepStatistics:
         """Look inside what update `step` is about to do; brings it to the host."""
         seen = self.program.probe(*self._next_step(state, step))
-        found: Probe | Inside = jax.device_get(seen)
-        return tell(found) if isinstance(found, Inside) else found
+        found: StepStatistics | StepTensors = jax.device_get(seen)
+        return summarize(found) if isinstance(found, StepTensors) else found
 
-    def itemise(self, state: TrainState, step: int) -> Flow:
+    def itemise(self, state: TrainState, step: int) -> GradientFlow:
         """Itemise the gradient of update `step`; brings it to the host."""
         wanted = self.config.gradient_flow
-        extent = Extent(wanted.batch_items, wanted.horizon, wanted.units)
-        found: Flow = jax.device_get(self.program.itemise(extent, *self._next_step(state, step)))
+        extent = ItemizeSpec(wanted.batch_items, wanted.horizon, wanted.units)
+        found: GradientFlow = jax.device_get(
+            self.program.itemise(extent, *self._next_step(state, step))
+        )
         return found
 
     def sample(self, params: Params) -> list[str]:
@@ -162,7 +164,7 @@ class Trainer:
         ids = self.program.sample(
             params,
             jnp.asarray(self.prompt.ids)[:, None],
-            jnp.asarray(luck([self.config.seed], log.sample_words, samples=1)),
+            jnp.asarray(uniforms([self.config.seed], log.sample_words, samples=1)),
             jnp.float32(log.sample_temperature),
             jnp.array([] if unknown is None else [unknown], jnp.int32),
         )

@@ -28,7 +28,7 @@ from sweeps.errors import UserError
 from sweeps.io.console import print_line
 
 if TYPE_CHECKING:
-    from lm.vectors.epoch_scores import Pass
+    from lm.vectors.epoch_scores import EpochScores
     from lm.vectors.word_vectors import WordVectors
 
 MAPPED = 2048
@@ -62,72 +62,78 @@ def main(arguments: Sequence[str] | None = None) -> None:
 
 def _tables(
     console: Console, options: argparse.Namespace, models: Mapping[str, Word2VecConfig]
-) -> "tuple[list[WordVectors], list[Pass]]":
+) -> "tuple[list[WordVectors], list[EpochScores]]":
     """All tables, their names telling them apart, and their scores after each pass."""
-    from lm.vectors.baselines import tables_of
-    from lm.vectors.word_vectors import first
+    from lm.vectors.baselines import load_tables
+    from lm.vectors.word_vectors import most_frequent
 
     where, words = options.where, options.words
     names = Counter(path.name for path in where)
     found: list[WordVectors] = []
-    passes: list[Pass] = []
+    passes: list[EpochScores] = []
     for path in where:
         label = path.name if names[path.name] == 1 else str(path)
         prefix = f"{label}/" if path.is_dir() and len(where) > 1 else ""
-        beside = tables_of(console, path, options.table, models, options.judge)
-        found += [first(one, words)._replace(name=prefix + one.name) for one in beside.tables]
+        beside = load_tables(console, path, options.table, models, options.judge)
+        found += [
+            most_frequent(one, words)._replace(name=prefix + one.name) for one in beside.tables
+        ]
         passes += [one._replace(vectors=prefix + one.vectors) for one in beside.passes]
     return found, passes
 
 
 def _export(options: argparse.Namespace, tables: "Sequence[WordVectors]") -> None:
-    from lm.vectors.word_vectors import kind, write
+    from lm.vectors.word_vectors import file_suffix, save_vectors
 
     if len(tables) > 1:
         names = ", ".join(one.name for one in tables)
         raise UserError(f"--export writes one table, and there are {names}; choose with --table.")
-    write(options.export, tables[0], options.binary or kind(options.export) == ".bin")
+    save_vectors(options.export, tables[0], options.binary or file_suffix(options.export) == ".bin")
 
 
 def _page(console: Console, options: argparse.Namespace, tables: "Sequence[WordVectors]") -> None:
-    from lm.vectors.word_map import write_page
+    from lm.vectors.word_map import write_map
 
     with console.status("placing the words, some 10 seconds a table"):  # shown on terminals alone
-        write_page(options.page, tables, options.words or MAPPED)
+        write_map(options.page, tables, options.words or MAPPED)
 
 
-def _csv(path: Path, passes: "Sequence[Pass]") -> None:
+def _csv(path: Path, passes: "Sequence[EpochScores]") -> None:
     from lm.config.validate import OPTION
-    from lm.vectors.epoch_scores import write_passes
+    from lm.vectors.epoch_scores import write_epoch_scores
 
     if not passes:
         raise UserError(
             f"--csv has nothing to write: train with {OPTION}=true, or train others beside it with "
             "+vectors=NAME."
         )
-    write_passes(path, passes)
+    write_epoch_scores(path, passes)
 
 
 def _nearest(
     console: Console, options: argparse.Namespace, tables: "Sequence[WordVectors]"
 ) -> None:
-    from lm.vectors.neighbors import analogy, like
+    from lm.vectors.neighbors import analogy, similar_to
     from lm.vectors.tables import show_nearest
 
-    queries = [like(word) for word in options.similar]
+    queries = [similar_to(word) for word in options.similar]
     queries += [analogy(*three) for three in options.analogy]
     show_nearest(console, tables, queries, options.count)
 
 
-def _judge(console: Console, tables: "Sequence[WordVectors]", passes: "Sequence[Pass]") -> None:
-    from lm.vectors.epoch_scores import show_passes
-    from lm.vectors.scores import judge
-    from lm.vectors.tables import show_judgements
+def _judge(
+    console: Console, tables: "Sequence[WordVectors]", passes: "Sequence[EpochScores]"
+) -> None:
+    from lm.vectors.epoch_scores import show_epoch_scores
+    from lm.vectors.scores import score_with_intervals
+    from lm.vectors.tables import show_scores
 
     console.print()
-    show_judgements(console, [one.name for one in tables], [judge(one) for one in tables])
+    show_scores(
+        console, [one.name for one in tables], [score_with_intervals(one) for one in tables]
+    )
     if passes:
-        show_passes(console, passes)
+        show_epoch_scores(console, passes)
 
 
 if __name__ == "__main__":

@@ -6,8 +6,8 @@ from pathlib import Path
 from typing import NamedTuple
 
 from lm.cli.arguments import positive_int
-from lm.vectors.config import NONE, Word2VecConfig, compose, split_overrides
-from lm.vectors.word_vectors import TABLES, kind
+from lm.vectors.config import NONE, Word2VecConfig, compose_models, split_overrides
+from lm.vectors.word_vectors import TABLE_CHOICES, file_suffix
 from sweeps.errors import UserError
 
 ACTIONS = ("similar", "analogy", "judge", "export", "page")
@@ -19,7 +19,7 @@ _BESIDE = (
 )
 
 
-class Given(NamedTuple):
+class ParsedArguments(NamedTuple):
     """A command line that makes sense."""
 
     options: argparse.Namespace
@@ -27,7 +27,7 @@ class Given(NamedTuple):
     """What is trained beside the trials."""
 
 
-def read_arguments(arguments: Sequence[str]) -> Given:
+def read_arguments(arguments: Sequence[str]) -> ParsedArguments:
     """Parse a command line.
 
     Raises:
@@ -44,12 +44,12 @@ def read_arguments(arguments: Sequence[str]) -> Given:
     if options.csv is not None and not options.judge:
         parser.error("--csv writes what --judge finds after each pass; give that.")
     _check_paths(options)
-    models = compose(overrides) if overrides else {}
+    models = compose_models(overrides) if overrides else {}
     if options.table == NONE and not models:
         parser.error("--table none leaves nothing to look at without +vectors=NAME.")
     if models and not any(path.is_dir() for path in options.where):
         raise UserError("+vectors trains on a trial's text; name a trial's folder, too.")
-    return Given(options, models)
+    return ParsedArguments(options, models)
 
 
 def _check_paths(options: argparse.Namespace) -> None:
@@ -59,7 +59,7 @@ def _check_paths(options: argparse.Namespace) -> None:
     for path in (options.export, options.page, options.csv):
         if path is not None and not path.absolute().parent.is_dir():
             raise UserError(f"there is no folder {path.parent} for {path}; make it.")
-    if options.export is not None and not kind(options.export):
+    if options.export is not None and not file_suffix(options.export):
         raise UserError(f"--export {options.export} does not say how by its name: {_FORMATS}.")
 
 
@@ -85,7 +85,7 @@ def _add_tables(parser: argparse.ArgumentParser) -> None:
     )
     add(
         "--table",
-        choices=(*TABLES, NONE),
+        choices=(*TABLE_CHOICES, NONE),
         default="both",
         help="of a trial: the vectors that the recurrence reads, those that the softmax compares "
         "its features with, both (default), or none beside those of +vectors",

@@ -8,59 +8,59 @@ from rich.console import Console
 from rich.progress import TaskID
 
 from lm.cli.progress import bar
-from lm.data.dataset import Tokens
+from lm.data.dataset import Dataset
 from lm.data.windows import steps_per_epoch
 from lm.training.load import Trained, load_text, load_trained
-from lm.vectors.benchmarks import questions
+from lm.vectors.benchmarks import load_benchmarks
 from lm.vectors.config import NONE, Word2VecConfig
-from lm.vectors.epoch_scores import Pass, passes_of
-from lm.vectors.load import read, trained_tables
-from lm.vectors.scores import scores
-from lm.vectors.word2vec import filled, train, types
+from lm.vectors.epoch_scores import EpochScores, recorded_scores
+from lm.vectors.load import load_vectors, model_vectors
+from lm.vectors.scores import point_scores
+from lm.vectors.word2vec import fill_defaults, occurring_words, train_word2vec
 from lm.vectors.word_vectors import WordVectors
 
 
-class Beside(NamedTuple):
+class ScoredTables(NamedTuple):
     """Tables of vectors, and how they came to be."""
 
     tables: list[WordVectors]
     """The trial's own, then one a model in the order asked for."""
-    passes: list[Pass]
+    passes: list[EpochScores]
     """Their scores after each pass, and those of the trial's own vectors; empty unless asked."""
 
 
-def tables_of(
+def load_tables(
     console: Console,
     where: Path,
     table: str,
     models: Mapping[str, Word2VecConfig],
     judged: bool,
-) -> Beside:
+) -> ScoredTables:
     """The tables of a trial's folder and what is trained beside it, or the table of a file.
 
     Args:
       table: of `TABLES`, or `NONE`.
-      console, models, judged: as for `train_beside`.
+      console, models, judged: as for `train_baselines`.
 
     Raises:
-      UserError: as `read` and `train_beside`.
+      UserError: as `load_vectors` and `train_baselines`.
     """
     if not where.is_dir():
-        return Beside([] if table == NONE else read(where, table), [])
+        return ScoredTables([] if table == NONE else load_vectors(where, table), [])
     trained = load_trained(where)
-    own = [] if table == NONE else trained_tables(trained, table)
+    own = [] if table == NONE else model_vectors(trained, table)
     if models:
-        return train_beside(console, trained, own, models, judged)
-    return Beside(own, passes_of(where, [one.name for one in own]) if judged else [])
+        return train_baselines(console, trained, own, models, judged)
+    return ScoredTables(own, recorded_scores(where, [one.name for one in own]) if judged else [])
 
 
-def train_beside(
+def train_baselines(
     console: Console,
     trained: Trained,
     own: Sequence[WordVectors],
     models: Mapping[str, Word2VecConfig],
     judged: bool,
-) -> Beside:
+) -> ScoredTables:
     """Train models on the text of a trial, and give them with its own tables.
 
     Args:
@@ -74,12 +74,14 @@ def train_beside(
       UserError: the text is missing or is another one now, or gensim's questions are missing.
     """
     text = load_text(trained)
-    full = {name: filled(config, trained, text) for name, config in models.items()}
+    full = {name: fill_defaults(config, trained, text) for name, config in models.items()}
     tables = list(own)
-    passes: list[Pass] = []
-    asked = questions(list(types(trained.vocabulary, text.train))) if judged else None
+    passes: list[EpochScores] = []
+    asked = (
+        load_benchmarks(list(occurring_words(trained.vocabulary, text.train))) if judged else None
+    )
     if judged:
-        passes += _own_passes(trained, text, own)
+        passes += _own_scores(trained, text, own)
     with bar(console, "{task.description}: pass") as shown:
         for name, config in full.items():
             task = shown.add_task(name, total=config.epochs)
@@ -87,19 +89,19 @@ def train_beside(
             def ended(epoch: int, table: WordVectors, task: TaskID = task) -> None:
                 shown.update(task, completed=epoch)
                 if asked is not None:
-                    passes.append(Pass(table.name, epoch, scores(table.matrix, asked)))
+                    passes.append(EpochScores(table.name, epoch, point_scores(table.matrix, asked)))
 
-            tables.append(train(name, config, trained.vocabulary, text.train, ended))
-    return Beside(tables, passes)
+            tables.append(train_word2vec(name, config, trained.vocabulary, text.train, ended))
+    return ScoredTables(tables, passes)
 
 
-def _own_passes(trained: Trained, text: Tokens, own: Sequence[WordVectors]) -> list[Pass]:
+def _own_scores(trained: Trained, text: Dataset, own: Sequence[WordVectors]) -> list[EpochScores]:
     """What the trial recorded, of the tables asked for; of one that it did not, as it is now."""
-    recorded = passes_of(trained.trial.directory, [table.name for table in own])
+    recorded = recorded_scores(trained.trial.directory, [table.name for table in own])
     epoch = trained.step / steps_per_epoch(len(text.train), trained.config.train)
     known = {one.vectors for one in recorded}
     return recorded + [
-        Pass(table.name, epoch, scores(table.matrix, questions(table.words)))
+        EpochScores(table.name, epoch, point_scores(table.matrix, load_benchmarks(table.words)))
         for table in own
         if table.name not in known
     ]

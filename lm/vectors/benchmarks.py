@@ -22,11 +22,11 @@ FILES = {
     "wordsim": "wordsim353.tsv",
     "analogies": "questions-words.txt",
 }
-RESTRICT = 300_000
+MAX_WORDS = 300_000
 """Most frequent words that take part, as in gensim."""
 
 
-class Pairs(NamedTuple):
+class WordPairs(NamedTuple):
     """Pairs of words that people have compared."""
 
     ids: NDArray[np.int32]
@@ -36,7 +36,7 @@ class Pairs(NamedTuple):
     total: int
 
 
-class Analogies(NamedTuple):
+class AnalogySection(NamedTuple):
     """a is to b as c is to d, in one section."""
 
     section: str
@@ -45,12 +45,12 @@ class Analogies(NamedTuple):
     total: int
 
 
-class Questions(NamedTuple):
+class Benchmarks(NamedTuple):
     """What a vocabulary can be asked."""
 
-    simlex: Pairs
-    wordsim: Pairs
-    analogies: list[Analogies]
+    simlex: WordPairs
+    wordsim: WordPairs
+    analogies: list[AnalogySection]
     first: NDArray[np.int32]
     """[V]: the most frequent word that is the same but for case, for each that takes part."""
 
@@ -64,7 +64,7 @@ class Questions(NamedTuple):
         }
 
 
-def questions(words: Sequence[str], restrict: int = RESTRICT) -> Questions:
+def load_benchmarks(words: Sequence[str], restrict: int = MAX_WORDS) -> Benchmarks:
     """The questions that a vocabulary can be asked.
 
     Args:
@@ -76,17 +76,17 @@ def questions(words: Sequence[str], restrict: int = RESTRICT) -> Questions:
     """
     upper = [word.upper() for word in words[:restrict]]
     ids = {word: i for i, word in reversed(list(enumerate(upper)))}
-    return Questions(
-        _pairs("simlex", ids),
-        _pairs("wordsim", ids),
-        [_analogies(section, ids) for section in _sections()],
+    return Benchmarks(
+        _load_pairs("simlex", ids),
+        _load_pairs("wordsim", ids),
+        [_load_section(section, ids) for section in _sections()],
         np.array([ids[word] for word in upper], np.int32),
     )
 
 
-def any_known(words: Sequence[str], kinds: Iterable[str]) -> bool:
-    """Whether a vocabulary can be asked anything of these kinds; errors as `questions`."""
-    known = {word.upper() for word in words[:RESTRICT]}
+def any_answerable(words: Sequence[str], kinds: Iterable[str]) -> bool:
+    """Whether a vocabulary can be asked anything of these kinds; errors as `load_benchmarks`."""
+    known = {word.upper() for word in words[:MAX_WORDS]}
     asked = (row for kind in kinds for row in _words(kind))
     return any(known.issuperset(row) for row in asked)
 
@@ -98,20 +98,20 @@ def _words(kind: str) -> Iterator[list[str]]:
     return (row[:2] for row in _rows(kind))
 
 
-def _pairs(kind: str, ids: Mapping[str, int]) -> Pairs:
+def _load_pairs(kind: str, ids: Mapping[str, int]) -> WordPairs:
     rows = _rows(kind)
     known = [(a, b, score) for a, b, score in rows if a in ids and b in ids]
-    return Pairs(
+    return WordPairs(
         np.array([(ids[a], ids[b]) for a, b, _ in known], np.int32).reshape(-1, 2),
         np.array([float(score) for _, _, score in known]),
         len(rows),
     )
 
 
-def _analogies(section: tuple[str, list[list[str]]], ids: Mapping[str, int]) -> Analogies:
+def _load_section(section: tuple[str, list[list[str]]], ids: Mapping[str, int]) -> AnalogySection:
     name, rows = section
     known = [[ids[word] for word in row] for row in rows if all(word in ids for word in row)]
-    return Analogies(name, np.array(known, np.int32).reshape(-1, 4), len(rows))
+    return AnalogySection(name, np.array(known, np.int32).reshape(-1, 4), len(rows))
 
 
 @cache

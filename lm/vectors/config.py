@@ -85,7 +85,7 @@ def split_overrides(arguments: Sequence[str]) -> tuple[list[str], list[str]]:
     return [argument for argument in arguments if argument not in overrides], overrides
 
 
-def compose(overrides: Sequence[str]) -> dict[str, Word2VecConfig]:
+def compose_models(overrides: Sequence[str]) -> dict[str, Word2VecConfig]:
     """Overrides such as `+vectors=[skipgram,cbow]` and `vectors.cbow.window=8` -> models by name.
 
     Raises:

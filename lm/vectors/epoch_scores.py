@@ -11,16 +11,16 @@ from rich.console import Console
 from rich.table import Table
 
 from lm.config.validate import KINDS, PREFIXES
-from lm.vectors.tables import KINDS as HEADINGS
+from lm.vectors.tables import KIND_NAMES as HEADINGS
 from sweeps.io.atomic import write_text
 from sweeps.io.console import make_table, print_line, print_table
 from sweeps.store.metrics import read_metrics
 
-ROWS = 12
+MAX_ROWS = 12
 """About so many passes are shown; the file has all of them."""
 
 
-class Pass(NamedTuple):
+class EpochScores(NamedTuple):
     """The scores of a table of vectors at the end of a pass over the text."""
 
     vectors: str
@@ -31,7 +31,7 @@ class Pass(NamedTuple):
     """By kind, of `KINDS`."""
 
 
-def passes_of(directory: Path, tables: Iterable[str]) -> list[Pass]:
+def recorded_scores(directory: Path, tables: Iterable[str]) -> list[EpochScores]:
     """What a trial recorded of its own vectors (`log.vector_scores`); nothing where it did not.
 
     Args:
@@ -39,16 +39,16 @@ def passes_of(directory: Path, tables: Iterable[str]) -> list[Pass]:
     """
     rows = read_metrics(directory / "metrics.csv")
     return [
-        Pass(table, row["time/epoch"], {kind: row[PREFIXES[table] + kind] for kind in KINDS})
+        EpochScores(table, row["time/epoch"], {kind: row[PREFIXES[table] + kind] for kind in KINDS})
         for table in tables
         for row in rows
         if all(PREFIXES[table] + kind in row for kind in KINDS)
     ]
 
 
-def show_passes(console: Console, passes: Sequence[Pass]) -> None:
+def show_epoch_scores(console: Console, passes: Sequence[EpochScores]) -> None:
     """A table a kind of question: a row a pass, a column a table of vectors."""
-    shown = _few(sorted({one.epoch for one in passes}))
+    shown = _select_epochs(sorted({one.epoch for one in passes}))
     for kind, heading in zip(KINDS, HEADINGS, strict=True):
         console.print()
         console.print(f"{heading} after each pass", markup=False, highlight=False, style="bold")
@@ -57,7 +57,7 @@ def show_passes(console: Console, passes: Sequence[Pass]) -> None:
         print_line(console, f"{left_out} more passes: --csv FILE has all of them")
 
 
-def write_passes(path: Path, passes: Iterable[Pass]) -> None:
+def write_epoch_scores(path: Path, passes: Iterable[EpochScores]) -> None:
     """Write a row a table and pass: vectors, epoch, and a score a kind, empty for NaN.
 
     Raises:
@@ -73,16 +73,16 @@ def write_passes(path: Path, passes: Iterable[Pass]) -> None:
     write_text(path, text.getvalue())
 
 
-def _few(epochs: Sequence[float]) -> list[float]:
-    """About `ROWS` of them, the first and the last among these, the later the sparser."""
+def _select_epochs(epochs: Sequence[float]) -> list[float]:
+    """About `MAX_ROWS` of them, the first and the last among these, the later the sparser."""
     last = len(epochs) - 1
-    if last < ROWS:
+    if last < MAX_ROWS:
         return list(epochs)
-    places = {round((last + 1) ** (i / (ROWS - 1))) - 1 for i in range(ROWS)}
+    places = {round((last + 1) ** (i / (MAX_ROWS - 1))) - 1 for i in range(MAX_ROWS)}
     return [epochs[place] for place in sorted(places)]
 
 
-def _table(passes: Sequence[Pass], kind: str, epochs: Iterable[float]) -> Table:
+def _table(passes: Sequence[EpochScores], kind: str, epochs: Iterable[float]) -> Table:
     names = list(dict.fromkeys(one.vectors for one in passes))
     found = {(one.vectors, one.epoch): one.scores.get(kind, math.nan) for one in passes}
     table = make_table("pass", *names)

@@ -6,35 +6,35 @@ from pathlib import Path
 import numpy as np
 
 from lm.training.load import Trained
-from lm.vectors.word_vectors import SUFFIXES, TABLES, WordVectors, kind
+from lm.vectors.word_vectors import SUFFIXES, TABLE_CHOICES, WordVectors, file_suffix
 from sweeps.errors import UserError
 
 
-def read(where: Path, table: str) -> list[WordVectors]:
+def load_vectors(where: Path, table: str) -> list[WordVectors]:
     """The tables of a trial's folder, or the one of a file.
 
     Args:
       where: the folder, or a file with one of `SUFFIXES`.
-      table: of `TABLES`; a file has but one, and so has a model with tied weights.
+      table: of `TABLE_CHOICES`; a file has but one, and so has a model with tied weights.
 
     Raises:
       UserError: it is neither, or cannot be read.
     """
-    if kind(where) and not where.is_dir():
-        return [_read_file(where)]
+    if file_suffix(where) and not where.is_dir():
+        return [_load_file(where)]
     if where.is_file():
         raise UserError(
             f"{where} is no file of vectors by its name; give it one of {', '.join(SUFFIXES)}."
         )
     from lm.training.load import load_trained  # imports JAX
 
-    return trained_tables(load_trained(where), table)
+    return model_vectors(load_trained(where), table)
 
 
-def trained_tables(trained: "Trained", table: str) -> list[WordVectors]:
-    """The tables of a trained model, as `read`."""
+def model_vectors(trained: "Trained", table: str) -> list[WordVectors]:
+    """The tables of a trained model, as `load_vectors`."""
     params, vocabulary = trained.params, trained.vocabulary
-    names = [name for name in TABLES[:2] if "weight" in params[name]]
+    names = [name for name in TABLE_CHOICES[:2] if "weight" in params[name]]
     return [
         WordVectors(name, vocabulary.words, vocabulary.counts, np.asarray(params[name]["weight"]))
         for name in names
@@ -42,33 +42,34 @@ def trained_tables(trained: "Trained", table: str) -> list[WordVectors]:
     ]
 
 
-def _read_file(path: Path) -> WordVectors:
+def _load_file(path: Path) -> WordVectors:
     from gensim.models import KeyedVectors
 
     if not path.exists():
         raise UserError(f"there is no file {path}; check the path.")
     load: Callable[[], KeyedVectors]
-    if kind(path) == ".kv":
+    if file_suffix(path) == ".kv":
         load = lambda: KeyedVectors.load(str(path))  # noqa: E731
     else:
-        binary = kind(path) == ".bin"
+        binary = file_suffix(path) == ".bin"
         load = lambda: KeyedVectors.load_word2vec_format(str(path), binary=binary)  # noqa: E731
     try:
         found = load()
         words, matrix = list(found.index_to_key), np.asarray(found.vectors, np.float32)
         # Those of word2vec's formats are made up by gensim.
-        own = kind(path) == ".kv" and "count" in found.expandos
+        own = file_suffix(path) == ".kv" and "count" in found.expandos
     except Exception as error:  # a damaged file can surface as any error of its parsers
         what = str(error).strip() or type(error).__name__
         raise UserError(
-            f"{path} cannot be read as vectors ({what.splitlines()[0][:100]}); {_format(path)}."
+            f"{path} cannot be read as vectors ({what.splitlines()[0][:100]}); "
+            f"{_expected_format(path)}."
         ) from error
     counts = [int(count) for count in found.expandos["count"]] if own else None
     name = Path(path.stem).stem if path.suffix == ".gz" else path.stem
     return WordVectors(name, words, counts, matrix)
 
 
-def _format(path: Path) -> str:
+def _expected_format(path: Path) -> str:
     formats = {".bin": "word2vec's binary format", ".kv": "a file that gensim saved"}
     text = "word2vec text, which begins with the numbers of words and of columns"
-    return f"by its name it should be {formats.get(kind(path), text)}"
+    return f"by its name it should be {formats.get(file_suffix(path), text)}"

@@ -6,11 +6,11 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from lm.vectors.scores import normalised
+from lm.vectors.scores import normalize_rows
 from lm.vectors.word_vectors import WordVectors
 
 
-class Near(NamedTuple):
+class Neighbor(NamedTuple):
     """A word, and its cosine with what was asked for."""
 
     word: str
@@ -24,7 +24,7 @@ class Query(NamedTuple):
     weights: Mapping[str, float]
 
 
-class Lookup(NamedTuple):
+class IndexedVectors(NamedTuple):
     """A table made ready to be asked."""
 
     name: str
@@ -38,13 +38,13 @@ class Lookup(NamedTuple):
         return self.ids.get(word, self.ids.get(word.lower()))
 
 
-def lookup(vectors: WordVectors) -> Lookup:
+def index_vectors(vectors: WordVectors) -> IndexedVectors:
     """Make a table ready."""
     ids = {word: i for i, word in enumerate(vectors.words)}
-    return Lookup(vectors.name, vectors.words, ids, normalised(vectors.matrix))
+    return IndexedVectors(vectors.name, vectors.words, ids, normalize_rows(vectors.matrix))
 
 
-def like(word: str) -> Query:
+def similar_to(word: str) -> Query:
     """What is near a word?"""
     return Query(word, {word: 1.0})
 
@@ -57,12 +57,12 @@ def analogy(a: str, b: str, c: str) -> Query:
     return Query(f"{a} : {b} = {c} : ?", weights)
 
 
-def lacking(table: Lookup, query: Query) -> list[str]:
+def missing_words(table: IndexedVectors, query: Query) -> list[str]:
     """The words of a query that a table does not have."""
     return [word for word in query.weights if table.find(word) is None]
 
 
-def nearest(table: Lookup, query: Query, count: int) -> list[Near]:
+def nearest(table: IndexedVectors, query: Query, count: int) -> list[Neighbor]:
     """The words nearest to a query, but its own; of equals the more frequent comes first.
 
     Args:
@@ -76,4 +76,4 @@ def nearest(table: Lookup, query: Query, count: int) -> list[Near]:
     cosines = table.unit @ (aim / length if length else aim)
     order = np.argsort(-cosines, kind="stable")[: count + len(ids)]
     best = [i for i in order if i not in ids][:count]
-    return [Near(table.words[i], float(cosines[i])) for i in best]
+    return [Neighbor(table.words[i], float(cosines[i])) for i in best]

@@ -10,7 +10,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from lm.vectors.benchmarks import Analogies, Pairs, Questions, questions
+from lm.vectors.benchmarks import AnalogySection, Benchmarks, WordPairs, load_benchmarks
 from lm.vectors.word_vectors import WordVectors
 
 RESAMPLES = 1000
@@ -36,7 +36,7 @@ class Score(NamedTuple):
     total: int
 
 
-class Judgement(NamedTuple):
+class VectorScores(NamedTuple):
     """What one table of vectors knows."""
 
     simlex: Score
@@ -46,18 +46,18 @@ class Judgement(NamedTuple):
     """The analogies by section."""
 
 
-def judge(vectors: WordVectors, asked: Questions | None = None) -> Judgement:
+def score_with_intervals(vectors: WordVectors, asked: Benchmarks | None = None) -> VectorScores:
     """Ask a table all that its vocabulary allows.
 
     The intervals are those of other questions of the same kind: of pairs by bootstrap, of analogies
     by Wilson's formula. Analogies share words with one another, so that theirs is too narrow.
     """
-    asked = asked or questions(vectors.words)
-    unit = normalised(vectors.matrix)
-    right = {one.section: right_answers(unit, asked, one) for one in asked.analogies}
+    asked = asked or load_benchmarks(vectors.words)
+    unit = normalize_rows(vectors.matrix)
+    right = {one.section: correct_analogies(unit, asked, one) for one in asked.analogies}
     every = np.concatenate(list(right.values()))
     totals = {one.section: one.total for one in asked.analogies}
-    return Judgement(
+    return VectorScores(
         _correlation(unit, asked.simlex),
         _correlation(unit, asked.wordsim),
         _share(every, sum(totals.values())),
@@ -65,12 +65,12 @@ def judge(vectors: WordVectors, asked: Questions | None = None) -> Judgement:
     )
 
 
-def scores(matrix: NDArray[np.float32], asked: Questions) -> dict[str, float]:
+def point_scores(matrix: NDArray[np.float32], asked: Benchmarks) -> dict[str, float]:
     """The scores alone, by kind; NaN for vectors that are not finite."""
     if not np.isfinite(matrix).all():
         return dict.fromkeys(("simlex", "wordsim", "analogies"), np.nan)
-    unit = normalised(matrix)
-    right = np.concatenate([right_answers(unit, asked, one) for one in asked.analogies])
+    unit = normalize_rows(matrix)
+    right = np.concatenate([correct_analogies(unit, asked, one) for one in asked.analogies])
     return {
         "simlex": spearman(asked.simlex.human, cosines(unit, asked.simlex)),
         "wordsim": spearman(asked.wordsim.human, cosines(unit, asked.wordsim)),
@@ -78,12 +78,12 @@ def scores(matrix: NDArray[np.float32], asked: Questions) -> dict[str, float]:
     }
 
 
-def shares(asked: Questions) -> Mapping[str, float]:
+def answerable_shares(asked: Benchmarks) -> Mapping[str, float]:
     """How many of the questions a vocabulary can be asked, by kind."""
     return {kind: used / total for kind, (used, total) in asked.counts().items()}
 
 
-def normalised(matrix: NDArray[np.float32]) -> NDArray[np.float32]:
+def normalize_rows(matrix: NDArray[np.float32]) -> NDArray[np.float32]:
     """Rows [V, D] of length 1; one of zeros stays so."""
     lengths = np.linalg.norm(matrix, axis=1, keepdims=True)
     unit: NDArray[np.float32]
@@ -91,7 +91,7 @@ def normalised(matrix: NDArray[np.float32]) -> NDArray[np.float32]:
     return unit
 
 
-def cosines(unit: NDArray[np.float32], pairs: Pairs) -> NDArray[np.float64]:
+def cosines(unit: NDArray[np.float32], pairs: WordPairs) -> NDArray[np.float64]:
     """Of each pair [N], from rows of length 1."""
     one, other = (unit[pairs.ids[:, side]].astype(np.float64) for side in (0, 1))
     found: NDArray[np.float64] = np.einsum("nd,nd->n", one, other)
@@ -107,8 +107,8 @@ def spearman(x: NDArray[np.float64], y: NDArray[np.float64]) -> float:
     return float(a @ b / lengths) if lengths else np.nan
 
 
-def right_answers(
-    unit: NDArray[np.float32], asked: Questions, analogies: Analogies
+def correct_analogies(
+    unit: NDArray[np.float32], asked: Benchmarks, analogies: AnalogySection
 ) -> NDArray[np.bool_]:
     """Whether d is the word nearest to b - a + c, for each analogy [N].
 
@@ -153,7 +153,7 @@ def _mean(right: NDArray[np.bool_]) -> float:
     return float(right.mean()) if len(right) else np.nan
 
 
-def _correlation(unit: NDArray[np.float32], pairs: Pairs) -> Score:
+def _correlation(unit: NDArray[np.float32], pairs: WordPairs) -> Score:
     from scipy.stats import bootstrap  # takes seconds
 
     found = cosines(unit, pairs)

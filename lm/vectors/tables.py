@@ -7,13 +7,13 @@ from rich.console import Console
 from rich.text import Text
 
 from lm.data.vocabulary import visible
-from lm.vectors.neighbors import Lookup, Query, lacking, lookup, nearest
-from lm.vectors.scores import Judgement, Score
+from lm.vectors.neighbors import IndexedVectors, Query, index_vectors, missing_words, nearest
+from lm.vectors.scores import Score, VectorScores
 from lm.vectors.word_vectors import WordVectors
 from sweeps.errors import UserError
 from sweeps.io.console import make_table, print_line, print_table
 
-KINDS = ("SimLex-999", "WordSim-353", "analogies")
+KIND_NAMES = ("SimLex-999", "WordSim-353", "analogies")
 EXPLAINED = (
     "Pairs: Spearman's rank correlation of cosines and people's scores. Analogies: share of right "
     "answers. In brackets: 95% intervals. Asked: questions with all words in the vocabulary."
@@ -28,10 +28,14 @@ def show_nearest(
     Raises:
       UserError: no table of vectors has the words of any query.
     """
-    lookups = [lookup(table) for table in tables]
-    known = [query for query in queries if not all(lacking(table, query) for table in lookups)]
+    lookups = [index_vectors(table) for table in tables]
+    known = [
+        query for query in queries if not all(missing_words(table, query) for table in lookups)
+    ]
     if not known:
-        first = ", ".join(dict.fromkeys(repr(w) for q in queries for w in lacking(lookups[0], q)))
+        first = ", ".join(
+            dict.fromkeys(repr(w) for q in queries for w in missing_words(lookups[0], q))
+        )
         raise UserError(f"the vocabulary does not have {first}; ask for words of the text.")
     for names, words in _unknown(lookups, queries):
         print_line(console, f"{names}: the vocabulary does not have {words}")
@@ -45,9 +49,7 @@ def show_nearest(
         print_table(console, table)
 
 
-def show_judgements(
-    console: Console, names: Sequence[str], judgements: Sequence[Judgement]
-) -> None:
+def show_scores(console: Console, names: Sequence[str], judgements: Sequence[VectorScores]) -> None:
     """A row for each kind of question and each section, a column for each table of vectors.
 
     How many questions the vocabulary allows stands before the first table that has it.
@@ -67,40 +69,44 @@ def show_judgements(
     table = make_table("", *heads)
     table.columns[0].justify = "left"
     for label, *cells in zip(rows[0], *columns, strict=True):
-        if label in KINDS or any(scores[label].used for scores in rows):
+        if label in KIND_NAMES or any(scores[label].used for scores in rows):
             table.add_row(label, *cells)
     print_table(console, table)
     print_line(console, EXPLAINED)
 
 
-def _rows(judgement: Judgement) -> dict[str, Score]:
+def _rows(judgement: VectorScores) -> dict[str, Score]:
     scores = (judgement.simlex, judgement.wordsim, judgement.analogies)
     sections = {f"  {section}": score for section, score in judgement.sections.items()}
-    return dict(zip(KINDS, scores, strict=True)) | sections
+    return dict(zip(KIND_NAMES, scores, strict=True)) | sections
 
 
 def _cell(row: str, one: Score) -> str:
     if math.isnan(one.score):
         return ""
-    form = "{:.1%}" if row not in KINDS[:2] else "{:.3f}"
+    form = "{:.1%}" if row not in KIND_NAMES[:2] else "{:.3f}"
     text = form.format(one.score)
-    if row not in KINDS or math.isnan(one.lower):
+    if row not in KIND_NAMES or math.isnan(one.lower):
         return text
     return f"{text} [{form.format(one.lower)}, {form.format(one.upper)}]"
 
 
-def _unknown(lookups: Sequence[Lookup], queries: Sequence[Query]) -> Iterator[tuple[str, str]]:
+def _unknown(
+    lookups: Sequence[IndexedVectors], queries: Sequence[Query]
+) -> Iterator[tuple[str, str]]:
     """Names of tables, and the words that they do not have, all with the same together."""
     lacks: dict[str, list[str]] = {}
     for table in lookups:
-        unknown = dict.fromkeys(repr(word) for query in queries for word in lacking(table, query))
+        unknown = dict.fromkeys(
+            repr(word) for query in queries for word in missing_words(table, query)
+        )
         if unknown:
             lacks.setdefault(", ".join(unknown), []).append(table.name)
     for words, names in lacks.items():
         yield ", ".join(names), words
 
 
-def _column(table: Lookup, query: Query, count: int) -> list[str]:
-    found = [] if lacking(table, query) else nearest(table, query, count)
+def _column(table: IndexedVectors, query: Query, count: int) -> list[str]:
+    found = [] if missing_words(table, query) else nearest(table, query, count)
     cells = [f"{visible(near.word)}  {near.cosine:.3f}" for near in found]
     return cells + [""] * (count - len(cells))

@@ -12,24 +12,26 @@ from typing import Any
 import numpy as np
 
 from lm.config.validate import KINDS, OPTION, PREFIXES
-from lm.vectors.benchmarks import Questions, any_known
-from lm.vectors.scores import scores, shares
+from lm.vectors.benchmarks import Benchmarks, any_answerable
+from lm.vectors.scores import answerable_shares, point_scores
 from sweeps.errors import UserError
 
 
-def measure(params: Mapping[str, Any], asked: Questions, first: bool) -> dict[str, float]:
+def vector_metrics(params: Mapping[str, Any], asked: Benchmarks, first: bool) -> dict[str, float]:
     """The scores of a model's parameters, by tag; at the first evaluation with the shares."""
     found: dict[str, float] = {}
     for name, prefix in PREFIXES.items():
         if "weight" in params[name]:
-            of_table = scores(np.asarray(params[name]["weight"]), asked)
+            of_table = point_scores(np.asarray(params[name]["weight"]), asked)
             found |= {prefix + kind: of_table[kind] for kind in KINDS}
     if first:
-        found |= {f"vectors/{kind}_share": share for kind, share in shares(asked).items()}
+        found |= {
+            f"vectors/{kind}_share": share for kind, share in answerable_shares(asked).items()
+        }
     return found
 
 
-def check_words(words: Sequence[str], metric: str) -> None:
+def check_vocabulary(words: Sequence[str], metric: str) -> None:
     """Refuse a vocabulary of which nothing can be asked, or nothing of what ranks a sweep.
 
     Raises:
@@ -37,7 +39,7 @@ def check_words(words: Sequence[str], metric: str) -> None:
     """
     ranking = metric.removeprefix("vectors/").removeprefix("output_")
     kinds = [ranking] if ranking in KINDS else KINDS
-    if not any_known(words, kinds):
+    if not any_answerable(words, kinds):
         raise UserError(
             f"{OPTION}=true, but none of the questions ({', '.join(kinds)}) has all its words in "
             "the vocabulary; take a larger text, or leave it false."

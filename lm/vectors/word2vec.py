@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
-from lm.data.dataset import Tokens
+from lm.data.dataset import Dataset
 from lm.data.vocabulary import Vocabulary
 from lm.data.windows import steps_per_epoch
 from lm.vectors.config import Word2VecConfig
@@ -21,19 +21,19 @@ from lm.vectors.word_vectors import WordVectors
 if TYPE_CHECKING:
     from lm.training.load import Trained
 
-LONGEST = 10_000
+MAX_SENTENCE = 10_000
 """Words that gensim reads of a sentence; it leaves the rest out, silently."""
 
-LEAST_STEPS = 10
+MIN_STEPS = 10
 """Least pieces that the text is read in, all passes together: the learning rate falls after each.
 """
 
-OnPass = Callable[[int, WordVectors], None]
+OnEpoch = Callable[[int, WordVectors], None]
 """Takes the number of a pass that has ended, from 1, and the vectors, which training goes on to
 change."""
 
 
-def filled(config: Word2VecConfig, trained: "Trained", text: Tokens) -> Word2VecConfig:
+def fill_defaults(config: Word2VecConfig, trained: "Trained", text: Dataset) -> Word2VecConfig:
     """The options with what they leave to the trial."""
     model, train = trained.config.model, trained.config.train
     epochs = trained.step // steps_per_epoch(len(text.train), train)
@@ -45,18 +45,18 @@ def filled(config: Word2VecConfig, trained: "Trained", text: Tokens) -> Word2Vec
     )
 
 
-def train(
+def train_word2vec(
     name: str,
     config: Word2VecConfig,
     vocabulary: Vocabulary,
     ids: NDArray[np.int32],
-    on_pass: OnPass | None = None,
+    on_pass: OnEpoch | None = None,
 ) -> WordVectors:
     """Train word vectors on a text.
 
     Args:
       name: of the table.
-      config: as `filled` gives it.
+      config: as `fill_defaults` gives it.
       vocabulary: all its types are trained that occur in the text, in its order.
       ids: the text, [N].
       on_pass: called at the end of each pass.
@@ -65,9 +65,9 @@ def train(
     from gensim.models.callbacks import CallbackAny2Vec
 
     assert config.epochs is not None
-    seen = types(vocabulary, ids)
-    sentences = cut(vocabulary.decode(ids), config.epochs)
-    model = Word2Vec(**_settings(config), batch_words=max(map(len, sentences)))
+    seen = occurring_words(vocabulary, ids)
+    sentences = split_evenly(vocabulary.decode(ids), config.epochs)
+    model = Word2Vec(**_gensim_arguments(config), batch_words=max(map(len, sentences)))
     model.build_vocab_from_freq(seen, corpus_count=len(sentences))
 
     def table() -> WordVectors:
@@ -83,20 +83,23 @@ def train(
     return table()
 
 
-def types(vocabulary: Vocabulary, ids: NDArray[np.int32]) -> dict[str, int]:
+def occurring_words(vocabulary: Vocabulary, ids: NDArray[np.int32]) -> dict[str, int]:
     """Those of a vocabulary that occur in a text, in its order, and how often."""
     counts = np.bincount(ids, minlength=len(vocabulary))
     return {vocabulary.words[i]: int(counts[i]) for i in np.flatnonzero(counts)}
 
 
-def cut(words: Sequence[str], passes: int) -> list[list[str]]:
-    """A text in pieces of even length, of at most `LONGEST`; no window reaches over their ends."""
-    count = max(-(-len(words) // LONGEST), -(-LEAST_STEPS // passes))
+def split_evenly(words: Sequence[str], passes: int) -> list[list[str]]:
+    """Cut a text into pieces of even length, at most `MAX_SENTENCE` each.
+
+    No window reaches over their ends.
+    """
+    count = max(-(-len(words) // MAX_SENTENCE), -(-MIN_STEPS // passes))
     ends = [len(words) * i // count for i in range(count + 1)]
     return [list(words[begin:end]) for begin, end in pairwise(ends) if end > begin]
 
 
-def _settings(config: Word2VecConfig) -> dict[str, object]:
+def _gensim_arguments(config: Word2VecConfig) -> dict[str, object]:
     """In gensim's words."""
     return {
         "sg": int(config.algorithm == "skipgram"),

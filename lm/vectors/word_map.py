@@ -14,12 +14,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from lm.data.vocabulary import visible
-from lm.vectors.scores import normalised
-from lm.vectors.word_vectors import WordVectors, first
+from lm.vectors.scores import normalize_rows
+from lm.vectors.word_vectors import WordVectors, most_frequent
 from sweeps.errors import UserError
 from sweeps.io import html
 
-NEIGHBOURS = 15
+NEIGHBORS = 15
 """Of each word, that the page lists."""
 
 PERPLEXITY = 30.0
@@ -28,7 +28,7 @@ PERPLEXITY = 30.0
 _FOLDER = Path(__file__).parent / "map"
 
 
-def write_page(path: Path, tables: Sequence[WordVectors], words: int = 2048, seed: int = 0) -> None:
+def write_map(path: Path, tables: Sequence[WordVectors], words: int = 2048, seed: int = 0) -> None:
     """Write the page; the same tables give the same page.
 
     Args:
@@ -40,7 +40,7 @@ def write_page(path: Path, tables: Sequence[WordVectors], words: int = 2048, see
     Raises:
       UserError: a table has no finite numbers, or too few words, or the file cannot be written.
     """
-    text = render([table_data(first(one, words), seed) for one in tables])
+    text = render_map([table_data(most_frequent(one, words), seed) for one in tables])
     html.write_page(path, text, "--page")
 
 
@@ -51,19 +51,19 @@ def table_data(vectors: WordVectors, seed: int) -> dict[str, Any]:
             f"a map of {vectors.name} needs three words or more, and finite numbers; give vectors "
             "of a model that did not diverge."
         )
-    unit_vd = normalised(vectors.matrix)
-    ids_vk, cosines_vk = neighbours(unit_vd, NEIGHBOURS)
+    unit_vd = normalize_rows(vectors.matrix)
+    ids_vk, cosines_vk = nearest_neighbors(unit_vd, NEIGHBORS)
     return {
         "name": vectors.name,
         "words": [visible(word) for word in vectors.words],
         "counts": vectors.counts,
-        "places": np.round(places(unit_vd, seed), 4).tolist(),
+        "places": np.round(tsne_positions(unit_vd, seed), 4).tolist(),
         "near": ids_vk.tolist(),
         "cosines": np.round(cosines_vk.astype(float), 3).tolist(),
     }
 
 
-def neighbours(
+def nearest_neighbors(
     unit_vd: NDArray[np.float32], count: int
 ) -> tuple[NDArray[np.intp], NDArray[np.float32]]:
     """The nearest other words of each and their cosines, [V, K]; of equals the more frequent."""
@@ -73,7 +73,7 @@ def neighbours(
     return ids_vk, np.take_along_axis(cosines_vv, ids_vk, axis=1)
 
 
-def places(unit_vd: NDArray[np.float32], seed: int) -> NDArray[np.float64]:
+def tsne_positions(unit_vd: NDArray[np.float32], seed: int) -> NDArray[np.float64]:
     """t-SNE in the plane, [V, 2]; the longer side is from 0 to 1.
 
     Of vectors of length 1 the squared distance is 2 less twice the cosine.
@@ -90,7 +90,7 @@ def places(unit_vd: NDArray[np.float32], seed: int) -> NDArray[np.float64]:
     return scaled
 
 
-def render(tables: Sequence[dict[str, Any]]) -> str:
+def render_map(tables: Sequence[dict[str, Any]]) -> str:
     """The page's text."""
     return html.render(
         _file("page.html"),

@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from gensim.models import KeyedVectors
 
 
-TABLES = ("embedding", "output", "both")
+TABLE_CHOICES = ("embedding", "output", "both")
 """What may be asked of a trial: the vectors that the recurrence reads, those that the softmax
 compares its features with, or both."""
 
@@ -34,19 +34,19 @@ class WordVectors(NamedTuple):
     """[V, D]."""
 
 
-def kind(path: Path) -> str:
+def file_suffix(path: Path) -> str:
     """Which of `SUFFIXES` a file's name has, .gz left out; empty for none."""
     suffix = Path(path.stem).suffix if path.suffix == ".gz" else path.suffix
     return suffix if suffix in SUFFIXES else ""
 
 
-def first(vectors: WordVectors, count: int | None) -> WordVectors:
+def most_frequent(vectors: WordVectors, count: int | None) -> WordVectors:
     """The most frequent words of a table, at most so many; None: all."""
     counts = None if vectors.counts is None else vectors.counts[:count]
     return WordVectors(vectors.name, vectors.words[:count], counts, vectors.matrix[:count])
 
 
-def keyed(vectors: WordVectors) -> "KeyedVectors":
+def to_keyed_vectors(vectors: WordVectors) -> "KeyedVectors":
     """The same for gensim; its import takes seconds."""
     from gensim.models import KeyedVectors
 
@@ -57,7 +57,7 @@ def keyed(vectors: WordVectors) -> "KeyedVectors":
     return found
 
 
-def write(path: Path, vectors: WordVectors, binary: bool) -> None:
+def save_vectors(path: Path, vectors: WordVectors, binary: bool) -> None:
     """Write word2vec's format, text or binary, or gensim's own where the name ends in .kv.
 
     All keep every bit: the text has the digits that tell a float32 from its neighbours.
@@ -66,14 +66,14 @@ def write(path: Path, vectors: WordVectors, binary: bool) -> None:
       UserError: a word has a blank or a line break in it, which word2vec's formats cannot hold, or
         the file cannot be written.
     """
-    own = kind(path) == ".kv"
+    own = file_suffix(path) == ".kv"
     cut = next((word for word in vectors.words if any(map(str.isspace, word))), None)
     if cut is not None and not own:
         raise UserError(
             f"the word {cut!r} has white space in it, which ends a word in word2vec's formats; "
             "name a file that ends in .kv, gensim's own format."
         )
-    table = keyed(vectors)
+    table = to_keyed_vectors(vectors)
     try:
         if own:
             table.save(str(path))

@@ -9,7 +9,7 @@ import pytest
 from benchmarks.kneser_ney import Ids, KneserNey
 from benchmarks.ngram import main, measure, perplexity, unigram
 from lm.config.schema import DataConfig
-from lm.data.dataset import Tokens, load_tokens
+from lm.data.dataset import Dataset, load_dataset
 from lm.data.vocabulary import build_vocabulary
 from sweeps.errors import UserError
 
@@ -102,10 +102,10 @@ def test_uniform_probabilities_have_the_vocabulary_s_size_as_perplexity() -> Non
     assert perplexity(np.full(7, 1 / 50)) == pytest.approx(50)
 
 
-def tokens(train: str, valid: str) -> Tokens:
+def tokens(train: str, valid: str) -> Dataset:
     vocabulary = build_vocabulary(list(train), list(valid))
     train_ids, valid_ids = vocabulary.encode(list(train)), vocabulary.encode(list(valid))
-    return Tokens(train_ids, valid_ids, train_ids[:0], vocabulary, digest="")
+    return Dataset(train_ids, valid_ids, train_ids[:0], vocabulary, digest="")
 
 
 def test_unigram_is_the_training_frequency() -> None:
@@ -133,7 +133,7 @@ def test_trigram_on_ptb_agrees_with_the_literature(real_data: Callable[[str], st
         test_fraction=0.1,
     )
     # Mikolov 2012, "Statistical Language Models based on Neural Networks", table 4.1: KN3.
-    assert measure(load_tokens(config))["Kneser-Ney trigram"][1] == pytest.approx(148.3, abs=1)
+    assert measure(load_dataset(config))["Kneser-Ney trigram"][1] == pytest.approx(148.3, abs=1)
 
 
 def test_command_prints_both_models(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -9,7 +9,7 @@ import yaml
 
 from benchmarks.compose import compose_values
 from lm.config.load import CONFIG_DIR, parse_config
-from lm.data.dataset import Tokens, load_tokens
+from lm.data.dataset import Dataset, load_dataset
 
 torch = pytest.importorskip("torch", reason="the bench extra brings PyTorch")
 
@@ -22,8 +22,8 @@ def small(*overrides: str) -> dict[str, Any]:
 
 
 @pytest.fixture
-def text() -> Tokens:
-    lee = load_tokens(parse_config(small()).data)
+def text() -> Dataset:
+    lee = load_dataset(parse_config(small()).data)
     return replace(lee, train=lee.train[:400], valid=lee.valid[:43], test=lee.test[:43])
 
 
@@ -35,7 +35,7 @@ def test_peer_trains_the_grid_of_our_sweep() -> None:
 
 
 def test_trial_of_the_peer_learns_and_reports_each_epoch(
-    text: Tokens, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    text: Dataset, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     reports: list[dict[str, float]] = []
 

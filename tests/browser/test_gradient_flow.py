@@ -14,7 +14,7 @@ import pytest
 from benchmarks import browser
 from benchmarks.flow_runs import write_run
 from lm.gradient_flow.codec import decode
-from lm.gradient_flow.plugin.event_reader import Recorded, read_run
+from lm.gradient_flow.plugin.event_reader import RunRecords, read_run
 
 ROOT = Path(__file__).parents[2]
 CELLS = ("lstm", "rnn")
@@ -100,7 +100,7 @@ def facts(frame: Any, side: str) -> str:
     return str(frame.locator(f".panel.{side} .facts").inner_text())
 
 
-def largest(run: Recorded, step: int, component: str) -> float:
+def largest(run: RunRecords, step: int, component: str) -> float:
     return float(decode(run.batches[step].records[component]).norms.max())
 
 

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from benchmarks import browser
-from lm.vectors.word_map import write_page
+from lm.vectors.word_map import write_map
 from lm.vectors.word_vectors import WordVectors
 
 WORDS = [f"word{i}" for i in range(60)]
@@ -33,7 +33,7 @@ def shown(page: Any, tables: list[WordVectors], tmp_path: Path) -> Iterator[Any]
     page.on("console", lambda message: said.append(message.text))
     page.on("pageerror", lambda error: said.append(str(error)))
     page.on("request", lambda request: asked.append(request.url))
-    write_page(tmp_path / "words.html", tables)
+    write_map(tmp_path / "words.html", tables)
     page.goto(f"file://{tmp_path}/words.html")
     browser.painted(page)
     yield page

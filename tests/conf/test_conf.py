@@ -79,7 +79,7 @@ def test_experiment_composes_and_types(compose: Compose, name: str) -> None:
 
 def test_models_of_word_vectors_compose_and_type() -> None:
     names = choices("vectors")
-    models = vectors.compose([f"+vectors=[{','.join(names)}]"])
+    models = vectors.compose_models([f"+vectors=[{','.join(names)}]"])
     assert list(models) == names
     assert not any(OmegaConf.missing_keys(OmegaConf.structured(one)) for one in models.values())
 
@@ -105,7 +105,7 @@ def test_file_of_word_vectors_opens_with_its_package(name: str) -> None:
 )
 def test_wrong_option_of_word_vectors_is_one_sentence(override: str, sentence: str) -> None:
     with pytest.raises(UserError, match=re.escape(sentence)) as error:
-        vectors.compose(["+vectors=cbow", override])
+        vectors.compose_models(["+vectors=cbow", override])
     assert "\n" not in str(error.value)
 
 

@@ -17,9 +17,9 @@ import pytest
 from rich.console import Console
 
 import lm.training.state
-from lm.data.dataset import load_tokens
+from lm.data.dataset import load_dataset
 from lm.evaluate import main
-from lm.evaluation.cache_grid import Grid
+from lm.evaluation.cache_grid import CacheGrid
 from lm.hooks.identity import identify
 from lm.train import train_single
 from lm.training.functions import build_program
@@ -106,7 +106,7 @@ def test_perplexities_that_a_run_reported_are_found_again(
     directory = request.getfixturevalue(name)
     trial, found = read_trial(directory), table(shown(capsys, directory))
     assert set(found) == ({"valid"} if name == "characters" else {"valid", "test"})
-    tokens = load_tokens(load_trained(directory).config.data)
+    tokens = load_dataset(load_trained(directory).config.data)
     for split, (words, loss, perplexity) in found.items():
         assert words == len(getattr(tokens, split)) - (5 if name == "windows" else 1)
         nats = loss * math.log(2) if name == "characters" else loss
@@ -122,7 +122,7 @@ def test_words_are_written_and_the_worst_are_told(
     printed = shown(capsys, trained, *options)
     with path.open(encoding="utf-8", newline="") as file:
         rows = list(csv.DictReader(file))
-    tokens = load_tokens(load_trained(trained).config.data)
+    tokens = load_dataset(load_trained(trained).config.data)
     for split, (words, loss, _) in table(printed).items():
         own = [row for row in rows if row["text"] == split]
         ids = getattr(tokens, split)
@@ -150,7 +150,7 @@ def test_text_is_encoded_as_the_corpus_was_and_needs_it_no_more(
     capsys: Capture, trained: Path, text: Path, tmp_path: Path
 ) -> None:
     valid = table(shown(capsys, trained, "--split", "valid"))["valid"]
-    tokens = load_tokens(load_trained(trained).config.data)
+    tokens = load_dataset(load_trained(trained).config.data)
     words = text.read_text().split()
     first = len(tokens.train)
     piece = tmp_path / "piece.txt"
@@ -184,7 +184,7 @@ def test_cache_found_on_valid_is_the_best_of_those_tried(capsys: Capture, traine
 
 
 def test_search_names_the_numbers_at_an_end_of_what_was_tried() -> None:
-    grid = Grid([10, 100, 1000], [0.1], [0.0, 0.5, 1.0])
+    grid = CacheGrid([10, 100, 1000], [0.1], [0.0, 0.5, 1.0])
     assert grid.ends(100, 0.1, 0.5) == []
     assert grid.ends(100, 0.1, 0.0) == []  # there is nothing below
     assert grid.ends(10, 0.1, 1.0) == ["window 10", "theta 1"]

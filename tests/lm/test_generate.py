@@ -155,7 +155,7 @@ def test_a_text_is_the_same_among_few_and_among_many_short_or_long(
     many = [line["tokens"] for line in ask("--samples", 37, "--words", 30)]
     assert len({tuple(tokens) for tokens in many}) == 37
     monkeypatch.setattr(
-        lm.generation.generator, "WORDS", 4
+        lm.generation.generator, "WORDS_PER_CALL", 4
     )  # so that prompt and texts take several calls
     few = [line["tokens"] for line in ask("--samples", 18, "--words", 21)]
     assert few == [tokens[:21] for tokens in many[:18]]

@@ -11,7 +11,7 @@ from omegaconf import OmegaConf
 
 from lm.config.load import CONFIG_DIR, parse_config, register
 from lm.config.schema import Config
-from lm.data.dataset import load_tokens
+from lm.data.dataset import load_dataset
 from lm.data.windows import steps_per_epoch, windows_in_stream
 from lm.training.functions import build_program, program_key
 from lm.training.state import count_parameters
@@ -191,7 +191,7 @@ def test_an_epoch_without_the_validation_split(
 ) -> None:
     root = f"data.root={real_data('sherlock')}"
     last, every = trials("+sweep=sherlock_predict", root)
-    text = load_tokens(last.data)
+    text = load_dataset(last.data)
     sizes = [len(ids) for ids in (text.train, text.valid, text.test)]
     assert sizes == [223_031, 24_781, 0]
     assert steps_per_epoch(sizes[0], last.train) == 6_949

@@ -13,17 +13,17 @@ from tensorboard.data.provider import DataProvider, RunTagFilter
 
 from lm.gradient_flow.plugin.tags import LABELS, OVERVIEW, PLUGIN, PREFIX
 
-ALL = 10**7
+ALL_POINTS = 10**7
 """How many points of a series are asked for: every one that was kept."""
-READERS = 8
+BLOB_THREADS = 8
 """Blobs read at once; one alone waits for TensorBoard's data server most of its 44 ms."""
-RUNS_KNOWN = 16
+CACHED_RUNS = 16
 """Runs whose blobs' keys are kept; 10,000 batches have 60,000 keys or so."""
 
 Keys = Mapping[int, Mapping[str, str]]
 
 
-class Overview(NamedTuple):
+class RunOverview(NamedTuple):
     """One run's course of training."""
 
     steps: list[int]
@@ -31,7 +31,7 @@ class Overview(NamedTuple):
     """batches x components x 3."""
 
 
-class Batch(NamedTuple):
+class BatchRecords(NamedTuple):
     """One recorded batch."""
 
     labels: dict[str, Any]
@@ -39,26 +39,29 @@ class Batch(NamedTuple):
     """By component."""
 
 
-class Stored:
+class RecordReader:
     """Reads what TensorBoard keeps; several threads may ask at once."""
 
     def __init__(self, provider: DataProvider) -> None:
         self._provider = provider
-        self._pool = ThreadPoolExecutor(READERS)
+        self._pool = ThreadPoolExecutor(BLOB_THREADS)
         self._keys: dict[tuple[str, str], Keys] = {}
 
     def runs(self, ctx: RequestContext, experiment: str) -> dict[str, dict[str, Any]]:
         """Name of each run that has records -> its last step and what its metadata says."""
         found = self._provider.list_tensors(
-            ctx, experiment_id=experiment, plugin_name=PLUGIN, run_tag_filter=_only(OVERVIEW)
+            ctx, experiment_id=experiment, plugin_name=PLUGIN, run_tag_filter=_filter(OVERVIEW)
         )
         return {
-            run: {"last": tags[OVERVIEW].max_step, "about": about(tags[OVERVIEW].plugin_content)}
+            run: {
+                "last": tags[OVERVIEW].max_step,
+                "about": parse_metadata(tags[OVERVIEW].plugin_content),
+            }
             for run, tags in sorted(found.items())
             if OVERVIEW in tags
         }
 
-    def overview(self, ctx: RequestContext, experiment: str, run: str) -> Overview:
+    def overview(self, ctx: RequestContext, experiment: str, run: str) -> RunOverview:
         """All recorded batches of a run, in brief.
 
         Raises:
@@ -68,15 +71,15 @@ class Stored:
             ctx,
             experiment_id=experiment,
             plugin_name=PLUGIN,
-            downsample=ALL,
-            run_tag_filter=_only(OVERVIEW, run),
+            downsample=ALL_POINTS,
+            run_tag_filter=_filter(OVERVIEW, run),
         )
         data = found.get(run, {}).get(OVERVIEW)
         if not data:
             raise errors.NotFoundError(f"{run} has no record of gradient flow")
-        return Overview([d.step for d in data], np.stack([d.numpy for d in data]).astype("<f4"))
+        return RunOverview([d.step for d in data], np.stack([d.numpy for d in data]).astype("<f4"))
 
-    def batch(self, ctx: RequestContext, experiment: str, run: str, step: int) -> Batch:
+    def batch(self, ctx: RequestContext, experiment: str, run: str, step: int) -> BatchRecords:
         """One recorded batch.
 
         Raises:
@@ -92,8 +95,8 @@ class Stored:
             return bytes(self._provider.read_blob(ctx, blob_key=key))
 
         blobs = dict(zip(keys, self._pool.map(read, keys.values()), strict=True))
-        labels = read_labels(blobs.pop(LABELS, b"{}"))
-        return Batch(labels, {tag.removeprefix(PREFIX): blob for tag, blob in blobs.items()})
+        labels = parse_labels(blobs.pop(LABELS, b"{}"))
+        return BatchRecords(labels, {tag.removeprefix(PREFIX): blob for tag, blob in blobs.items()})
 
     def _known(self, ctx: RequestContext, experiment: str, run: str) -> Keys:
         """Keys of a run's blobs by step and tag, as they are now."""
@@ -101,7 +104,7 @@ class Stored:
             ctx,
             experiment_id=experiment,
             plugin_name=PLUGIN,
-            downsample=ALL,
+            downsample=ALL_POINTS,
             run_tag_filter=RunTagFilter(runs=[run]),
         )
         keys: dict[int, dict[str, str]] = {}
@@ -110,12 +113,12 @@ class Stored:
                 keys.setdefault(datum.step, {})[tag] = datum.values[0].blob_key
         self._keys.pop((experiment, run), None)
         self._keys[experiment, run] = keys
-        for oldest in list(self._keys)[:-RUNS_KNOWN]:
+        for oldest in list(self._keys)[:-CACHED_RUNS]:
             self._keys.pop(oldest, None)
         return keys
 
 
-def about(content: bytes) -> dict[str, Any]:
+def parse_metadata(content: bytes) -> dict[str, Any]:
     """What the metadata of a run's records says; empty where it cannot be read."""
     try:
         said = json.loads(content)
@@ -124,15 +127,15 @@ def about(content: bytes) -> dict[str, Any]:
     return said if isinstance(said, dict) else {}
 
 
-def read_labels(blob: bytes) -> dict[str, Any]:
+def parse_labels(blob: bytes) -> dict[str, Any]:
     """What was read, to come and predicted."""
-    labels: dict[str, Any] = json.loads(blob, parse_constant=_nothing)
+    labels: dict[str, Any] = json.loads(blob, parse_constant=_null)
     return labels
 
 
-def _nothing(word: str) -> None:
+def _null(word: str) -> None:
     """In place of NaN and infinities, which a browser's JSON lacks."""
 
 
-def _only(tag: str, run: str | None = None) -> RunTagFilter:
+def _filter(tag: str, run: str | None = None) -> RunTagFilter:
     return RunTagFilter(runs=None if run is None else [run], tags=[tag])

@@ -6,36 +6,36 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from lm.gradient_flow.plugin.data_reader import Batch, about, read_labels
+from lm.gradient_flow.plugin.data_reader import BatchRecords, parse_labels, parse_metadata
 from lm.gradient_flow.plugin.tags import LABELS, OVERVIEW, PLUGIN, PREFIX
 
 
-class Recorded(NamedTuple):
+class RunRecords(NamedTuple):
     """All that a run recorded."""
 
     about: dict[str, Any]
     """What the metadata says."""
     overviews: dict[int, NDArray[np.float32]]
     """By update step: components x 3."""
-    batches: dict[int, Batch]
+    batches: dict[int, BatchRecords]
     """By update step."""
 
 
-def read_run(folder: Path) -> Recorded:
+def read_run(folder: Path) -> RunRecords:
     """What the event files of a run hold, up to the first damage of each.
 
     A step that was recorded twice, before and after a resume, counts as it was last.
     """
-    run = Recorded({}, {}, {})
+    run = RunRecords({}, {}, {})
     for path in sorted(folder.glob("*tfevents*")):
-        _take(run, path)
+        _read_events(run, path)
     for step in run.overviews.keys() ^ run.batches.keys():  # the end of a file was cut
         run.overviews.pop(step, None)
         run.batches.pop(step, None)
     return run
 
 
-def _take(run: Recorded, path: Path) -> None:
+def _read_events(run: RunRecords, path: Path) -> None:
     from tensorboard.backend.event_processing.event_file_loader import LegacyEventFileLoader
 
     ours = False
@@ -45,17 +45,19 @@ def _take(run: Recorded, path: Path) -> None:
         named = next((v.metadata.plugin_data for v in values if v.HasField("metadata")), None)
         if named is not None and named.plugin_name == PLUGIN:
             ours = True
-            run.about.update(about(named.content))
+            run.about.update(parse_metadata(named.content))
         if ours and values:
-            _put(run, event.step, {value.tag: value.tensor for value in values})
+            _add_batch(run, event.step, {value.tag: value.tensor for value in values})
 
 
-def _put(run: Recorded, step: int, tensors: dict[str, Any]) -> None:
+def _add_batch(run: RunRecords, step: int, tensors: dict[str, Any]) -> None:
     if OVERVIEW not in tensors:  # scalars beside the records
         return
     overview = tensors.pop(OVERVIEW)
     shape = [dim.size for dim in overview.tensor_shape.dim]
     run.overviews[step] = np.frombuffer(overview.tensor_content, "<f4").reshape(shape)
     blobs = {tag: bytes(one.string_val[0]) for tag, one in tensors.items() if one.string_val}
-    labels = read_labels(blobs.pop(LABELS, b"{}"))
-    run.batches[step] = Batch(labels, {tag.removeprefix(PREFIX): one for tag, one in blobs.items()})
+    labels = parse_labels(blobs.pop(LABELS, b"{}"))
+    run.batches[step] = BatchRecords(
+        labels, {tag.removeprefix(PREFIX): one for tag, one in blobs.items()}
+    )

@@ -9,7 +9,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from lm.gradient_flow.plugin.event_reader import Recorded, read_run
+from lm.gradient_flow.plugin.event_reader import RunRecords, read_run
 from sweeps.cli.exit import exit_on_user_error
 from sweeps.errors import UserError
 from sweeps.io import html
@@ -17,9 +17,9 @@ from sweeps.naming import RunFilter
 from sweeps.tensorboard.runs import find_runs
 
 STATIC = Path(__file__).parent / "static"
-MOST = 100
+DEFAULT_RECORDS = 100
 """Batches of a run that the page holds in full, unless told otherwise."""
-FRAME = """<style data-flow>{{style}}</style>
+TEMPLATE = """<style data-flow>{{style}}</style>
 </head>
 <body>
 <script type="application/json" id="flow-data">{{data}}</script>
@@ -58,7 +58,7 @@ def _parser() -> argparse.ArgumentParser:
     add(
         "--records",
         type=int,
-        default=MOST,
+        default=DEFAULT_RECORDS,
         metavar="N",
         help="batches of each run that are held in full, evenly spaced; the overview has all "
         "(default: %(default)s)",
@@ -66,7 +66,7 @@ def _parser() -> argparse.ArgumentParser:
     return parser
 
 
-def read_runs(folders: Sequence[Path], expression: str | None) -> dict[str, Recorded]:
+def read_runs(folders: Sequence[Path], expression: str | None) -> dict[str, RunRecords]:
     """Every run below some folders that has gradient flow, by its name.
 
     Raises:
@@ -78,7 +78,7 @@ def read_runs(folders: Sequence[Path], expression: str | None) -> dict[str, Reco
         if not folder.is_dir():
             raise UserError(f"{folder} does not exist; give the folder that runs were written to.")
         for name in find_runs(folder):
-            found[_named(folder, name, alone=len(folders) == 1)] = folder / name
+            found[_run_label(folder, name, alone=len(folders) == 1)] = folder / name
     kept = {name: path for name, path in found.items() if matches(name)}
     if found and not kept:
         raise UserError(
@@ -93,19 +93,19 @@ def read_runs(folders: Sequence[Path], expression: str | None) -> dict[str, Reco
     return recorded
 
 
-def _named(folder: Path, run: str, alone: bool) -> str:
+def _run_label(folder: Path, run: str, alone: bool) -> str:
     """A run's name as TensorBoard has it; with its folder's where there are several."""
     if run == ".":
         return folder.resolve().name
     return run if alone else f"{folder.resolve().name}/{run}"
 
 
-def page_data(runs: Mapping[str, Recorded], most: int) -> dict[str, Any]:
+def page_data(runs: Mapping[str, RunRecords], most: int) -> dict[str, Any]:
     """What the page's script reads."""
     data: dict[str, Any] = {"runs": {}, "overviews": {}, "batches": {}}
     for name, run in runs.items():
         steps = sorted(run.overviews)
-        kept = _spaced(sorted(run.batches), most)
+        kept = _evenly_spaced(sorted(run.batches), most)
         first = run.overviews[steps[0]]
         data["runs"][name] = {"last": steps[-1], "about": run.about}
         data["overviews"][name] = {
@@ -126,7 +126,7 @@ def page_data(runs: Mapping[str, Recorded], most: int) -> dict[str, Any]:
     return data
 
 
-def _spaced(steps: Sequence[int], most: int) -> list[int]:
+def _evenly_spaced(steps: Sequence[int], most: int) -> list[int]:
     """At most so many of them, evenly spaced, the last among them."""
     if len(steps) <= most:
         return list(steps)
@@ -141,7 +141,7 @@ def render(data: Mapping[str, Any]) -> str:
     """The page's text."""
     program = (STATIC / "index.js").read_text(encoding="utf-8")
     return html.render(
-        FRAME,
+        TEMPLATE,
         f"Gradient flow, {next(iter(data['runs']))}",
         data,
         style=(STATIC / "index.css").read_text(encoding="utf-8"),

@@ -15,12 +15,12 @@ from tensorboard.backend import http_util
 from tensorboard.plugins import base_plugin
 from werkzeug import wrappers
 
-from lm.gradient_flow.plugin.data_reader import Stored
+from lm.gradient_flow.plugin.data_reader import RecordReader
 from lm.gradient_flow.plugin.tags import PLUGIN
 
 STATIC = Path(__file__).parent / "static"
-TYPES = {".js": "text/javascript", ".css": "text/css"}
-BYTES = "application/octet-stream"
+CONTENT_TYPES = {".js": "text/javascript", ".css": "text/css"}
+BINARY = "application/octet-stream"
 
 App = Callable[[Any, Any], Any]
 
@@ -31,7 +31,7 @@ class Plugin(base_plugin.TBPlugin):  # type: ignore[misc]
     plugin_name = PLUGIN
 
     def __init__(self, context: base_plugin.TBContext) -> None:
-        self._stored = Stored(context.data_provider)
+        self._stored = RecordReader(context.data_provider)
 
     def get_plugin_apps(self) -> dict[str, App]:
         """Route -> what answers."""
@@ -53,30 +53,30 @@ class Plugin(base_plugin.TBPlugin):  # type: ignore[misc]
         )
 
     def _runs(self, request: Any) -> Any:
-        found = self._stored.runs(*_asked(request))
+        found = self._stored.runs(*_context_and_experiment(request))
         return http_util.Respond(request, {"runs": found}, "application/json")
 
     def _overview(self, request: Any) -> Any:
-        found = self._stored.overview(*_asked(request), _argument(request, "run"))
+        found = self._stored.overview(*_context_and_experiment(request), _argument(request, "run"))
         header = {"steps": found.steps, "shape": found.values.shape}
-        return http_util.Respond(request, frame(header, found.values.tobytes()), BYTES)
+        return http_util.Respond(request, encode_frame(header, found.values.tobytes()), BINARY)
 
     def _batch(self, request: Any) -> Any:
         run, step = _argument(request, "run"), _argument(request, "step")
         if not step.isdecimal():
             raise errors.InvalidArgumentError(f"{step!r} is no step")
-        found = self._stored.batch(*_asked(request), run, int(step))
-        header = {"labels": found.labels, "parts": parts(found.records)}
-        return http_util.Respond(request, frame(header, *found.records.values()), BYTES)
+        found = self._stored.batch(*_context_and_experiment(request), run, int(step))
+        header = {"labels": found.labels, "parts": part_sizes(found.records)}
+        return http_util.Respond(request, encode_frame(header, *found.records.values()), BINARY)
 
 
-def frame(header: Mapping[str, Any], *parts: bytes) -> bytes:
+def encode_frame(header: Mapping[str, Any], *parts: bytes) -> bytes:
     """A header and what it describes, as one answer."""
     text = json.dumps(header).encode()
     return struct.pack("<I", len(text)) + text + b"".join(parts)
 
 
-def parts(records: Mapping[str, bytes]) -> list[list[str | int]]:
+def part_sizes(records: Mapping[str, bytes]) -> list[list[str | int]]:
     """Name and size of each part."""
     return [[name, len(record)] for name, record in records.items()]
 
@@ -94,7 +94,7 @@ def _app(answer: Callable[[Any], Any]) -> App:
     return app
 
 
-def _asked(request: Any) -> tuple[Any, str]:
+def _context_and_experiment(request: Any) -> tuple[Any, str]:
     return plugin_util.context(request.environ), plugin_util.experiment_id(request.environ)
 
 
@@ -111,4 +111,6 @@ def _static(request: Any) -> Any:
     if name not in {path.name for path in STATIC.iterdir()}:
         raise errors.NotFoundError(f"there is no {name}")
     path = STATIC / name
-    return http_util.Respond(request, path.read_bytes(), TYPES.get(path.suffix, "text/plain"))
+    return http_util.Respond(
+        request, path.read_bytes(), CONTENT_TYPES.get(path.suffix, "text/plain")
+    )

@@ -47,20 +47,20 @@ def model_graph(
     carry shapes; equal models give equal bytes.
     """
     # Here, so that what another JAX no longer has to import is a failure of this alone.
-    from lm.monitor.graph.convert import Names, Walk
-    from lm.monitor.graph.graph_def import Graph, Tensor, graph_def, with_entries
+    from lm.monitor.graph.convert import JaxprConverter, NodeNames
+    from lm.monitor.graph.graph_def import Graph, TensorSpec, to_graph_def, with_module_inputs
     from lm.monitor.graph.trace import STATES, trace
 
     jaxpr, inputs = trace(config, vocab_size, batch_size, sequence_length)
     graph = Graph()
     values = [
         graph.add(
-            given.scope, given.op, (), [Tensor(aval.shape, str(aval.dtype))], label=given.name
+            given.scope, given.op, (), [TensorSpec(aval.shape, str(aval.dtype))], label=given.name
         )
         for given, aval in zip(inputs, jaxpr.in_avals, strict=True)
     ]
-    walk = Walk(graph, Names(STATES, CELLS[config.cell].kept))
+    walk = JaxprConverter(graph, NodeNames(STATES, CELLS[config.cell].kept))
     results = walk.computation(jaxpr, [value for (value,) in values], "")
-    definition = graph_def(with_entries(graph.needed(results)))
+    definition = to_graph_def(with_module_inputs(graph.needed(results)))
     serialised: bytes = definition.SerializeToString(deterministic=True)
     return serialised

@@ -11,14 +11,20 @@ from typing import Any, NamedTuple
 
 from jax.extend.core import ClosedJaxpr, Jaxpr, JaxprEqn, Literal
 
-from lm.monitor.graph.graph_def import CONSTANT, Constant, Graph, Tensor, Value
-from lm.monitor.graph.jaxpr import constant, inner_computation, opened, scopes, tensor_of
-from lm.monitor.graph.op_names import LAYOUT, OPERATIONS
+from lm.monitor.graph.graph_def import CONSTANT, Constant, Graph, TensorSpec, Value
+from lm.monitor.graph.jaxpr import (
+    constant,
+    inner_computation,
+    named_scopes,
+    open_jaxpr,
+    tensor_spec,
+)
+from lm.monitor.graph.op_names import LAYOUT_OPS, OP_NAMES
 
 Operand = Value | Constant
 
 
-class Names(NamedTuple):
+class NodeNames(NamedTuple):
     """Words for what has no name in a jaxpr; where there are too few, plain ones are taken."""
 
     states: Sequence[str] = ()
@@ -27,10 +33,10 @@ class Names(NamedTuple):
     """Of what an array is split into."""
 
 
-class Walk:
+class JaxprConverter:
     """Turns jaxprs into nodes of a graph."""
 
-    def __init__(self, graph: Graph, names: Names) -> None:
+    def __init__(self, graph: Graph, names: NodeNames) -> None:
         self._graph = graph
         self._names = names
         self._scopes: Counter[str] = Counter()
@@ -40,7 +46,7 @@ class Walk:
         self, closed: ClosedJaxpr | Jaxpr, inputs: Sequence[Operand], scope: str
     ) -> list[Operand]:
         """Add the operations of a jaxpr; gives its results."""
-        jaxpr, constants = opened(closed)
+        jaxpr, constants = open_jaxpr(closed)
         values: dict[Any, Operand] = dict(zip(jaxpr.constvars, constants, strict=True))
         values |= zip(jaxpr.invars, inputs, strict=True)
 
@@ -51,7 +57,7 @@ class Walk:
 
         for equation in jaxpr.eqns:
             operands = [read(variable) for variable in equation.invars]
-            within = "/".join(filter(None, [scope, *scopes(equation)]))
+            within = "/".join(filter(None, [scope, *named_scopes(equation)]))
             results = self._equation(equation, operands, within)
             values |= zip(equation.outvars, results, strict=True)
         return [read(variable) for variable in jaxpr.outvars]
@@ -66,16 +72,16 @@ class Walk:
         inner = inner_computation(equation)
         if inner is not None:
             return self.computation(inner, operands, scope)
-        tensors = [tensor_of(variable.aval) for variable in equation.outvars]
+        tensors = [tensor_spec(variable.aval) for variable in equation.outvars]
         if all(isinstance(operand, Constant) for operand in operands):
             return [_derived(name, operands, tensor) for tensor in tensors]
-        if name in LAYOUT:
+        if name in LAYOUT_OPS:
             return operands[:1]
         same = self._same_as(name, operands)
         return [same] if same else self._operation(name, operands, tensors, scope)
 
     def _operation(
-        self, name: str, operands: Sequence[Operand], tensors: Sequence[Tensor], scope: str
+        self, name: str, operands: Sequence[Operand], tensors: Sequence[TensorSpec], scope: str
     ) -> Sequence[Operand]:
         """A node; or, of a split, one for each part. They stand in the module whose parameters
         they read, even where it is not the module itself that computes."""
@@ -83,7 +89,7 @@ class Walk:
         parameters = [node for node in read if node.op == "Variable"]
         if parameters and not f"{scope}/".startswith(f"{parameters[0].scope}/"):
             scope = parameters[0].scope
-        op = OPERATIONS.get(name, name)
+        op = OP_NAMES.get(name, name)
         if name == "add" and any(len(node.outputs[0].shape) == 1 for node in parameters):
             op = "BiasAdd"
         if name == "split":
@@ -118,8 +124,8 @@ class Walk:
         fixed, carried = equation.params["num_consts"], equation.params["num_carry"]
         length, body = equation.params["length"], equation.params["jaxpr"]
         scope = self._new_scope(scope, f"scan_{length}_steps")
-        inner = [tensor_of(variable.aval) for variable in opened(body)[0].invars]
-        outer = [tensor_of(variable.aval) for variable in equation.outvars]
+        inner = [tensor_spec(variable.aval) for variable in open_jaxpr(body)[0].invars]
+        outer = [tensor_spec(variable.aval) for variable in equation.outvars]
         order = {"order": "last step first"} if equation.params["reverse"] else {}
         through = slice(fixed, fixed + carried)
         states = self._enter_loop(scope, operands[through], inner[through])
@@ -141,12 +147,12 @@ class Walk:
         """A scope with the operations of its condition and of its body."""
         asks, does = equation.params["cond_nconsts"], equation.params["body_nconsts"]
         scope = self._new_scope(scope, "while")
-        tensors = [tensor_of(variable.aval) for variable in equation.outvars]
+        tensors = [tensor_spec(variable.aval) for variable in equation.outvars]
         states = self._enter_loop(scope, operands[asks + does :], tensors)
         asked = self.computation(
             equation.params["cond_jaxpr"], [*operands[:asks], *states], f"{scope}/condition"
         )
-        goes_on = self._graph.add(scope, "LoopCond", asked, [Tensor((), "bool")])
+        goes_on = self._graph.add(scope, "LoopCond", asked, [TensorSpec((), "bool")])
         results = self.computation(
             equation.params["body_jaxpr"],
             [*operands[asks : asks + does], *states],
@@ -163,14 +169,14 @@ class Walk:
             self.computation(branch, operands[1:], f"{scope}/branch_{index}")
             for index, branch in enumerate(equation.params["branches"])
         ]
-        tensors = [tensor_of(variable.aval) for variable in equation.outvars]
+        tensors = [tensor_spec(variable.aval) for variable in equation.outvars]
         return [
             self._graph.add(scope, "Merge", [operands[0], *results], [tensor])[0]
             for results, tensor in zip(zip(*branches, strict=True), tensors, strict=True)
         ]
 
     def _enter_loop(
-        self, scope: str, starts: Sequence[Operand], tensors: Sequence[Tensor]
+        self, scope: str, starts: Sequence[Operand], tensors: Sequence[TensorSpec]
     ) -> list[Value]:
         """Nodes for what a loop hands on, as its steps see it."""
         labels = _labels(self._names.states, len(starts), "state")
@@ -202,9 +208,11 @@ class Walk:
         return name if self._scopes[name] == 1 else f"{name}.{self._scopes[name]}"
 
 
-def _derived(name: str, operands: Sequence[Operand], tensor: Tensor) -> Constant:
+def _derived(name: str, operands: Sequence[Operand], tensor: TensorSpec) -> Constant:
     """What an operation makes of constants; a number that only changes its layout stays one."""
-    text = operands[0].text if name in LAYOUT and isinstance(operands[0], Constant) else CONSTANT
+    text = (
+        operands[0].text if name in LAYOUT_OPS and isinstance(operands[0], Constant) else CONSTANT
+    )
     return Constant(text, tensor)
 
 

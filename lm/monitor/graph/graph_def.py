@@ -29,7 +29,7 @@ CONSTANT = "constant"
 """What an array of several numbers is called."""
 
 
-class Tensor(NamedTuple):
+class TensorSpec(NamedTuple):
     """What an array is, without its numbers."""
 
     shape: tuple[int, ...]
@@ -42,7 +42,7 @@ class Constant(NamedTuple):
 
     text: str
     """The number that all its elements are, or `CONSTANT`."""
-    tensor: Tensor
+    tensor: TensorSpec
 
 
 class Value(NamedTuple):
@@ -62,7 +62,7 @@ class Node:
     """Its name within the scope, as far as no other has it."""
     op: str
     inputs: Sequence[Value]
-    outputs: Sequence[Tensor]
+    outputs: Sequence[TensorSpec]
     notes: dict[str, str] = field(default_factory=dict)
     """More to be read in TensorBoard."""
     back: Value | None = None
@@ -82,7 +82,7 @@ class Graph:
         scope: str,
         op: str,
         inputs: Iterable[Value | Constant],
-        outputs: Sequence[Tensor],
+        outputs: Sequence[TensorSpec],
         *,
         label: str = "",
         notes: Mapping[str, str] | None = None,
@@ -118,7 +118,7 @@ class Graph:
         return [node for node in self._nodes if node in kept]
 
 
-def with_entries(nodes: Sequence[Node]) -> list[Node]:
+def with_module_inputs(nodes: Sequence[Node]) -> list[Node]:
     """Nodes of which several read one array of another module; they get it through one `input`.
 
     TensorBoard writes a shape beside an edge between modules only where a single edge runs there.
@@ -143,7 +143,7 @@ def _module(node: Node) -> str:
     return node.scope.partition("/")[0]
 
 
-def graph_def(nodes: Sequence[Node]) -> GraphDef:
+def to_graph_def(nodes: Sequence[Node]) -> GraphDef:
     """TensorBoard's form of a graph that holds all inputs of its nodes."""
     names = _names(nodes)
     return GraphDef(
@@ -177,7 +177,7 @@ def _node_def(node: Node, names: Mapping[Node, str]) -> NodeDef:
     return NodeDef(name=names[node], op=node.op, input=inputs, attr=attributes)
 
 
-def _shape(tensor: Tensor) -> TensorShapeProto:
+def _shape(tensor: TensorSpec) -> TensorShapeProto:
     return TensorShapeProto(dim=[TensorShapeProto.Dim(size=size) for size in tensor.shape])
 
 

@@ -6,10 +6,10 @@ from typing import Any
 import numpy as np
 from jax.extend.core import ClosedJaxpr, Jaxpr, JaxprEqn
 
-from lm.monitor.graph.graph_def import CONSTANT, DTYPES, Constant, Tensor
+from lm.monitor.graph.graph_def import CONSTANT, DTYPES, Constant, TensorSpec
 
 
-def opened(jaxpr: ClosedJaxpr | Jaxpr) -> tuple[Jaxpr, list[Constant]]:
+def open_jaxpr(jaxpr: ClosedJaxpr | Jaxpr) -> tuple[Jaxpr, list[Constant]]:
     """A jaxpr, and the constants that it is closed over."""
     if isinstance(jaxpr, ClosedJaxpr):
         variables = jaxpr.jaxpr.constvars
@@ -20,7 +20,7 @@ def opened(jaxpr: ClosedJaxpr | Jaxpr) -> tuple[Jaxpr, list[Constant]]:
     return jaxpr, []
 
 
-def scopes(equation: JaxprEqn) -> Iterator[str]:
+def named_scopes(equation: JaxprEqn) -> Iterator[str]:
     """Named scopes within the jaxpr; not the transformations, such as `jvp(...)`."""
     for part in str(equation.source_info.name_stack).split("/"):
         if part and "(" not in part:
@@ -31,19 +31,19 @@ def inner_computation(equation: JaxprEqn) -> ClosedJaxpr | Jaxpr | None:
     """The computation that an equation calls: that of a jit, of a remat, of a custom gradient."""
     for value in equation.params.values():
         if isinstance(value, (ClosedJaxpr, Jaxpr)):
-            jaxpr, _ = opened(value)
+            jaxpr, _ = open_jaxpr(value)
             sizes = len(jaxpr.invars), len(jaxpr.outvars)
             if sizes == (len(equation.invars), len(equation.outvars)):
                 return value
     return None
 
 
-def tensor_of(aval: Any) -> Tensor:
+def tensor_spec(aval: Any) -> TensorSpec:
     shape = getattr(aval, "shape", ())
-    return Tensor(tuple(map(int, shape)), str(getattr(aval, "dtype", "")))
+    return TensorSpec(tuple(map(int, shape)), str(getattr(aval, "dtype", "")))
 
 
 def constant(value: Any, aval: Any) -> Constant:
-    tensor = tensor_of(aval)
+    tensor = tensor_spec(aval)
     is_number = tensor.shape == () and tensor.dtype in DTYPES
     return Constant(f"{np.asarray(value).item():g}" if is_number else CONSTANT, tensor)

@@ -1,6 +1,6 @@
 """What JAX's primitives are called in a graph, and which of them a reader can do without."""
 
-LAYOUT = {
+LAYOUT_OPS = {
     "broadcast_in_dim",
     "convert_element_type",
     "copy",
@@ -14,7 +14,7 @@ LAYOUT = {
 }
 """They give their first operand's numbers in another form, or to other readers."""
 
-OPERATIONS = {
+OP_NAMES = {
     "abs": "Abs",
     "add": "Add",
     "add_any": "Add",

@@ -20,7 +20,7 @@ from lm.model.language_model import LanguageModel
 from lm.model.types import Carry, Params
 
 
-class Input(NamedTuple):
+class GraphInput(NamedTuple):
     """An array that the computation gets."""
 
     scope: str
@@ -32,7 +32,7 @@ class Input(NamedTuple):
 
 def trace(
     config: ModelConfig, vocab_size: int, batch_size: int, sequence_length: int
-) -> tuple[ClosedJaxpr, list[Input]]:
+) -> tuple[ClosedJaxpr, list[GraphInput]]:
     """The computation, each operation in the scope of its module, and what its inputs are."""
     model = nnx.eval_shape(
         lambda: LanguageModel(config, vocab_size, rngs=nnx.Rngs(params=jax.random.key(0)))
@@ -44,8 +44,8 @@ def trace(
     jaxpr = jax.make_jaxpr(partial(_mean_loss, merge))(params, words, words, carries)
     return jaxpr, [
         *_parameters(params),
-        Input("", "words", "Placeholder"),
-        Input("", "targets", "Placeholder"),
+        GraphInput("", "words", "Placeholder"),
+        GraphInput("", "targets", "Placeholder"),
         *_states(carries),
     ]
 
@@ -94,15 +94,15 @@ def _scope(path: Sequence[Any]) -> str:
     return f"layer_{path[1] + 1}" if path[0] == "layers" else "/".join(map(str, path))
 
 
-def _parameters(params: Params) -> list[Input]:
+def _parameters(params: Params) -> list[GraphInput]:
     paths, _ = jax.tree_util.tree_flatten_with_path(params)
     keys = [[entry.key for entry in path] for path, _ in paths]
-    return [Input(_scope(path[:-1]), path[-1], "Variable") for path in keys]
+    return [GraphInput(_scope(path[:-1]), path[-1], "Variable") for path in keys]
 
 
-def _states(carries: Sequence[Carry]) -> list[Input]:
+def _states(carries: Sequence[Carry]) -> list[GraphInput]:
     return [
-        Input(f"layer_{index}", f"start_{state}", "Placeholder")
+        GraphInput(f"layer_{index}", f"start_{state}", "Placeholder")
         for index, carry in enumerate(carries, 1)
         for state, _ in zip(STATES, carry, strict=False)
     ]

@@ -14,7 +14,7 @@ from lm.backend import execution
 from lm.backend.data_parallel import first_replica, replicated
 from lm.config.load import parse_config
 from lm.config.schema import Config
-from lm.data.batches import streams
+from lm.data.batches import to_streams
 from lm.model.initializers import Scales
 from lm.optim.optimizer import hyperparameters
 from lm.training.functions import Program, build_program, program_key
@@ -24,7 +24,7 @@ from tests.lm.helpers.training import assert_same, history, killed_at, run
 
 Compose = Callable[..., dict[str, Any]]
 VOCAB = 60
-STREAMS = streams(np.random.default_rng(0).integers(0, VOCAB, 1600).astype(np.int32), 16)
+STREAMS = to_streams(np.random.default_rng(0).integers(0, VOCAB, 1600).astype(np.int32), 16)
 SCALES = Scales(*(jnp.float32(0.5) for _ in Scales._fields))
 SHARDED = (
     *("loss.kind=sampled_softmax", "loss.samples=5"),

@@ -8,7 +8,7 @@ import pytest
 
 from lm.config.schema import DataConfig
 from lm.data.corpora import read_corpus
-from lm.data.dataset import load_tokens
+from lm.data.dataset import load_dataset
 from lm.data.tokenizer import tokenize
 from sweeps.errors import UserError
 
@@ -48,24 +48,24 @@ def test_ptb_is_split_at_spaces_with_an_end_of_sentence_per_line(
 
 def test_splits_are_contiguous_and_cover_the_text(text_options: Options) -> None:
     words = [f"w{i}" for i in range(20)]
-    text = load_tokens(text_options(" ".join(words), valid_fraction=0.2, test_fraction=0.3))
+    text = load_dataset(text_options(" ".join(words), valid_fraction=0.2, test_fraction=0.3))
     assert text.vocabulary.decode(text.train) == words[:10]
     assert (len(text.valid), len(text.test)) == (4, 6)
 
 
 def test_vocabulary_knows_the_training_split_only(text_options: Options) -> None:
-    text = load_tokens(text_options("a a b b a b c z", valid_fraction=0.125, test_fraction=0.125))
+    text = load_dataset(text_options("a a b b a b c z", valid_fraction=0.125, test_fraction=0.125))
     assert text.vocabulary.words == ["a", "b", "<unk>"]
     assert text.vocabulary.decode(text.valid) == ["<unk>"]
 
 
 def test_no_test_fraction_gives_an_empty_test_split(text_options: Options) -> None:
-    text = load_tokens(text_options("a b " * 20, test_fraction=0.0))
+    text = load_dataset(text_options("a b " * 20, test_fraction=0.0))
     assert (len(text.train), len(text.valid), len(text.test)) == (36, 4, 0)
 
 
 def test_ids_are_int32_within_the_vocabulary(text_options: Options) -> None:
-    text = load_tokens(text_options("a b c d " * 20, vocab_size=3))
+    text = load_dataset(text_options("a b c d " * 20, vocab_size=3))
     for ids in (text.train, text.valid, text.test):
         assert ids.dtype == np.int32
         assert 0 <= ids.min() <= ids.max() < 3
@@ -73,14 +73,14 @@ def test_ids_are_int32_within_the_vocabulary(text_options: Options) -> None:
 
 def test_characters_round_trip_through_ids(text_options: Options) -> None:
     raw = "Tab\tand \\ and\nna\u00efve \u2028 " * 10
-    text = load_tokens(text_options(raw, level="char"))
+    text = load_dataset(text_options(raw, level="char"))
     parts = (text.train, text.valid, text.test)
     assert "".join("".join(text.vocabulary.decode(ids)) for ids in parts) == raw
 
 
 def test_text_without_a_token_is_refused(text_options: Options) -> None:
     with pytest.raises(UserError, match="no tokens"):
-        load_tokens(text_options("% % %"))
+        load_dataset(text_options("% % %"))
 
 
 @pytest.mark.parametrize(
@@ -92,27 +92,27 @@ def test_empty_split_is_refused(
 ) -> None:
     valid, test = fractions
     with pytest.raises(UserError, match=f"the {split} split of 2 tokens is empty"):
-        load_tokens(text_options("a b", valid_fraction=valid, test_fraction=test))
+        load_dataset(text_options("a b", valid_fraction=valid, test_fraction=test))
 
 
 def test_sherlock_has_the_study_s_counts(real_data: Callable[[str], str], options: Options) -> None:
     config = options("sherlock", root=real_data("sherlock"))
     counts = Counter(tokenize(read_corpus(config).train, config))
     assert (counts.total(), len(counts)) == (247_812, 11_756)
-    text = load_tokens(config)
+    text = load_dataset(config)
     assert len(text.train) + len(text.valid) + len(text.test) == 247_812
 
 
 def test_sherlock_s_default_keeps_words_that_training_meets_twice(
     real_data: Callable[[str], str], options: Options
 ) -> None:
-    text = load_tokens(options("sherlock", root=real_data("sherlock"), vocab_size=5900))
+    text = load_dataset(options("sherlock", root=real_data("sherlock"), vocab_size=5900))
     assert [len(ids) for ids in (text.train, text.valid, text.test)] == [198_250, 24_781, 24_781]
     assert min(text.vocabulary.counts) == 2
 
 
 def test_ptb_has_mikolov_s_counts(real_data: Callable[[str], str], options: Options) -> None:
-    text = load_tokens(options("ptb", root=real_data("ptb"), vocab_size=10_000))
+    text = load_dataset(options("ptb", root=real_data("ptb"), vocab_size=10_000))
     assert [len(ids) for ids in (text.train, text.valid, text.test)] == [929_589, 73_760, 82_430]
     counts = dict(zip(text.vocabulary.words, text.vocabulary.counts, strict=True))
     assert len(counts) == 10_000
@@ -124,13 +124,13 @@ def test_characters_of_shakespeare_are_65(
     real_data: Callable[[str], str], options: Options
 ) -> None:
     root = real_data("tinyshakespeare")
-    text = load_tokens(options("text", root=root, files=["input.txt"], level="char"))
+    text = load_dataset(options("text", root=root, files=["input.txt"], level="char"))
     assert len(text.train) + len(text.valid) + len(text.test) == 1_115_394
     assert len(text.vocabulary) == 65
 
 
 def test_lee_s_default_keeps_words_that_training_meets_twice(options: Options) -> None:
-    text = load_tokens(options("lee", vocab_size=3500))
+    text = load_dataset(options("lee", vocab_size=3500))
     assert [len(ids) for ids in (text.train, text.valid, text.test)] == [54_071, 6_759, 6_759]
     assert min(text.vocabulary.counts) == 2
 

@@ -5,7 +5,7 @@ import pytest
 
 from lm.data import download
 from lm.data.download import DownloadError
-from lm.data.gutenberg import SHERLOCK, body, read_sherlock
+from lm.data.gutenberg import SHERLOCK, extract_book, read_sherlock
 from sweeps.errors import UserError
 
 NAMES = [book.filename for book in SHERLOCK]
@@ -46,12 +46,12 @@ def web(monkeypatch: pytest.MonkeyPatch) -> Callable[..., list[str]]:
 
 
 def test_preamble_licence_and_lines_that_name_the_project_are_cut() -> None:
-    assert body(ebook("one\r\ntwo").replace("\r\n", "\n")) == "one\ntwo\n"
+    assert extract_book(ebook("one\r\ntwo").replace("\r\n", "\n")) == "one\ntwo\n"
 
 
 @pytest.mark.parametrize("text", ["a\nb", "*** START X\na\n", "*** END X\na\n*** START X\nb\n"])
 def test_text_without_both_markers_has_no_body(text: str) -> None:
-    assert body(text) is None
+    assert extract_book(text) is None
 
 
 def test_books_are_read_in_the_study_s_order(tmp_path: Path) -> None:

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from lm.config.schema import DataConfig
-from lm.data.corpora import read_corpus, text_files
+from lm.data.corpora import corpus_files, read_corpus
 from sweeps.errors import UserError
 
 Options = Callable[..., DataConfig]
@@ -22,7 +22,7 @@ def write(folder: Path, **files: str) -> None:
 
 
 def names(config: DataConfig) -> list[str]:
-    return [path.name for path in text_files(config)]
+    return [path.name for path in corpus_files(config)]
 
 
 def test_the_language_is_taken_of_which_there_is_more(tmp_path: Path, options: Options) -> None:

@@ -12,7 +12,7 @@ import pytest
 
 from lm.config.schema import DataConfig
 from lm.data import dataset, token_cache
-from lm.data.dataset import Tokens, load_tokens
+from lm.data.dataset import Dataset, load_dataset
 
 Options = Callable[..., DataConfig]
 STORY = "the cat saw the dog and the dog saw the cat but the \u00e9l\u00e9phant saw no one " * 9
@@ -40,7 +40,7 @@ def _made(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     return texts
 
 
-def _same(one: Tokens, other: Tokens) -> bool:
+def _same(one: Dataset, other: Dataset) -> bool:
     pairs = [(getattr(one, split), getattr(other, split)) for split in ("train", "valid", "test")]
     equal = all(a.dtype == b.dtype and np.array_equal(a, b) for a, b in pairs)
     return equal and one.vocabulary == other.vocabulary and one.digest == other.digest
@@ -54,7 +54,7 @@ def test_kept_ids_are_those_of_the_text(
 ) -> None:
     made = _made(monkeypatch)
     config = text_options("a\ttab \\ and\n" + STORY, **changes)
-    first, second = load_tokens(config), load_tokens(config)
+    first, second = load_dataset(config), load_dataset(config)
     assert len(made) == 1
     assert _same(first, second)
     assert len(list(cache.iterdir())) == 1
@@ -62,7 +62,7 @@ def test_kept_ids_are_those_of_the_text(
 
 def test_kept_ids_are_mapped_and_cannot_be_changed(cache: Path, text_options: Options) -> None:
     config = text_options(STORY)
-    for text in (load_tokens(config), load_tokens(config)):
+    for text in (load_dataset(config), load_dataset(config)):
         with pytest.raises(ValueError, match="read-only"):
             text.train[0] = 1
     base = text.train.base
@@ -81,7 +81,7 @@ def test_damaged_entry_is_made_anew(
     damage: str,
 ) -> None:
     config = text_options(STORY)
-    whole = load_tokens(config)
+    whole = load_dataset(config)
     ((path),) = cache.glob(f"*/{name}")
     content = path.read_bytes()
     if damage == "missing":
@@ -91,14 +91,14 @@ def test_damaged_entry_is_made_anew(
     else:
         path.write_bytes(content[:-5] + bytes([content[-5] ^ 1]) + content[-4:])
     made = _made(monkeypatch)
-    assert _same(load_tokens(config), whole)
-    assert _same(load_tokens(config), whole)
+    assert _same(load_dataset(config), whole)
+    assert _same(load_dataset(config), whole)
     assert len(made) == 1
 
 
 def test_changed_text_under_the_same_name_is_read_again(cache: Path, text_options: Options) -> None:
-    one = load_tokens(text_options(STORY))
-    other = load_tokens(text_options(STORY.replace("cat", "cow")))
+    one = load_dataset(text_options(STORY))
+    other = load_dataset(text_options(STORY.replace("cat", "cow")))
     assert one.digest != other.digest
     assert "cow" in other.vocabulary.words
 
@@ -109,21 +109,21 @@ def test_a_process_reads_an_unchanged_text_once(
     config = text_options(STORY)
     path = Path(config.files[0])
     os.utime(path, (0, time.time() - 60))
-    text = load_tokens(config)
+    text = load_dataset(config)
     monkeypatch.setattr(dataset, "read_corpus", None)
-    assert load_tokens(config) is text
+    assert load_dataset(config) is text
     monkeypatch.undo()
     monkeypatch.setenv("XDG_CACHE_HOME", str(cache.parent.parent))
     path.write_text(STORY.replace("cat", "cow"))
-    assert load_tokens(config) is not text
+    assert load_dataset(config) is not text
 
 
 def test_other_code_makes_another_entry(
     cache: Path, text_options: Options, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    load_tokens(text_options(STORY))
+    load_dataset(text_options(STORY))
     monkeypatch.setattr(token_cache, "_CODE", ("tokens.py",))
-    load_tokens(text_options(STORY))
+    load_dataset(text_options(STORY))
     assert len(list(cache.iterdir())) == 2
 
 
@@ -131,7 +131,7 @@ def test_folder_that_cannot_be_written_costs_the_cache_alone(
     cache: Path, text_options: Options, caplog: pytest.LogCaptureFixture
 ) -> None:
     config = text_options(STORY)
-    whole = load_tokens(config)
+    whole = load_dataset(config)
     for entry in cache.iterdir():
         for file in entry.iterdir():
             file.unlink()
@@ -139,7 +139,7 @@ def test_folder_that_cannot_be_written_costs_the_cache_alone(
     cache.rmdir()
     cache.write_text("a file where the folder should be")
     with caplog.at_level(logging.WARNING):
-        assert _same(load_tokens(config), whole)
+        assert _same(load_dataset(config), whole)
     (line,) = (record.getMessage() for record in caplog.records)
     assert line.startswith("The text's ids are not kept: ")
 
@@ -148,14 +148,14 @@ def test_what_is_long_unused_goes(
     cache: Path, text_options: Options, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     used, unused = text_options(STORY), text_options(STORY, vocab_size=4)
-    load_tokens(used)
-    load_tokens(unused)
+    load_dataset(used)
+    load_dataset(unused)
     long_ago = time.time() - 86400 * (token_cache.UNUSED_DAYS + 1)
     for folder in cache.iterdir():
         os.utime(folder, (long_ago, long_ago))
-    load_tokens(used)
-    load_tokens(text_options(STORY, vocab_size=5))
+    load_dataset(used)
+    load_dataset(text_options(STORY, vocab_size=5))
     assert len(list(cache.iterdir())) == 2
     made = _made(monkeypatch)
-    load_tokens(used)
+    load_dataset(used)
     assert not made

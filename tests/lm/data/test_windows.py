@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from lm.data.windows import predictions, steps_per_epoch
+from lm.data.windows import num_predictions, steps_per_epoch
 from sweeps.errors import UserError
 
 
@@ -35,10 +35,10 @@ def test_one_batch_is_enough_and_a_word_less_is_refused(predict: str) -> None:
 
 
 def test_predictions_are_all_words_with_their_context() -> None:
-    assert predictions(20, train("all", 4, 5)) == 19
-    assert predictions(20, train("last", 4, 5)) == 15
-    assert predictions(6, train("last", 4, 5)) == 1
+    assert num_predictions(20, train("all", 4, 5)) == 19
+    assert num_predictions(20, train("last", 4, 5)) == 15
+    assert num_predictions(6, train("last", 4, 5)) == 1
     with pytest.raises(UserError, match="has 5 tokens, and 6 are needed"):
-        predictions(5, train("last", 4, 5))
+        num_predictions(5, train("last", 4, 5))
     with pytest.raises(UserError, match="has 1 tokens, and 2 are needed"):
-        predictions(1, train("all", 4, 5))
+        num_predictions(1, train("all", 4, 5))

@@ -12,8 +12,8 @@ import pytest
 from lm.config.load import parse_config
 from lm.data.vocabulary import Vocabulary
 from lm.evaluation import scoring
-from lm.evaluation.neural_cache import choose, mix
-from lm.evaluation.scoring import layout, read
+from lm.evaluation.neural_cache import best_cache, interpolate
+from lm.evaluation.scoring import evaluation_config, score_tokens
 from lm.model.initializers import scales
 from lm.training.functions import build_program, program_key
 from lm.training.load import Trained
@@ -48,7 +48,7 @@ def text(count: int) -> np.ndarray:
 
 def check(trained: Trained, ids: np.ndarray, pieces: list[np.ndarray], streams: int | None) -> None:
     """What is read equals reading each piece by itself, with a cache of its own."""
-    found = read(trained, ids, layout(trained, streams), SETTINGS)
+    found = score_tokens(trained, ids, evaluation_config(trained, streams), SETTINGS)
     alone = [read_words(trained.params, trained.config.model.cell, list(part)) for part in pieces]
     expected = np.concatenate([log_probs for log_probs, _ in alone])
     np.testing.assert_allclose(found.log_probs, expected, atol=TOLERANCE, rtol=TOLERANCE)
@@ -57,7 +57,7 @@ def check(trained: Trained, ids: np.ndarray, pieces: list[np.ndarray], streams: 
             cached(*one, list(part[1:]), window, SHARE, theta)
             for one, part in zip(alone, pieces, strict=True)
         ]
-        mixed = mix(found.log_probs, recalled, SHARE)
+        mixed = interpolate(found.log_probs, recalled, SHARE)
         np.testing.assert_allclose(mixed, np.concatenate(with_cache), atol=3 * TOLERANCE)
 
 
@@ -85,7 +85,7 @@ def test_reading_equals_float64_numpy_word_by_word(trained: Trained, streams: in
 
 @pytest.fixture
 def one_window_at_a_time(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(scoring, "NUMBERS", 1)
+    monkeypatch.setattr(scoring, "MAX_FEATURES", 1)
 
 
 @pytest.mark.usefixtures("one_window_at_a_time")
@@ -100,7 +100,7 @@ def test_state_and_cache_go_on_from_part_to_part(trained: Trained, count: int) -
 @pytest.mark.parametrize("trained", [("train.predict=last",)], indirect=True)
 def test_predict_last_reads_each_window_and_remembers_all_of_them(trained: Trained) -> None:
     ids = text(300)
-    found = read(trained, ids, layout(trained, None), SETTINGS)
+    found = score_tokens(trained, ids, evaluation_config(trained, None), SETTINGS)
     windows = [ids[first : first + TIME + 1] for first in range(len(ids) - TIME)]
     alone = [read_words(trained.params, "lstm", list(window)) for window in windows]
     log_probs = np.array([one[-1] for one, _ in alone])
@@ -108,10 +108,10 @@ def test_predict_last_reads_each_window_and_remembers_all_of_them(trained: Train
     np.testing.assert_allclose(found.log_probs, log_probs, atol=TOLERANCE, rtol=TOLERANCE)
     for (window, theta), recalled in zip(SETTINGS, found.recalled, strict=True):
         expected = cached(log_probs, seen, list(ids[TIME:]), window, SHARE, theta)
-        mixed = mix(found.log_probs, recalled, SHARE)
+        mixed = interpolate(found.log_probs, recalled, SHARE)
         np.testing.assert_allclose(mixed, expected, atol=3 * TOLERANCE)
     with pytest.raises(UserError, match="--batch-size has no meaning"):
-        layout(trained, 1)
+        evaluation_config(trained, 1)
 
 
 def test_cache_without_a_share_changes_nothing_and_the_best_is_chosen() -> None:
@@ -120,9 +120,9 @@ def test_cache_without_a_share_changes_nothing_and_the_best_is_chosen() -> None:
     recalled = np.log(draw.uniform(0.0, 0.9, (3, 50)))
     recalled[:, 7] = -np.inf  # a word that is not in the cache
     recalled[:, 0] = np.nan  # an empty cache
-    np.testing.assert_array_equal(mix(log_probs, recalled[0], 0.0), log_probs)
+    np.testing.assert_array_equal(interpolate(log_probs, recalled[0], 0.0), log_probs)
     settings, shares = [(1, 0.0), (1, 1.0), (2, 1.0)], [0.0, 0.1, 0.6, 0.99]
-    best = choose(log_probs, recalled, settings, shares)
+    best = best_cache(log_probs, recalled, settings, shares)
     p, q = np.exp(log_probs[1:]), np.exp(recalled[:, 1:])
     losses = {
         (setting, share): -np.log((1 - share) * p + share * q[i]).mean()
@@ -135,10 +135,10 @@ def test_cache_without_a_share_changes_nothing_and_the_best_is_chosen() -> None:
 @pytest.mark.parametrize("trained", [("train.eval_batch_size=2",)], indirect=True)
 def test_streams_are_the_trials_unless_given(trained: Trained) -> None:
     ids = text(60)
-    own = read(trained, ids, layout(trained, None), [])
-    two = read(trained, ids, layout(trained, 2), [])
-    one = read(trained, ids, layout(trained, 1), [])
+    own = score_tokens(trained, ids, evaluation_config(trained, None), [])
+    two = score_tokens(trained, ids, evaluation_config(trained, 2), [])
+    one = score_tokens(trained, ids, evaluation_config(trained, 1), [])
     np.testing.assert_array_equal(own.log_probs, two.log_probs)
     np.testing.assert_allclose(own.log_probs[:30], one.log_probs[:30], atol=TOLERANCE)
     assert np.abs(own.log_probs[30:] - one.log_probs[30:]).max() > 0.01
-    assert replace(trained.config.train, eval_batch_size=1) == layout(trained, 1)
+    assert replace(trained.config.train, eval_batch_size=1) == evaluation_config(trained, 1)

@@ -11,7 +11,7 @@ import pytest
 from flax import nnx
 
 from lm.config.load import parse_config
-from lm.generation.decode import _choose, _passing, luck, sample
+from lm.generation.decode import _draw_index, _first_above, sample, uniforms
 from lm.model.language_model import LanguageModel
 
 Compose = Callable[..., dict[str, Any]]
@@ -79,7 +79,7 @@ def test_words_are_those_of_a_loop_that_reads_one_word_at_a_time(
     model: LanguageModel, temperature: float, window: int | None
 ) -> None:
     """`window=2` is shorter than the prompt, 5 longer; 0.0 is the arg-max."""
-    lucky = luck([1], 7, 2)
+    lucky = uniforms([1], 7, 2)
     found = draw(model, PROMPT, lucky, jnp.float32(temperature), NONE, window=window)
     for column in (0, 1):
         words = PROMPT[:, column].tolist()
@@ -98,7 +98,7 @@ def test_frequencies_are_those_of_the_softmax(
 ) -> None:
     count = 20_000
     prompt = jnp.tile(PROMPT[:, :1], (1, count))
-    avoided, lucky = jnp.array(avoid, jnp.int32), luck([2], 1, count)
+    avoided, lucky = jnp.array(avoid, jnp.int32), uniforms([2], 1, count)
     found = draw(model, prompt, lucky, jnp.float32(temperature), avoided, top_k=top_k)
     counts = np.bincount(np.asarray(found)[0], minlength=VOCAB)
     shares = softmax(logits_after(model, PROMPT[:, 0].tolist()), temperature, top_k, avoid)
@@ -110,7 +110,7 @@ def test_frequencies_are_those_of_the_softmax(
 @pytest.mark.parametrize("count", [2, 100])
 def test_no_luck_draws_a_word_without_probability(count: int) -> None:
     """The ends of [0, 1), and weights of which all but one are zero."""
-    choose = jax.jit(_choose)
+    choose = jax.jit(_draw_index)
     lucky = jnp.array([0.0, 0.5, 1 - 2**-24], jnp.float32)
     for where in (0, count // 2, count - 1):
         weights = jnp.zeros((3, count)).at[:, where].set(0.3)
@@ -120,13 +120,13 @@ def test_no_luck_draws_a_word_without_probability(count: int) -> None:
 def test_target_that_rounding_puts_outside_the_sums_takes_a_word_with_probability() -> None:
     weights = jnp.array([[0.0, 0.3, 0.0], [0.0, 0.0, 0.2]])
     for targets in ([0.3, 0.2], [0.4, 0.4], [-0.1, -0.1]):
-        assert _passing(weights, jnp.array(targets))[0].tolist() == [1, 2]
+        assert _first_above(weights, jnp.array(targets))[0].tolist() == [1, 2]
 
 
 def test_sample_depends_neither_on_those_beside_it_nor_on_its_length(model: LanguageModel) -> None:
     def drawn(words: int, samples: int) -> np.ndarray:
         prompt = jnp.tile(PROMPT[:, :1], (1, samples))
-        return np.asarray(draw(model, prompt, luck([3], words, samples), jnp.float32(1), NONE))
+        return np.asarray(draw(model, prompt, uniforms([3], words, samples), jnp.float32(1), NONE))
 
     many = drawn(12, 9)
     np.testing.assert_array_equal(many[:8, :4], drawn(8, 4))
@@ -140,7 +140,7 @@ def test_another_temperature_does_not_recompile(model: LanguageModel) -> None:
     @jax.jit
     def drawn(params: Any, temperature: jax.Array) -> jax.Array:
         traces.append(1)
-        return sample(nnx.merge(graph, params), PROMPT, luck([4], 3, 2), temperature, NONE)
+        return sample(nnx.merge(graph, params), PROMPT, uniforms([4], 3, 2), temperature, NONE)
 
     for temperature in (0.0, 0.5, 2.0):
         drawn(params, jnp.float32(temperature))

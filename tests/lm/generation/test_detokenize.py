@@ -11,7 +11,7 @@ import pytest
 from lm.config.schema import DataConfig
 from lm.data.text_files import STRAIGHT_QUOTES
 from lm.data.tokenizer import tokenize
-from lm.generation.detokenize import pieces, sample_markdown
+from lm.generation.detokenize import detokenize, sample_markdown
 
 WORDS = DataConfig("text", None, [], "word", None, 0.1, 0.1)
 PTB = DataConfig("ptb", None, [], "word", None, 0.1, 0.1)
@@ -28,24 +28,24 @@ PTB = DataConfig("ptb", None, [], "word", None, 0.1, 0.1)
 )
 def test_text_comes_back_as_it_was_written(text: str) -> None:
     text = text.replace(" - ", "-").replace('first " ', 'first "')
-    assert "".join(pieces(tokenize(text, WORDS), "word")) == text
+    assert "".join(detokenize(tokenize(text, WORDS), "word")) == text
 
 
 def test_two_quotes_that_touch_end_one_speech_and_begin_the_next() -> None:
     text = '"no." "yes." "and this is never closed. but the next is." "well?"'
-    assert "".join(pieces(tokenize(text, WORDS), "word")) == text
+    assert "".join(detokenize(tokenize(text, WORDS), "word")) == text
     lost = tokenize('"a new paragraph. "and another." "well?"', WORDS)
-    assert "".join(pieces(lost, "word")).endswith('another." "well?"')
+    assert "".join(detokenize(lost, "word")).endswith('another." "well?"')
 
 
 def test_penn_treebank_s_tokens_are_joined_and_its_sentences_are_lines() -> None:
     text = "it did n't say the viewers ' n.v. 's unit cost $ N \n we 'll see"
     read = "it didn't say the viewers' n.v.'s unit cost $N\nwe'll see"
-    assert "".join(pieces(tokenize(text, PTB), "word")) == read
+    assert "".join(detokenize(tokenize(text, PTB), "word")) == read
 
 
 def test_characters_stay_as_they_are() -> None:
-    assert pieces(list('a  "b"\n - c'), "char") == list('a  "b"\n - c')
+    assert detokenize(list('a  "b"\n - c'), "char") == list('a  "b"\n - c')
 
 
 def test_a_book_s_spaces_come_back(real_data: Callable[[str], str]) -> None:
@@ -53,7 +53,7 @@ def test_a_book_s_spaces_come_back(real_data: Callable[[str], str]) -> None:
     path = Path(real_data("sherlock")) / "sign_of_the_four.txt"
     text = path.read_text(encoding="utf-8-sig").translate(STRAIGHT_QUOTES).lower()
     tokens, at, wrong = tokenize(text, WORDS), 0, 0
-    for token, piece in zip(tokens, pieces(tokens, "word"), strict=True):
+    for token, piece in zip(tokens, detokenize(tokens, "word"), strict=True):
         place = text.index(token, at)
         wrong += piece.startswith(" ") != (place > 0 and text[place - 1].isspace())
         at = place + len(token)

@@ -5,9 +5,9 @@ from collections.abc import Callable
 import pytest
 
 from lm.config.schema import DataConfig
-from lm.data.dataset import Tokens, load_tokens
+from lm.data.dataset import Dataset, load_dataset
 from lm.data.vocabulary import Vocabulary
-from lm.generation.prompt import choose_prompt, read_prompt, unknown_words
+from lm.generation.prompt import choose_prompt, read_prompt, unknown_words_notice
 from sweeps.errors import UserError
 
 Options = Callable[..., DataConfig]
@@ -50,10 +50,10 @@ def test_characters_of_a_prompt_are_kept_as_they_stand(options: Options) -> None
 def test_unknown_words_are_named(options: Options) -> None:
     found = read_prompt("the dog, the dog and the cat", options(), WORDS, OPTION)
     assert found.unknown == ["dog", ",", "and"]
-    assert unknown_words(found, OPTION) == (
+    assert unknown_words_notice(found, OPTION) == (
         "log.sample_prompt: the vocabulary does not have 'dog', ',', 'and'; read as <unk>."
     )
-    assert unknown_words(read_prompt("the cat", options(), WORDS, OPTION), OPTION) is None
+    assert unknown_words_notice(read_prompt("the cat", options(), WORDS, OPTION), OPTION) is None
 
 
 @pytest.mark.parametrize(
@@ -74,7 +74,7 @@ def test_prompt_that_cannot_be_read_is_refused(
 @pytest.mark.parametrize(("level", "start"), [("word", 8), ("char", 40)])
 def test_no_prompt_takes_the_validation_text_s_first_words(level: str, start: int) -> None:
     config = DataConfig("lee", None, [], level, None, 0.1, 0.1)
-    text: Tokens = load_tokens(config)
+    text: Dataset = load_dataset(config)
     found = choose_prompt(None, config, text, OPTION)
     assert found.ids.tolist() == text.valid[:start].tolist()
     assert choose_prompt("the", config, text, OPTION).ids.tolist() != found.ids.tolist()

@@ -11,9 +11,9 @@ import pytest
 from jax import Array, lax
 
 from lm.config.load import parse_config
-from lm.gradient_flow.backward import Layer, go_back
-from lm.gradient_flow.measures import components, measure
-from lm.gradient_flow.recorder import as_record, horizon, spread_out
+from lm.gradient_flow.backward import Layer, backward_through_time
+from lm.gradient_flow.measures import component_names, measure_components
+from lm.gradient_flow.recorder import mean_horizon, recording_interval, to_record
 from lm.model.cells import CELLS, RecurrentWeights
 from lm.model.recurrence import LayerWeights, recur_kept
 from tests.lm.helpers.gradient_flow_model import (
@@ -87,8 +87,8 @@ def test_vanilla_rnn_has_the_papers_products_of_jacobians(tiny: Compose) -> None
     h = [np.asarray(one.carry[0][0])]
     for x in x_tbe:
         h.append(np.tanh(x @ inputs + h[-1] @ kernel + bias))
-    measured, _ = one.inside(partial(measure, reach=LENGTH, units=False))
-    record = as_record(measured["layer_1/h"])
+    measured, _ = one.inside(partial(measure_components, reach=LENGTH, units=False))
+    record = to_record(measured["layer_1/h"])
     for b in range(BATCH):
         for t in range(LENGTH):
             logits = p["output"]["weight"] @ h[t + 1][b] + p["output"]["bias"]
@@ -149,7 +149,9 @@ def test_each_contribution_is_autodiffs(kind: str) -> None:
     nowhere = jnp.zeros((2, LENGTH), bool)
     jacobian = jax.jit(jax.jacrev(losses))
     whole = jacobian(push, nowhere)
-    parts = jax.jit(lambda: go_back(kept_layers(kind, weighted, x_tbe, scales), LENGTH, list))()
+    parts = jax.jit(
+        lambda: backward_through_time(kept_layers(kind, weighted, x_tbe, scales), LENGTH, list)
+    )()
     for number, part in enumerate(parts):
         for j in range(LENGTH):
             along_c = jacobian(push, nowhere.at[number, j].set(True)) if kind == "lstm" else whole
@@ -175,11 +177,11 @@ def kept_layers(kind: str, weighted: list[Any], x_tbe: Array, scales: list[Array
 def test_measures_are_those_of_the_matrices(tiny: Compose, cell: str) -> None:
     one = case(tiny, cell, 2, "model.dropout=0.3")
     layers, parts = one.inside(everything)
-    measured, shares = one.inside(partial(measure, reach=LENGTH, units=True))
+    measured, shares = one.inside(partial(measure_components, reach=LENGTH, units=True))
     assert not shares
     states = ["h", "c", "both"] if cell == "lstm" else ["h"]
     assert set(measured) == {f"layer_{n}/{s}" for n in (1, 2) for s in states} | {"layer_2/down"}
-    assert set(measured) == set(components(cell, 2))
+    assert set(measured) == set(component_names(cell, 2))
     for number, (kept, part) in enumerate(zip(layers, parts, strict=True), start=1):
         for state in states:
             ways = {"h": slice(0, 1), "c": slice(1, 2), "both": slice(None)}[state]
@@ -205,8 +207,8 @@ def test_measures_are_those_of_the_matrices(tiny: Compose, cell: str) -> None:
 def test_horizon_leaves_what_is_within_and_tells_the_share_beyond(tiny: Compose, cell: str) -> None:
     one, reach = case(tiny, cell, 2), 2
     layers, parts = one.inside(everything)
-    whole, _ = one.inside(partial(measure, reach=LENGTH, units=False))
-    measured, shares = one.inside(partial(measure, reach=reach, units=False))
+    whole, _ = one.inside(partial(measure_components, reach=LENGTH, units=False))
+    measured, shares = one.inside(partial(measure_components, reach=reach, units=False))
     for name, found in measured.items():
         np.testing.assert_allclose(found.norm, whole[name].norm[:, :reach], atol=TOLERANCE)
     assert set(shares) == {name for name in measured if not name.endswith("down")}
@@ -224,14 +226,14 @@ def test_horizon_is_where_the_contribution_falls_below_a_tenth_of_its_peak() -> 
     norms = np.zeros((1, 4, 4), np.float32)
     norms[0, 2, :3] = [1, 0.5, 0.09]  # 2 steps back
     norms[0, 3] = [0.01, 1, 0.2, 0.3]  # rises first, and is not below at the window's start: 4
-    assert horizon(norms) == 3
+    assert mean_horizon(norms) == 3
     norms[0, 3] = 0  # its loss is not trained
-    assert horizon(norms) == 2
-    assert horizon(np.zeros((1, 4, 4), np.float32)) == 0
+    assert mean_horizon(norms) == 2
+    assert mean_horizon(np.zeros((1, 4, 4), np.float32)) == 0
 
 
 def test_records_are_spread_over_a_run_where_there_would_be_too_many() -> None:
-    assert spread_out(100, 500, 50_000) == 100
-    assert spread_out(100, 500, 50_001) == 101
-    assert spread_out(1, None, 50_000) == 1
-    assert spread_out(None, 500, 50_000) is None
+    assert recording_interval(100, 500, 50_000) == 100
+    assert recording_interval(100, 500, 50_001) == 101
+    assert recording_interval(1, None, 50_000) == 1
+    assert recording_interval(None, 500, 50_000) is None

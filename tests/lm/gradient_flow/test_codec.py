@@ -3,10 +3,10 @@
 import numpy as np
 import pytest
 
-from lm.gradient_flow.codec import MAGIC, Record, decode, encode
+from lm.gradient_flow.codec import MAGIC, ComponentRecord, decode, encode
 
 
-def record(items: int = 2, length: int = 7, reach: int = 5, units: int = 0) -> Record:
+def record(items: int = 2, length: int = 7, reach: int = 5, units: int = 0) -> ComponentRecord:
     """Contributions that vanish with distance, over 40 powers of ten."""
     rng = np.random.default_rng(0)
     inside = np.arange(reach) <= np.arange(length)[:, None]
@@ -17,7 +17,7 @@ def record(items: int = 2, length: int = 7, reach: int = 5, units: int = 0) -> R
         place = inside.reshape(1, length, reach, *(1 for _ in more))
         return (magnitudes * place).astype(np.float32)
 
-    return Record(values(), values(), values(units) if units else None)
+    return ComponentRecord(values(), values(), values(units) if units else None)
 
 
 @pytest.mark.parametrize("units", [0, 3])
@@ -33,7 +33,7 @@ def test_what_is_written_is_read_to_a_thousandth(units: int) -> None:
 
 def test_zeros_and_what_is_no_number_stay_so() -> None:
     norms = np.array([[[0, 0], [np.nan, 3]]], np.float32)
-    read = decode(encode(Record(norms, np.zeros_like(norms))))
+    read = decode(encode(ComponentRecord(norms, np.zeros_like(norms))))
     np.testing.assert_allclose(read.norms, norms, rtol=1e-3)
     assert not read.mean_abs.any()
 
@@ -62,8 +62,8 @@ def test_damage_and_other_versions_are_told_in_a_sentence(damage: object, told: 
 def test_negative_values_and_arrays_that_do_not_fit_are_refused() -> None:
     norms = np.ones((1, 3, 3), np.float32)
     with pytest.raises(ValueError, match="negative"):
-        encode(Record(-norms, norms))
+        encode(ComponentRecord(-norms, norms))
     with pytest.raises(ValueError, match="no record"):
-        encode(Record(norms, norms[:, :2]))
+        encode(ComponentRecord(norms, norms[:, :2]))
     with pytest.raises(ValueError, match="do not fit"):
-        encode(Record(norms, norms, np.ones((1, 2, 3, 4), np.float32)))
+        encode(ComponentRecord(norms, norms, np.ones((1, 2, 3, 4), np.float32)))

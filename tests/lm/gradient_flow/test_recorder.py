@@ -13,7 +13,7 @@ from tensorboard.backend.event_processing.plugin_event_accumulator import EventA
 from tensorboard.util import tensor_util
 
 from lm.config.load import parse_config
-from lm.data.dataset import load_tokens
+from lm.data.dataset import load_dataset
 from lm.gradient_flow.codec import decode
 from lm.gradient_flow.plugin.tags import PLUGIN
 from lm.training.trainer import Trainer
@@ -102,7 +102,7 @@ def test_a_run_records_its_batches_words_and_horizons(tmp_path: Path, tiny: Comp
 def assert_labels(values: dict[str, Any], labels: dict[str, Any]) -> None:
     """Those of the first batch, as the text has them."""
     config = parse_config(values)
-    text = load_tokens(config.data)
+    text = load_dataset(config.data)
     streams = np.asarray(Trainer(config, text).streams_lb)
     for sequence in range(2):
         words = text.vocabulary.decode(streams[:6, sequence])

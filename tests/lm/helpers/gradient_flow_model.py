@@ -12,8 +12,8 @@ from numpy.typing import NDArray
 
 from lm.config.schema import Config
 from lm.data.batches import Batch
-from lm.gradient_flow.backward import Layer, Parts, go_back
-from lm.gradient_flow.itemize import read_layers
+from lm.gradient_flow.backward import Layer, LayerGradients, backward_through_time
+from lm.gradient_flow.itemize import forward_layers
 from lm.model.language_model import LanguageModel
 from lm.model.recurrence import Kept
 from lm.model.types import Carry, Params
@@ -62,12 +62,12 @@ class Case:
 
     def inside(self, look: Callable[[list[Layer]], T]) -> T:
         """What is made of the layers as they read the batch, in one program."""
-        return jax.jit(lambda *call: look(read_layers(self.itemised, *call)[0]))(*self._call)
+        return jax.jit(lambda *call: look(forward_layers(self.itemised, *call)[0]))(*self._call)
 
 
-def everything(layers: list[Layer]) -> tuple[list[Kept], list[Parts]]:
+def everything(layers: list[Layer]) -> tuple[list[Kept], list[LayerGradients]]:
     """Nothing summarised: the parts with all time steps in front, [T, R, B, ...]."""
-    parts = go_back(layers, LENGTH, list)
+    parts = backward_through_time(layers, LENGTH, list)
     return [layer.kept for layer in layers], parts
 
 

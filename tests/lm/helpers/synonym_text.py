@@ -7,8 +7,8 @@ from dataclasses import replace
 from typing import Any
 
 from lm.data.vocabulary import build_vocabulary
-from lm.vectors.config import Word2VecConfig, compose
-from lm.vectors.word2vec import train
+from lm.vectors.config import Word2VecConfig, compose_models
+from lm.vectors.word2vec import train_word2vec
 from lm.vectors.word_vectors import WordVectors
 
 ALIKE = (("tea", "coffee"), ("cats", "dogs"))
@@ -16,7 +16,7 @@ ALIKE = (("tea", "coffee"), ("cats", "dogs"))
 
 def options(name: str, **changes: Any) -> Word2VecConfig:
     """A model of `conf/vectors`, filled."""
-    (config,) = compose([f"+vectors={name}"]).values()
+    (config,) = compose_models([f"+vectors={name}"]).values()
     return replace(config, **{"embed_size": 8, "epochs": 15, "seed": 0, **changes})
 
 
@@ -28,7 +28,7 @@ def alike(name: str, **changes: Any) -> WordVectors:
         drink, animal = map(draw.choice, ALIKE)
         words += ["we", "drink", "hot", drink, "while", "those", animal, "sleep", "."]
     vocabulary = build_vocabulary(words, [])
-    return train(name, options(name, **changes), vocabulary, vocabulary.encode(words))
+    return train_word2vec(name, options(name, **changes), vocabulary, vocabulary.encode(words))
 
 
 def digest(vectors: WordVectors) -> str:

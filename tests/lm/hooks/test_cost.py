@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from lm.config.load import parse_config
-from lm.data.dataset import load_tokens
+from lm.data.dataset import load_dataset
 from lm.hooks import cost as module
 from lm.hooks import timing
 from lm.hooks.cost import MeasuredProgram, estimate, interpolate, spread
@@ -77,9 +77,9 @@ def test_programs_are_those_that_jit_compiles(tiny: Compose, untimed: list[int])
     build_program.cache_clear()
     functions = {}
     for config in map(parse_config, configs):
-        trainer = Trainer(config, load_tokens(config.data))
+        trainer = Trainer(config, load_dataset(config.data))
         trainer.compile(trainer.start())
-        functions[program_key(config, len(load_tokens(config.data).vocabulary))] = trainer.program
+        functions[program_key(config, len(load_dataset(config.data).vocabulary))] = trainer.program
     compiled = sum(program.train._cache_size() for program in functions.values())  # type: ignore[attr-defined]
     assert compiled == expected == len(shapes)
 
@@ -88,7 +88,7 @@ def test_seconds_are_of_all_epochs_and_memory_of_all_buffers(
     tiny: Compose, untimed: list[int]
 ) -> None:
     config = parse_config(tiny())
-    trainer = Trainer(config, load_tokens(config.data))
+    trainer = Trainer(config, load_dataset(config.data))
     one, nine = estimate([tiny("train.epochs=1"), tiny("train.epochs=9")])
     epoch = trainer.steps_per_epoch * 0.5 + 4 + 8
     assert nine.seconds - one.seconds == pytest.approx(8 * epoch)
@@ -133,7 +133,7 @@ def test_warm_up_gives_plausible_numbers_and_leaves_nothing(
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
     config = parse_config(tiny("optimizer.learning_rate=1e30"))  # diverges, if it is ever used
-    found, resident = time_program(config, load_tokens(config.data))
+    found, resident = time_program(config, load_dataset(config.data))
     assert all(value > 0 for value in found)
     assert found.step < 0.1 < found.compile < 60
     assert 1e4 < found.buffers < 1e8 < resident

@@ -11,7 +11,7 @@ import pytest
 
 from lm.config.load import parse_config
 from lm.config.static import pack_key
-from lm.data.dataset import load_tokens
+from lm.data.dataset import load_dataset
 from lm.hooks.pack_limits import PROCESS, _gpu_bytes, memory, pack_limits
 from lm.training.functions import program_key
 from lm.training.lanes import Together
@@ -109,7 +109,7 @@ def test_grouping_leaves_the_configuration_as_it_is(tiny: Compose) -> None:
 def test_memory_covers_what_the_compiler_plans(tiny: Compose, overrides: tuple[str, ...]) -> None:
     sizes = ("model.rnn_size=64", "model.embed_size=32", "train.batch_size=16", "model.dropout=0.2")
     config = parse_config(tiny(*sizes, *overrides))
-    trainer = Trainer(config, load_tokens(config.data))
+    trainer = Trainer(config, load_dataset(config.data))
     planned = {}
     for width in (2, 8):
         pack = Together(trainer, width)

@@ -18,8 +18,8 @@ from tensorboard.compat.proto.node_def_pb2 import NodeDef
 from lm.config.schema import InitializerConfig, ModelConfig
 from lm.model.language_model import LanguageModel
 from lm.monitor import graph
-from lm.monitor.graph.convert import Names, Walk
-from lm.monitor.graph.graph_def import Graph, Tensor, graph_def
+from lm.monitor.graph.convert import JaxprConverter, NodeNames
+from lm.monitor.graph.graph_def import Graph, TensorSpec, to_graph_def
 
 TIME, BATCH, EMBED, RNN, HIDDEN, VOCAB = 7, 3, 5, 6, 4, 11
 GATES = {"rnn": 1, "gru": 3, "lstm": 4}
@@ -208,7 +208,7 @@ def _cannot_walk(monkeypatch: pytest.MonkeyPatch) -> None:
     def broken(*_: object) -> None:
         raise AttributeError("'JaxprEqn' object has no attribute 'invars'\nand so on")
 
-    monkeypatch.setattr(Walk, "computation", broken)
+    monkeypatch.setattr(JaxprConverter, "computation", broken)
 
 
 def _cannot_import(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -252,10 +252,12 @@ def test_branches_loops_and_unknown_operations_are_nodes() -> None:
     given = (jnp.zeros(5), jnp.int32(0))
     made = Graph()
     start = [
-        made.add("", "Placeholder", (), [Tensor(one.shape, str(one.dtype))])[0] for one in given
+        made.add("", "Placeholder", (), [TensorSpec(one.shape, str(one.dtype))])[0] for one in given
     ]
-    results = Walk(made, Names()).computation(jax.make_jaxpr(compute)(*given), start, "")
-    names = by_name(graph_def(made.needed(results)).SerializeToString())
+    results = JaxprConverter(made, NodeNames()).computation(
+        jax.make_jaxpr(compute)(*given), start, ""
+    )
+    names = by_name(to_graph_def(made.needed(results)).SerializeToString())
 
     assert_whole(names)
     branches = names["a/cond/branch_0/Neg"], names["a/cond/branch_1/sin"]

@@ -6,7 +6,13 @@ import jax
 import numpy as np
 import pytest
 
-from lm.monitor.histograms import CHUNK, LARGE, count_evenly, count_halving, histograms
+from lm.monitor.histograms import (
+    CHUNK,
+    LARGE_ARRAY,
+    linear_histograms,
+    log_histograms,
+    to_histograms,
+)
 from sweeps.tensorboard.values import Histogram
 
 Count = Callable[[str, dict[str, np.ndarray]], dict[str, Histogram]]
@@ -15,8 +21,8 @@ ARRAYS = {
     "matrix": np.random.default_rng(0).normal(size=(37, 61)).astype(np.float32),
     "short": np.array([0.25, -3.0], np.float32),
     "whole chunks": np.random.default_rng(1).uniform(0, 1, 2 * CHUNK).astype(np.float32),
-    "large": np.random.default_rng(3).normal(size=LARGE + 7).astype(np.float32),
-    "large, whole chunks": np.random.default_rng(4).normal(size=LARGE).astype(np.float32),
+    "large": np.random.default_rng(3).normal(size=LARGE_ARRAY + 7).astype(np.float32),
+    "large, whole chunks": np.random.default_rng(4).normal(size=LARGE_ARRAY).astype(np.float32),
     "decades": (10.0 ** np.random.default_rng(2).uniform(-9, 2, 5000)).astype(np.float32),
 }
 
@@ -26,11 +32,11 @@ def counted(request: pytest.FixtureRequest) -> Count:
     """What counts."""
 
     def count(how: str, arrays: dict[str, np.ndarray]) -> dict[str, Histogram]:
-        function = {"evenly": count_evenly, "halving": count_halving}[how]
+        function = {"evenly": linear_histograms, "halving": log_histograms}[how]
         if request.param == "numpy":
-            return dict(histograms(function(arrays)))
+            return dict(to_histograms(function(arrays)))
         found = jax.jit(function)({name: jax.numpy.asarray(x) for name, x in arrays.items()})
-        return dict(histograms(jax.device_get(found)))
+        return dict(to_histograms(jax.device_get(found)))
 
     return count
 
@@ -68,11 +74,11 @@ def test_halving_buckets_tell_small_gradients_from_none(counted: Count) -> None:
 @pytest.mark.parametrize("how", ["evenly", "halving"])
 def test_what_is_not_finite_is_left_out(counted: Count, how: str) -> None:
     x = np.array([np.nan, np.inf, -np.inf, 2.0, 1.0], np.float32)
-    large = np.concatenate([x, np.zeros(LARGE, np.float32), x])
+    large = np.concatenate([x, np.zeros(LARGE_ARRAY, np.float32), x])
     found = counted(how, {"some": x, "none": np.full(3, np.nan, np.float32), "large": large})
     assert set(found) == {"some", "large"}
     assert sum(found["some"].counts) == 2
-    assert sum(found["large"].counts) == LARGE + 4
+    assert sum(found["large"].counts) == LARGE_ARRAY + 4
 
 
 @pytest.mark.parametrize("how", ["evenly", "halving"])

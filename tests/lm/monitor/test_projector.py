@@ -3,7 +3,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from lm.data.vocabulary import Vocabulary
-from lm.monitor.projector import most_frequent
+from lm.monitor.projector import projector_embeddings
 
 VOCABULARY = Vocabulary(["the", "cat", "<unk>"], [7, 3, 2])
 PARAMS = {
@@ -14,7 +14,7 @@ PARAMS = {
 
 
 def test_most_frequent_words_have_their_own_vectors_and_counts() -> None:
-    found = most_frequent(VOCABULARY, 2, PARAMS)
+    found = projector_embeddings(VOCABULARY, 2, PARAMS)
     assert list(found) == ["embedding", "output"]
     for name, embedding in found.items():
         np.testing.assert_array_equal(embedding.vectors, PARAMS[name]["weight"][:2])
@@ -26,8 +26,8 @@ def test_most_frequent_words_have_their_own_vectors_and_counts() -> None:
 
 def test_tied_vectors_are_shown_once() -> None:
     tied = {**PARAMS, "output": {"bias": jnp.zeros(3)}}
-    assert list(most_frequent(VOCABULARY, 2, tied)) == ["embedding"]
+    assert list(projector_embeddings(VOCABULARY, 2, tied)) == ["embedding"]
 
 
 def test_small_vocabulary_gives_all_it_has() -> None:
-    assert len(most_frequent(VOCABULARY, 2048, PARAMS)["output"].vectors) == 3
+    assert len(projector_embeddings(VOCABULARY, 2048, PARAMS)["output"].vectors) == 3

@@ -13,11 +13,11 @@ from numpy.typing import NDArray
 
 from lm.config.load import parse_config
 from lm.config.schema import Config
-from lm.data.dataset import load_tokens
+from lm.data.dataset import load_dataset
 from lm.model.cells import CELLS
 from lm.model.language_model import LanguageModel
 from lm.model.recurrence import LayerWeights, RecurrentWeights, recur, recur_watched
-from lm.monitor.statistics import shown
+from lm.monitor.statistics import report_values
 from lm.training import functions
 from lm.training.state import TrainState
 from lm.training.trainer import Trainer
@@ -30,7 +30,7 @@ TIED = ("model.tie_weights=true", "model.embed_size=6")
 
 def trainer_of(tiny: Compose, *overrides: str) -> Trainer:
     config = parse_config(tiny(*overrides))
-    return Trainer(config, load_tokens(config.data))
+    return Trainer(config, load_dataset(config.data))
 
 
 def advanced(trainer: Trainer, reports: int = 1) -> tuple[TrainState, int]:
@@ -47,7 +47,7 @@ def settled(trainer: Trainer, state: TrainState, step: int) -> dict[str, Any]:
 
 
 def look(trainer: Trainer, state: TrainState, step: int) -> tuple[dict[str, float], Any]:
-    return shown(trainer.probe(state, step))
+    return report_values(trainer.probe(state, step))
 
 
 def model_of(config: Config, params: dict[str, Any]) -> LanguageModel:
@@ -132,7 +132,7 @@ def test_a_device_that_sums_up_itself_tells_the_same(
     monkeypatch.setattr(functions, "tells_on_device", lambda: True)
     key = functions.program_key(trainer.config, len(trainer.vocabulary))
     trainer.program = functions.build_program.__wrapped__(key)
-    monkeypatch.setattr("lm.training.trainer.tell", None)  # not called
+    monkeypatch.setattr("lm.training.trainer.summarize", None)  # not called
     numbers, histograms = look(trainer, state, step)
     assert numbers.keys() == here[0].keys()
     for tag, value in here[0].items():

@@ -11,8 +11,8 @@ import pytest
 
 from lm.config.load import parse_config
 from lm.config.schema import Config
-from lm.data.dataset import load_tokens
-from lm.monitor.monitor import Views
+from lm.data.dataset import load_dataset
+from lm.monitor.monitor import Monitor
 from lm.optim.averaging import History, judge, start_average
 from lm.training.checkpoint import Checkpoints
 from lm.training.state import TrainState, evaluated_parameters
@@ -107,7 +107,7 @@ def stalled(tmp_path_factory: pytest.TempPathFactory, tiny: Compose) -> tuple[Pa
     folder, shown = tmp_path_factory.mktemp("stalled"), []
     with pytest.MonkeyPatch.context() as patch:
         # `or {}`: it gives no metrics, as where no view has any.
-        patch.setattr(Views, "evaluated", lambda views, params, step: shown.append(params) or {})
+        patch.setattr(Monitor, "evaluated", lambda views, params, step: shown.append(params) or {})
         assert run(folder, tiny(*STALLS)).status == "finished"
     return folder, shown
 
@@ -130,7 +130,7 @@ def test_run_that_stalls_is_evaluated_and_shown_by_its_average(
     assert begins([row["valid/loss"] for row in rows], 0) == 1
     assert [row[AVERAGED] for row in rows] == [0, 0, EPOCH, 2 * EPOCH]
     config = parse_config(tiny(*STALLS))
-    trainer = Trainer(config, load_tokens(config.data))
+    trainer = Trainer(config, load_dataset(config.data))
     state = last_state(config, trainer, folder)
     assert state.average is not None
     of_mean = trainer.evaluate(state.average.mean, "test")

@@ -12,7 +12,7 @@ import pytest
 import lm.training.state
 from lm.config.load import parse_config
 from lm.config.schema import Config
-from lm.data.batches import streams
+from lm.data.batches import to_streams
 from lm.model.initializers import Scales
 from lm.optim.lazy_rows import borrow, give_back, start_lagging
 from lm.optim.optimizer import Hyperparameters, hyperparameters
@@ -21,7 +21,7 @@ from lm.training.state import TrainState
 
 Compose = Callable[..., dict[str, Any]]
 VOCAB = 60
-STREAMS = streams(np.random.default_rng(0).integers(0, VOCAB, 200).astype(np.int32) // 3 * 2, 3)
+STREAMS = to_streams(np.random.default_rng(0).integers(0, VOCAB, 200).astype(np.int32) // 3 * 2, 3)
 """Odd words never occur, and many occur again after a long while."""
 KEY = jax.random.key(5)
 SCALES = Scales(*(jnp.float32(0.5) for _ in Scales._fields))

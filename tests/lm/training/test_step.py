@@ -14,7 +14,7 @@ from flax import nnx
 import lm.training.multi_step
 from lm.config.load import parse_config
 from lm.config.schema import Config
-from lm.data.batches import Batch, streams
+from lm.data.batches import Batch, to_streams
 from lm.data.windows import steps_per_epoch
 from lm.losses.candidate_sampler import sample_log_uniform
 from lm.model.initializers import scales
@@ -32,7 +32,7 @@ Compose = Callable[..., dict[str, Any]]
 VOCAB, BATCH, TIME = 13, 3, 4
 TOLERANCE = 1e-5
 IDS = np.random.default_rng(0).integers(0, VOCAB, 95).astype(np.int32)
-STREAMS = streams(IDS, BATCH)  # 31 words each: 7 windows that touch, 27 that slide
+STREAMS = to_streams(IDS, BATCH)  # 31 words each: 7 windows that touch, 27 that slide
 KEY = jax.random.key(5)
 
 
@@ -155,7 +155,7 @@ def windows_seen(
         return TrainState(params, (), carry, {}, state.step + 1), metrics
 
     monkeypatch.setattr(lm.training.multi_step, "train_step", note)
-    numbers = jnp.asarray(streams(np.arange(len(IDS), dtype=np.int32), BATCH))
+    numbers = jnp.asarray(to_streams(np.arange(len(IDS), dtype=np.int32), BATCH))
     params = {
         "words": jnp.full((steps, TIME + 1, BATCH), -1, jnp.int32),
         "carry": jnp.full(steps, -1, jnp.float32),

@@ -11,7 +11,7 @@ import pytest
 
 from lm.config.load import parse_config
 from lm.config.schema import Config
-from lm.data.batches import streams
+from lm.data.batches import to_streams
 from lm.model.initializers import scales
 from lm.optim.optimizer import hyperparameters
 from lm.training.functions import build_program, program_key
@@ -20,7 +20,7 @@ from lm.training.state import TrainState
 
 Compose = Callable[..., dict[str, Any]]
 VOCAB, BATCH, TIME, STEPS = 13, 3, 4, 6
-STREAMS = streams(np.random.default_rng(0).integers(0, VOCAB, 95).astype(np.int32), BATCH)
+STREAMS = to_streams(np.random.default_rng(0).integers(0, VOCAB, 95).astype(np.int32), BATCH)
 SAMPLED = ("loss.kind=sampled_softmax", "loss.samples=5")
 
 

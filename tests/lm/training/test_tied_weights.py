@@ -12,7 +12,7 @@ import pytest
 
 from lm.config.load import parse_config
 from lm.config.schema import Config
-from lm.data.dataset import load_tokens
+from lm.data.dataset import load_dataset
 from lm.training.functions import build_program, program_key
 from lm.training.trainer import Trainer
 from tests.lm.helpers.packs import train_pack
@@ -26,7 +26,7 @@ SHOWN = ("log.histogram_every=20", "log.sample_words=5", "log.embedding_words=8"
 
 def one_step(config: Config, params: dict[str, Any] | None = None) -> tuple[Any, Any]:
     """Parameters before and after the first update, of all rows."""
-    text = load_tokens(config.data)
+    text = load_dataset(config.data)
     trainer = Trainer(config, text)
     state = trainer.start()
     if params:

@@ -12,9 +12,9 @@ from rich.console import Console
 from lm.train import train_single
 from lm.training.load import load_trained
 from lm.vectors.__main__ import main
-from lm.vectors.load import read, trained_tables
-from lm.vectors.neighbors import like, lookup, nearest
-from lm.vectors.word_vectors import WordVectors, write
+from lm.vectors.load import load_vectors, model_vectors
+from lm.vectors.neighbors import index_vectors, nearest, similar_to
+from lm.vectors.word_vectors import WordVectors, save_vectors
 from tests.lm.helpers.benchmark_words import made_up
 
 Compose = Callable[..., dict[str, Any]]
@@ -31,7 +31,7 @@ def trained(tmp_path_factory: pytest.TempPathFactory, tiny: Compose) -> Path:
 def file(tmp_path: Path) -> Path:
     """Vectors about which there are questions."""
     path = tmp_path / "made_up.bin"
-    write(path, made_up(), binary=True)
+    save_vectors(path, made_up(), binary=True)
     return path
 
 
@@ -51,8 +51,8 @@ def test_nearest_words_stand_side_by_side(capsys: Capture, trained: Path, file: 
     head, *rows = printed.partition("\nba\n")[2].splitlines()
     assert head.split() == [f"{trained.name}/embedding", f"{trained.name}/output", "made_up"]
     assert "made_up: the vocabulary does not have 'ba'" in printed
-    tables = trained_tables(load_trained(trained), "both")
-    found = [nearest(lookup(table), like("ba"), 2) for table in tables]
+    tables = model_vectors(load_trained(trained), "both")
+    found = [nearest(index_vectors(table), similar_to("ba"), 2) for table in tables]
     for place, row in enumerate(rows[:2]):
         expected = [(one[place].word, f"{one[place].cosine:.3f}") for one in found]
         assert row.split() == [cell for pair in expected for cell in pair]
@@ -96,7 +96,7 @@ def test_only_the_most_frequent_words_take_part(capsys: Capture, file: Path) -> 
 def test_a_trials_table_is_exported(capsys: Capture, trained: Path, tmp_path: Path) -> None:
     path = tmp_path / "output.txt"
     shown(capsys, trained, "--table", "output", "--export", path)
-    [table], [back] = trained_tables(load_trained(trained), "output"), read(path, "both")
+    [table], [back] = model_vectors(load_trained(trained), "output"), load_vectors(path, "both")
     assert back.words == table.words
     np.testing.assert_array_equal(back.matrix, table.matrix)
     assert "choose with --table" in refused(capsys, trained, "--export", path)
@@ -114,7 +114,7 @@ def test_tables_of_folders_with_one_name_are_told_apart(
 
 def test_words_without_ink_are_made_visible(capsys: Capture, tmp_path: Path) -> None:
     table = WordVectors("x", ["a", "\n", " "], None, np.eye(3, dtype=np.float32) + 1)
-    write(tmp_path / "x.kv", table, binary=False)
+    save_vectors(tmp_path / "x.kv", table, binary=False)
     assert r"\n  0.833" in shown(capsys, tmp_path / "x.kv", "--similar", "a")
 
 

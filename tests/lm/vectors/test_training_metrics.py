@@ -15,8 +15,8 @@ from lm.config.validate import tags
 from lm.hooks.identity import identify
 from lm.train import train_single
 from lm.training.load import load_trained
-from lm.vectors.load import trained_tables
-from lm.vectors.word_vectors import keyed
+from lm.vectors.load import model_vectors
+from lm.vectors.word_vectors import to_keyed_vectors
 from sweeps.errors import UserError
 from sweeps.store.fingerprint import fingerprint
 from sweeps.store.trial import read_config
@@ -50,9 +50,9 @@ def evaluations(folder: Path) -> list[dict[str, float]]:
 
 def test_scores_are_those_of_gensim_on_the_trained_tables(scored: Path) -> None:
     last = evaluations(scored)[-1]
-    for table in trained_tables(load_trained(scored), "both"):
+    for table in model_vectors(load_trained(scored), "both"):
         prefix = "vectors/" if table.name == "embedding" else "vectors/output_"
-        theirs = keyed(table)
+        theirs = to_keyed_vectors(table)
         for kind, file in PAIRS.items():
             _, spearman, _ = theirs.evaluate_word_pairs(datapath(file))
             assert last[prefix + kind] == pytest.approx(spearman.statistic, abs=1e-6)

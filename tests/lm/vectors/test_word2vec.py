@@ -14,15 +14,15 @@ from gensim.models import KeyedVectors, Word2Vec
 from gensim.test.utils import datapath
 from rich.console import Console
 
-from lm.data.dataset import load_tokens
+from lm.data.dataset import load_dataset
 from lm.data.vocabulary import build_vocabulary
 from lm.train import train_single
 from lm.training.load import Trained, load_trained
 from lm.vectors.__main__ import main
-from lm.vectors.baselines import train_beside
-from lm.vectors.config import compose
-from lm.vectors.word2vec import LONGEST, cut, train
-from lm.vectors.word_vectors import WordVectors, keyed
+from lm.vectors.baselines import train_baselines
+from lm.vectors.config import compose_models
+from lm.vectors.word2vec import MAX_SENTENCE, split_evenly, train_word2vec
+from lm.vectors.word_vectors import WordVectors, to_keyed_vectors
 from tests.lm.conftest import Compose
 from tests.lm.helpers.benchmark_words import PAIRS, write_text
 from tests.lm.helpers.synonym_text import ALIKE, alike, digest, options
@@ -47,7 +47,7 @@ def trained(tmp_path_factory: pytest.TempPathFactory, tiny: Compose) -> Trained:
 
 def beside(trained: Trained, *overrides: str) -> list[WordVectors]:
     """Tables of models that are trained on the trial's text."""
-    return train_beside(QUIET, trained, [], compose(overrides), judged=False).tables
+    return train_baselines(QUIET, trained, [], compose_models(overrides), judged=False).tables
 
 
 @pytest.fixture
@@ -68,7 +68,7 @@ def built(monkeypatch: pytest.MonkeyPatch) -> list[Any]:
 
 def test_text_width_passes_and_seed_are_the_trials(trained: Trained, built: list[Any]) -> None:
     tables = beside(trained, *EVERY)
-    text = load_tokens(trained.config.data)
+    text = load_dataset(trained.config.data)
     tokens = text.vocabulary.decode(text.train)
     assert [table.name for table in tables] == ["skipgram", "cbow", "window"]
     for table, model in zip(tables, built, strict=True):
@@ -97,17 +97,17 @@ def test_windows_study_model_sees_two_words_on_either_side(
 
 
 def test_long_text_is_read_whole_in_pieces_that_gensim_takes() -> None:
-    words = [str(i) for i in range(3 * LONGEST + 7)]
+    words = [str(i) for i in range(3 * MAX_SENTENCE + 7)]
     for passes in (1, 75):
-        pieces = cut(words, passes)
+        pieces = split_evenly(words, passes)
         assert [word for piece in pieces for word in piece] == words
-        assert max(map(len, pieces)) <= LONGEST
+        assert max(map(len, pieces)) <= MAX_SENTENCE
 
 
 def test_type_that_only_held_out_text_has_gets_no_vector() -> None:
     vocabulary = build_vocabulary(list("abcabcabd") * 20, ["z"])
     ids = vocabulary.encode(list("abcabcabd") * 20)
-    table = train("cbow", options("cbow"), vocabulary, ids)
+    table = train_word2vec("cbow", options("cbow"), vocabulary, ids)
     assert vocabulary.unk_id is not None
     assert table.words == list("abcd")
     assert table.matrix.shape == (4, 8)
@@ -115,7 +115,7 @@ def test_type_that_only_held_out_text_has_gets_no_vector() -> None:
 
 @pytest.mark.parametrize("name", ["skipgram", "cbow", "window"])
 def test_words_that_stand_for_each_other_come_to_lie_together(name: str) -> None:
-    found = keyed(alike(name))
+    found = to_keyed_vectors(alike(name))
     for one, other in ALIKE:
         assert found.most_similar(one, topn=1)[0][0] == other
         assert found.most_similar(other, topn=1)[0][0] == one
@@ -154,7 +154,7 @@ def test_scores_after_each_pass_stand_beside_those_of_the_trial(
     for table in beside(trained, *models):
         row = next(row for row in reversed(rows) if row["vectors"] == table.name)
         for kind, name in PAIRS.items():
-            _, spearman, _ = keyed(table).evaluate_word_pairs(datapath(name))
+            _, spearman, _ = to_keyed_vectors(table).evaluate_word_pairs(datapath(name))
             assert float(row[kind]) == pytest.approx(spearman.statistic, abs=1e-5)
     shown = capsys.readouterr().out
     _, *lines = shown.partition("SimLex-999 after each pass\n")[2].splitlines()
@@ -167,7 +167,7 @@ def test_vectors_trained_beside_can_be_looked_up_and_exported_alone(
     folder, file = str(trained.trial.directory), tmp_path / "vectors.bin"
     main([folder, "+vectors=cbow", "--similar", "king", "--table", "none", "--export", str(file)])
     (table,) = beside(trained, "+vectors=cbow")
-    near, cosine = keyed(table).most_similar("king", topn=1)[0]
+    near, cosine = to_keyed_vectors(table).most_similar("king", topn=1)[0]
     assert f"{near}  {cosine:.3f}" in capsys.readouterr().out
     assert np.array_equal(
         KeyedVectors.load_word2vec_format(file, binary=True).vectors, table.matrix

@@ -8,8 +8,8 @@ from typing import Any
 import numpy as np
 import pytest
 
-from lm.vectors.word_map import write_page
-from lm.vectors.word_vectors import WordVectors, keyed
+from lm.vectors.word_map import write_map
+from lm.vectors.word_vectors import WordVectors, to_keyed_vectors
 from sweeps.errors import UserError
 
 
@@ -32,7 +32,7 @@ def shown(path: Path) -> list[dict[str, Any]]:
 
 def test_words_alike_lie_together_and_have_gensim_s_neighbours(tmp_path: Path) -> None:
     vectors = two_groups()
-    write_page(tmp_path / "words.html", [vectors], words=70)
+    write_map(tmp_path / "words.html", [vectors], words=70)
     (table,) = shown(tmp_path / "words.html")
     assert table["words"] == vectors.words[:70]
     places = np.array(table["places"])
@@ -42,7 +42,7 @@ def test_words_alike_lie_together_and_have_gensim_s_neighbours(tmp_path: Path) -
     for i, place in enumerate(places):
         own, other = (np.hypot(*(place - middles[(i + j) % 2])) for j in (0, 1))
         assert own < other
-    peer = keyed(WordVectors("", vectors.words[:70], None, vectors.matrix[:70]))
+    peer = to_keyed_vectors(WordVectors("", vectors.words[:70], None, vectors.matrix[:70]))
     for i in (0, 33, 69):
         expected = peer.most_similar(vectors.words[i], topn=15)
         assert [table["words"][k] for k in table["near"][i]] == [word for word, _ in expected]
@@ -51,14 +51,14 @@ def test_words_alike_lie_together_and_have_gensim_s_neighbours(tmp_path: Path) -
 
 def test_same_vectors_give_the_same_page(tmp_path: Path) -> None:
     for name in ("one", "other"):
-        write_page(tmp_path / name, [two_groups()], seed=1)
+        write_map(tmp_path / name, [two_groups()], seed=1)
     assert (tmp_path / "one").read_bytes() == (tmp_path / "other").read_bytes()
 
 
 def test_tiny_tables_and_odd_words_are_drawn(tmp_path: Path) -> None:
     words = ["\n", " ", "</script>"]
     matrix = np.array([[1.0], [-2.0], [0.5]], np.float32)
-    write_page(tmp_path / "words.html", [WordVectors("output", words, None, matrix)])
+    write_map(tmp_path / "words.html", [WordVectors("output", words, None, matrix)])
     (table,) = shown(tmp_path / "words.html")
     assert table["words"] == ["\\n", "' '", "</script>"]
     assert np.isfinite(table["places"]).all()
@@ -69,5 +69,5 @@ def test_vectors_that_cannot_be_drawn_are_refused(tmp_path: Path) -> None:
     vectors.matrix[3, 4] = np.nan
     for bad in (vectors, vectors._replace(words=["a", "b"], matrix=vectors.matrix[:2])):
         with pytest.raises(UserError, match="three words or more, and finite numbers"):
-            write_page(tmp_path / "words.html", [bad])
+            write_map(tmp_path / "words.html", [bad])
     assert list(tmp_path.iterdir()) == []

@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from lm.gradient_flow.codec import Record, decode, encode
+from lm.gradient_flow.codec import ComponentRecord, decode, encode
 
 PLUGIN = Path(__file__).parents[4] / "lm" / "gradient_flow" / "plugin"
 PAGE = PLUGIN / "page"
@@ -40,7 +40,7 @@ def test_page_reads_in_a_record_what_python_reads(tmp_path: Path, units: int) ->
     norms = (rng.lognormal(-5, 9, (items, length, reach)) * inside).astype(np.float32)
     norms[0, 4, 1] = np.nan
     each = np.repeat(norms[..., None], 3, axis=-1) * [1, 2, 4] if units else None
-    written = encode(Record(norms, norms / 7, each, norms * 3))
+    written = encode(ComponentRecord(norms, norms / 7, each, norms * 3))
     (tmp_path / "record").write_bytes(written)
     done = node("test/decode.js", tmp_path / "record")
     assert done.returncode == 0, done.stderr
