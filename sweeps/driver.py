@@ -45,7 +45,7 @@ def run(agenda: Agenda) -> int:
             _move_aside(agenda)
         shelf = agenda.shelf()
         shelf.write()
-        write_charts(shelf.sweep, agenda.program.charts)
+        write_charts(shelf.sweep, agenda.application.charts)
         if mirror:
             mirror.push(folder.name, without_checkpoints)
         return _show(agenda, *_train_all(agenda, shelf))
@@ -123,7 +123,7 @@ def _nothing(agenda: Agenda) -> Outcome:
 
 
 def _train(agenda: Agenda, job: Job) -> Outcome:
-    options, program, console = agenda.options, agenda.program, agenda.console
+    options, application, console = agenda.options, agenda.application, agenda.console
     if not job.left:
         console.print(f"All {job.kept} trials were done before.", highlight=False)
         return _nothing(agenda)
@@ -131,18 +131,18 @@ def _train(agenda: Agenda, job: Job) -> Outcome:
     console.print(f"{job.total} trials{before}, in {agenda.folder}", highlight=False)
     limit = options.sweep.trial_minutes
     work = Work(
-        objective=program.objective,
+        objective=application.objective,
         metric=options.sweep.metric,
         mode=options.sweep.mode,
-        identify=program.identify,
+        identify=application.identify,
         folder=str(Path.cwd()),
         url=agenda.mirror.url if agenda.mirror else "",
         trial_seconds=None if limit is None else 60 * limit,
         time=options.scheduler.time,
-        pack=program.pack or "",
+        pack=application.pack or "",
         rule=options.scheduler.kind,
-        changes=program.changes or "",
-        reproduce=program.reproduce,
+        schedule_option=application.schedule_option or "",
+        train_command=application.train_command,
     )
     from sweeps.tune.tuner import run_trials  # imports Ray
 
@@ -150,7 +150,7 @@ def _train(agenda: Agenda, job: Job) -> Outcome:
         job,
         work,
         options,
-        program=program,
+        application=application,
         scratch=(agenda.folder / ".ray").absolute(),
         progress=Progress(job.total, kept=job.kept, tags=options.sweep.progress, console=console),
         mirror=agenda.mirror,
@@ -166,8 +166,13 @@ def _show(agenda: Agenda, outcome: Outcome, run: Collection[str]) -> int:
     trials = tuple(settle(trial, outcome) for trial in sweep.trials)
     comparison = compare_trials(replace(sweep, trials=trials))
     write_results(folder / "results.csv", comparison)
-    print_results(agenda.console, comparison, agenda.program.verify, agenda.program.look)
-    aggregates = write_replicate_runs(replace(sweep, trials=trials), agenda.program.charts)
+    print_results(
+        agenda.console,
+        comparison,
+        reproduce_command=agenda.application.reproduce_command,
+        board_command=agenda.application.board_command,
+    )
+    aggregates = write_replicate_runs(replace(sweep, trials=trials), agenda.application.charts)
     if mirror:
         mirror.push(folder.name, beside_trials)
         for name in aggregates:

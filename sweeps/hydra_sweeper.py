@@ -21,7 +21,7 @@ from omegaconf import DictConfig, OmegaConf
 from rich.console import Console
 
 from sweeps.cli.exit import exit_on_user_error
-from sweeps.config.application import Program
+from sweeps.config.application import Application
 from sweeps.config.compose import Composer
 from sweeps.config.hooks import locate
 from sweeps.config.options import Options, SweepOptions, checked
@@ -37,7 +37,7 @@ from sweeps.search import space
 
 
 @dataclass
-class SweeperConfig(Program):
+class SweeperConfig(Application):
     """`hydra.sweeper`: what is swept, and the application's side of it."""
 
     _target_: str = "hydra_plugins.ray_tune.RayTuneSweeper"
@@ -65,9 +65,9 @@ class RayTuneSweeper(Sweeper):
 
     __module__ = "hydra_plugins.ray_tune"  # see `register`
 
-    def __init__(self, params: Mapping[str, Any], **program: Any) -> None:
+    def __init__(self, params: Mapping[str, Any], **application: Any) -> None:
         self.params = dict(params)
-        self.program = Program(**program)
+        self.application = Application(**application)
         self.console = Console(file=sys.stdout)
 
     def setup(
@@ -89,15 +89,20 @@ class RayTuneSweeper(Sweeper):
         mirror = mirror_of(output_dir) if is_url(output_dir) else None
         root = mirror.local if mirror else Path(output_dir)
         folder = root / _sweep_name(options.sweep, self._master, found)
-        identify = locate(self.program.identify)
+        identify = locate(self.application.identify)
         compose = Composer(self._loader, self._master, [axis.key for axis in found.axes])
         scheduler = options.scheduler
         population = asdict(scheduler) if scheduler.kind == "pbt" else {}
-        program = self.program
+        application = self.application
         planner = Planner(
-            found, compose, identify, program.reproduce, population, program.verify or ""
+            found,
+            compose,
+            identify,
+            train_command=application.train_command,
+            reproduce_command=application.reproduce_command or "",
+            population=population,
         )
-        agenda = Agenda(folder, planner, options, program, self.console, mirror)
+        agenda = Agenda(folder, planner, options, application, self.console, mirror)
         if options.sweep.preview:
             preview(agenda)
         elif status := run(agenda):
@@ -111,7 +116,7 @@ class RayTuneSweeper(Sweeper):
             raise UserError(
                 "there is nothing to sweep over; name a sweep file with +sweep=NAME or give an "
                 "option several values, as in key=1,2; for a single run use "
-                f"{self.program.reproduce}."
+                f"{self.application.train_command}."
             )
         return found
 

@@ -61,13 +61,13 @@ def _search_lines(agenda: Agenda, shelf: Shelf) -> list[Line]:
 
 def _costs(agenda: Agenda) -> list[Cost | None]:
     """What each planned trial takes, as far as the application can tell."""
-    program, sweep = agenda.program, agenda.options.sweep
+    application, sweep = agenda.application, agenda.options.sweep
     configs: list[Mapping[str, Any]] = [planned.spec.config for planned in agenda.planned]
-    if program.estimate is None:
+    if application.estimate is None:
         return [None] * len(configs)
-    if program.environment:  # as a trial would have it, before its libraries load
-        os.environ.update(locate(program.environment)(sweep.cpus_per_trial, _gpus(agenda)))
-    return list(locate(program.estimate)(configs))
+    if application.environment:  # as a trial would have it, before its libraries load
+        os.environ.update(locate(application.environment)(sweep.cpus_per_trial, _gpus(agenda)))
+    return list(locate(application.estimate)(configs))
 
 
 def _packs(agenda: Agenda, lines: Sequence[Line], slots: int) -> list[Pack]:

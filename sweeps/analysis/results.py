@@ -42,16 +42,16 @@ def write_results(path: Path, comparison: Comparison) -> None:
 def print_results(
     console: Console,
     comparison: Comparison,
-    verify: str | None = None,
-    look: str | None = None,
+    reproduce_command: str | None = None,
+    board_command: str | None = None,
 ) -> None:
     """Print the ranked trials of one sweep, then where everything is and how to go on.
 
     Args:
       console: where to.
       comparison: the trials of one sweep, at least one.
-      verify: command that runs a trial again and compares, given its folder.
-      look: command that shows the runs of a folder; None: TensorBoard's own.
+      reproduce_command: command that runs a trial again and compares, given its folder.
+      board_command: command that shows the runs of a folder; None: TensorBoard's own.
     """
     folder, trials = comparison.sweeps[0].folder, comparison.trials
     console.print()
@@ -74,11 +74,11 @@ def print_results(
     if trials[0].trial.status == "finished":
         print_line(console, f"best trial:  {trials[0].trial.directory}")
         print_line(console, f"again alone: {trials[0].trial.command}")
-        if verify:
-            print_line(
-                console, f"verify it:   {verify} {shlex.quote(str(trials[0].trial.directory))}"
-            )
-    print_line(console, f"look at it:  {look or 'tensorboard --logdir'} {shlex.quote(str(folder))}")
+        if reproduce_command:
+            directory = shlex.quote(str(trials[0].trial.directory))
+            print_line(console, f"verify it:   {reproduce_command} {directory}")
+    board = board_command or "tensorboard --logdir"
+    print_line(console, f"look at it:  {board} {shlex.quote(str(folder))}")
 
 
 def _number(value: float | None) -> str:

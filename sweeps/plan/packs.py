@@ -9,7 +9,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
-from sweeps.config.application import Program
+from sweeps.config.application import Application
 from sweeps.config.hooks import locate
 from sweeps.config.options import Options, leads
 from sweeps.errors import UserError
@@ -107,7 +107,7 @@ def _split(group: Sequence[int], width: int, evenly: bool) -> list[tuple[int, ..
     return [tuple(group[end - size : end]) for size, end in zip(sizes, ends, strict=True)]
 
 
-def packer_of(options: Options, program: Program) -> Packer | None:
+def packer_of(options: Options, application: Application) -> Packer | None:
     """How trials are packed; None: each is trained alone.
 
     Raises:
@@ -116,17 +116,17 @@ def packer_of(options: Options, program: Program) -> Packer | None:
     wish = options.sweep.pack
     if wish == ONE or (wish == AUTO and leads(options)):
         return None
-    if program.pack is None or program.groups is None:
+    if application.pack is None or application.pack_key is None:
         if wish == AUTO:
             return None
         raise UserError(
             f"sweep.pack={wish} needs a program that can train several trials together, and this "
             "one cannot; take sweep.pack=1."
         )
-    if program.lanes is None:
-        return None if wish == AUTO else Packer(locate(program.groups), _unlimited, int(wish))
-    lanes = locate(program.lanes)
-    return Packer(locate(program.groups), lanes, None if wish == AUTO else int(wish))
+    if application.pack_limits is None:
+        return None if wish == AUTO else Packer(locate(application.pack_key), _unlimited, int(wish))
+    lanes = locate(application.pack_limits)
+    return Packer(locate(application.pack_key), lanes, None if wish == AUTO else int(wish))
 
 
 def _unlimited(config: Config, cpus: int, gpus: float) -> Lanes:

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from rich.console import Console
 
-from sweeps.config.application import Program
+from sweeps.config.application import Application
 from sweeps.config.hooks import locate, source_folder
 from sweeps.config.options import Options
 from sweeps.errors import UserError
@@ -81,7 +81,7 @@ class Agenda:
     folder: Path
     planner: Planner
     options: Options
-    program: Program
+    application: Application
     console: Console
     mirror: Mirror | None = None
     """Of the URL that keeps the results; None: the folder does."""
@@ -98,9 +98,9 @@ class Agenda:
     def _longest_first(self, trials: list[Planned]) -> list[Planned]:
         """Sorted, where that changes no more than the order: the same trials run to the end."""
         compared = self.searching or self.options.scheduler.kind != "none"
-        if self.program.effort is None or compared:
+        if self.application.relative_cost is None or compared:
             return trials
-        effort = locate(self.program.effort)
+        effort = locate(self.application.relative_cost)
         return sorted(trials, key=lambda trial: float(effort(trial.spec.config)), reverse=True)
 
     @property
@@ -117,9 +117,9 @@ class Agenda:
         """
         if self.options.scheduler.kind != "pbt":
             return {}
-        able, axes = self.program.changeable, self.planner.space.axes
+        able, axes = self.application.schedulable, self.planner.space.axes
         found = {axis.key: axis for axis in axes if axis.key in able}
-        if not found or self.program.changes is None:
+        if not found or self.application.schedule_option is None:
             raise UserError(
                 "scheduler=pbt changes numbers of running trials, and no axis is one that can "
                 f"change; sweep over one of: {', '.join(able) or 'none in this program'}."
@@ -157,7 +157,7 @@ class Agenda:
         Raises:
           UserError: packs are asked of a program that trains its trials one by one.
         """
-        return packer_of(self.options, self.program)
+        return packer_of(self.options, self.application)
 
     def job(self, shelf: Shelf) -> Job:
         """Make or refresh the folders of all that is left to run."""
@@ -167,7 +167,7 @@ class Agenda:
         self._adopt(shelf)
         left = [trial for trial in self.planned if not self.is_done(shelf.find(trial))]
         folders = [self._prepare(shelf, trial) for trial in left]
-        keys, changes = list(self.mutable), self.program.changes or ""
+        keys, changes = list(self.mutable), self.application.schedule_option or ""
         return Job(
             folders,
             kept=len(self.planned) - len(left),
@@ -242,4 +242,4 @@ class Agenda:
 
     @cached_property
     def _provenance(self) -> Provenance:
-        return collect(source_folder(self.program.objective))
+        return collect(source_folder(self.application.objective))

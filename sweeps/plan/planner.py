@@ -33,11 +33,11 @@ class Planner:
     space: Space
     compose: Compose
     identify: Identify
-    reproduce: str
+    train_command: str
     """Command that runs a trial alone, given its overrides."""
     population: Mapping[str, Any] = field(default_factory=dict)
     """How the trials may change each other while they run; empty: they do not."""
-    verify: str = ""
+    reproduce_command: str = ""
     """Command that runs a trial again and compares, given its folder; empty: none."""
 
     def trial(self, setting: Setting) -> Planned:
@@ -52,10 +52,10 @@ class Planner:
             overrides=overrides,
             settings=dict(zip((axis.key for axis in self.space.axes), labels, strict=True)),
             fingerprint=fingerprint(identity),
-            command=command(self.reproduce, overrides),
+            command=command(self.train_command, overrides),
             choices=choices,
             origin=fingerprint(planned),
-            verify=self.verify,
+            verify=self.reproduce_command,
         )
         return Planned(spec, planned)
 
@@ -68,9 +68,9 @@ class Planner:
         return list(found.values())
 
 
-def command(reproduce: str, overrides: Iterable[str]) -> str:
+def command(train_command: str, overrides: Iterable[str]) -> str:
     """What runs a trial alone: without the overrides that speak of its sweep."""
-    return f"{reproduce} {shlex.join(filter(_is_own, overrides))}"
+    return f"{train_command} {shlex.join(filter(_is_own, overrides))}"
 
 
 def _is_own(override: str) -> bool:

@@ -36,19 +36,24 @@ def take_over(directory: Path, packed: Path, values: Values, work: Work) -> None
     source = read_json(packed / "trial.json") or {}
     own = read_json(directory / "trial.json") or {}
     config = read_config(packed)
-    old = current(config, work.changes, list(values))
+    old = current(config, work.schedule_option, list(values))
     changed = {key: value for key, value in values.items() if value != old[key]}
     if source["origin"] == own["origin"] and not changed:
         return
     step = int((read_json(packed / "state.json") or {})["step"])
     if source["origin"] != own["origin"]:
         _replace_history(directory, packed, step)
-    config = _with_change(config, work.changes, {"step": step, **changed}) if changed else config
-    overrides = [*_without(read_overrides(packed), work.changes), _override(config, work.changes)]
+    config = (
+        _with_change(config, work.schedule_option, {"step": step, **changed}) if changed else config
+    )
+    overrides = [
+        *_without(read_overrides(packed), work.schedule_option),
+        _override(config, work.schedule_option),
+    ]
     known = {
         **own,
         "fingerprint": fingerprint(identity(work, config)),
-        "command": command(work.reproduce, overrides),
+        "command": command(work.train_command, overrides),
     }
     write_text(directory / "config.yaml", to_yaml(config))
     write_text(directory / "overrides.yaml", to_yaml(overrides))

@@ -14,7 +14,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from sweeps.config.application import Program
+from sweeps.config.application import Application
 from sweeps.config.hooks import locate
 from sweeps.config.options import Options
 from sweeps.io.atomic import make_directory
@@ -41,7 +41,7 @@ def run_trials(
     work: Work,
     options: Options,
     *,
-    program: Program,
+    application: Application,
     scratch: Path,
     progress: Progress,
     mirror: Mirror | None,
@@ -52,7 +52,7 @@ def run_trials(
       job: the trials.
       work: what they share; its `environment`, `facts` and `stop_file` are filled in here.
       options: resources and retries.
-      program: whose `environment` the workers get.
+      application: whose `environment` the workers get.
       scratch: folder for Tune's own state, emptied first and deleted afterwards.
       progress: told about each start, report and end.
       mirror: of the URL that keeps the results; None: trial folders are the same everywhere.
@@ -75,7 +75,7 @@ def run_trials(
         ):
             gpus = cluster.gpus_per_trial(sweep)
             cluster.check_resources(sweep.cpus_per_trial, gpus)
-            work = _with_share(work, sweep.cpus_per_trial, gpus, program.environment)
+            work = _with_share(work, sweep.cpus_per_trial, gpus, application.environment)
             stop_file = scratch.with_name(STOP) / "now"
             work = replace(work, stop_file=str(stop_file))
             with progress, Interrupt() as interrupt:

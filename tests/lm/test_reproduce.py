@@ -13,9 +13,9 @@ from typing import Any
 import pytest
 from rich.console import Console
 
-from lm.config.load import parse_config
+from lm.config.load import CONFIG_DIR, parse_config
 from lm.hooks.identity import identify
-from lm.reproduce import APPLICATION
+from sweeps.config.application import read_application
 from sweeps.errors import UserError
 from sweeps.io.atomic import read_json
 from sweeps.reproduce.command import Request, reproduce
@@ -47,7 +47,8 @@ def resumed(tmp_path_factory: pytest.TempPathFactory, tiny: Compose, story: Path
 
 def reproduced(directory: Path, **options: Any) -> tuple[bool, str]:
     terminal = Console(file=io.StringIO(), width=500)
-    good = reproduce(Request(directory, **options), APPLICATION, terminal)
+    application = read_application(CONFIG_DIR / "config.yaml")
+    good = reproduce(Request(directory, **options), application, terminal)
     assert isinstance(terminal.file, io.StringIO)
     return good, terminal.file.getvalue()
 

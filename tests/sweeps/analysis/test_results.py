@@ -106,7 +106,8 @@ def test_terminal_shows_what_became_of_trials_and_how_to_go_on() -> None:
     assert "failed: ValueError: x (out/grid/id=a/error.txt)" in lines
     assert "again alone: python -m app" in lines
     assert "look at it:  tensorboard --logdir out/grid" in lines
-    print_results(Console(file=text, width=100), compare_trials(SWEEP), look="python -m app.board")
+    console = Console(file=text, width=100)
+    print_results(console, compare_trials(SWEEP), board_command="python -m app.board")
     assert text.getvalue().endswith("\nlook at it:  python -m app.board out/grid\n")
 
 

@@ -53,17 +53,17 @@ def descend(config: Mapping[str, Any], run: Run) -> None:
         time.sleep(config["pause"])
 
 
-def effort(config: Mapping[str, Any]) -> int:
+def relative_cost(config: Mapping[str, Any]) -> int:
     """Each step takes as long as another."""
     return int(config["steps"])
 
 
-def group(config: Mapping[str, Any]) -> str:
+def pack_key(config: Mapping[str, Any]) -> str:
     """The toy has a program for each shape."""
     return str(config["shape"])
 
 
-def lanes(config: Mapping[str, Any], cpus: int, gpus: float) -> Lanes:
+def pack_limits(config: Mapping[str, Any], cpus: int, gpus: float) -> Lanes:
     """As the toy's options say."""
     return Lanes(config["fit"], config["pay"])
 

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 import pytest
 
-from sweeps.config.application import Program
+from sweeps.config.application import Application
 from sweeps.config.options import Options, RayOptions, SchedulerOptions, SearchOptions, SweepOptions
 from sweeps.errors import UserError
 from sweeps.plan.packs import Lanes, Pack, Packer, packer_of, summary
@@ -69,7 +69,7 @@ def options(pack: str, search: str = "grid", scheduler: str = "none") -> Options
 
 
 def test_programs_without_packs_are_asked_for_none() -> None:
-    alone, able = Program(), Program(pack="x", groups="math.sin", lanes="math.sin")
+    alone, able = Application(), Application(pack="x", pack_key="math.sin", pack_limits="math.sin")
     assert packer_of(options("1"), able) is None
     assert packer_of(options("auto"), alone) is None
     assert packer_of(options("auto", search="optuna"), able) is None

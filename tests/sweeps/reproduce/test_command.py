@@ -30,7 +30,9 @@ CONFIG = {
     "fault": "none",
     "sweep": {"metric": "loss", "mode": "min"},
 }
-APPLICATION = Application("toy.descend", "toy.identify", "toy.environment")
+APPLICATION = Application(
+    objective="toy.descend", identify="toy.identify", environment="toy.environment"
+)
 FACTS = {"packages": {}, "cpus": 1, "environment": {"TOY_SHARE": "1:0", "TOY_KEPT": "yes"}}
 
 

@@ -145,10 +145,15 @@ def test_leftover_trial_is_a_pack_of_one_and_is_reproduced_as_one(toy: Any) -> N
 
 
 def reproduce(toy: Any, row: dict[str, str], pack: str | None) -> Any:
-    functions = ("toy.descend", "toy.identify", "toy.environment", pack)
+    functions = {
+        "objective": "toy.descend",
+        "identify": "toy.identify",
+        "environment": "toy.environment",
+        "pack": pack,
+    }
     program = (
         "from sweeps.reproduce.command import *; import sys; "
-        f"sys.exit(main(Application{functions}))"
+        f"sys.exit(main(Application(**{functions})))"
     )
     command = [sys.executable, "-c", program, row["directory"]]
     pipe = subprocess.PIPE
