@@ -16,13 +16,13 @@ import sys
 from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
-from benchmarks import command_line, machine, rounds, tables
-from benchmarks.arithmetic import step_operations
-from benchmarks.compose import compose_values
-from benchmarks.configurations import CONFIGURATIONS
-from benchmarks.contender import has_torch
-from benchmarks.peak import measure_peak
-from benchmarks.rounds import Entrant, Measured, Plan, take_turns
+from benchmarks.harness import command_line, interleaving, machine, tables
+from benchmarks.harness.compose import compose_values
+from benchmarks.harness.configurations import CONFIGURATIONS
+from benchmarks.harness.flops import step_operations
+from benchmarks.harness.interleaving import Entrant, Measured, Plan, take_turns
+from benchmarks.harness.machine import has_torch
+from benchmarks.harness.peak import measure_peak
 from lm.config.load import parse_config
 from sweeps.cli.exit import exit_on_user_error
 from sweeps.errors import UserError
@@ -57,11 +57,24 @@ class Card:
         if has_torch(self.device):
             options = {"device": "cuda" if gpus else "cpu"}
             found.append(
-                Entrant("PyTorch", "benchmarks.torch_model", values, self.threads, gpus, options)
+                Entrant(
+                    "PyTorch",
+                    "benchmarks.implementations.torch_training",
+                    values,
+                    self.threads,
+                    gpus,
+                    options,
+                )
             )
-        found.append(Entrant("Flax", "benchmarks.flax_model", values, self.threads, gpus))
+        found.append(
+            Entrant("Flax", "benchmarks.implementations.flax_training", values, self.threads, gpus)
+        )
         for count in lanes:
-            module = "benchmarks.our_model" if count == 1 else "benchmarks.pack_model"
+            module = (
+                "benchmarks.implementations.lm_training"
+                if count == 1
+                else "benchmarks.implementations.lm_lanes"
+            )
             width = None if count == 1 else {"lanes": count}
             found.append(Entrant("ours", module, values, self.threads, gpus, width))
         return found
@@ -120,7 +133,7 @@ def main(arguments: Sequence[str]) -> None:
     jobs = {"sherlock": options.lanes} | {name: [1] for name in PTB}
     jobs = {name: lanes for name, lanes in jobs.items() if name in options.configurations}
     values = {name: compose_values([*CONFIGURATIONS[name], *options.overrides]) for name in jobs}
-    card, plan = Card(options.device), rounds.plan(options)
+    card, plan = Card(options.device), interleaving.plan(options)
     page = tables.Page(options.markdown)
     if not has_torch(options.device):
         page.say("PyTorch is left out: it is not installed, or finds no GPU.")
@@ -160,7 +173,7 @@ def _parse(arguments: Sequence[str]) -> argparse.Namespace:
     parser.add_argument("--device", choices=["gpu", "cpu"], default="gpu")
     default = ",".join(map(str, LANES))
     parser.add_argument("--lanes", default=default, help=f"of sherlock (default: {default})")
-    rounds.add_options(parser)
+    interleaving.add_options(parser)
     options = parser.parse_intermixed_args(arguments)
     options.configurations, options.overrides = command_line.split(
         options.what, "configuration", known, known

@@ -15,8 +15,8 @@ import numpy as np
 from rich.console import Console
 from rich.table import Table
 
-from benchmarks.compose import compose_values
-from benchmarks.kneser_ney import Floats, Ids, KneserNey
+from benchmarks.harness.compose import compose_values
+from benchmarks.implementations.kneser_ney import Floats, Ids, KneserNey
 from lm.config.load import parse_config
 from lm.data.dataset import Dataset, load_dataset
 from sweeps.cli.exit import exit_on_user_error

@@ -3,11 +3,11 @@
     python -m benchmarks.ptb_reference data.root=DIR                       # small, two epochs
     python -m benchmarks.ptb_reference --size medium --slice 0.1 data.root=DIR
 
-Ours is `+experiment=ptb_SIZE`; the reference, `benchmarks.ptb_torch`, gets its initial parameters
-and nothing else of it. Small has no dropout: both do the same sums, and what differs is rounding,
-which grows fast in the first updates, as they overshoot. Medium and large draw masks of their own.
-`--slice 0.1` trains on the first tenth of the training text. Two epochs of small take about ten
-minutes on two cores.
+Ours is `+experiment=ptb_SIZE`; the reference, `benchmarks.implementations.torch_ptb`, gets its
+initial parameters and nothing else of it. Small has no dropout: both do the same sums, and what
+differs is rounding, which grows fast in the first updates, as they overshoot. Medium and large draw
+masks of their own. `--slice 0.1` trains on the first tenth of the training text. Two epochs of
+small take about ten minutes on two cores.
 """
 
 import argparse
@@ -22,9 +22,9 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from benchmarks import command_line, tables
-from benchmarks.compose import compose_values
-from benchmarks.ptb_torch import SETTINGS, Reference, Settings, read
+from benchmarks.harness import command_line, tables
+from benchmarks.harness.compose import compose_values
+from benchmarks.implementations.torch_ptb import SETTINGS, Reference, Settings, read
 from lm.config.load import parse_config
 from lm.data.corpora import corpus_files
 from lm.data.dataset import load_dataset

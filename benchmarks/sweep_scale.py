@@ -2,8 +2,8 @@
 
 python -m benchmarks.sweep_scale --trials 100 500 2000
 
-Each size is a sweep of its own of `benchmarks.trivial`, whose trials do nothing; the same command
-is then given again, to see how long a finished sweep takes to show its table.
+Each size is a sweep of its own of `benchmarks.harness.empty_objective`, whose trials do nothing;
+the same command is then given again, to see how long a finished sweep takes to show its table.
 """
 
 import argparse
@@ -18,7 +18,7 @@ import psutil
 
 def measure(trials: int, folder: Path) -> tuple[float, float]:
     """Run a sweep; gives seconds, and the largest resident size of its process in MB."""
-    command = [sys.executable, "-m", "benchmarks.trivial", "--multirun"]
+    command = [sys.executable, "-m", "benchmarks.harness.empty_objective", "--multirun"]
     command += [f"seed=range(0,{trials})", f"output_dir={folder}"]
     began, most = time.perf_counter(), 0
     with subprocess.Popen(command, stdout=subprocess.DEVNULL) as process:

@@ -4,13 +4,13 @@
     python -m benchmarks.sweep_speed train.epochs=1                 # on Lee, some 8 minutes
 
 Both are commands as a user gives them, start-up included, one after the other, round after round:
-`python -m lm.sweep +sweep=layer_grid` and `python -m benchmarks.torch_sweep`. Both train the same
-eight models on the same ids, two or as many at a time as there are cores, with the full softmax on
-the validation split and a checkpoint after each epoch. Ours begins each round without compiled
-programs or tokenised text of an earlier one; `--again` adds a row of the same sweep in another
-folder, which finds them. Ours looks inside, draws the model, writes text and keeps vectors, as
-shipped, and the peer reports scalars alone; `--bare` adds a row of ours that does no more, from
-empty caches.
+`python -m lm.sweep +sweep=layer_grid` and `python -m benchmarks.implementations.torch_sweep`. Both
+train the same eight models on the same ids, two or as many at a time as there are cores, with the
+full softmax on the validation split and a checkpoint after each epoch. Ours begins each round
+without compiled programs or tokenised text of an earlier one; `--again` adds a row of the same
+sweep in another folder, which finds them. Ours looks inside, draws the model, writes text and keeps
+vectors, as shipped, and the peer reports scalars alone; `--bare` adds a row of ours that does no
+more, from empty caches.
 """
 
 import argparse
@@ -24,9 +24,9 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import NamedTuple
 
-from benchmarks import command_line, tables
-from benchmarks.compose import compose_values
-from benchmarks.contender import has_torch
+from benchmarks.harness import command_line, tables
+from benchmarks.harness.compose import compose_values
+from benchmarks.harness.machine import has_torch
 from lm.config.load import parse_config
 from sweeps.cli.exit import exit_on_user_error
 from sweeps.errors import UserError
@@ -62,7 +62,9 @@ def run_ours(folder: Path, overrides: Sequence[str], caches: Path) -> Done:
 
 def run_peer(folder: Path, overrides: Sequence[str], caches: Path) -> Done:
     """Run the peer's command."""
-    seconds, output = _run(["benchmarks.torch_sweep", str(folder), *overrides], caches)
+    seconds, output = _run(
+        ["benchmarks.implementations.torch_sweep", str(folder), *overrides], caches
+    )
     (found,) = [line for line in output.splitlines() if line.startswith("perplexities: ")]
     return Done(seconds, [float(word) for word in found.split()[1:]])
 

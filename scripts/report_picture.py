@@ -9,7 +9,7 @@ import argparse
 from pathlib import Path
 from urllib.parse import quote
 
-from benchmarks.browser import browser
+from benchmarks.tensorboard.browser import browser
 
 
 def main() -> None:

@@ -10,24 +10,24 @@ import re
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
-FlatConfig = dict[str, Any]
+Base = dict[str, Any]
 
 
-def common_config(identities: Iterable[Mapping[str, Any]], axes: Sequence[str]) -> FlatConfig:
+def base(identities: Iterable[Mapping[str, Any]], axes: Sequence[str]) -> Base:
     """What the identities agree on, without what belongs to an axis."""
-    common: FlatConfig | None = None
+    common: Base | None = None
     for identity in identities:
         found = _plain(_flat(identity))
-        common = found if common is None else intersection(common, found)
+        common = found if common is None else agreed(common, found)
     return {key: value for key, value in (common or {}).items() if not _swept(key, axes)}
 
 
-def intersection(one: FlatConfig, other: FlatConfig) -> FlatConfig:
+def agreed(one: Base, other: Base) -> Base:
     """The entries that both have."""
     return {key: value for key, value in one.items() if key in other and other[key] == value}
 
 
-def conflicts(old: FlatConfig, new: FlatConfig, axes: Sequence[str]) -> list[str]:
+def differing(old: Base, new: Base, axes: Sequence[str]) -> list[str]:
     """Keys to which the two give different values, though no axis of either sweeps them."""
     return [
         key
@@ -45,8 +45,8 @@ def _swept(key: str, axes: Sequence[str]) -> bool:
     return False
 
 
-def _flat(values: Mapping[str, Any], prefix: str = "") -> FlatConfig:
-    flat: FlatConfig = {}
+def _flat(values: Mapping[str, Any], prefix: str = "") -> Base:
+    flat: Base = {}
     for key, value in values.items():
         if isinstance(value, Mapping):
             flat |= _flat(value, f"{prefix}{key}.")
@@ -55,7 +55,7 @@ def _flat(values: Mapping[str, Any], prefix: str = "") -> FlatConfig:
     return flat
 
 
-def _plain(flat: FlatConfig) -> FlatConfig:
+def _plain(flat: Base) -> Base:
     """As they read back from a file, so that old and new compare."""
     plain = json.loads(json.dumps(flat))
     assert isinstance(plain, dict)

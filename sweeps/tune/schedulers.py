@@ -18,7 +18,7 @@ FAR = 30
 
 
 @dataclass
-class SchedulerHandle:
+class Rule:
     """A scheduler, and what it decided."""
 
     scheduler: Any
@@ -26,9 +26,7 @@ class SchedulerHandle:
     """Tune's trial id, or the name of a trial that trains with others -> why it was stopped."""
 
 
-def build_scheduler(
-    options: SchedulerOptions, ranking: SweepOptions, axes: Mapping[str, Axis]
-) -> SchedulerHandle:
+def build(options: SchedulerOptions, ranking: SweepOptions, axes: Mapping[str, Axis]) -> Rule:
     """Make the scheduler that the options ask for.
 
     Args:
@@ -41,12 +39,10 @@ def build_scheduler(
         **_arguments(options, axes),
         **({} if options.kind == "none" else {"metric": "score", "mode": ranking.mode}),
     )
-    return SchedulerHandle(scheduler, stopped)
+    return Rule(scheduler, stopped)
 
 
-def replay(
-    rule: SchedulerHandle, trials: Iterable[Trial], options: SchedulerOptions, metric: str
-) -> None:
+def remember(rule: Rule, trials: Iterable[Trial], options: SchedulerOptions, metric: str) -> None:
     """Let ASHA or the median rule see what trials of an earlier run of this sweep reported."""
     if options.kind not in ("asha", "median"):
         return
@@ -60,7 +56,7 @@ def replay(
     rule.stopped.clear()
 
 
-def pack_scheduler(rule: SchedulerHandle, stop: Callable[[str], None]) -> Any:
+def by_lane(rule: Rule, stop: Callable[[str], None]) -> Any:
     """Make a scheduler of Tune's trials that train several of ours: the rule judges each of them.
 
     Args:

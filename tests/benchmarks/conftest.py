@@ -4,7 +4,7 @@ from collections.abc import Callable
 
 import pytest
 
-from benchmarks.compose import compose_values
+from benchmarks.harness.compose import compose_values
 from lm.config.load import parse_config
 from lm.config.schema import Config
 

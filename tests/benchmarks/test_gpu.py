@@ -3,9 +3,10 @@ from collections.abc import Sequence
 
 import pytest
 
-from benchmarks import gpu, machine
+from benchmarks import gpu
 from benchmarks.gpu import main
-from benchmarks.rounds import Entrant, Measured, Plan
+from benchmarks.harness import machine
+from benchmarks.harness.interleaving import Entrant, Measured, Plan
 from sweeps.errors import UserError
 
 TINY = ["data.vocab_size=50", "model.embed_size=4", "model.rnn_size=4", "model.hidden_size=4"]
@@ -49,8 +50,8 @@ def test_lanes_are_compared_with_one_and_with_the_peer(
         ["ours", "1", "3,000", "2.00", ""],
         ["ours", "3", "6,000", "4.00", "2.00"],
     ]
-    assert taken[2].module == "benchmarks.our_model"
-    assert taken[3].module == "benchmarks.pack_model"
+    assert taken[2].module == "benchmarks.implementations.lm_training"
+    assert taken[3].module == "benchmarks.implementations.lm_lanes"
     assert taken[3].options == {"lanes": 3}
 
 

@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from benchmarks.kneser_ney import Ids, KneserNey
+from benchmarks.implementations.kneser_ney import Ids, KneserNey
 from benchmarks.ngram import main, measure, perplexity, unigram
 from lm.config.schema import DataConfig
 from lm.data.dataset import Dataset, load_dataset

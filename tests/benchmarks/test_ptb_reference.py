@@ -5,22 +5,23 @@ from pathlib import Path
 
 import pytest
 
-from benchmarks.compose import compose_values
+from benchmarks.harness.compose import compose_values
 from lm.config.load import parse_config
 from sweeps.errors import UserError
 
 pytest.importorskip("torch", reason="the bench extra brings PyTorch")
 
-from benchmarks import ptb_reference, ptb_torch
+from benchmarks import ptb_reference
+from benchmarks.implementations import torch_ptb
+from benchmarks.implementations.torch_ptb import SETTINGS
 from benchmarks.ptb_reference import compare, main
-from benchmarks.ptb_torch import SETTINGS
 
 TINY = (
     *("model.embed_size=8", "model.rnn_size=8", "train.batch_size=4", "train.sequence_length=5"),
     *("train.clip_norm=1", "optimizer.hold_epochs=2", "model.embed_scale=0.3"),
     *("model.initializer.scale=0.3", "train.report_every=50"),
 )
-SMALL = ptb_torch.Settings(8, 5, 1.0, 2, 0.5, 1, batch_size=4)
+SMALL = torch_ptb.Settings(8, 5, 1.0, 2, 0.5, 1, batch_size=4)
 
 
 @pytest.fixture(scope="module")
@@ -56,7 +57,7 @@ def test_both_come_to_the_same_perplexities(treebank: Path, share: float) -> Non
 def test_reference_and_experiment_have_the_same_numbers(size: str) -> None:
     config, settings = parse_config(compose_values([f"+experiment=ptb_{size}"])), SETTINGS[size]
     model, optimizer, train = config.model, config.optimizer, config.train
-    assert settings == ptb_torch.Settings(
+    assert settings == torch_ptb.Settings(
         model.rnn_size,
         train.sequence_length,
         pytest.approx(1 - model.dropout),  # type: ignore[arg-type]

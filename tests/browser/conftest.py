@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from benchmarks import browser
+from benchmarks.tensorboard import browser
 
 ROOT = Path(__file__).parents[2]
 SCREENSHOTS = ROOT / "screenshots"

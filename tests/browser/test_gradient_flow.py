@@ -11,8 +11,8 @@ from typing import Any
 import numpy as np
 import pytest
 
-from benchmarks import browser
-from benchmarks.flow_runs import write_run
+from benchmarks.tensorboard import browser
+from benchmarks.tensorboard.gradient_flow_runs import write_run
 from lm.gradient_flow.codec import decode
 from lm.gradient_flow.plugin.event_reader import RunRecords, read_run
 

@@ -4,8 +4,8 @@ import struct
 from pathlib import Path
 from typing import Any
 
-from scripts.sherlock.pictures import SIZE, draw, trace
-from tests.scripts.made_up import course
+from scripts.sherlock_study.pictures import SIZE, draw, trace
+from tests.scripts.sherlock_study.made_up import course
 
 
 def test_pictures_are_drawn_in_full(chromium: Any, tmp_path: Path) -> None:

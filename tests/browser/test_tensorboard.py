@@ -8,7 +8,7 @@ from urllib.parse import urlencode
 import numpy as np
 from PIL import Image
 
-from benchmarks import browser
+from benchmarks.tensorboard import browser
 
 HIDDEN = "within_activations/hid_out"
 CURVES = """card => [...card.querySelectorAll("line-chart path")]

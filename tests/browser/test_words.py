@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from benchmarks import browser
+from benchmarks.tensorboard import browser
 from lm.vectors.word_map import write_map
 from lm.vectors.word_vectors import WordVectors
 

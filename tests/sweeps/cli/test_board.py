@@ -15,7 +15,7 @@ from urllib.request import urlopen
 
 import pytest
 
-from benchmarks.browser import board
+from benchmarks.tensorboard.browser import board
 from sweeps.cli.board import main
 
 

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from benchmarks.flow_runs import write_run
+from benchmarks.tensorboard.gradient_flow_runs import write_run
 from lm.gradient_flow.codec import decode
 from lm.gradient_flow.plugin.export import main
 

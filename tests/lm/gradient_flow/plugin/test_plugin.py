@@ -17,7 +17,7 @@ from urllib.request import urlopen
 import numpy as np
 import pytest
 
-from benchmarks.flow_runs import brief, write_run
+from benchmarks.tensorboard.gradient_flow_runs import brief, write_run
 from lm.gradient_flow.codec import decode
 from lm.gradient_flow.plugin import tags
 from lm.gradient_flow.plugin.loader import PLUGIN, Loader

@@ -1,0 +1,50 @@
+"""Generation of texts by `lm`, without a trial's folder; a step of the harness is one word."""
+
+from collections.abc import Sequence
+
+import jax
+import numpy as np
+from numpy.typing import NDArray
+
+from benchmarks.implementations.jax_memory import gpu_bytes
+from lm.config.schema import Config
+from lm.generation.generator import GeneratedText, GenerationRequest, generate_texts
+from lm.model.initializers import scales
+from lm.training.functions import build_program, program_key
+
+
+class Training:
+    """Writes texts by a fresh model: how long that takes does not hang on what it knows."""
+
+    def __init__(
+        self, config: Config, ids: NDArray[np.int32], samples: int = 1, temperature: float = 1.0
+    ) -> None:
+        assert config.data.vocab_size is not None
+        self.program = build_program(program_key(config, config.data.vocab_size))
+        self.params = self.program.initialize(jax.random.key(0), scales(config.model)).params
+        self.order = GenerationRequest(
+            prompt=ids[:1],
+            words=0,
+            samples=samples,
+            temperature=temperature,
+            top_k=None,
+            seed=0,
+            avoid=[],
+            scored=False,
+        )
+
+    def run(self, steps: int) -> float:
+        """Write so many words of each text."""
+        self.write(steps)
+        return 0.0
+
+    def write(self, words: int) -> Sequence[GeneratedText]:
+        """The texts."""
+        return list(generate_texts(self.program, self.params, self.order._replace(words=words)))
+
+    def settle(self) -> None:
+        """Nothing is left for the end."""
+
+    def device_bytes(self) -> int | None:
+        """Most memory in use on the GPU so far; None on the CPU."""
+        return gpu_bytes()

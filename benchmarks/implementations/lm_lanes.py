@@ -1,0 +1,47 @@
+"""Our training of several trials, which differ in their seeds, as the lanes of a pack."""
+
+from functools import partial
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from numpy.typing import NDArray
+
+from benchmarks.implementations import lm_training
+from lm.config.schema import Config
+from lm.training.metrics import no_totals
+from lm.training.randomness import in_turns
+from sweeps.errors import UserError
+
+
+class Training(lm_training.Training):
+    """Trains lanes of one configuration on a text; a step is one of each of them."""
+
+    def __init__(self, config: Config, ids: NDArray[np.int32], lanes: int) -> None:
+        super().__init__(config, ids)
+        repeat = partial(jax.tree.map, lambda x: jnp.stack([x] * lanes))
+        self.totals, self.values = repeat(no_totals()), repeat(self.values)
+        starts = [self.start(config.seed + lane) for lane in range(lanes)]
+        self.state, self.key = jax.tree.map(lambda *lane: jnp.stack(lane), *starts)
+
+    def run(self, steps: int) -> float:
+        """Take so many steps; gives the mean loss over all lanes of those of the last call, in nats
+        per word.
+
+        Raises:
+          UserError: a lane diverged.
+        """
+        self.state, totals = self.program.advance_lanes(
+            self.state, self.totals, self.values, self.streams_lb, self.key, steps
+        )
+        totals = jax.device_get(totals)
+        if not totals.finite.all():
+            raise UserError("the training diverges; lower optimizer.learning_rate.")
+        *_, taken = in_turns(steps)
+        return float(totals.updates[:, :taken, 0].mean())
+
+    def settle(self) -> None:
+        """What an epoch ends with: bring rows that no step has touched up to date."""
+        due = jnp.ones(len(self.key), bool)
+        self.state = self.program.settle_lanes(self.state, self.values, due)
+        jax.block_until_ready(self.state)

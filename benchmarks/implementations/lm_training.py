@@ -1,0 +1,68 @@
+"""Our training on a given text, without the folders, reports and checkpoints of a run."""
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jax import Array
+from numpy.typing import NDArray
+
+from benchmarks.implementations.jax_memory import gpu_bytes
+from lm.backend.data_parallel import first_replica, replicated
+from lm.config.schema import Config
+from lm.data.batches import to_streams
+from lm.model.initializers import scales
+from lm.model.types import Params
+from lm.optim.optimizer import hyperparameters
+from lm.training.functions import build_program, program_key
+from lm.training.metrics import counted
+from lm.training.state import TrainState
+from sweeps.errors import UserError
+
+
+class Training:
+    """Trains one configuration on a text; its state goes on from call to call."""
+
+    def __init__(self, config: Config, ids: NDArray[np.int32]) -> None:
+        assert config.data.vocab_size is not None
+        self.config = config
+        self.program = build_program(program_key(config, config.data.vocab_size))
+        self.values = hyperparameters(config, epoch=0)
+        self.streams_lb = jnp.asarray(to_streams(ids, config.train.batch_size))
+        self._replicated_lb = replicated(self.streams_lb, self.program.compute.shards)
+        self.state, self.key = self.start(config.seed)
+
+    def start(self, seed: int) -> tuple[TrainState, Array]:
+        """A state before the first step, and the key of its training."""
+        init_key, key = jax.random.split(jax.random.key(seed))
+        return self.program.initialize(init_key, scales(self.config.model)), key
+
+    @property
+    def params(self) -> Params:
+        """The model's parameters after the last step."""
+        self.settle()
+        return first_replica(self.state.params)
+
+    def settle(self) -> None:
+        """What an epoch ends with: bring rows that no step has touched up to date."""
+        self.state = self.program.settle(self.state, self.values, jnp.bool_(True))
+        jax.block_until_ready(self.state)
+
+    def run(self, steps: int) -> float:
+        """Take so many steps; gives their mean loss, in nats per word.
+
+        Raises:
+          UserError: the training diverged, so that it took fewer.
+        """
+        turns = []
+        call = (self.values, self._replicated_lb, self.key, steps)
+        for turn in self.program.turns(self.state, *call):
+            self.state, totals = turn
+            turns.append(totals)
+        turns = jax.device_get(turns)
+        if not turns[-1].finite:
+            raise UserError("the training diverges; lower optimizer.learning_rate.")
+        return float(counted(turns)[:, 0].mean())
+
+    def device_bytes(self) -> int | None:
+        """Most memory in use on the GPU so far; None on the CPU."""
+        return gpu_bytes()

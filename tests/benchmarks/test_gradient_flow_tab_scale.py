@@ -1,0 +1,15 @@
+"""The benchmark of the tab "Gradient flow" measures a few records."""
+
+import pytest
+
+from benchmarks.gradient_flow_tab_scale import HEADS, measure
+from benchmarks.tensorboard import browser
+
+
+def test_every_number_is_measured() -> None:
+    if reason := browser.missing():
+        pytest.skip(reason)
+    found = measure(trials=2, records=200, length=5)
+    assert len(found) == len(HEADS)
+    assert all(0 < value < 1e5 for value in found)
+    assert found.heap > found.alone
