@@ -61,9 +61,9 @@ class Bench:
         self._training = Training(config, synthetic_text(config))
         wanted = config.gradient_flow
         extent = ItemizeSpec(wanted.batch_items, wanted.horizon, wanted.units)
-        self._itemise = partial(self._training.program.itemise, extent)
+        self._itemise = partial(self._training.functions.itemise, extent)
         training = self._training
-        draw = training.program.draw
+        draw = training.functions.draw
         self._draws = draw(training.streams_lb, training.key, training.state.step, 1)
 
     def measure(self, rounds: int) -> Cost:
@@ -106,7 +106,7 @@ class Bench:
 
         from lm.training.metrics import no_totals
 
-        program = self._training.program
+        program = self._training.functions
         state, *call = self._call
         step = program.train.lower(state, no_totals(), *call, jnp.int32(1))  # type: ignore[attr-defined]
         record = program.itemise.lower(self._itemise.args[0], *self._call)  # type: ignore[attr-defined]

@@ -77,7 +77,7 @@ class Bench:
             done = self.trainer.advance(self.state, self.step)
             self.state, self.step = done.state, self.step + done.steps
             if report:
-                self.run.report_points(done.before)
+                self.run.report_points(done.points_before)
                 self.report(done.metrics)
         return time.perf_counter() - began, time.process_time() - busy
 

@@ -88,11 +88,12 @@ def _train_ours(trainer: Trainer, state: TrainState) -> tuple[TrainState, Epoch]
     began, total, step = time.perf_counter(), 0.0, int(state.step)
     end = step + trainer.steps_per_epoch
     while step < end:
-        state, steps, _, metrics, finite, _ = trainer.advance(state, step)
-        if not finite:
+        done = trainer.advance(state, step)
+        state = done.state
+        if not done.finite:
             raise UserError("the training diverges; lower optimizer.learning_rate.")
-        step += steps
-        total += steps * metrics["train/loss"]
+        step += done.steps
+        total += done.steps * done.metrics["train/loss"]
     valid = trainer.evaluate(evaluated_parameters(state), "valid")["valid/loss"]
     seconds = time.perf_counter() - began
     return state, Epoch(total / trainer.steps_per_epoch, valid, seconds)

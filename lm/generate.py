@@ -39,7 +39,7 @@ from sweeps.errors import UserError
 
 if TYPE_CHECKING:
     from lm.generation.generator import GeneratedText
-    from lm.training.load import Trained
+    from lm.training.load import TrainedModel
 
 WORDS = 100
 """Of a text, unless told otherwise."""
@@ -74,7 +74,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
         avoid=[] if options.unknown or unknown is None else [unknown],
         scored=options.out is not None and _is_json(options.out),
     )
-    texts = generate_texts(trained.program, trained.params, order)
+    texts = generate_texts(trained.functions, trained.params, order)
     if options.out is None:
         _print(trained, prompt, texts)
     else:
@@ -147,7 +147,7 @@ def _temperature(text: str) -> float:
     return checked_float(text, "a number of at least 0", lambda value: 0 <= value < math.inf)
 
 
-def _prompt(trained: "Trained", text: str | None, file: str | None) -> Prompt:
+def _prompt(trained: "TrainedModel", text: str | None, file: str | None) -> Prompt:
     """The user's, the trial's, or the start of the validation text; says which words are unknown.
 
     Raises:
@@ -166,7 +166,7 @@ def _prompt(trained: "Trained", text: str | None, file: str | None) -> Prompt:
     return prompt
 
 
-def _start(trained: "Trained") -> Prompt:
+def _start(trained: "TrainedModel") -> Prompt:
     from lm.training.load import load_text
 
     try:
@@ -178,7 +178,7 @@ def _start(trained: "Trained") -> Prompt:
         ) from error
 
 
-def _print(trained: "Trained", prompt: Prompt, texts: Iterable["GeneratedText"]) -> None:
+def _print(trained: "TrainedModel", prompt: Prompt, texts: Iterable["GeneratedText"]) -> None:
     """To the terminal, with a blank line between texts; the prompt in bold."""
     console = Console(highlight=False)
     for place, written in enumerate(texts):
@@ -191,7 +191,11 @@ def _print(trained: "Trained", prompt: Prompt, texts: Iterable["GeneratedText"])
 
 
 def _write(
-    path: Path, trained: "Trained", prompt: Prompt, texts: Iterable["GeneratedText"], count: int
+    path: Path,
+    trained: "TrainedModel",
+    prompt: Prompt,
+    texts: Iterable["GeneratedText"],
+    count: int,
 ) -> None:
     """To a file, as the texts come.
 
@@ -214,11 +218,11 @@ def _write(
         ) from error
 
 
-def _line(trained: "Trained", prompt: Prompt, written: "GeneratedText") -> str:
+def _line(trained: "TrainedModel", prompt: Prompt, written: "GeneratedText") -> str:
     return "".join(_prose(trained, prompt, written)).translate(_ESCAPES)
 
 
-def _json(trained: "Trained", prompt: Prompt, written: "GeneratedText") -> str:
+def _json(trained: "TrainedModel", prompt: Prompt, written: "GeneratedText") -> str:
     before, after = _prose(trained, prompt, written)
     fields = {
         "prompt": before,
@@ -229,7 +233,7 @@ def _json(trained: "Trained", prompt: Prompt, written: "GeneratedText") -> str:
     return json.dumps(fields, ensure_ascii=False)
 
 
-def _prose(trained: "Trained", prompt: Prompt, written: "GeneratedText") -> tuple[str, str]:
+def _prose(trained: "TrainedModel", prompt: Prompt, written: "GeneratedText") -> tuple[str, str]:
     """The prompt, and what comes after it."""
     decode = trained.vocabulary.decode
     return split_continuation(decode(prompt.ids), decode(written.ids), trained.config.data.level)
@@ -239,7 +243,7 @@ def _is_json(path: Path) -> bool:
     return path.suffix == ".jsonl"
 
 
-def _unit(trained: "Trained") -> str:
+def _unit(trained: "TrainedModel") -> str:
     return {"word": "word", "char": "character"}[trained.config.data.level]
 
 

@@ -10,7 +10,7 @@ from benchmarks.implementations.jax_memory import gpu_bytes
 from lm.config.schema import Config
 from lm.generation.generator import GeneratedText, GenerationRequest, generate_texts
 from lm.model.initializers import scales
-from lm.training.functions import build_program, program_key
+from lm.training.functions import build_functions, make_static_config
 
 
 class Training:
@@ -20,8 +20,8 @@ class Training:
         self, config: Config, ids: NDArray[np.int32], samples: int = 1, temperature: float = 1.0
     ) -> None:
         assert config.data.vocab_size is not None
-        self.program = build_program(program_key(config, config.data.vocab_size))
-        self.params = self.program.initialize(jax.random.key(0), scales(config.model)).params
+        self.functions = build_functions(make_static_config(config, config.data.vocab_size))
+        self.params = self.functions.initialize(jax.random.key(0), scales(config.model)).params
         self.order = GenerationRequest(
             prompt=ids[:1],
             words=0,
@@ -40,7 +40,7 @@ class Training:
 
     def write(self, words: int) -> Sequence[GeneratedText]:
         """The texts."""
-        return list(generate_texts(self.program, self.params, self.order._replace(words=words)))
+        return list(generate_texts(self.functions, self.params, self.order._replace(words=words)))
 
     def settle(self) -> None:
         """Nothing is left for the end."""

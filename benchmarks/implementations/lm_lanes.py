@@ -31,7 +31,7 @@ class Training(lm_training.Training):
         Raises:
           UserError: a lane diverged.
         """
-        self.state, totals = self.program.advance_lanes(
+        self.state, totals = self.functions.advance_lanes(
             self.state, self.totals, self.values, self.streams_lb, self.key, steps
         )
         totals = jax.device_get(totals)
@@ -43,5 +43,5 @@ class Training(lm_training.Training):
     def settle(self) -> None:
         """What an epoch ends with: bring rows that no step has touched up to date."""
         due = jnp.ones(len(self.key), bool)
-        self.state = self.program.settle_lanes(self.state, self.values, due)
+        self.state = self.functions.flush_lanes(self.state, self.values, due)
         jax.block_until_ready(self.state)

@@ -13,7 +13,7 @@ from lm.data.batches import to_streams
 from lm.model.initializers import scales
 from lm.model.types import Params
 from lm.optim.optimizer import hyperparameters
-from lm.training.functions import build_program, program_key
+from lm.training.functions import build_functions, make_static_config
 from lm.training.metrics import counted
 from lm.training.state import TrainState
 from sweeps.errors import UserError
@@ -25,16 +25,16 @@ class Training:
     def __init__(self, config: Config, ids: NDArray[np.int32]) -> None:
         assert config.data.vocab_size is not None
         self.config = config
-        self.program = build_program(program_key(config, config.data.vocab_size))
+        self.functions = build_functions(make_static_config(config, config.data.vocab_size))
         self.values = hyperparameters(config, epoch=0)
         self.streams_lb = jnp.asarray(to_streams(ids, config.train.batch_size))
-        self._replicated_lb = replicated(self.streams_lb, self.program.compute.shards)
+        self._replicated_lb = replicated(self.streams_lb, self.functions.compute.shards)
         self.state, self.key = self.start(config.seed)
 
     def start(self, seed: int) -> tuple[TrainState, Array]:
         """A state before the first step, and the key of its training."""
         init_key, key = jax.random.split(jax.random.key(seed))
-        return self.program.initialize(init_key, scales(self.config.model)), key
+        return self.functions.initialize(init_key, scales(self.config.model)), key
 
     @property
     def params(self) -> Params:
@@ -44,7 +44,7 @@ class Training:
 
     def settle(self) -> None:
         """What an epoch ends with: bring rows that no step has touched up to date."""
-        self.state = self.program.settle(self.state, self.values, jnp.bool_(True))
+        self.state = self.functions.flush(self.state, self.values, jnp.bool_(True))
         jax.block_until_ready(self.state)
 
     def run(self, steps: int) -> float:
@@ -55,7 +55,7 @@ class Training:
         """
         turns = []
         call = (self.values, self._replicated_lb, self.key, steps)
-        for turn in self.program.turns(self.state, *call):
+        for turn in self.functions.chunks(self.state, *call):
             self.state, totals = turn
             turns.append(totals)
         turns = jax.device_get(turns)

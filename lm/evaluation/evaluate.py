@@ -14,7 +14,7 @@ from lm.evaluation.neural_cache import NeuralCache, best_cache, interpolate
 from lm.evaluation.scoring import score_tokens
 from lm.evaluation.texts import EvaluationText, load_splits
 from lm.evaluation.token_scores import TokenScores
-from lm.training.load import Trained
+from lm.training.load import TrainedModel
 
 
 class Evaluation(NamedTuple):
@@ -27,7 +27,10 @@ class Evaluation(NamedTuple):
 
 
 def evaluate(
-    trained: Trained, texts: Sequence[EvaluationText], train: TrainConfig, grid: CacheGrid | None
+    trained: TrainedModel,
+    texts: Sequence[EvaluationText],
+    train: TrainConfig,
+    grid: CacheGrid | None,
 ) -> Evaluation:
     """Read texts.
 
@@ -45,7 +48,7 @@ def evaluate(
     return Evaluation(found, cache, grid)
 
 
-def _search_cache(trained: Trained, train: TrainConfig, grid: CacheGrid) -> NeuralCache:
+def _search_cache(trained: TrainedModel, train: TrainConfig, grid: CacheGrid) -> NeuralCache:
     if grid.size == 1:
         return NeuralCache(grid.windows[0], grid.shares[0], grid.thetas[0])
     (valid,) = load_splits(trained, ["valid"])
@@ -55,7 +58,7 @@ def _search_cache(trained: Trained, train: TrainConfig, grid: CacheGrid) -> Neur
 
 
 def _score_text(
-    trained: Trained, text: EvaluationText, train: TrainConfig, cache: NeuralCache | None
+    trained: TrainedModel, text: EvaluationText, train: TrainConfig, cache: NeuralCache | None
 ) -> TokenScores:
     settings = [] if cache is None else [(cache.window, cache.theta)]
     reading = score_tokens(trained, text.ids, train, settings)

@@ -13,8 +13,8 @@ from lm.config.sizes import feature_size
 from lm.data.batches import Ids
 from lm.data.windows import context_size, num_predictions
 from lm.evaluation.neural_cache import CacheSetting, CacheState, cache_log_probs, init_cache
-from lm.training.heldout import HeldOut, lay_out, window_size
-from lm.training.load import Trained
+from lm.training.heldout import HeldOut, make_windows, window_size
+from lm.training.load import TrainedModel
 from sweeps.errors import UserError
 
 MAX_FEATURES = 2**22
@@ -30,7 +30,7 @@ class TextScores(NamedTuple):
     """[S, N]: of the cache alone; NaN where it is empty."""
 
 
-def evaluation_config(trained: Trained, streams: int | None) -> TrainConfig:
+def evaluation_config(trained: TrainedModel, streams: int | None) -> TrainConfig:
     """How a text is read.
 
     Args:
@@ -52,7 +52,7 @@ def evaluation_config(trained: Trained, streams: int | None) -> TrainConfig:
 
 
 def score_tokens(
-    trained: Trained, ids: Ids, train: TrainConfig, settings: Sequence[CacheSetting]
+    trained: TrainedModel, ids: Ids, train: TrainConfig, settings: Sequence[CacheSetting]
 ) -> TextScores:
     """Read a text.
 
@@ -70,11 +70,11 @@ def score_tokens(
     size = window_size(train)
     at_once = min(max(1, MAX_FEATURES // (size * width)), -(-count // size))
     room = -(-count // (at_once * size)) * at_once * size
-    text = lay_out(ids, train, room)
+    text = make_windows(ids, train, room)
     # On the host: cutting on the device would compile something for each part.
     inputs, targets = np.asarray(text.inputs), np.asarray(text.targets)
     # Where each prediction stands in the text: the targets of a text of its own word numbers.
-    places = np.asarray(lay_out(np.arange(len(ids), dtype=np.int32), train, room).targets)
+    places = np.asarray(make_windows(np.arange(len(ids), dtype=np.int32), train, room).targets)
     log_probs = np.full(count, np.nan)
     recalled = np.full((len(settings), count), np.nan, np.float32)
     carry = trained.zero_carry(text.inputs.shape[-1])
@@ -82,7 +82,7 @@ def score_tokens(
     for start in range(0, len(places), at_once):
         part = slice(start, start + at_once)
         windows = HeldOut(jnp.asarray(inputs[part]), jnp.asarray(targets[part]), text.windows)
-        carry, losses, features = trained.program.read(trained.params, windows, carry)
+        carry, losses, features = trained.functions.read(trained.params, windows, carry)
         here = places[part].reshape(-1)
         real = here >= 0
         log_probs[here[real] - first] = -np.asarray(losses, np.float64).reshape(-1)[real]

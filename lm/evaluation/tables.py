@@ -22,7 +22,7 @@ from lm.evaluation.token_scores import (
     worst_on_average,
 )
 from lm.training.heldout import perplexity
-from lm.training.load import Trained
+from lm.training.load import TrainedModel
 from lm.training.state import count_parameters
 from sweeps.io.console import make_table, print_line, print_table
 
@@ -32,7 +32,7 @@ MIN_OCCURRENCES = 5
 
 def show_evaluation(
     console: Console,
-    trained: Trained,
+    trained: TrainedModel,
     train: TrainConfig,
     texts: Sequence[EvaluationText],
     found: Evaluation,

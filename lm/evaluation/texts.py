@@ -9,7 +9,7 @@ from lm.data.text_files import read_text
 from lm.data.tokenizer import tokenize
 from lm.data.vocabulary import UNKNOWN
 from lm.data.windows import context_size
-from lm.training.load import Trained, load_text
+from lm.training.load import TrainedModel, load_text
 from sweeps.errors import UserError
 
 SPLITS = ("train", "valid", "test")
@@ -24,7 +24,7 @@ class EvaluationText(NamedTuple):
     """Tokens that the vocabulary does not have, read as <unk>; of a file."""
 
 
-def load_splits(trained: Trained, names: Sequence[str] | None) -> list[EvaluationText]:
+def load_splits(trained: TrainedModel, names: Sequence[str] | None) -> list[EvaluationText]:
     """Splits of the corpus; None: validation, and test where there is one.
 
     Raises:
@@ -40,7 +40,7 @@ def load_splits(trained: Trained, names: Sequence[str] | None) -> list[Evaluatio
     return [found[name] for name in names]
 
 
-def load_file(trained: Trained, path: Path) -> EvaluationText:
+def load_file(trained: TrainedModel, path: Path) -> EvaluationText:
     """A file, cut into tokens as the corpus was and numbered by the trial's vocabulary.
 
     Raises:

@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 from lm.backend.execution import texts_at_once
 from lm.generation.decode import DecodeState, SamplingParams, uniforms
 from lm.model.types import Params
-from lm.training.functions import Program
+from lm.training.functions import CompiledFunctions
 
 WORDS_PER_CALL = 256
 """Added in one call of the compiled loop, at most."""
@@ -59,7 +59,7 @@ class GeneratedText(NamedTuple):
 
 
 def generate_texts(
-    program: Program, params: Params, request: GenerationRequest
+    program: CompiledFunctions, params: Params, request: GenerationRequest
 ) -> Iterator[GeneratedText]:
     """Write texts, one after another as they are ready."""
     at_once = texts_at_once()
@@ -78,7 +78,7 @@ def generate_texts(
 
 
 def _decode_function(
-    program: Program, params: Params, request: GenerationRequest
+    program: CompiledFunctions, params: Params, request: GenerationRequest
 ) -> DecodeFunction:
     """`lm.generation.decode.decode` of this model, as it is requested."""
     max_top_k = None

@@ -37,7 +37,7 @@ HORIZON_THRESHOLD = 0.1
 Values = NDArray[np.float32]
 
 
-class Recorder:
+class GradientFlowRecorder:
     """Records gradient flow in a run, as often as `gradient_flow` says."""
 
     def __init__(self, trainer: Trainer, run: Run) -> None:

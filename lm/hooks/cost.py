@@ -18,7 +18,7 @@ from lm.config.load import parse_config
 from lm.config.schema import Config, DataConfig
 from lm.data.dataset import Dataset, load_dataset
 from lm.hooks.timing import ProgramTimings, resident, time_program
-from lm.training.functions import ProgramKey, program_key
+from lm.training.functions import StaticConfig, make_static_config
 from lm.training.state import count_parameters
 from lm.training.trainer import Trainer
 from sweeps.plan.cost import Cost
@@ -108,14 +108,14 @@ def interpolate(
 def _programs(trials: Sequence[Config]) -> list[MeasuredProgram]:
     """The program of each trial."""
     texts: dict[str, tuple[Dataset, float]] = {}
-    found: dict[tuple[str, ProgramKey], MeasuredProgram] = {}
+    found: dict[tuple[str, StaticConfig], MeasuredProgram] = {}
     programs = []
     for config in trials:
         data = repr(config.data)
         if data not in texts:
             texts[data] = _load(config.data)
         text, seconds = texts[data]
-        key = program_key(config, len(text.vocabulary))
+        key = make_static_config(config, len(text.vocabulary))
         if (data, key) not in found:
             found[data, key] = _program(key, config, text, seconds)
         programs.append(found[data, key])
@@ -129,11 +129,11 @@ def _load(config: DataConfig) -> tuple[Dataset, float]:
 
 
 def _program(
-    key: ProgramKey, config: Config, text: Dataset, load_seconds: float
+    key: StaticConfig, config: Config, text: Dataset, load_seconds: float
 ) -> MeasuredProgram:
     began = time.perf_counter()
     trainer = Trainer(config, text)
-    parameters = count_parameters(trainer.program.shapes.params)
+    parameters = count_parameters(trainer.functions.shapes.params)
     valid, test = trainer.held_out["valid"], trainer.held_out.get("test")
     shapes = jax.tree.map(np.shape, (trainer.streams_lb, valid))
     return MeasuredProgram(

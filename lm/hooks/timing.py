@@ -15,7 +15,7 @@ from lm.backend.data_parallel import first_replica
 from lm.config.schema import Config
 from lm.data.dataset import Dataset
 from lm.optim.optimizer import hyperparameters
-from lm.training.checkpoint import Checkpoints
+from lm.training.checkpoint import CheckpointManager
 from lm.training.metrics import no_totals
 from lm.training.state import TrainState
 from lm.training.trainer import Trainer
@@ -74,13 +74,13 @@ def _measure(config: Config, text: Dataset) -> tuple[ProgramTimings, int]:
     again, state = _timed(trainer.start)
     # Compiled ahead for the sizes that it tells; the calls after this use the same code.
     values = hyperparameters(config, 0)
-    draws = trainer.program.draw(trainer.streams_lb, trainer.train_key, state.step, 0)
+    draws = trainer.functions.draw(trainer.streams_lb, trainer.train_key, state.step, 0)
     steps = (state, no_totals(), values, trainer.replicated_lb, draws, jnp.int32(0))
     held_out = trainer.held_out["valid"]
     compiled, (train, evaluate) = _timed(
         lambda: [
-            trainer.program.train.lower(*steps).compile(),  # type: ignore[attr-defined]
-            trainer.program.evaluate.lower(first_replica(state.params), held_out).compile(),  # type: ignore[attr-defined]
+            trainer.functions.train.lower(*steps).compile(),  # type: ignore[attr-defined]
+            trainer.functions.evaluate.lower(first_replica(state.params), held_out).compile(),  # type: ignore[attr-defined]
         ]
     )
     state, called = trainer.compile(state)
@@ -106,7 +106,7 @@ def _time_steps(trainer: Trainer, state: TrainState) -> tuple[TrainState, float]
     def run(count: int) -> int:
         nonlocal state
         call = (values, trainer.replicated_lb, trainer.train_key, count)
-        state, totals = trainer.program.advance(state, *call)
+        state, totals = trainer.functions.advance(state, *call)
         return max(1, int(totals.steps))
 
     most = min(trainer.config.train.report_every, trainer.steps_per_epoch)
@@ -119,7 +119,7 @@ def _time_evaluation(trainer: Trainer, state: TrainState) -> float:
 
     def run(count: int) -> int:
         part = text._replace(windows=jnp.int32(count))
-        jax.block_until_ready(trainer.program.evaluate(params, part))
+        jax.block_until_ready(trainer.functions.evaluate(params, part))
         return count
 
     windows = int(text.windows)
@@ -145,7 +145,7 @@ def _seconds_each(run: Callable[[int], int], most: int, seconds: float) -> float
 def _time_save(state: TrainState) -> float:
     """Seconds of a checkpoint: the mean of the first, which prepares much, and a second."""
     with tempfile.TemporaryDirectory() as folder:
-        checkpoints = Checkpoints(Path(folder))
+        checkpoints = CheckpointManager(Path(folder))
         spent, _ = _timed(lambda: checkpoints.save(state))
         later = state._replace(step=state.step + 1)
         return (spent + _timed(lambda: checkpoints.save(later))[0]) / 2
@@ -155,7 +155,7 @@ def _buffers(train: Any, evaluate: Any, trainer: Trainer) -> float:
     """Bytes of all arrays: those of the hungrier function, and both held-out texts."""
     if jax.devices()[0].platform != "cpu":
         return 0.0
-    shards = trainer.program.compute.shards  # each device has arrays of its own
+    shards = trainer.functions.compute.shards  # each device has arrays of its own
     most = max(shards * _bytes(train), _bytes(evaluate))
     texts = jax.tree.leaves(list(trainer.held_out.values()))
     return float(most + sum(leaf.nbytes for leaf in texts))

@@ -4,7 +4,7 @@ import logging
 
 from lm.generation.detokenize import sample_markdown
 from lm.generation.prompt import PROMPT_OPTION, unknown_words_notice
-from lm.gradient_flow.recorder import Recorder
+from lm.gradient_flow.recorder import GradientFlowRecorder
 from lm.model.types import Params
 from lm.monitor.graph import graph_or_none
 from lm.monitor.projector import projector_embeddings
@@ -26,7 +26,7 @@ class Monitor:
         self._trainer = trainer
         self._run = run
         self._log = trainer.config.log
-        self._recorder = Recorder(trainer, run)
+        self._recorder = GradientFlowRecorder(trainer, run)
         self._questions = (
             load_benchmarks(trainer.vocabulary.words) if self._log.vector_scores else None
         )

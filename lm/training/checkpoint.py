@@ -25,7 +25,7 @@ KEPT = 2
 FILE = "state.npz"
 
 
-class Checkpoints:
+class CheckpointManager:
     """The checkpoints of one run; the newest two are kept."""
 
     def __init__(self, directory: Path) -> None:
@@ -39,7 +39,7 @@ class Checkpoints:
         """
         final = self.directory / str(int(state.step))
         half = final.with_name(f"{final.name}.tmp")
-        arrays = _by_place(jax.device_get(state))
+        arrays = _flatten_with_names(jax.device_get(state))
         try:
             shutil.rmtree(half, ignore_errors=True)
             half.mkdir(parents=True)
@@ -100,7 +100,7 @@ class Checkpoints:
         return sorted((int(name) for name in names if name.isdecimal()), reverse=True)
 
 
-def _by_place(state: TrainState) -> dict[str, NDArray[Any]]:
+def _flatten_with_names(state: TrainState) -> dict[str, NDArray[Any]]:
     leaves, _ = jax.tree_util.tree_flatten_with_path(state)
     return {jax.tree_util.keystr(path): np.asarray(leaf) for path, leaf in leaves}
 
@@ -126,7 +126,7 @@ def _first_line(error: Exception) -> str:
 THREADS = 4
 
 
-class Background:
+class AsyncCheckpointWriter:
     """Writes in threads of its own; what it was given is complete once `finish` returns."""
 
     def __init__(self) -> None:
@@ -140,7 +140,7 @@ class Background:
         self._threads.shutdown()
 
     def save(
-        self, checkpoints: Checkpoints, state: TrainState, on_saved: Callable[[], None]
+        self, checkpoints: CheckpointManager, state: TrainState, on_saved: Callable[[], None]
     ) -> None:
         """Begin to write a state, whose buffers must not be donated.
 

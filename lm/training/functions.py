@@ -32,7 +32,7 @@ from lm.training.step import settle
 T = TypeVar("T")
 
 
-class ProgramKey(NamedTuple):
+class StaticConfig(NamedTuple):
     """The static choices of a trial; equal keys share compiled code within a process."""
 
     model: ModelConfig
@@ -42,7 +42,7 @@ class ProgramKey(NamedTuple):
     vocab_size: int
 
 
-class Program(NamedTuple):
+class CompiledFunctions(NamedTuple):
     """Functions of a trial; JAX compiles each at its first call."""
 
     compute: Compute
@@ -60,7 +60,7 @@ class Program(NamedTuple):
     """(state, totals, hyperparameters, streams_lb, draws, steps) -> the state after so many steps,
     replicated (`lm.backend.data_parallel`). The one that goes in is donated: its buffers are
     used."""
-    settle: Callable[[TrainState, Hyperparameters, Array], TrainState]
+    flush: Callable[[TrainState, Hyperparameters, Array], TrainState]
     """(state, hyperparameters, whether it is due) -> rows that lag behind are up to date: for
     evaluation, and before the hyperparameters change. The state that goes in is donated."""
     evaluate: Callable[[Params, HeldOut], Array]
@@ -78,14 +78,14 @@ class Program(NamedTuple):
     begin: Callable[[Params, Array], DecodeState]
     """(params, i32[N]) -> texts of one word each."""
     write: Callable[..., tuple[DecodeState, Array, Array]]
-    """(params, texts, words given, uniforms, steps, sampling, max_top_k=, scored=) -> the texts with
-    more words, these words and their log-probabilities; see `lm.generation.decode`. Compiled for
+    """(params, texts, words given, uniforms, steps, sampling, max_top_k=, scored=) -> the texts
+    with more words, these words and their log-probabilities. Compiled for
     each `max_top_k` and `scored`."""
     draw_lanes: Callable[[Array, Array, Array, int], Draws]
     train_lanes: Callable[..., tuple[TrainState, Totals]]
     """The same for a pack: all but `streams_lb`, `count` and `steps` have a first axis of lanes;
     compiled once for each number of them."""
-    settle_lanes: Callable[[TrainState, Hyperparameters, Array], TrainState]
+    flush_lanes: Callable[[TrainState, Hyperparameters, Array], TrainState]
     evaluate_lanes: Callable[[Params, HeldOut], Array]
     """The same for a pack's parameters and one text. The recurrence is always a scan: cuDNN's
     cannot be mapped over lanes."""
@@ -97,10 +97,10 @@ class Program(NamedTuple):
         self, state: TrainState, values: Hyperparameters, streams_lb: Array, key: Array, steps: int
     ) -> tuple[TrainState, Totals]:
         """Take so many steps, as `lm.training.multi_step.train_steps`, drawn for as they come."""
-        *_, last = self.turns(state, values, streams_lb, key, steps)
+        *_, last = self.chunks(state, values, streams_lb, key, steps)
         return last
 
-    def turns(
+    def chunks(
         self, state: TrainState, values: Hyperparameters, streams_lb: Array, key: Array, steps: int
     ) -> Iterator[tuple[TrainState, Totals]]:
         """The same, giving what there is after each call; each uses up the state of the one before,
@@ -128,15 +128,15 @@ class Program(NamedTuple):
         return state, totals
 
 
-def program_key(config: Config, vocab_size: int) -> ProgramKey:
+def make_static_config(config: Config, vocab_size: int) -> StaticConfig:
     """Strip what comes in as an array or does not reach the device."""
     code = static_config(config)
     train = replace(code.train, report_every=1)
-    return ProgramKey(code.model, code.loss, code.optimizer, train, vocab_size)
+    return StaticConfig(code.model, code.loss, code.optimizer, train, vocab_size)
 
 
 @lru_cache(maxsize=8)
-def build_program(key: ProgramKey) -> Program:
+def build_functions(key: StaticConfig) -> CompiledFunctions:
     """Make a trial's functions."""
     chosen = partial(choose, key.model, key.train, gradient=gradient_numbers(*key))
     compute, lanes_compute = chosen(), chosen(stacked=True)
@@ -155,7 +155,7 @@ def build_program(key: ProgramKey) -> Program:
     def in_its_precision(function: Callable[..., T], recipe: Recipe) -> Callable[..., T]:
         return in_precision(compute.precision, partial(function, recipe))
 
-    return Program(
+    return CompiledFunctions(
         compute,
         lanes_compute,
         initialize,
@@ -177,19 +177,19 @@ def build_program(key: ProgramKey) -> Program:
     )
 
 
-def _model(key: ProgramKey, recurrence: str, rng: Array, start: Scales) -> LanguageModel:
+def _model(key: StaticConfig, recurrence: str, rng: Array, start: Scales) -> LanguageModel:
     rngs = nnx.Rngs(params=rng)
     return LanguageModel(key.model, key.vocab_size, recurrence=recurrence, rngs=rngs, start=start)
 
 
 def draw_for(
-    key: ProgramKey, draw: Callable[..., Draws], streams_lb: Array, *call: Array | int
+    key: StaticConfig, draw: Callable[..., Draws], streams_lb: Array, *call: Array | int
 ) -> Draws:
     """Draw what a program's steps on this text need."""
     return draw(chance(key.loss, key.train, key.vocab_size, len(streams_lb)), *call)
 
 
-def _recipe(key: ProgramKey, recurrence: str) -> Recipe:
+def _recipe(key: StaticConfig, recurrence: str) -> Recipe:
     make = partial(_model, key, recurrence, start=scales(key.model))
     graph = nnx.graphdef(nnx.eval_shape(make, jax.random.key(0)))
     merge = partial(nnx.merge, graph)

@@ -53,14 +53,14 @@ class HeldOut(NamedTuple):
     """i32[]: windows that hold any target."""
 
 
-def lay_out(ids: Ids, train: TrainConfig, room: int) -> HeldOut:
+def make_windows(ids: Ids, train: TrainConfig, room: int) -> HeldOut:
     """Cut a held-out text into windows, with room for a text of so many predictions."""
     if train.predict == "all":
-        return _touching(ids, train, room)
-    return _sliding(ids, train.sequence_length, room)
+        return _stateful_windows(ids, train, room)
+    return _sliding_windows(ids, train.sequence_length, room)
 
 
-def _touching(ids: Ids, train: TrainConfig, room: int) -> HeldOut:
+def _stateful_windows(ids: Ids, train: TrainConfig, room: int) -> HeldOut:
     batch_size, length = evaluation_window(train)
     rows = -(-room // (batch_size * length)) * length
     own_rows = -(-(len(ids) - 1) // batch_size)
@@ -74,7 +74,7 @@ def _touching(ids: Ids, train: TrainConfig, room: int) -> HeldOut:
     return HeldOut(layout(ids[:-1], 0), layout(ids[1:], -1), jnp.int32(-(-own_rows // length)))
 
 
-def _sliding(ids: Ids, length: int, room: int) -> HeldOut:
+def _sliding_windows(ids: Ids, length: int, room: int) -> HeldOut:
     count = len(ids) - length
     width = SLIDING_WINDOWS
     total = -(-room // width)

@@ -22,7 +22,7 @@ from lm.training.step import judged
 from lm.training.trainer import Trainer
 
 
-class Part(NamedTuple):
+class LaneReport(NamedTuple):
     """What one lane's training up to its report gave."""
 
     place: int
@@ -46,7 +46,7 @@ class _Lane:
     """Since then, as `Totals` has them."""
 
 
-class Together:
+class VmappedTrainer:
     """All lanes by one vmapped program; a place without a lane is computed, too, and ignored.
 
     A lane's numbers do not depend on the others, but, by rounding, on the number of places.
@@ -60,12 +60,12 @@ class Together:
           width: places, at least two, for XLA makes other code of one.
         """
         assert width >= 2
-        self._program = trainer.program
-        self.compute = self._program.lanes_compute
+        self._functions = trainer.functions
+        self.compute = self._functions.lanes_compute
         self._text = trainer
         self._width = width
         self._lanes: dict[int, _Lane] = {}
-        like = trainer.program.shapes
+        like = trainer.functions.shapes
         self._state = jax.tree.map(lambda x: put(np.zeros((width, *x.shape), x.dtype)), like)
         self._totals = _stack([no_totals()] * width)
         self._values: tuple[Any, Hyperparameters] | None = None
@@ -76,18 +76,18 @@ class Together:
         """Of the lanes that are left."""
         return list(self._lanes)
 
-    def put(self, place: int, trainer: Trainer, state: TrainState) -> None:
+    def insert(self, place: int, trainer: Trainer, state: TrainState) -> None:
         """Let a trial train from a state on."""
         self._lanes[place] = _Lane(trainer, int(state.step))
-        self._state = _put(self._state, state, place)
+        self._state = _insert(self._state, state, place)
         self._keys = self._keys.at[place].set(trainer.train_key)
 
-    def take(self, place: int) -> TrainState:
+    def extract(self, place: int) -> TrainState:
         """A copy of a lane's state."""
-        taken: TrainState = _take(self._state, place)
+        taken: TrainState = _extract(self._state, place)
         return taken
 
-    def drop(self, place: int) -> None:
+    def remove(self, place: int) -> None:
         """Train this lane no more."""
         del self._lanes[place]
 
@@ -97,11 +97,11 @@ class Together:
         self._run(0)
         self._settle_rows([False] * self._width)
         nothing = self._text.held_out["valid"]._replace(windows=jnp.int32(0))
-        jax.block_until_ready(self._program.evaluate_lanes(self._state.params, nothing))
-        self._text.compile_looks(self.take(0))
+        jax.block_until_ready(self._functions.evaluate_lanes(self._state.params, nothing))
+        self._text.compile_looks(self.extract(0))
         return time.perf_counter() - began
 
-    def advance(self) -> list[Part]:
+    def advance(self) -> list[LaneReport]:
         """Train to the nearest report of any lane; gives those that have come to theirs, if any:
         a call has as many updates as can be drawn for."""
         left = {
@@ -129,7 +129,7 @@ class Together:
         params = evaluated_parameters(self._state)
         for split in self._text.splits(last=any(places.values())):
             text = self._text.held_out[split]
-            sums = np.asarray(self._program.evaluate_lanes(params, text))
+            sums = np.asarray(self._functions.evaluate_lanes(params, text))
             for place, last in places.items():
                 if split in self._text.splits(last):
                     found[place] |= self._text.evaluation(sums[place], split)
@@ -143,7 +143,7 @@ class Together:
         due = np.array([place in losses for place in range(self._width)])
         self._state = judged(self._state, of_all, due)
 
-    def _part(self, place: int, lane: _Lane) -> Part:
+    def _part(self, place: int, lane: _Lane) -> LaneReport:
         """A lane's report, from which on it counts from zero."""
         totals: Totals = jax.tree.map(lambda column: column[place], self._totals)
         steps, seconds = int(totals.steps), lane.seconds
@@ -154,11 +154,11 @@ class Together:
         zeros = jax.tree.leaves(no_totals())
         for column, zero in zip(jax.tree.leaves(self._totals), zeros, strict=True):
             column[place] = zero
-        return Part(place, steps, seconds, metrics, bool(totals.finite), before)
+        return LaneReport(place, steps, seconds, metrics, bool(totals.finite), before)
 
     def _run(self, steps: int) -> None:
         counted = np.isin(np.arange(self._width), self.places)
-        self._state, totals = self._program.advance_lanes(
+        self._state, totals = self._functions.advance_lanes(
             self._state,
             self._totals._replace(finite=self._totals.finite & counted),
             self._hyperparameters(),
@@ -172,13 +172,13 @@ class Together:
         """Settle the rows of lanes that have come to where that is due."""
         due = [False] * self._width
         for place, lane in self._lanes.items():
-            due[place] = lane.trainer.settles(lane.step + int(self._totals.steps[place]))
+            due[place] = lane.trainer.is_flush_due(lane.step + int(self._totals.steps[place]))
         if any(due):
             self._settle_rows(due)
 
     def _settle_rows(self, due: Sequence[bool]) -> None:
         values = self._hyperparameters()
-        self._state = self._program.settle_lanes(self._state, values, jnp.array(due))
+        self._state = self._functions.flush_lanes(self._state, values, jnp.array(due))
 
     def _hyperparameters(self) -> Hyperparameters:
         """Those of each place; made again only when one of them may be another."""
@@ -203,12 +203,12 @@ def _stack(trees: Sequence[Any]) -> Any:
 
 
 @jax.jit
-def _take(state: TrainState, place: Array | int) -> TrainState:
+def _extract(state: TrainState, place: Array | int) -> TrainState:
     taken: TrainState = jax.tree.map(lambda x: x[place], state)
     return taken
 
 
 @partial(jax.jit, donate_argnums=0)
-def _put(state: TrainState, lane: TrainState, place: Array | int) -> TrainState:
+def _insert(state: TrainState, lane: TrainState, place: Array | int) -> TrainState:
     put: TrainState = jax.tree.map(lambda x, y: x.at[place].set(y), state, lane)
     return put

@@ -21,21 +21,21 @@ from lm.hooks.identity import identify
 from lm.model.types import Carry, Params
 from lm.optim.optimizer import hyperparameters
 from lm.optim.schedule import changed
-from lm.training.checkpoint import Checkpoints
-from lm.training.functions import Program, build_program, program_key
+from lm.training.checkpoint import CheckpointManager
+from lm.training.functions import CompiledFunctions, build_functions, make_static_config
 from lm.training.state import TrainState, evaluated_parameters
 from sweeps.errors import UserError
 from sweeps.store.fingerprint import fingerprint
 from sweeps.store.trial import Trial, read_config, read_trial
 
 
-class Trained(NamedTuple):
+class TrainedModel(NamedTuple):
     """A model, and what it takes to use it."""
 
     trial: Trial
     config: Config
     vocabulary: Vocabulary
-    program: Program
+    functions: CompiledFunctions
     params: Params
     """Those that its trial evaluates."""
     step: int
@@ -43,31 +43,33 @@ class Trained(NamedTuple):
 
     def zero_carry(self, batch_size: int) -> tuple[Carry, ...]:
         """The state before the first word."""
-        like = self.program.shapes.carry
+        like = self.functions.shapes.carry
         return tuple(tuple(jnp.zeros((batch_size, *x.shape[1:])) for x in one) for one in like)
 
 
-def load_trained(directory: Path) -> Trained:
+def load_trained(directory: Path) -> TrainedModel:
     """Load the newest complete checkpoint of a trial.
 
     Raises:
       UserError: the folder is no trial's, or has no checkpoint that can be read.
     """
     trial = _trial(directory)
-    config = _fitting(parse_config(_config(directory)))
+    config = _for_this_device(parse_config(_config(directory)))
     vocabulary = Vocabulary.load(directory / "vocab.tsv")
-    program = build_program(program_key(config, len(vocabulary)))
-    state = Checkpoints(directory / "checkpoints").read(program.shapes)
+    program = build_functions(make_static_config(config, len(vocabulary)))
+    state = CheckpointManager(directory / "checkpoints").read(program.shapes)
     if state is None:
         raise UserError(
             f"{directory} has no checkpoint yet, its status is {trial.status}; train it first, "
             f"with `{trial.command}`."
         )
-    state = jax.device_put(_settled(program, config, state))
-    return Trained(trial, config, vocabulary, program, evaluated_parameters(state), int(state.step))
+    state = jax.device_put(_flushed(program, config, state))
+    return TrainedModel(
+        trial, config, vocabulary, program, evaluated_parameters(state), int(state.step)
+    )
 
 
-def load_text(trained: Trained) -> Dataset:
+def load_text(trained: TrainedModel) -> Dataset:
     """The text that a model was trained on.
 
     Raises:
@@ -102,14 +104,14 @@ def _config(directory: Path) -> dict[str, object]:
         ) from error
 
 
-def _fitting(config: Config) -> Config:
+def _for_this_device(config: Config) -> Config:
     """As this device computes: parameters are float32 whatever products were rounded to."""
     if jax.default_backend() != "cpu":
         return config
     return replace(config, train=replace(config.train, precision="float32"))
 
 
-def _settled(program: Program, config: Config, state: TrainState) -> TrainState:
+def _flushed(program: CompiledFunctions, config: Config, state: TrainState) -> TrainState:
     """The state with all rows up to date, as before an evaluation in training."""
     step = int(state.step)
     if not any((count < step).any() for count in state.updates.values()):
@@ -117,4 +119,4 @@ def _settled(program: Program, config: Config, state: TrainState) -> TrainState:
     # Rows are settled whenever a hyperparameter changes, so that the last update's are theirs.
     per_epoch = steps_per_epoch(len(load_dataset(config.data).train), config.train)
     values = hyperparameters(changed(config, step - 1), (step - 1) // per_epoch)
-    return program.settle(jax.device_put(state, may_alias=False), values, jnp.bool_(True))
+    return program.flush(jax.device_put(state, may_alias=False), values, jnp.bool_(True))

@@ -7,7 +7,7 @@ from lm.backend.compile_cache import use_cache, watch
 from lm.config.load import parse_config
 from lm.data.dataset import load_dataset
 from lm.optim.averaging import averaged_updates
-from lm.training.session import Course
+from lm.training.session import TrainingSession
 from lm.training.state import TrainState, evaluated_parameters
 from lm.training.step import judged
 from lm.training.trainer import Trainer
@@ -30,35 +30,36 @@ def train(values: Mapping[str, Any], run: Run) -> None:
     text = load_dataset(config.data)
     text.vocabulary.save(run.directory / "vocab.tsv")
     use_cache()
-    course = Course(Trainer(config, text), run)
+    course = TrainingSession(Trainer(config, text), run)
     state = course.start()
     with watch() as compiling:
         state, compile_seconds = course.trainer.compile(state)
-    compute = course.trainer.program.compute
+    compute = course.trainer.functions.compute
     course.record(compute, compile_seconds, compile_cache=compiling.origin)
     _train_on(course, state)
 
 
-def _train_on(course: Course, state: TrainState) -> None:
+def _train_on(course: TrainingSession, state: TrainState) -> None:
     """Advance report by report; a checkpoint after each epoch, after some time, at a signal."""
     trainer, run = course.trainer, course.run
     with Interrupt() as interrupt:
         if course.step == 0:
             course.views.begin(state)
         while not course.ended:
-            state, steps, seconds, metrics, finite, points = trainer.advance(state, course.step)
-            course.go_on(steps, seconds)
+            done = trainer.advance(state, course.step)
+            state, metrics = done.state, done.metrics
+            course.go_on(done.steps, done.seconds)
             evaluation = {}
-            before = course.step - steps
-            if finite and course.views.due(before, course.step):
+            before = course.step - done.steps
+            if done.finite and course.views.due(before, course.step):
                 metrics |= course.views.look(state, before, course.step)
-            if course.epoch_ended and finite:
+            if course.epoch_ended and done.finite:
                 params = evaluated_parameters(state)
                 evaluation = trainer.evaluate_epoch(params, last=course.ended)
                 evaluation |= course.views.evaluated(params, course.step)
                 evaluation |= averaged_updates(state.average)
                 state = judged(state, evaluation["valid/loss"])
-            course.report(metrics, finite, evaluation, points)
+            course.report(metrics, done.finite, evaluation, done.points_before)
             if course.due or interrupt.requested or run.should_stop:
                 # At once: in the background it would save less than a hundredth of an epoch, and
                 # a save that has returned is one that a killed process cannot lose.

@@ -10,11 +10,11 @@ from lm.backend.compile_cache import use_cache, watch
 from lm.config.load import parse_config
 from lm.config.static import pack_key
 from lm.data.dataset import load_dataset
-from lm.training.checkpoint import Background
-from lm.training.lanes import Part, Together
-from lm.training.session import Course
+from lm.training.checkpoint import AsyncCheckpointWriter
+from lm.training.lanes import LaneReport, VmappedTrainer
+from lm.training.session import TrainingSession
 from lm.training.state import evaluated_parameters
-from lm.training.trainer import Trainer, place
+from lm.training.trainer import Trainer, put_on_device
 from sweeps.errors import UserError
 from sweeps.io.atomic import make_directory, read_json, write_json
 from sweeps.run import Diverged, Interrupt, Run
@@ -54,7 +54,7 @@ def _train(configs: Sequence[Mapping[str, Any]], runs: Sequence[Run]) -> None:
     use_cache()
     courses = list(_courses(configs, runs))
     width = _width(runs)
-    lanes = Together(courses[0].trainer, width)
+    lanes = VmappedTrainer(courses[0].trainer, width)
     for index, course in enumerate(courses):
         _enter(lanes, index, course)
     if not lanes.places:
@@ -65,25 +65,27 @@ def _train(configs: Sequence[Mapping[str, Any]], runs: Sequence[Run]) -> None:
     facts: dict[str, int | str] = {"compile_cache": compiling.origin, "lanes": width}
     for index in lanes.places:
         if courses[index].step == 0:
-            courses[index].views.begin(lanes.take(index))
+            courses[index].views.begin(lanes.extract(index))
         courses[index].record(lanes.compute, compile_seconds, **facts)
         make_directory(runs[index].checkpoints)
         write_json(runs[index].checkpoints / WIDTH, {"lanes": width})
-    with Background() as background, Interrupt() as interrupt:
+    with AsyncCheckpointWriter() as background, Interrupt() as interrupt:
         while lanes.places:
             _advance(lanes, courses, background, interrupt)
         if interrupt.requested:
             raise KeyboardInterrupt("stopped; what was trained is saved")
 
 
-def _courses(configs: Sequence[Mapping[str, Any]], runs: Sequence[Run]) -> Iterator[Course]:
+def _courses(
+    configs: Sequence[Mapping[str, Any]], runs: Sequence[Run]
+) -> Iterator[TrainingSession]:
     """The trials, which share the text on the device."""
     first = parse_config(configs[0])
     text = load_dataset(first.data)
-    placed = place(text, first.train)
+    placed = put_on_device(text, first.train)
     for values, run in zip(configs, runs, strict=True):
         text.vocabulary.save(run.directory / "vocab.tsv")
-        yield Course(Trainer(parse_config(values), text, placed), run)
+        yield TrainingSession(Trainer(parse_config(values), text, placed), run)
 
 
 def _width(runs: Sequence[Run]) -> int:
@@ -97,7 +99,7 @@ def _width(runs: Sequence[Run]) -> int:
     return max(2, len(runs), *(int((read_json(file) or {}).get("lanes", 0)) for file in files))
 
 
-def _enter(lanes: Together, index: int, course: Course) -> None:
+def _enter(lanes: VmappedTrainer, index: int, course: TrainingSession) -> None:
     """Give a trial its place, if it has anything left to train."""
     try:
         state = course.start()
@@ -107,11 +109,14 @@ def _enter(lanes: Together, index: int, course: Course) -> None:
     if course.ended:
         course.run.close()
         return
-    lanes.put(index, course.trainer, state)
+    lanes.insert(index, course.trainer, state)
 
 
 def _advance(
-    lanes: Together, courses: Sequence[Course], background: Background, interrupt: Interrupt
+    lanes: VmappedTrainer,
+    courses: Sequence[TrainingSession],
+    background: AsyncCheckpointWriter,
+    interrupt: Interrupt,
 ) -> None:
     """Train to the nearest report, and do what the trials that have come to theirs need."""
     parts = lanes.advance()
@@ -129,14 +134,14 @@ def _advance(
         lanes.judge({place: found["valid/loss"] for place, found in evaluations.items()})
     reported = [part for part in parts if _report(lanes, courses, part, evaluations)]
     leaving = interrupt.requested  # looked at once, so that who leaves has saved
-    ending: list[Course] = []
+    ending: list[TrainingSession] = []
     for part in reported:
         course = courses[part.place]
         ends = course.ended or leaving or course.run.should_stop
         if ends or course.due:
-            background.save(course.checkpoints, lanes.take(part.place), course.saved)
+            background.save(course.checkpoints, lanes.extract(part.place), course.saved)
         if ends:
-            lanes.drop(part.place)
+            lanes.remove(part.place)
             ending.append(course)
     if ending:
         background.finish()
@@ -145,9 +150,9 @@ def _advance(
 
 
 def _report(
-    lanes: Together,
-    courses: Sequence[Course],
-    part: Part,
+    lanes: VmappedTrainer,
+    courses: Sequence[TrainingSession],
+    part: LaneReport,
     evaluations: Mapping[int, Mapping[str, float]],
 ) -> bool:
     """Report what a lane did; one that has diverged ends. Gives whether it goes on."""
@@ -155,14 +160,14 @@ def _report(
     views, evaluation = course.views, evaluations.get(part.place, {})
     before = course.step - part.steps
     if part.finite and views.due(before, course.step):
-        metrics = metrics | views.look(lanes.take(part.place), before, course.step)
+        metrics = metrics | views.look(lanes.extract(part.place), before, course.step)
     if evaluation:
-        params = evaluated_parameters(lanes.take(part.place))
+        params = evaluated_parameters(lanes.extract(part.place))
         evaluation = {**evaluation, **views.evaluated(params, course.step)}
     try:
         course.report(metrics, part.finite, evaluation, part.before)
     except Diverged as error:
-        lanes.drop(part.place)
+        lanes.remove(part.place)
         course.run.close(error)
         return False
     return True

@@ -8,7 +8,7 @@ from collections.abc import Iterable, Mapping
 from lm.backend import devices
 from lm.backend.execution import Compute
 from lm.monitor.monitor import Monitor
-from lm.training.checkpoint import Checkpoints
+from lm.training.checkpoint import CheckpointManager
 from lm.training.metrics import Point
 from lm.training.state import TrainState, count_parameters
 from lm.training.trainer import Trainer
@@ -17,14 +17,14 @@ from sweeps.run import Diverged, Run
 log = logging.getLogger(__name__)
 
 
-class Course:
+class TrainingSession:
     """Where a trial stands, what it reports, and when it saves."""
 
     def __init__(self, trainer: Trainer, run: Run) -> None:
         self.trainer = trainer
         self.run = run
         self.views = Monitor(trainer, run)
-        self.checkpoints = Checkpoints(run.checkpoints)
+        self.checkpoints = CheckpointManager(run.checkpoints)
         self.step = 0
         self._saved = time.monotonic()
         self._epoch_start, self._epoch_seconds = 0, 0.0
@@ -51,7 +51,7 @@ class Course:
         Raises:
           UserError: there are checkpoints, and none can be read.
         """
-        restored = self.checkpoints.restore(self.trainer.program.shapes)
+        restored = self.checkpoints.restore(self.trainer.functions.shapes)
         if restored is None:
             return self.trainer.start()
         self.step = self._epoch_start = int(restored.step)
@@ -66,7 +66,7 @@ class Course:
         self.run.add_provenance(
             device=device,
             **compute._asdict(),
-            parameters=count_parameters(self.trainer.program.shapes.params),
+            parameters=count_parameters(self.trainer.functions.shapes.params),
             compile_seconds=round(compile_seconds, 3),
             volatile=["time/words_per_second"],
             **devices.surroundings(),

@@ -1,6 +1,7 @@
 """A trial's programs with its text on the device: start, compile, advance, evaluate."""
 
 import time
+from dataclasses import dataclass
 from functools import cached_property
 from typing import NamedTuple
 
@@ -24,14 +25,15 @@ from lm.model.types import Params
 from lm.monitor.statistics import StepStatistics, StepTensors, summarize
 from lm.optim.optimizer import Hyperparameters, hyperparameters
 from lm.optim.schedule import changed, learning_rate, steps_to_next
-from lm.training.functions import build_program, program_key
-from lm.training.heldout import HeldOut, lay_out, mean_loss, perplexity
+from lm.training.functions import build_functions, make_static_config
+from lm.training.heldout import HeldOut, make_windows, mean_loss, perplexity
 from lm.training.metrics import Point, Totals, counted, points
 from lm.training.randomness import Draws
 from lm.training.state import TrainState
 
 
-class Advance(NamedTuple):
+@dataclass(frozen=True)
+class Advance:
     """What training up to the next report gave."""
 
     state: TrainState
@@ -40,11 +42,11 @@ class Advance(NamedTuple):
     metrics: dict[str, float]
     """By TensorBoard tag, means over these steps."""
     finite: bool
-    before: list[Point]
+    points_before: list[Point]
     """Points of its curves before the report (`log.scalars_every`)."""
 
 
-class Placed(NamedTuple):
+class DeviceText(NamedTuple):
     """A text on the device, laid out for the batches of a configuration."""
 
     streams_lb: Array
@@ -54,37 +56,37 @@ class Placed(NamedTuple):
     held_out: dict[str, HeldOut]
 
 
-def place(text: Dataset, train: TrainConfig) -> Placed:
+def put_on_device(text: Dataset, train: TrainConfig) -> DeviceText:
     """Bring a text onto the device."""
     held_out = {"valid": text.valid, "test": text.test}
     tokens = {split: len(ids) for split, ids in held_out.items() if len(ids)}
     room = max(num_predictions(count, train) for count in tokens.values())
-    return Placed(
+    return DeviceText(
         jnp.asarray(to_streams(text.train, train.batch_size)),
         steps_per_epoch(len(text.train), train),
         tokens,
-        {split: lay_out(held_out[split], train, room) for split in tokens},
+        {split: make_windows(held_out[split], train, room) for split in tokens},
     )
 
 
 class Trainer:
     """Trains one configuration; steps and epochs are counted from 0."""
 
-    def __init__(self, config: Config, text: Dataset, placed: Placed | None = None) -> None:
+    def __init__(self, config: Config, text: Dataset, placed: DeviceText | None = None) -> None:
         """Prepare; `placed` is the text where it is on the device already."""
         self.config = config
-        self.program = build_program(program_key(config, len(text.vocabulary)))
+        self.functions = build_functions(make_static_config(config, len(text.vocabulary)))
         self.init_key, self.train_key = jax.random.split(jax.random.key(config.seed))
         self.vocabulary = text.vocabulary
         self.prompt = choose_prompt(config.log.sample_prompt, config.data, text, PROMPT_OPTION)
-        placed = placed or place(text, config.train)
+        placed = placed or put_on_device(text, config.train)
         self.streams_lb, self.steps_per_epoch, self.tokens, self.held_out = placed
         self.total_steps = self.steps_per_epoch * config.train.epochs
 
     @cached_property
     def replicated_lb(self) -> Array:
         """The text where `Program.train` reads it."""
-        return replicated(self.streams_lb, self.program.compute.shards)
+        return replicated(self.streams_lb, self.functions.compute.shards)
 
     @property
     def words_per_step(self) -> int:
@@ -93,15 +95,15 @@ class Trainer:
 
     def start(self) -> TrainState:
         """The state before the first update."""
-        return self.program.initialize(self.init_key, scales(self.config.model))
+        return self.functions.initialize(self.init_key, scales(self.config.model))
 
     def compile(self, state: TrainState) -> tuple[TrainState, float]:
         """Compile by taking no step and evaluating no window; gives the seconds it took."""
         began = time.perf_counter()
         state, _ = self._run(state, 0, 0)
-        state = self.program.settle(state, self.values(0), jnp.bool_(False))
+        state = self.functions.flush(state, self.values(0), jnp.bool_(False))
         nothing = self.held_out["valid"]._replace(windows=jnp.int32(0))
-        jax.block_until_ready(self.program.evaluate(first_replica(state.params), nothing))
+        jax.block_until_ready(self.functions.evaluate(first_replica(state.params), nothing))
         self.compile_looks(state)
         return state, time.perf_counter() - began
 
@@ -128,21 +130,28 @@ class Trainer:
         began = time.perf_counter()
         call = (self.values(step), self.replicated_lb, self.train_key, self.until_report(step))
         turns = []
-        for turn in self.program.turns(state, *call):
+        for turn in self.functions.chunks(state, *call):
             state, totals = turn
             turns.append(totals)
         turns = jax.device_get(turns)  # waits for the device; the one transfer of a report
         totals = turns[-1]
         seconds = time.perf_counter() - began
         steps = int(totals.steps)
-        if self.settles(step + steps):
-            state = self.program.settle(state, self.values(step), jnp.bool_(True))
+        if self.is_flush_due(step + steps):
+            state = self.functions.flush(state, self.values(step), jnp.bool_(True))
         metrics, before = self.summary(step, counted(turns), seconds)
-        return Advance(state, steps, seconds, metrics, bool(totals.finite), before)
+        return Advance(
+            state=state,
+            steps=steps,
+            seconds=seconds,
+            metrics=metrics,
+            finite=bool(totals.finite),
+            points_before=before,
+        )
 
     def probe(self, state: TrainState, step: int) -> StepStatistics:
         """Look inside what update `step` is about to do; brings it to the host."""
-        seen = self.program.probe(*self._next_step(state, step))
+        seen = self.functions.probe(*self._next_step(state, step))
         found: StepStatistics | StepTensors = jax.device_get(seen)
         return summarize(found) if isinstance(found, StepTensors) else found
 
@@ -151,7 +160,7 @@ class Trainer:
         wanted = self.config.gradient_flow
         extent = ItemizeSpec(wanted.batch_items, wanted.horizon, wanted.units)
         found: GradientFlow = jax.device_get(
-            self.program.itemise(extent, *self._next_step(state, step))
+            self.functions.itemise(extent, *self._next_step(state, step))
         )
         return found
 
@@ -161,7 +170,7 @@ class Trainer:
         The same random numbers each time, so that only the model makes a difference.
         """
         log, unknown = self.config.log, self.vocabulary.unk_id
-        ids = self.program.sample(
+        ids = self.functions.sample(
             params,
             jnp.asarray(self.prompt.ids)[:, None],
             jnp.asarray(uniforms([self.config.seed], log.sample_words, samples=1)),
@@ -170,7 +179,7 @@ class Trainer:
         )
         return self.vocabulary.decode(np.asarray(ids)[:, 0])
 
-    def settles(self, step: int) -> bool:
+    def is_flush_due(self, step: int) -> bool:
         """Whether lagging rows are settled before update `step`: at an epoch's end, and before the
         hyperparameters change; by the step alone, so that a resumed run does the same."""
         if step % self.steps_per_epoch == 0:
@@ -213,7 +222,7 @@ class Trainer:
 
     def evaluate(self, params: Params, split: str) -> dict[str, float]:
         """Loss in nats per word and perplexity of a held-out split."""
-        return self.evaluation(self.program.evaluate(params, self.held_out[split]), split)
+        return self.evaluation(self.functions.evaluate(params, self.held_out[split]), split)
 
     def evaluation(self, sums: ArrayLike, split: str) -> dict[str, float]:
         """The same, from the sums of the split's windows."""
@@ -221,7 +230,7 @@ class Trainer:
         return {f"{split}/loss": loss, f"{split}/perplexity": perplexity(loss)}
 
     def _run(self, state: TrainState, step: int, steps: int) -> tuple[TrainState, Totals]:
-        return self.program.advance(
+        return self.functions.advance(
             state, self.values(step), self.replicated_lb, self.train_key, steps
         )
 
@@ -230,5 +239,5 @@ class Trainer:
     ) -> tuple[TrainState, Hyperparameters, Array, Draws]:
         """What update `step` is made of, for who looks inside it, on one device."""
         state = first_replica(state)
-        draws = self.program.draw(self.streams_lb, self.train_key, state.step, 1)
+        draws = self.functions.draw(self.streams_lb, self.train_key, state.step, 1)
         return state, self.values(step), self.streams_lb, draws

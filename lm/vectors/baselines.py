@@ -10,7 +10,7 @@ from rich.progress import TaskID
 from lm.cli.progress import bar
 from lm.data.dataset import Dataset
 from lm.data.windows import steps_per_epoch
-from lm.training.load import Trained, load_text, load_trained
+from lm.training.load import TrainedModel, load_text, load_trained
 from lm.vectors.benchmarks import load_benchmarks
 from lm.vectors.config import NONE, Word2VecConfig
 from lm.vectors.epoch_scores import EpochScores, recorded_scores
@@ -56,7 +56,7 @@ def load_tables(
 
 def train_baselines(
     console: Console,
-    trained: Trained,
+    trained: TrainedModel,
     own: Sequence[WordVectors],
     models: Mapping[str, Word2VecConfig],
     judged: bool,
@@ -95,7 +95,9 @@ def train_baselines(
     return ScoredTables(tables, passes)
 
 
-def _own_scores(trained: Trained, text: Dataset, own: Sequence[WordVectors]) -> list[EpochScores]:
+def _own_scores(
+    trained: TrainedModel, text: Dataset, own: Sequence[WordVectors]
+) -> list[EpochScores]:
     """What the trial recorded, of the tables asked for; of one that it did not, as it is now."""
     recorded = recorded_scores(trained.trial.directory, [table.name for table in own])
     epoch = trained.step / steps_per_epoch(len(text.train), trained.config.train)

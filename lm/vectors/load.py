@@ -5,7 +5,7 @@ from pathlib import Path
 
 import numpy as np
 
-from lm.training.load import Trained
+from lm.training.load import TrainedModel
 from lm.vectors.word_vectors import SUFFIXES, TABLE_CHOICES, WordVectors, file_suffix
 from sweeps.errors import UserError
 
@@ -31,7 +31,7 @@ def load_vectors(where: Path, table: str) -> list[WordVectors]:
     return model_vectors(load_trained(where), table)
 
 
-def model_vectors(trained: "Trained", table: str) -> list[WordVectors]:
+def model_vectors(trained: "TrainedModel", table: str) -> list[WordVectors]:
     """The tables of a trained model, as `load_vectors`."""
     params, vocabulary = trained.params, trained.vocabulary
     names = [name for name in TABLE_CHOICES[:2] if "weight" in params[name]]

@@ -19,7 +19,7 @@ from lm.vectors.config import Word2VecConfig
 from lm.vectors.word_vectors import WordVectors
 
 if TYPE_CHECKING:
-    from lm.training.load import Trained
+    from lm.training.load import TrainedModel
 
 MAX_SENTENCE = 10_000
 """Words that gensim reads of a sentence; it leaves the rest out, silently."""
@@ -33,7 +33,7 @@ OnEpoch = Callable[[int, WordVectors], None]
 change."""
 
 
-def fill_defaults(config: Word2VecConfig, trained: "Trained", text: Dataset) -> Word2VecConfig:
+def fill_defaults(config: Word2VecConfig, trained: "TrainedModel", text: Dataset) -> Word2VecConfig:
     """The options with what they leave to the trial."""
     model, train = trained.config.model, trained.config.train
     epochs = trained.step // steps_per_epoch(len(text.train), train)

@@ -9,7 +9,7 @@ from lm.config.load import parse_config
 from lm.config.schema import Config
 from lm.data.windows import steps_per_epoch
 from lm.optim.schedule import learning_rate
-from lm.training.functions import build_program, program_key
+from lm.training.functions import build_functions, make_static_config
 from lm.training.state import count_parameters
 
 Compose = Callable[..., dict[str, Any]]
@@ -34,7 +34,7 @@ def test_experiments_have_the_published_sizes(
     compose: Compose, size: str, overrides: tuple[str, ...], parameters: int, updates: int
 ) -> None:
     config = configuration(compose, size, *overrides)
-    program = build_program(program_key(config, 10_000))
+    program = build_functions(make_static_config(config, 10_000))
     assert count_parameters(program.shapes.params) == parameters
     assert steps_per_epoch(TRAINING_WORDS, config.train) == updates
 

@@ -22,7 +22,7 @@ from lm.evaluate import main
 from lm.evaluation.cache_grid import CacheGrid
 from lm.hooks.identity import identify
 from lm.train import train_single
-from lm.training.functions import build_program
+from lm.training.functions import build_functions
 from lm.training.load import load_trained
 from sweeps.store.fingerprint import fingerprint
 from sweeps.store.provenance import Provenance
@@ -207,9 +207,9 @@ def test_rows_that_lag_behind_in_a_checkpoint_are_brought_up_to_date(
     lagging = interrupted(tmp_path / "lagging")
     assert lagging.step == 30
     monkeypatch.setattr(lm.training.state, "can_lag", lambda loss, optimizer: False)
-    build_program.cache_clear()
+    build_functions.cache_clear()
     dense = interrupted(tmp_path / "dense")
-    build_program.cache_clear()
+    build_functions.cache_clear()
     for one, other in zip(
         jax.tree.leaves(lagging.params), jax.tree.leaves(dense.params), strict=True
     ):

@@ -19,7 +19,7 @@ from tensorboard.util import tensor_util
 import lm.generation.generator
 from lm.generate import main
 from lm.train import train_single
-from lm.training.load import Trained, load_trained
+from lm.training.load import TrainedModel, load_trained
 from tests.lm.helpers.numpy_scoring import read_words
 
 Compose = Callable[..., dict[str, Any]]
@@ -81,7 +81,7 @@ def lines(directory: Path, tmp_path: Path, *arguments: object) -> list[dict[str,
     return [json.loads(line) for line in path.read_text().splitlines()]
 
 
-def in_numpy(trained: Trained, ids: list[int], prompt: int) -> tuple[np.ndarray, np.ndarray]:
+def in_numpy(trained: TrainedModel, ids: list[int], prompt: int) -> tuple[np.ndarray, np.ndarray]:
     """Of the words after the prompt: their log-probabilities [N], and all logits before each."""
     cell, log_probs, features = trained.config.model.cell, [], []
     last = trained.config.train.predict == "last"
@@ -165,7 +165,7 @@ def test_a_text_is_the_same_among_few_and_among_many_short_or_long(
 def test_all_requests_share_one_compiled_program(
     carried: Path, windows: Path, tmp_path: Path
 ) -> None:
-    program = load_trained(carried).program
+    program = load_trained(carried).functions
     begun = program.write._cache_size()  # type: ignore[attr-defined]
     for k, prompt in ((9, "ba"), (12, "ba bi du ga"), (14, "be")):
         lines(carried, tmp_path, "--prompt", prompt, "--top-k", k, "--words", k, "--seed", k)

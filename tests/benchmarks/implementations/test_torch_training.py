@@ -13,7 +13,7 @@ from benchmarks.implementations import lm_training, log_uniform
 from lm.config.schema import Config
 from lm.losses.candidate_sampler import Candidates
 from lm.losses.sampled import Shortlist, sampled_softmax_loss
-from lm.training.heldout import lay_out, mean_loss
+from lm.training.heldout import make_windows, mean_loss
 from sweeps.errors import UserError
 
 torch = pytest.importorskip("torch", reason="the bench extra brings PyTorch")
@@ -84,8 +84,8 @@ def test_evaluation_of_the_peer_equals_ours(configure: Configure) -> None:
     ids = synthetic_text(config)
     ours, peer = lm_training.Training(config, ids), torch_training.Training(config, ids)
     peer.model.load_state_dict(as_torch(ours.params))
-    held_out = lay_out(ids[:43], config.train, room=42)
-    sums = ours.program.evaluate(ours.params, held_out)
+    held_out = make_windows(ids[:43], config.train, room=42)
+    sums = ours.functions.evaluate(ours.params, held_out)
     expected = mean_loss(sums, 43, config.train)
     assert peer.evaluate(ids[:43]) == pytest.approx(expected, rel=TOLERANCE)
     assert peer.model.training

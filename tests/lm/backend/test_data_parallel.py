@@ -17,7 +17,7 @@ from lm.config.schema import Config
 from lm.data.batches import to_streams
 from lm.model.initializers import Scales
 from lm.optim.optimizer import hyperparameters
-from lm.training.functions import Program, build_program, program_key
+from lm.training.functions import CompiledFunctions, build_functions, make_static_config
 from lm.training.metrics import counted
 from sweeps.io.atomic import read_json
 from tests.lm.helpers.training import assert_same, history, killed_at, run
@@ -37,24 +37,24 @@ def configure(tiny: Compose, *overrides: str) -> Config:
     return parse_config(tiny(*SHARDED, "optimizer.learning_rate=0.3", *overrides))
 
 
-def program(config: Config, monkeypatch: pytest.MonkeyPatch, devices: int) -> Program:
+def program(config: Config, monkeypatch: pytest.MonkeyPatch, devices: int) -> CompiledFunctions:
     with monkeypatch.context() as machine:
         machine.setattr(execution.jax, "local_device_count", lambda: devices)
-        built: Program = build_program.__wrapped__(program_key(config, VOCAB))
+        built: CompiledFunctions = build_functions.__wrapped__(make_static_config(config, VOCAB))
     assert built.compute.shards == devices
     return built
 
 
-def train(program: Program, config: Config, steps: int) -> tuple[Any, np.ndarray]:
+def train(program: CompiledFunctions, config: Config, steps: int) -> tuple[Any, np.ndarray]:
     """The state after so many steps, all rows up to date, and what each step measured."""
     values = hyperparameters(config, 0)
     text = replicated(jnp.asarray(STREAMS), program.compute.shards)
     state = program.initialize(jax.random.key(1), SCALES)
     turns = []
-    for turn in program.turns(state, values, text, jax.random.key(5), steps):
+    for turn in program.chunks(state, values, text, jax.random.key(5), steps):
         state, totals = turn
         turns.append(jax.device_get(totals))
-    return program.settle(state, values, jnp.bool_(True)), counted(turns)
+    return program.flush(state, values, jnp.bool_(True)), counted(turns)
 
 
 @pytest.mark.parametrize(
@@ -111,7 +111,7 @@ def test_first_replica_is_no_copy() -> None:
 def test_batches_are_sharded_where_there_is_enough_to_compute(
     tiny: Compose, shards: int, options: tuple[str, ...]
 ) -> None:
-    built = build_program(program_key(configure(tiny, *options), VOCAB))
+    built = build_functions(make_static_config(configure(tiny, *options), VOCAB))
     assert built.compute.shards == shards
     assert built.lanes_compute.shards == 1
 
@@ -144,11 +144,11 @@ def test_trial_of_two_devices_is_looked_into_saved_and_resumed_like_any_other(
     assert run(tmp_path / "resumed", values).status == "finished"
     assert_same(tmp_path / "whole", tmp_path / "resumed", values)
 
-    build_program.cache_clear()
+    build_functions.cache_clear()
     with monkeypatch.context() as machine:
         machine.setattr(execution.jax, "local_device_count", lambda: 1)
         assert run(tmp_path / "alone", values).status == "finished"
-    build_program.cache_clear()
+    build_functions.cache_clear()
     alone, shared = history(tmp_path / "alone"), history(tmp_path / "whole")
     assert [row.keys() for row in alone] == [row.keys() for row in shared]
     if "optimizer.average_patience=1" in options:

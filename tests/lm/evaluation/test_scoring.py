@@ -15,8 +15,8 @@ from lm.evaluation import scoring
 from lm.evaluation.neural_cache import best_cache, interpolate
 from lm.evaluation.scoring import evaluation_config, score_tokens
 from lm.model.initializers import scales
-from lm.training.functions import build_program, program_key
-from lm.training.load import Trained
+from lm.training.functions import build_functions, make_static_config
+from lm.training.load import TrainedModel
 from sweeps.errors import UserError
 from sweeps.store.trial import Trial
 from tests.lm.helpers.numpy_scoring import cached, read_words
@@ -30,23 +30,25 @@ TOLERANCE = 3e-6
 
 
 @pytest.fixture
-def trained(tiny: Compose, request: pytest.FixtureRequest) -> Trained:
+def trained(tiny: Compose, request: pytest.FixtureRequest) -> TrainedModel:
     """A model that is as it was born, but whose words differ more from each other."""
     config = parse_config(tiny(f"train.sequence_length={TIME}", *request.param))
-    program = build_program(program_key(config, VOCAB))
+    program = build_functions(make_static_config(config, VOCAB))
     params = program.initialize(jax.random.key(0), scales(config.model)).params
     for name in params.keys() - {"layers"}:
         params[name] = jax.tree.map(lambda x: 4 * x, params[name])
     words = [str(i) for i in range(VOCAB)]
     vocabulary = Vocabulary(words, [1] * VOCAB)
-    return Trained(Trial(Path(), "", "finished"), config, vocabulary, program, params, 0)
+    return TrainedModel(Trial(Path(), "", "finished"), config, vocabulary, program, params, 0)
 
 
 def text(count: int) -> np.ndarray:
     return np.random.default_rng(count).integers(0, VOCAB, count).astype(np.int32)
 
 
-def check(trained: Trained, ids: np.ndarray, pieces: list[np.ndarray], streams: int | None) -> None:
+def check(
+    trained: TrainedModel, ids: np.ndarray, pieces: list[np.ndarray], streams: int | None
+) -> None:
     """What is read equals reading each piece by itself, with a cache of its own."""
     found = score_tokens(trained, ids, evaluation_config(trained, streams), SETTINGS)
     alone = [read_words(trained.params, trained.config.model.cell, list(part)) for part in pieces]
@@ -78,7 +80,7 @@ def cut(ids: np.ndarray, streams: int) -> list[np.ndarray]:
     indirect=True,
     ids=lambda options: options[0],
 )
-def test_reading_equals_float64_numpy_word_by_word(trained: Trained, streams: int) -> None:
+def test_reading_equals_float64_numpy_word_by_word(trained: TrainedModel, streams: int) -> None:
     ids = text(600)  # more than a block of the cache
     check(trained, ids, cut(ids, streams), streams)
 
@@ -91,14 +93,14 @@ def one_window_at_a_time(monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.mark.usefixtures("one_window_at_a_time")
 @pytest.mark.parametrize("trained", [()], indirect=True)
 @pytest.mark.parametrize("count", [2, 22, 103])
-def test_state_and_cache_go_on_from_part_to_part(trained: Trained, count: int) -> None:
+def test_state_and_cache_go_on_from_part_to_part(trained: TrainedModel, count: int) -> None:
     ids = text(count)
     check(trained, ids, cut(ids, 4), None)  # as in training
 
 
 @pytest.mark.usefixtures("one_window_at_a_time")
 @pytest.mark.parametrize("trained", [("train.predict=last",)], indirect=True)
-def test_predict_last_reads_each_window_and_remembers_all_of_them(trained: Trained) -> None:
+def test_predict_last_reads_each_window_and_remembers_all_of_them(trained: TrainedModel) -> None:
     ids = text(300)
     found = score_tokens(trained, ids, evaluation_config(trained, None), SETTINGS)
     windows = [ids[first : first + TIME + 1] for first in range(len(ids) - TIME)]
@@ -133,7 +135,7 @@ def test_cache_without_a_share_changes_nothing_and_the_best_is_chosen() -> None:
 
 
 @pytest.mark.parametrize("trained", [("train.eval_batch_size=2",)], indirect=True)
-def test_streams_are_the_trials_unless_given(trained: Trained) -> None:
+def test_streams_are_the_trials_unless_given(trained: TrainedModel) -> None:
     ids = text(60)
     own = score_tokens(trained, ids, evaluation_config(trained, None), [])
     two = score_tokens(trained, ids, evaluation_config(trained, 2), [])

@@ -11,7 +11,7 @@ import numpy as np
 
 from lm.config.load import parse_config
 from lm.data.dataset import load_dataset
-from lm.training.checkpoint import Checkpoints
+from lm.training.checkpoint import CheckpointManager
 from lm.training.loop import train
 from lm.training.trainer import Trainer
 from sweeps.run import OnReport, Run
@@ -62,8 +62,8 @@ def history(directory: Path) -> list[dict[str, float]]:
 def final_state(directory: Path, values: Mapping[str, Any]) -> list[np.ndarray]:
     """The arrays of the last checkpoint."""
     config = parse_config(values)
-    like = Trainer(config, load_dataset(config.data)).program.shapes
-    state = Checkpoints(directory / "checkpoints").restore(like)
+    like = Trainer(config, load_dataset(config.data)).functions.shapes
+    state = CheckpointManager(directory / "checkpoints").restore(like)
     return [np.asarray(leaf) for leaf in jax.tree.leaves(state)]
 
 

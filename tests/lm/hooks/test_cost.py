@@ -15,7 +15,7 @@ from lm.hooks import cost as module
 from lm.hooks import timing
 from lm.hooks.cost import MeasuredProgram, estimate, interpolate, spread
 from lm.hooks.timing import ProgramTimings, time_program
-from lm.training.functions import build_program, program_key
+from lm.training.functions import build_functions, make_static_config
 from lm.training.state import count_parameters
 from lm.training.trainer import Trainer
 
@@ -55,9 +55,9 @@ def untimed(monkeypatch: pytest.MonkeyPatch) -> list[int]:
 @pytest.fixture
 def quick(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     monkeypatch.setattr(timing, "SECONDS", 0.05)
-    build_program.cache_clear()
+    build_functions.cache_clear()
     yield
-    build_program.cache_clear()
+    build_functions.cache_clear()
 
 
 def test_trials_share_a_program_exactly_if_they_share_compiled_code(
@@ -74,12 +74,14 @@ def test_programs_are_those_that_jit_compiles(tiny: Compose, untimed: list[int])
     changes = [(shape, rate) for shape in shapes for rate in ("seed=0", "seed=1")]
     configs = [tiny(*pair) for pair in changes]
     expected = len({cost.program for cost in estimate(configs)})
-    build_program.cache_clear()
+    build_functions.cache_clear()
     functions = {}
     for config in map(parse_config, configs):
         trainer = Trainer(config, load_dataset(config.data))
         trainer.compile(trainer.start())
-        functions[program_key(config, len(load_dataset(config.data).vocabulary))] = trainer.program
+        functions[make_static_config(config, len(load_dataset(config.data).vocabulary))] = (
+            trainer.functions
+        )
     compiled = sum(program.train._cache_size() for program in functions.values())  # type: ignore[attr-defined]
     assert compiled == expected == len(shapes)
 

@@ -13,8 +13,8 @@ from lm.config.load import parse_config
 from lm.config.static import pack_key
 from lm.data.dataset import load_dataset
 from lm.hooks.pack_limits import PROCESS, _gpu_bytes, memory, pack_limits
-from lm.training.functions import program_key
-from lm.training.lanes import Together
+from lm.training.functions import make_static_config
+from lm.training.lanes import VmappedTrainer
 from lm.training.trainer import Trainer
 
 Compose = Callable[..., dict[str, Any]]
@@ -59,7 +59,9 @@ def test_trials_that_differ_in_numbers_share_pack_and_program(
 ) -> None:
     values = tiny(*overrides)
     assert pack_key(values) == pack_key(tiny())
-    assert program_key(parse_config(values), 20) == program_key(parse_config(tiny()), 20)
+    assert make_static_config(parse_config(values), 20) == make_static_config(
+        parse_config(tiny()), 20
+    )
 
 
 @pytest.mark.parametrize("overrides", OTHER)
@@ -68,7 +70,9 @@ def test_trials_of_other_code_or_shapes_share_neither(
 ) -> None:
     values = tiny(*overrides)
     assert pack_key(values) != pack_key(tiny())
-    assert program_key(parse_config(values), 20) != program_key(parse_config(tiny()), 20)
+    assert make_static_config(parse_config(values), 20) != make_static_config(
+        parse_config(tiny()), 20
+    )
 
 
 @pytest.mark.parametrize("override", ["train.report_every=9", "data.valid_fraction=0.2"])
@@ -80,7 +84,7 @@ def test_lanes_report_together_on_the_same_text(tiny: Compose, override: str) ->
 def test_any_share_or_penalty_above_zero_is_the_same_code(tiny: Compose, part: str) -> None:
     one, other = (tiny(f"{part}={number}") for number in (0.1, 0.5))
     assert pack_key(one) == pack_key(other)
-    assert program_key(parse_config(one), 20) == program_key(parse_config(other), 20)
+    assert make_static_config(parse_config(one), 20) == make_static_config(parse_config(other), 20)
 
 
 def test_places_of_dropout_that_are_given_or_not_are_the_same_code(tiny: Compose) -> None:
@@ -112,15 +116,15 @@ def test_memory_covers_what_the_compiler_plans(tiny: Compose, overrides: tuple[s
     trainer = Trainer(config, load_dataset(config.data))
     planned = {}
     for width in (2, 8):
-        pack = Together(trainer, width)
-        pack.put(0, trainer, trainer.start())
+        pack = VmappedTrainer(trainer, width)
+        pack.insert(0, trainer, trainer.start())
         found = (
-            trainer.program.train_lanes.lower(  # type: ignore[attr-defined]
+            trainer.functions.train_lanes.lower(  # type: ignore[attr-defined]
                 pack._state,
                 pack._totals,
                 pack._hyperparameters(),
                 trainer.streams_lb,
-                trainer.program.draw_lanes(trainer.streams_lb, pack._keys, pack._state.step, 1),
+                trainer.functions.draw_lanes(trainer.streams_lb, pack._keys, pack._state.step, 1),
                 jnp.int32(1),
             )
             .compile()

@@ -16,7 +16,7 @@ from lm.config.schema import InitializerConfig
 from lm.model.initializers import BLOCK, _bits_from, matrix_initializer, scales, uniform
 from lm.optim.averaging import start_average
 from lm.optim.optimizer import build_optimizer, no_values
-from lm.training.functions import build_program, program_key
+from lm.training.functions import build_functions, make_static_config
 
 Compose = Callable[..., dict[str, Any]]
 
@@ -59,7 +59,7 @@ def test_nothing_is_compiled_for_another_shape(tiny: Compose) -> None:
     compiling = Compiling()
     for sizes in (["model.rnn_size=5"], ["model.rnn_size=6", "model.embed_size=9"]):
         config = parse_config(tiny(*sizes, "model.cell=gru"))
-        program = build_program(program_key(config, 20))
+        program = build_functions(make_static_config(config, 20))
         if "model.rnn_size=6" in sizes:
             jax.monitoring.register_event_duration_secs_listener(compiling.count)
         try:
@@ -73,7 +73,7 @@ def test_nothing_is_compiled_for_another_shape(tiny: Compose) -> None:
 @pytest.mark.parametrize("optimizer", ["momentum", "adam", "rmsprop", "sgd"])
 def test_the_optimizer_starts_as_optax_has_it(tiny: Compose, optimizer: str) -> None:
     config = parse_config(tiny(f"optimizer={optimizer}", "optimizer.average_patience=2"))
-    program = build_program(program_key(config, 20))
+    program = build_functions(make_static_config(config, 20))
     state = program.initialize(jax.random.key(0), scales(config.model))
     assert jax.tree.map(lambda x: (x.shape, x.dtype), state) == jax.tree.map(
         lambda x: (x.shape, x.dtype), program.shapes

@@ -43,7 +43,7 @@ def advanced(trainer: Trainer, reports: int = 1) -> tuple[TrainState, int]:
 
 def settled(trainer: Trainer, state: TrainState, step: int) -> dict[str, Any]:
     copy = jax.tree.map(jnp.copy, state)
-    return trainer.program.settle(copy, trainer.values(step), jnp.bool_(True)).params
+    return trainer.functions.flush(copy, trainer.values(step), jnp.bool_(True)).params
 
 
 def look(trainer: Trainer, state: TrainState, step: int) -> tuple[dict[str, float], Any]:
@@ -66,7 +66,7 @@ def test_norms_are_those_of_the_parameters_and_of_the_next_update(
     before = settled(trainer, state, step)
     values = trainer.values(step)
     call = (values, trainer.streams_lb, trainer.train_key, 1)
-    state, _ = trainer.program.advance(state, *call)
+    state, _ = trainer.functions.advance(state, *call)
     after = settled(trainer, state, step)
     moved = jax.tree.map(lambda new, old: new - old, after, before)
     layers = {
@@ -130,8 +130,8 @@ def test_a_device_that_sums_up_itself_tells_the_same(
     state, step = advanced(trainer)
     here = look(trainer, state, step)
     monkeypatch.setattr(functions, "tells_on_device", lambda: True)
-    key = functions.program_key(trainer.config, len(trainer.vocabulary))
-    trainer.program = functions.build_program.__wrapped__(key)
+    key = functions.make_static_config(trainer.config, len(trainer.vocabulary))
+    trainer.functions = functions.build_functions.__wrapped__(key)
     monkeypatch.setattr("lm.training.trainer.summarize", None)  # not called
     numbers, histograms = look(trainer, state, step)
     assert numbers.keys() == here[0].keys()

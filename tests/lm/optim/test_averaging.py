@@ -14,7 +14,7 @@ from lm.config.schema import Config
 from lm.data.dataset import load_dataset
 from lm.monitor.monitor import Monitor
 from lm.optim.averaging import History, judge, start_average
-from lm.training.checkpoint import Checkpoints
+from lm.training.checkpoint import CheckpointManager
 from lm.training.state import TrainState, evaluated_parameters
 from lm.training.step import judged
 from lm.training.trainer import Trainer
@@ -117,7 +117,7 @@ def epochs(folder: Path) -> list[dict[str, float]]:
 
 
 def last_state(config: Config, trainer: Trainer, folder: Path) -> TrainState:
-    state = Checkpoints(folder / "checkpoints").restore(trainer.program.shapes)
+    state = CheckpointManager(folder / "checkpoints").restore(trainer.functions.shapes)
     assert state is not None
     return state
 

@@ -16,7 +16,7 @@ from lm.data.batches import to_streams
 from lm.model.initializers import Scales
 from lm.optim.lazy_rows import borrow, give_back, start_lagging
 from lm.optim.optimizer import Hyperparameters, hyperparameters
-from lm.training.functions import Program, build_program, program_key
+from lm.training.functions import CompiledFunctions, build_functions, make_static_config
 from lm.training.state import TrainState
 
 Compose = Callable[..., dict[str, Any]]
@@ -34,16 +34,18 @@ def configure(tiny: Compose, *overrides: str) -> Config:
     return parse_config(tiny("loss.kind=sampled_softmax", *common, *overrides))
 
 
-def program(config: Config) -> Program:
-    return build_program(program_key(config, VOCAB))
+def program(config: Config) -> CompiledFunctions:
+    return build_functions(make_static_config(config, VOCAB))
 
 
-def train(program: Program, values: Hyperparameters, steps: int) -> TrainState:
+def train(program: CompiledFunctions, values: Hyperparameters, steps: int) -> TrainState:
     state = program.initialize(jax.random.key(1), SCALES)
     return go_on(program, state, values, steps)
 
 
-def go_on(program: Program, state: TrainState, values: Hyperparameters, steps: int) -> TrainState:
+def go_on(
+    program: CompiledFunctions, state: TrainState, values: Hyperparameters, steps: int
+) -> TrainState:
     return program.advance(state, values, jnp.asarray(STREAMS), KEY, steps)[0]
 
 
@@ -72,7 +74,7 @@ def test_touched_rows_alone_give_what_updates_of_all_rows_give(
     assert lagging.updates
     settled = program(config).settle(lagging, values, jnp.bool_(True))
     monkeypatch.setattr(lm.training.state, "can_lag", lambda loss, optimizer: False)
-    dense = train(build_program.__wrapped__(program_key(config, VOCAB)), values, 12)
+    dense = train(build_functions.__wrapped__(make_static_config(config, VOCAB)), values, 12)
     assert not dense.updates
     assert_close(settled.params, dense.params)
     assert_close(settled.optimizer, dense.optimizer)
@@ -85,13 +87,15 @@ def test_rows_are_settled_before_the_hyperparameters_change(
     first = hyperparameters(config, 0)
     second = first._replace(learning_rate=jnp.float32(0.01), momentum=jnp.float32(0.3))
 
-    def run(program: Program) -> TrainState:
-        state = program.settle(train(program, first, 6), first, jnp.bool_(True))
-        return program.settle(go_on(program, state, second, 6), second, jnp.bool_(True))
+    def run(program: CompiledFunctions) -> TrainState:
+        state = program.flush(train(program, first, 6), first, jnp.bool_(True))
+        return program.flush(go_on(program, state, second, 6), second, jnp.bool_(True))
 
     lagging = run(program(config))
     monkeypatch.setattr(lm.training.state, "can_lag", lambda loss, optimizer: False)
-    assert_close(lagging.params, run(build_program.__wrapped__(program_key(config, VOCAB))).params)
+    assert_close(
+        lagging.params, run(build_functions.__wrapped__(make_static_config(config, VOCAB))).params
+    )
 
 
 def test_settling_that_is_not_due_changes_no_bit(tiny: Compose) -> None:

@@ -12,8 +12,8 @@ import pytest
 from lm.config.load import parse_config
 from lm.config.schema import Config
 from lm.model.initializers import scales
-from lm.training.checkpoint import Checkpoints
-from lm.training.functions import build_program, program_key
+from lm.training.checkpoint import CheckpointManager
+from lm.training.functions import build_functions, make_static_config
 from lm.training.state import TrainState
 from sweeps.errors import UserError
 
@@ -21,7 +21,7 @@ Compose = Callable[..., dict[str, Any]]
 
 
 def start(config: Config) -> TrainState:
-    program = build_program(program_key(config, 20))
+    program = build_functions(make_static_config(config, 20))
     return program.initialize(jax.random.key(0), scales(config.model))
 
 
@@ -43,9 +43,9 @@ def like(state: TrainState) -> TrainState:
 
 
 def test_state_comes_back_bit_by_bit(tmp_path: Path, state: TrainState) -> None:
-    checkpoints = Checkpoints(tmp_path / "c")
+    checkpoints = CheckpointManager(tmp_path / "c")
     checkpoints.save(at(state, 5))
-    checkpoints = Checkpoints(tmp_path / "c")
+    checkpoints = CheckpointManager(tmp_path / "c")
     restored = checkpoints.restore(like(state))
     assert jax.tree.structure(restored) == jax.tree.structure(state)
     for one, other in zip(jax.tree.leaves(restored), jax.tree.leaves(at(state, 5)), strict=True):
@@ -54,12 +54,12 @@ def test_state_comes_back_bit_by_bit(tmp_path: Path, state: TrainState) -> None:
 
 
 def test_there_is_none_before_the_first(tmp_path: Path, state: TrainState) -> None:
-    checkpoints = Checkpoints(tmp_path / "c")
+    checkpoints = CheckpointManager(tmp_path / "c")
     assert checkpoints.restore(like(state)) is None
 
 
 def test_newest_two_are_kept_and_the_newest_is_restored(tmp_path: Path, state: TrainState) -> None:
-    checkpoints = Checkpoints(tmp_path / "c")
+    checkpoints = CheckpointManager(tmp_path / "c")
     for step in (9, 10, 100):
         checkpoints.save(at(state, step))
     restored = checkpoints.restore(like(state))
@@ -72,18 +72,18 @@ def test_newest_two_are_kept_and_the_newest_is_restored(tmp_path: Path, state: T
 def test_damaged_one_is_left_out_and_its_step_can_be_saved_again(
     tmp_path: Path, state: TrainState
 ) -> None:
-    checkpoints = Checkpoints(tmp_path / "c")
+    checkpoints = CheckpointManager(tmp_path / "c")
     for step in (1, 2):
         checkpoints.save(at(state, step))
     for path in (tmp_path / "c" / "2").rglob("*"):
         if path.is_file():
             path.write_bytes(path.read_bytes()[: path.stat().st_size // 2])
-    checkpoints = Checkpoints(tmp_path / "c")
+    checkpoints = CheckpointManager(tmp_path / "c")
     restored = checkpoints.restore(like(state))
     assert restored is not None
     assert int(restored.step) == 1
     checkpoints.save(at(state, 2))
-    checkpoints = Checkpoints(tmp_path / "c")
+    checkpoints = CheckpointManager(tmp_path / "c")
     restored = checkpoints.restore(like(state))
     assert restored is not None
     assert int(restored.step) == 2
@@ -91,27 +91,27 @@ def test_damaged_one_is_left_out_and_its_step_can_be_saved_again(
 
 def test_state_of_another_model_is_not_read(tmp_path: Path, tiny: Compose) -> None:
     states = [start(parse_config(tiny(f"model.rnn_size={size}"))) for size in (7, 8)]
-    Checkpoints(tmp_path).save(states[0])
+    CheckpointManager(tmp_path).save(states[0])
     with pytest.raises(UserError, match="can be read"):
-        Checkpoints(tmp_path).restore(like(states[1]))
+        CheckpointManager(tmp_path).restore(like(states[1]))
 
 
 def test_half_written_one_of_a_killed_process_is_no_checkpoint(
     tmp_path: Path, state: TrainState
 ) -> None:
-    checkpoints = Checkpoints(tmp_path / "c")
+    checkpoints = CheckpointManager(tmp_path / "c")
     checkpoints.save(at(state, 1))
     half = tmp_path / "c" / "2.tmp"
     half.mkdir()
     (half / "state.npz").write_text("PK")
-    checkpoints = Checkpoints(tmp_path / "c")
+    checkpoints = CheckpointManager(tmp_path / "c")
     restored = checkpoints.restore(like(state))
     assert restored is not None
     assert int(restored.step) == 1
 
 
 def test_folder_that_cannot_be_written_is_one_sentence(tmp_path: Path, state: TrainState) -> None:
-    checkpoints = Checkpoints(tmp_path / "c")
+    checkpoints = CheckpointManager(tmp_path / "c")
     checkpoints.save(at(state, 1))
     (tmp_path / "c").rename(tmp_path / "away")
     (tmp_path / "c").write_text("a file in its place")

@@ -10,14 +10,14 @@ import pytest
 from lm.config.load import parse_config
 from lm.config.schema import Config
 from lm.model.initializers import scales
-from lm.training.functions import build_program, program_key
+from lm.training.functions import build_functions, make_static_config
 from lm.training.state import TrainState, count_parameters
 
 Compose = Callable[..., dict[str, Any]]
 
 
 def start(config: Config, seed: int = 0) -> TrainState:
-    program = build_program(program_key(config, 20))
+    program = build_functions(make_static_config(config, 20))
     return program.initialize(jax.random.key(seed), scales(config.model))
 
 
@@ -31,8 +31,10 @@ def start(config: Config, seed: int = 0) -> TrainState:
     ],
 )
 def test_trials_that_differ_in_numbers_share_a_program(tiny: Compose, overrides: list[str]) -> None:
-    one, other = (program_key(parse_config(tiny(*changes)), 20) for changes in ([], overrides))
-    assert build_program(one) is build_program(other)
+    one, other = (
+        make_static_config(parse_config(tiny(*changes)), 20) for changes in ([], overrides)
+    )
+    assert build_functions(one) is build_functions(other)
 
 
 @pytest.mark.parametrize(
@@ -49,12 +51,14 @@ def test_trials_that_differ_in_numbers_share_a_program(tiny: Compose, overrides:
     ],
 )
 def test_trials_that_differ_in_code_or_shapes_do_not(tiny: Compose, override: str) -> None:
-    assert program_key(parse_config(tiny(override)), 20) != program_key(parse_config(tiny()), 20)
+    assert make_static_config(parse_config(tiny(override)), 20) != make_static_config(
+        parse_config(tiny()), 20
+    )
 
 
 def test_adams_constants_are_not_lost(tiny: Compose) -> None:
     one, other = (
-        program_key(parse_config(tiny("optimizer=adam", f"optimizer.beta1={beta}")), 20)
+        make_static_config(parse_config(tiny("optimizer=adam", f"optimizer.beta1={beta}")), 20)
         for beta in (0.8, 0.9)
     )
     assert one != other

@@ -14,7 +14,7 @@ from flax import nnx
 from lm.config.load import parse_config
 from lm.config.schema import Config, TrainConfig
 from lm.model.language_model import LanguageModel
-from lm.training.heldout import SLIDING_WINDOWS, HeldOut, lay_out, mean_loss, window_losses
+from lm.training.heldout import SLIDING_WINDOWS, HeldOut, make_windows, mean_loss, window_losses
 from sweeps.errors import UserError
 
 Compose = Callable[..., dict[str, Any]]
@@ -43,7 +43,7 @@ losses_of_windows = nnx.jit(window_losses)
 
 
 def evaluate(model: LanguageModel, ids: np.ndarray, train: TrainConfig, room: int) -> float:
-    return mean_loss(losses_of_windows(model, lay_out(ids, train, room)), len(ids), train)
+    return mean_loss(losses_of_windows(model, make_windows(ids, train, room)), len(ids), train)
 
 
 @nnx.jit
@@ -109,7 +109,7 @@ def test_every_word_with_context_is_a_target_exactly_once(
 ) -> None:
     train = replace(config.train, predict=predict, eval_batch_size=streams)
     ids = np.arange(count, dtype=np.int32)
-    held_out = lay_out(ids, train, room=600)
+    held_out = make_windows(ids, train, room=600)
     targets = np.asarray(held_out.targets)[: int(held_out.windows)]
     first = 1 if predict == "all" else TIME
     assert sorted(targets[targets >= 0]) == list(range(first, count))
@@ -136,7 +136,7 @@ def test_texts_that_share_room_share_one_shape(config: Config, predict: str) -> 
     def shapes(held_out: HeldOut) -> list[tuple[int, ...]]:
         return [array.shape for array in held_out]
 
-    assert shapes(lay_out(text(300), train, 299)) == shapes(lay_out(text(17), train, 299))
+    assert shapes(make_windows(text(300), train, 299)) == shapes(make_windows(text(17), train, 299))
 
 
 def test_text_with_nothing_to_predict_is_refused(config: Config) -> None:

@@ -9,8 +9,8 @@ from typing import Any
 import jax
 import pytest
 
-from lm.training.checkpoint import Checkpoints
-from lm.training.lanes import Together
+from lm.training.checkpoint import CheckpointManager
+from lm.training.lanes import VmappedTrainer
 from sweeps.errors import UserError
 from sweeps.run import Stop
 from sweeps.store.metrics import read_metrics
@@ -94,13 +94,13 @@ def test_training_goes_on_while_checkpoints_are_written_and_reports_wait_for_the
     tmp_path: Path, tiny: Compose, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     trained_on, there = threading.Event(), dict[int, bool]()
-    save, advance = Checkpoints.save, Together.advance
+    save, advance = CheckpointManager.save, VmappedTrainer.advance
 
-    def save_late(self: Checkpoints, state: Any) -> None:
+    def save_late(self: CheckpointManager, state: Any) -> None:
         assert trained_on.wait(60) or int(state.step) == 46  # after which there is nothing to train
         save(self, state)
 
-    def advance_and_tell(self: Together) -> Any:
+    def advance_and_tell(self: VmappedTrainer) -> Any:
         parts = advance(self)
         if parts[0].metrics["time/epoch"] > 1:
             trained_on.set()
@@ -110,8 +110,8 @@ def test_training_goes_on_while_checkpoints_are_written_and_reports_wait_for_the
         if "valid/perplexity" in metrics:
             there[step] = (tmp_path / "plain" / "checkpoints" / str(step)).is_dir()
 
-    monkeypatch.setattr(Checkpoints, "save", save_late)
-    monkeypatch.setattr(Together, "advance", advance_and_tell)
+    monkeypatch.setattr(CheckpointManager, "save", save_late)
+    monkeypatch.setattr(VmappedTrainer, "advance", advance_and_tell)
     train_pack(tmp_path, lanes(tiny, "plain", "seed"), {"plain": look}, width=len(LANES))
     assert there == {23: True, 46: True}
 
@@ -136,12 +136,12 @@ def test_pack_that_dies_goes_on_from_its_last_checkpoints(
 def test_pack_that_ran_out_of_memory_may_go_on_in_fewer_places(
     tmp_path: Path, tiny: Compose, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def run_out(self: Together) -> Any:
+    def run_out(self: VmappedTrainer) -> Any:
         raise jax.errors.JaxRuntimeError("RESOURCE_EXHAUSTED: out of memory")
 
     trials = lanes(tiny, "plain", "seed", "short")
     with monkeypatch.context() as patch:
-        patch.setattr(Together, "advance", run_out)
+        patch.setattr(VmappedTrainer, "advance", run_out)
         with pytest.raises(jax.errors.JaxRuntimeError):
             train_pack(tmp_path, trials, width=len(LANES))
     (tmp_path / "short" / "provenance.json").unlink()  # as the driver writes it anew
@@ -152,10 +152,10 @@ def test_pack_that_ran_out_of_memory_may_go_on_in_fewer_places(
 def test_disk_that_is_full_ends_the_pack_with_one_sentence(
     tmp_path: Path, tiny: Compose, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def fail(self: Checkpoints, state: Any) -> None:
+    def fail(self: CheckpointManager, state: Any) -> None:
         raise UserError("cannot write a checkpoint; free some space.")
 
-    monkeypatch.setattr(Checkpoints, "save", fail)
+    monkeypatch.setattr(CheckpointManager, "save", fail)
     with pytest.raises(UserError, match="free some space"):
         train_pack(tmp_path, lanes(tiny, "plain", "seed"), width=len(LANES))
     assert read_trial(tmp_path / "plain").status == "failed"

@@ -20,7 +20,7 @@ from lm.losses.candidate_sampler import sample_log_uniform
 from lm.model.initializers import scales
 from lm.model.language_model import LanguageModel
 from lm.optim.optimizer import Hyperparameters, hyperparameters
-from lm.training.functions import Program, build_program, program_key
+from lm.training.functions import CompiledFunctions, build_functions, make_static_config
 from lm.training.metrics import StepMetrics, Totals, counted, no_totals
 from lm.training.multi_step import train_steps
 from lm.training.randomness import Draws
@@ -45,12 +45,12 @@ def changed(config: Config, section: str, **changes: Any) -> Config:
     return replace(config, **{section: replace(getattr(config, section), **changes)})
 
 
-def program(config: Config) -> Program:
-    return build_program(program_key(config, VOCAB))
+def program(config: Config) -> CompiledFunctions:
+    return build_functions(make_static_config(config, VOCAB))
 
 
 def recipe(config: Config) -> Recipe:
-    """What `build_program` compiles, for steps taken one by one."""
+    """What `build_functions` compiles, for steps taken one by one."""
     model = LanguageModel(config.model, VOCAB, rngs=nnx.Rngs(params=jax.random.key(0)))
     merge = partial(nnx.merge, nnx.graphdef(model))
     return Recipe(merge, config.loss, config.optimizer, config.train, VOCAB)

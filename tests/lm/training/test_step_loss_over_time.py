@@ -14,7 +14,7 @@ from lm.config.schema import Config
 from lm.data.batches import to_streams
 from lm.model.initializers import scales
 from lm.optim.optimizer import hyperparameters
-from lm.training.functions import build_program, program_key
+from lm.training.functions import build_functions, make_static_config
 from lm.training.metrics import Totals, counted
 from lm.training.state import TrainState
 
@@ -25,7 +25,7 @@ SAMPLED = ("loss.kind=sampled_softmax", "loss.samples=5")
 
 
 def train(config: Config) -> tuple[TrainState, Totals]:
-    program = build_program(program_key(config, VOCAB))
+    program = build_functions(make_static_config(config, VOCAB))
     state = program.initialize(jax.random.key(1), scales(config.model))
     values = hyperparameters(config, 0)
     call = (values, jnp.asarray(STREAMS), jax.random.key(5), STEPS)

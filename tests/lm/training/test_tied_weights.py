@@ -13,7 +13,7 @@ import pytest
 from lm.config.load import parse_config
 from lm.config.schema import Config
 from lm.data.dataset import load_dataset
-from lm.training.functions import build_program, program_key
+from lm.training.functions import build_functions, make_static_config
 from lm.training.trainer import Trainer
 from tests.lm.helpers.packs import train_pack
 from tests.lm.helpers.training import final_state, history, killed_at, run
@@ -32,10 +32,13 @@ def one_step(config: Config, params: dict[str, Any] | None = None) -> tuple[Any,
     if params:
         state = state._replace(params=jax.tree.map(jnp.copy, params))
     before = jax.tree.map(np.array, state.params)
-    program, values = build_program(program_key(config, len(text.vocabulary))), trainer.values(0)
+    program, values = (
+        build_functions(make_static_config(config, len(text.vocabulary))),
+        trainer.values(0),
+    )
     call = (values, trainer.streams_lb, trainer.train_key, 1)
     state, _ = program.advance(state, *call)
-    state = program.settle(state, values, jnp.bool_(True))
+    state = program.flush(state, values, jnp.bool_(True))
     return before, jax.tree.map(np.array, state.params)
 
 

@@ -17,7 +17,7 @@ from rich.console import Console
 from lm.data.dataset import load_dataset
 from lm.data.vocabulary import build_vocabulary
 from lm.train import train_single
-from lm.training.load import Trained, load_trained
+from lm.training.load import TrainedModel, load_trained
 from lm.vectors.__main__ import main
 from lm.vectors.baselines import train_baselines
 from lm.vectors.config import compose_models
@@ -33,7 +33,7 @@ QUIET = Console(quiet=True)
 
 
 @pytest.fixture(scope="module")
-def trained(tmp_path_factory: pytest.TempPathFactory, tiny: Compose) -> Trained:
+def trained(tmp_path_factory: pytest.TempPathFactory, tiny: Compose) -> TrainedModel:
     """Of a text about which there are questions."""
     root = tmp_path_factory.mktemp("word2vec")
     overrides = [
@@ -45,7 +45,7 @@ def trained(tmp_path_factory: pytest.TempPathFactory, tiny: Compose) -> Trained:
     return load_trained(train_single(values, overrides, Console(quiet=True)))
 
 
-def beside(trained: Trained, *overrides: str) -> list[WordVectors]:
+def beside(trained: TrainedModel, *overrides: str) -> list[WordVectors]:
     """Tables of models that are trained on the trial's text."""
     return train_baselines(QUIET, trained, [], compose_models(overrides), judged=False).tables
 
@@ -66,7 +66,7 @@ def built(monkeypatch: pytest.MonkeyPatch) -> list[Any]:
     return models
 
 
-def test_text_width_passes_and_seed_are_the_trials(trained: Trained, built: list[Any]) -> None:
+def test_text_width_passes_and_seed_are_the_trials(trained: TrainedModel, built: list[Any]) -> None:
     tables = beside(trained, *EVERY)
     text = load_dataset(trained.config.data)
     tokens = text.vocabulary.decode(text.train)
@@ -79,7 +79,9 @@ def test_text_width_passes_and_seed_are_the_trials(trained: Trained, built: list
         assert table.counts == text.vocabulary.counts
 
 
-def test_width_passes_seed_and_window_can_be_chosen(trained: Trained, built: list[Any]) -> None:
+def test_width_passes_seed_and_window_can_be_chosen(
+    trained: TrainedModel, built: list[Any]
+) -> None:
     wide = ["+vectors@vectors.wide=skipgram", "vectors.wide.window=9", "vectors.wide.embed_size=11"]
     (table,) = beside(trained, *wide, "vectors.wide.epochs=4", "vectors.wide.seed=8")
     assert table.name == "wide"
@@ -88,7 +90,7 @@ def test_width_passes_seed_and_window_can_be_chosen(trained: Trained, built: lis
 
 
 def test_windows_study_model_sees_two_words_on_either_side(
-    trained: Trained, built: list[Any]
+    trained: TrainedModel, built: list[Any]
 ) -> None:
     beside(trained, "+vectors=window")
     model = built[0]
@@ -137,7 +139,7 @@ def test_vectors_are_the_same_in_every_process_and_others_for_another_seed() -> 
 
 
 def test_scores_after_each_pass_stand_beside_those_of_the_trial(
-    trained: Trained, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    trained: TrainedModel, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     folder, file = trained.trial.directory, tmp_path / "passes.csv"
     models = ["+vectors=[skipgram,cbow]", "vectors.cbow.epochs=3"]
@@ -162,7 +164,7 @@ def test_scores_after_each_pass_stand_beside_those_of_the_trial(
 
 
 def test_vectors_trained_beside_can_be_looked_up_and_exported_alone(
-    trained: Trained, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    trained: TrainedModel, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     folder, file = str(trained.trial.directory), tmp_path / "vectors.bin"
     main([folder, "+vectors=cbow", "--similar", "king", "--table", "none", "--export", str(file)])

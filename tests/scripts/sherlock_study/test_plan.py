@@ -13,7 +13,7 @@ from lm.config.load import CONFIG_DIR, parse_config, register
 from lm.config.schema import Config
 from lm.data.dataset import load_dataset
 from lm.data.windows import steps_per_epoch, windows_in_stream
-from lm.training.functions import build_program, program_key
+from lm.training.functions import build_functions, make_static_config
 from lm.training.state import count_parameters
 from scripts.sherlock_study.plan import PLAN, Stage, chosen, command
 from sweeps import hydra_sweeper
@@ -201,7 +201,7 @@ def test_an_epoch_without_the_validation_split(
 
 
 def parameters(config: Config, vocab_size: int) -> int:
-    program = build_program(program_key(config, vocab_size))
+    program = build_functions(make_static_config(config, vocab_size))
     return count_parameters(program.shapes.params)
 
 
