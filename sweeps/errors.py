@@ -1,4 +1,4 @@
-"""Errors that a user can mend."""
+"""Errors that a user can correct, and the text of any error in one line."""
 
 
 class UserError(Exception):
@@ -8,9 +8,22 @@ class UserError(Exception):
     """
 
 
-def one_line_error(error: BaseException, plain: tuple[type[BaseException], ...]) -> str:
-    """An error's text in one line, after the name of its type unless it is a plain one."""
+def one_line_error(error: BaseException, unnamed: tuple[type[BaseException], ...]) -> str:
+    """Return an error's whole text in one line, after the name of its type.
+
+    Args:
+      error: any exception.
+      unnamed: types whose name is left out, as their text says enough.
+    """
     text = " ".join(str(error).split())
-    if isinstance(error, plain):
+    if isinstance(error, unnamed):
         return text
     return f"{type(error).__name__}: {text}" if text else type(error).__name__
+
+
+def first_line(error: BaseException) -> str:
+    """Return the first line of an error's text, at most 200 characters.
+
+    The texts of libraries may be pages long. An error without a text gives the name of its type.
+    """
+    return (str(error).strip() or type(error).__name__).splitlines()[0][:200]

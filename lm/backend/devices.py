@@ -5,8 +5,9 @@ import platform
 from collections.abc import Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
-from pathlib import Path
 from typing import Any
+
+from sweeps.io.processor import cpuinfo_lines
 
 DEVICES = "JAX_NUM_CPU_DEVICES"
 """Says how many devices of JAX the processor is; where the user has set it, that counts."""
@@ -69,12 +70,8 @@ def prefers_eigen() -> bool:
 
 def processor() -> set[str]:
     """What is known of the processor's model and instruction sets, as lines of text."""
-    try:
-        lines = Path("/proc/cpuinfo").read_text(encoding="utf-8", errors="replace").splitlines()
-    except OSError:
-        lines = []
     wanted = ("vendor_id", "cpu family", "model", "flags", "CPU part", "Features")
-    facts = {line for line in lines if line.startswith(wanted)}
+    facts = {line for line in cpuinfo_lines() if line.startswith(wanted)}
     return facts | {platform.machine(), platform.processor()}
 
 

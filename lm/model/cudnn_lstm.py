@@ -16,6 +16,7 @@ from jax.experimental import rnn
 from lm.model.cells import CELLS, RecurrentWeights, zero_carry
 from lm.model.recurrence import LayerWeights, recur
 from lm.model.types import Carry
+from sweeps.errors import first_line
 
 log = logging.getLogger(__name__)
 
@@ -55,7 +56,7 @@ def works() -> bool:
     try:
         difference = _difference()
     except Exception as error:  # of a library that is missing, or of another version
-        reason = (str(error).strip() or type(error).__name__).splitlines()[0][:200]
+        reason = first_line(error)
     else:
         if difference <= TOLERANCE:
             return True

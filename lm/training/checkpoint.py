@@ -16,7 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from lm.training.state import TrainState
-from sweeps.errors import UserError
+from sweeps.errors import UserError, first_line
 
 log = logging.getLogger(__name__)
 
@@ -51,7 +51,7 @@ class CheckpointManager:
         except OSError as error:
             shutil.rmtree(half, ignore_errors=True)
             raise UserError(
-                f"cannot write a checkpoint to {self.directory} ({_first_line(error)}); free some "
+                f"cannot write a checkpoint to {self.directory} ({first_line(error)}); free some "
                 "space, then give the same command again to go on from the last one."
             ) from error
         for step in self._steps()[KEPT:]:
@@ -84,7 +84,7 @@ class CheckpointManager:
             try:
                 return _read(self.directory / str(step) / FILE, like)
             except Exception as error:  # a damaged file can surface as any error of its parsers
-                log.warning("checkpoint %d is damaged and left out: %s", step, _first_line(error))
+                log.warning("checkpoint %d is damaged and left out: %s", step, first_line(error))
         if steps:
             raise UserError(
                 f"none of the checkpoints in {self.directory} can be read: they are damaged, or of "
@@ -117,10 +117,6 @@ def _read(path: Path, like: TrainState) -> TrainState:
     with path.open("rb") as file, np.load(file) as arrays:
         state: TrainState = jax.tree_util.tree_map_with_path(leaf, like)
     return state
-
-
-def _first_line(error: Exception) -> str:
-    return (str(error).strip() or type(error).__name__).splitlines()[0][:200]
 
 
 THREADS = 4

@@ -1,6 +1,6 @@
 """The trials to compare: of one sweep or of several, filtered, scored by one metric, ranked."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -9,7 +9,7 @@ from sweeps.errors import UserError
 from sweeps.io.atomic import read_json
 from sweeps.labels import MISSING
 from sweeps.naming import RunFilter, label
-from sweeps.store.metrics import read_metrics
+from sweeps.store.metrics import metric_tags, read_metrics
 from sweeps.store.sweep import Sweep, read_sweep
 
 
@@ -130,12 +130,6 @@ def unscored_trials(sweeps: Sequence[Sweep]) -> list[ScoredTrial]:
     return found
 
 
-def tags_of(rows: Iterable[Mapping[str, float]]) -> list[str]:
-    """The metrics of a table, in the order in which they came."""
-    found = dict.fromkeys(tag for row in rows for tag in row)
-    return [tag for tag in found if tag not in ("step", "wall_time")]
-
-
 def _read(folder: Path) -> Sweep:
     if not folder.is_dir():
         raise UserError(f"{folder} does not exist; name a sweep's folder.")
@@ -181,6 +175,6 @@ def _require(metric: str, scored: Sequence[ScoredTrial]) -> None:
     tags: dict[str, None] = {}
     for one in scored:
         tags |= dict.fromkeys(one.trial.metrics)
-        tags |= dict.fromkeys(tags_of(read_metrics(one.trial.directory / "metrics.csv")))
+        tags |= dict.fromkeys(metric_tags(read_metrics(one.trial.directory / "metrics.csv")))
     if tags and metric not in tags:
         raise UserError(f"no trial reported {metric}; there are {', '.join(tags)}.")

@@ -1,4 +1,4 @@
-"""Where files are cached between processes."""
+"""Folders of the user's cache, where files are kept from one process to the next."""
 
 import os
 import re
@@ -6,14 +6,17 @@ from pathlib import Path
 
 
 def cache_dir() -> Path:
-    """`$XDG_CACHE_HOME/lm-sweeps`, or `~/.cache/lm-sweeps` (XDG base directory specification)."""
-    base = os.environ.get("XDG_CACHE_HOME", "")
-    # The specification tells programs to ignore a relative path.
-    root = Path(base) if os.path.isabs(base) else Path("~/.cache").expanduser()
-    return root / "lm-sweeps"
+    """Return `$XDG_CACHE_HOME/lm-sweeps`, or `~/.cache/lm-sweeps`."""
+    return _user_cache() / "lm-sweeps"
 
 
 def local_folder(url: str) -> Path:
-    """Where this machine keeps its copy of what is at a URL."""
-    cache = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache")
-    return cache / "sweeps" / re.sub(r"[^A-Za-z0-9._-]+", "_", url.rstrip("/"))
+    """Return the folder in which this machine keeps its copy of what is at a URL."""
+    return _user_cache() / "sweeps" / re.sub(r"[^A-Za-z0-9._-]+", "_", url.rstrip("/"))
+
+
+def _user_cache() -> Path:
+    """Return the cache folder that the XDG base directory specification names."""
+    base = os.environ.get("XDG_CACHE_HOME", "")
+    # The specification tells programs to ignore a relative path.
+    return Path(base) if os.path.isabs(base) else Path("~/.cache").expanduser()

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
-from sweeps.errors import UserError
+from sweeps.errors import UserError, first_line
 
 
 def is_url(text: str) -> bool:
@@ -38,11 +38,11 @@ def user_errors(url: str) -> Iterator[None]:
         raise
     except ImportError as error:
         raise UserError(
-            f"output_dir={url} needs a package ({_first_line(error)}); install it."
+            f"output_dir={url} needs a package ({first_line(error)}); install it."
         ) from error
     except ValueError as error:
         raise UserError(
-            f"output_dir={url} cannot be opened ({_first_line(error)}); give a path, or a URL such "
+            f"output_dir={url} cannot be opened ({first_line(error)}); give a path, or a URL such "
             "as s3://bucket/path, gs://bucket/path, hdfs://host/path or file:///path."
         ) from error
     except Exception as error:  # every store has errors of its own
@@ -50,7 +50,7 @@ def user_errors(url: str) -> Iterator[None]:
 
 
 def _failure(url: str, error: Exception) -> str:
-    text = _first_line(error)
+    text = first_line(error)
     if isinstance(error, PermissionError) or re.search(
         r"access.?denied|forbidden|credential|unauthori[sz]ed|\b40[13]\b", str(error), re.I
     ):
@@ -59,7 +59,3 @@ def _failure(url: str, error: Exception) -> str:
         f"output_dir={url} cannot be reached ({text}); check its name, this machine's network and "
         "that the bucket or server exists."
     )
-
-
-def _first_line(error: Exception) -> str:
-    return (str(error).strip() or type(error).__name__).splitlines()[0][:200]

@@ -5,9 +5,9 @@ from dataclasses import dataclass, replace
 
 import psutil
 from rich.console import Console
-from rich.measure import Measurement
 from rich.table import Table
 
+from sweeps.io.console import print_table
 from sweeps.naming import short_keys
 from sweeps.plan.cost import SESSION_SECONDS, Cost, of_pack, peak_bytes, wall_seconds
 from sweeps.plan.packs import Pack, summary
@@ -15,7 +15,6 @@ from sweeps.store.trial import Trial
 
 HEAD, TAIL = 12, 4
 """Rows shown of a longer sweep."""
-_WIDE = Console(width=1000)
 
 
 @dataclass(frozen=True)
@@ -116,9 +115,7 @@ def _print_table(console: Console, lines: Sequence[Line]) -> None:
             table.add_row("...", *([""] * (len(heads) - 1)), f"{hidden} more")
         if hidden <= 1 or not HEAD <= place < HEAD + hidden:
             table.add_row(str(place + 1), *line.settings.values(), *_cells(line))
-    if not console.is_terminal:  # a pipe has no width: there the table takes what it needs
-        console.width = max(console.width, Measurement.get(_WIDE, _WIDE.options, table).maximum)
-    console.print(table)
+    print_table(console, table)
     console.print()
 
 

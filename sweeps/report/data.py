@@ -1,15 +1,15 @@
 """A comparison -> what the page's script reads: plain values that JSON can hold."""
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import Any
 
-from sweeps.analysis.comparison import Comparison, tags_of
+from sweeps.analysis.comparison import Comparison
 from sweeps.analysis.importance import Importance
 from sweeps.analysis.ranking import ScoredTrial
 from sweeps.labels import are_numbers, label_ranges, sort_labels
 from sweeps.naming import short_keys
-from sweeps.store.metrics import read_metrics
+from sweeps.store.metrics import Row, metric_tags, read_metrics
 from sweeps.store.status import COUNTED, STATUSES
 
 MAX_POINTS = 500
@@ -18,13 +18,11 @@ MIN_POINTS = 20
 MAX_PAGE_POINTS = 1_000_000
 """Points of a page, about: some ten megabytes."""
 
-Row = Mapping[str, float]
-
 
 def page_data(comparison: Comparison, shares: Importance) -> dict[str, Any]:
     """Everything that the page shows, NaN and infinities as None."""
     tables = [read_metrics(one.trial.directory / "metrics.csv") for one in comparison.trials]
-    tags = tags_of(row for rows in tables for row in rows)
+    tags = metric_tags(row for rows in tables for row in rows)
     most = points_per_curve(len(tables) * len(tags))
     return {
         "title": ", ".join(comparison.names),

@@ -1,15 +1,10 @@
 """Two histories of one trial, compared value by value. Pure: tables in, differences out."""
 
 import math
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
 
-Row = Mapping[str, float]
-"""One report as `sweeps.store.metrics.read_metrics` gives it: tag -> value, `step` and
-`wall_time`."""
-
-NEVER = ("step", "wall_time")
-"""Columns that are no metrics."""
+from sweeps.store.metrics import INDEX_COLUMNS, Row, merge_steps
 
 
 @dataclass(frozen=True)
@@ -74,25 +69,23 @@ def diff_metrics(
       ignored: tags that a clock measured.
       until: last step that counts; None: all of both.
     """
-    skip = {*NEVER, *ignored}
-    old, new = (_by_step(rows, skip, until) for rows in (recorded, now))
+    skip = {*INDEX_COLUMNS, *ignored}
+    old, new = (_values(rows, skip, until) for rows in (recorded, now))
     steps = sorted({*old, *new})
     pairs = [pair for step in steps for pair in _pairs(step, old.get(step, {}), new.get(step, {}))]
     different = tuple(pair for pair in pairs if not _same(pair.recorded, pair.now))
     return MetricDiff(len(steps), len(pairs), different)
 
 
-def _by_step(
+def _values(
     rows: Sequence[Row], skip: Collection[str], until: int | None
 ) -> dict[int, dict[str, float]]:
-    """Reports of one step belong together."""
-    found: dict[int, dict[str, float]] = {}
-    for row in rows:
-        step = int(row["step"])
-        if until is None or step <= until:
-            values = {tag: value for tag, value in row.items() if tag not in skip}
-            found.setdefault(step, {}).update(values)
-    return found
+    """Return step -> values by tag, without the tags to skip and the steps after `until`."""
+    counted = [row for row in rows if until is None or row["step"] <= until]
+    return {
+        step: {tag: value for tag, value in values.items() if tag not in skip}
+        for step, values in merge_steps(counted).items()
+    }
 
 
 def _pairs(step: int, old: Row, new: Row) -> Iterator[Difference]:

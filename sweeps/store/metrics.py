@@ -2,10 +2,16 @@
 
 import csv
 import io
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 
 from sweeps.io.atomic import write_fully, write_text
+
+Row = Mapping[str, float]
+"""One report: tag -> value, and the columns of `INDEX_COLUMNS`."""
+
+INDEX_COLUMNS = ("step", "wall_time")
+"""Columns that are no metrics: the update step, and seconds since 1970."""
 
 
 class MetricsTable:
@@ -16,12 +22,16 @@ class MetricsTable:
     """
 
     def __init__(self, path: Path, keep_until: int) -> None:
-        """Open the table, without the rows after step `keep_until` that it may hold."""
+        """Open the table for writing.
+
+        Args:
+          path: the file; it is made where missing.
+          keep_until: last step whose rows stay; those after it are dropped.
+        """
         self.path = path
         rows = [row for row in read_metrics(path) if row["step"] <= keep_until]
         self.kept = rows
-        self._tags = list(dict.fromkeys(tag for row in rows for tag in row))
-        self._tags = ["step", "wall_time", *(t for t in self._tags if t not in _INDEX)]
+        self._tags = [*INDEX_COLUMNS, *metric_tags(rows)]
         self._rewrite(rows)
 
     def write(self, step: int, wall_time: float, metrics: Mapping[str, float]) -> None:
@@ -43,9 +53,6 @@ class MetricsTable:
         self._file = self.path.open("ab", buffering=0)
 
 
-_INDEX = ("step", "wall_time")
-
-
 def read_metrics(path: Path) -> list[dict[str, float]]:
     """Read a metrics table's whole rows; a last line that a killed process left half is skipped."""
     try:
@@ -54,6 +61,20 @@ def read_metrics(path: Path) -> list[dict[str, float]]:
         return []
     whole = text[: text.rfind("\n") + 1]
     return list(_rows(whole))
+
+
+def metric_tags(rows: Iterable[Row]) -> list[str]:
+    """Return the tags of all metrics of a table, in the order of their first report."""
+    tags = dict.fromkeys(tag for row in rows for tag in row)
+    return [tag for tag in tags if tag not in INDEX_COLUMNS]
+
+
+def merge_steps(rows: Iterable[Row]) -> dict[int, dict[str, float]]:
+    """Return step -> all values that were reported at it, the last one where a tag came twice."""
+    merged: dict[int, dict[str, float]] = {}
+    for row in rows:
+        merged.setdefault(int(row["step"]), {}).update(row)
+    return merged
 
 
 def _rows(text: str) -> Iterator[dict[str, float]]:

@@ -11,6 +11,8 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+from sweeps.io.processor import processor_name
+
 
 @dataclass(frozen=True)
 class Provenance:
@@ -47,19 +49,9 @@ def machine() -> dict[str, str]:
     return {
         "python": platform.python_version(),
         "platform": platform.platform(),
-        "processor": processor(),
+        "processor": processor_name(),
         "hostname": socket.gethostname(),
     }
-
-
-def processor() -> str:
-    """The model of this machine's processor, as far as the system tells it."""
-    try:
-        lines = Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines()
-    except OSError:
-        lines = []
-    models = (line.partition(":")[2].strip() for line in lines if line.startswith("model name"))
-    return next(models, "") or platform.processor() or platform.machine()
 
 
 def packages() -> dict[str, str]:

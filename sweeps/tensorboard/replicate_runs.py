@@ -8,13 +8,13 @@ tag, and with a band of one sample deviation under three others (see
 
 import math
 import shutil
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 
 from sweeps.analysis.replicates import mean_and_deviation
 from sweeps.io.atomic import cannot_write, make_directory
 from sweeps.naming import setting_name, short_keys
-from sweeps.store.metrics import read_metrics
+from sweeps.store.metrics import Row, merge_steps, read_metrics
 from sweeps.store.sweep import Sweep
 from sweeps.tensorboard.custom_scalars import (
     Charts,
@@ -25,8 +25,6 @@ from sweeps.tensorboard.custom_scalars import (
 )
 from sweeps.tensorboard.event_file import EVENT_FILES, EventWriter, read_values
 from sweeps.tensorboard.protos import layout_value as layout_value
-
-Row = Mapping[str, float]
 
 
 def write_charts(sweep: Sweep, charts: Charts) -> None:
@@ -81,7 +79,7 @@ def mean_rows(tables: Sequence[Sequence[Row]], tags: Sequence[str]) -> list[tupl
       Rows of means and rows of deviations, by step; `step` and `wall_time` are in the former.
     """
     found: list[tuple[Row, Row]] = []
-    by_step = [_by_step(table) for table in tables]
+    by_step = [merge_steps(table) for table in tables]
     for step in sorted(set[int]().union(*by_step)):
         rows = [table[step] for table in by_step if step in table]
         values = {tag: [row[tag] for row in rows if tag in row] for tag in tags}
@@ -90,14 +88,6 @@ def mean_rows(tables: Sequence[Sequence[Row]], tags: Sequence[str]) -> list[tupl
             at = {"step": step, "wall_time": max(row["wall_time"] for row in rows)}
             middle = {tag: mean for tag, (mean, _) in whole.items()}
             found.append(({**at, **middle}, {tag: spread for tag, (_, spread) in whole.items()}))
-    return found
-
-
-def _by_step(rows: Iterable[Row]) -> dict[int, dict[str, float]]:
-    """Reports of one step belong together."""
-    found: dict[int, dict[str, float]] = {}
-    for row in rows:
-        found.setdefault(int(row["step"]), {}).update(row)
     return found
 
 

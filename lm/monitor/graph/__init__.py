@@ -9,6 +9,7 @@ from functools import lru_cache
 
 from lm.config.schema import InitializerConfig, ModelConfig
 from lm.model.cells import CELLS
+from sweeps.errors import first_line
 
 log = logging.getLogger(__name__)
 
@@ -33,7 +34,7 @@ def _once(*shape: object) -> bytes | None:
     try:
         return model_graph(*shape)  # type: ignore[arg-type]
     except Exception as error:  # whatever another version of JAX or Flax may bring
-        reason = (str(error).strip() or type(error).__name__).splitlines()[0][:200]
+        reason = first_line(error)
         log.warning("The model's graph is left out of TensorBoard: %s.", reason)
         return None
 

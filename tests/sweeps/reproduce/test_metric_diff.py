@@ -4,7 +4,8 @@ import math
 
 import pytest
 
-from sweeps.reproduce.metric_diff import Difference, Row, diff_metrics
+from sweeps.reproduce.metric_diff import Difference, diff_metrics
+from sweeps.store.metrics import Row
 
 TABLE: list[Row] = [
     {"step": 1, "wall_time": 5.0, "loss": 2.0, "speed": 9.0},
