@@ -4,7 +4,6 @@ import pytest
 
 from lm.data.text_files import join, read_text
 from sweeps.errors import UserError
-from sweeps.io.cache_dir import cache_dir
 
 
 @pytest.mark.parametrize(
@@ -54,17 +53,3 @@ def test_joined_texts_never_fuse_words() -> None:
 
 def test_one_text_joined_is_itself() -> None:
     assert join(["a b"]) == "a b"
-
-
-def test_cache_follows_xdg(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
-    assert cache_dir() == tmp_path / "lm-sweeps"
-
-
-@pytest.mark.parametrize("unusable", ["", "relative/path"])
-def test_cache_falls_back_to_the_home_folder(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, unusable: str
-) -> None:
-    monkeypatch.setenv("HOME", str(tmp_path))
-    monkeypatch.setenv("XDG_CACHE_HOME", unusable)
-    assert cache_dir() == tmp_path / ".cache" / "lm-sweeps"

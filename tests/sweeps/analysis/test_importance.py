@@ -1,4 +1,4 @@
-"""Importance and marginal means, against functions for which they are known."""
+"""Importance of axes, against functions for which it is known."""
 
 import math
 import re
@@ -10,7 +10,6 @@ import pytest
 
 from sweeps.analysis.importance import axis_importance
 from sweeps.analysis.ranking import ScoredTrial
-from sweeps.analysis.replicates import marginal_means
 from sweeps.store.trial import Trial
 
 
@@ -96,16 +95,3 @@ def test_optuna_says_nothing(capfd: pytest.CaptureFixture[str]) -> None:
     axis_importance(grid(lambda a, b: a, range(4), range(2)), ["a", "b"])
     assert capfd.readouterr() == ("", "")
     assert optuna.logging.get_verbosity() == before
-
-
-def test_marginal_means_are_over_all_other_axes() -> None:
-    trials = [*grid(lambda a, b: 10 * a + b, (10, 2), (1, 3)), scored(0.0, "failed", a=2, b=1)]
-    found = marginal_means(trials, ["a", "b"])
-    assert [(one.label, one.mean, one.n) for one in found["a"]] == [("2", 22, 2), ("10", 102, 2)]
-    assert found["a"][0].deviation == pytest.approx(math.sqrt(2))
-    assert [(one.label, one.mean) for one in found["b"]] == [("1", 61), ("3", 63)]
-
-
-def test_value_without_a_counted_trial_is_there_without_a_mean() -> None:
-    found = marginal_means([scored(1.0, a=1), scored(None, "failed", a=2)], ["a"])["a"]
-    assert [(one.mean, one.deviation, one.n) for one in found] == [(1, None, 1), (None, None, 0)]

@@ -1,4 +1,4 @@
-"""Replicates of a setting, and the order in which trials and settings rank."""
+"""Means over the replicates of a setting, and over the trials of each value of an axis."""
 
 import math
 from pathlib import Path
@@ -7,9 +7,8 @@ from typing import Any
 
 import pytest
 
-from sweeps.analysis.ranking import ScoredTrial, best_row, rank
-from sweeps.analysis.replicates import group_replicates
-from sweeps.labels import are_numbers, sort_labels
+from sweeps.analysis.ranking import ScoredTrial
+from sweeps.analysis.replicates import group_replicates, marginal_means
 from sweeps.store.trial import Trial
 
 
@@ -49,37 +48,15 @@ def test_only_finished_trials_make_the_mean() -> None:
     assert group_replicates(trials, "seed", "min")[0].mean == 1.0
 
 
-@pytest.mark.parametrize("mode", ["min", "max"])
-def test_status_ranks_before_the_metric(mode: str) -> None:
-    trials = [
-        scored(0.1, "failed"),
-        scored(0.5, "diverged"),
-        scored(0.4, "stopped"),
-        scored(None),
-        scored(math.inf if mode == "min" else -math.inf),
-        scored(3.0),
-    ]
-    ranked = rank(trials, mode)
-    assert ranked == [trials[place] for place in (5, 4, 3, 2, 1, 0)]
+def test_marginal_means_are_over_all_other_axes() -> None:
+    trials = [scored(10.0 * a + b, a=a, b=b) for a in (10, 2) for b in (1, 3)]
+    trials.append(scored(0.0, "failed", a=2, b=1))
+    found = marginal_means(trials, ["a", "b"])
+    assert [(one.label, one.mean, one.n) for one in found["a"]] == [("2", 22, 2), ("10", 102, 2)]
+    assert found["a"][0].deviation == pytest.approx(math.sqrt(2))
+    assert [(one.label, one.mean) for one in found["b"]] == [("1", 61), ("3", 63)]
 
 
-def test_best_row_is_the_first_best_one_and_never_nan() -> None:
-    rows = [
-        {"step": 1, "a": math.nan},
-        {"step": 2, "b": 0.0},
-        {"step": 3, "a": 2.0},
-        {"step": 4, "a": 2.0},
-        {"step": 5, "a": 3.0},
-    ]
-    assert best_row(rows, "a", "min") == (2.0, 3)
-    assert best_row(rows, "a", "max") == (3.0, 5)
-    assert best_row(rows, "c", "max") == (None, None)
-
-
-def test_numbers_stand_by_size_and_names_as_they_came() -> None:
-    assert sort_labels(["10", "9", "1e-05", "inf", "9"]) == ["1e-05", "9", "10", "inf"]
-    assert sort_labels(["gru", "2", "a", "1"]) == ["1", "2", "gru", "a"]
-    assert are_numbers(["1", "", "inf"])
-    assert not are_numbers(["1", "null"])
-    assert not are_numbers(["1_0"])
-    assert not are_numbers([])
+def test_value_without_a_counted_trial_is_there_without_a_mean() -> None:
+    found = marginal_means([scored(1.0, a=1), scored(None, "failed", a=2)], ["a"])["a"]
+    assert [(one.mean, one.deviation, one.n) for one in found] == [(1, None, 1), (None, None, 0)]

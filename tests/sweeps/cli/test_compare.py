@@ -11,8 +11,6 @@ import pytest
 
 from sweeps.analysis.comparison import compare_sweeps
 from sweeps.cli.compare import main
-from sweeps.errors import UserError
-from sweeps.labels import label_ranges
 
 
 def shown(capsys: pytest.CaptureFixture[str], *arguments: object) -> str:
@@ -74,11 +72,6 @@ def test_several_sweeps_are_ranked_together(
     assert len(compare_sweeps([grid, other], filter="^grid/.*kind=b").trials) == 6
 
 
-def test_folders_of_one_name_are_told_apart(make_sweep: Any) -> None:
-    folders = [make_sweep([{"a": 1}], lambda s, step: 1.0, name=f"{x}/grid") for x in "ab"]
-    assert compare_sweeps(folders).names == tuple(str(folder) for folder in folders)
-
-
 def test_empty_sweep_has_an_empty_table(
     make_sweep: Any, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -106,13 +99,6 @@ def test_mistake_is_one_sentence(
     assert errors.count("\n") == 1
 
 
-def test_sweeps_by_different_metrics_need_one(grid: Path, make_sweep: Any) -> None:
-    other = make_sweep([{"a": 1}], lambda s, step: 1.0, name="other", metric="score", mode="max")
-    with pytest.raises(UserError, match=r"by score\); give --metric TAG"):
-        compare_sweeps([grid, other])
-    assert compare_sweeps([grid, other], metric="train/loss").mode == "min"
-
-
 def test_sweep_without_a_value_yet_is_shown(
     make_sweep: Any, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -120,16 +106,6 @@ def test_sweep_without_a_value_yet_is_shown(
     text = shown(capsys, folder)
     assert "2 diverged" in text
     assert "not computed: it needs 4 finished trials" in text
-
-
-def test_drawn_numbers_are_summarised_in_ranges() -> None:
-    found = label_ranges(f"{value / 7:.6g}" for value in range(1, 17))
-    assert len(found) == 8
-    assert sum(map(len, found.values())) == 16
-    assert next(iter(found)) == "0.143 to 0.286"
-    assert label_ranges(map(str, range(12))) == {str(value): [str(value)] for value in range(12)}
-    close = label_ranges(f"1.00000{value:02}" for value in range(16))
-    assert sum(map(len, close.values())) == 16
 
 
 def test_command_leaves_heavy_libraries_alone() -> None:

@@ -9,7 +9,6 @@ import pytest
 
 from sweeps.errors import UserError
 from sweeps.io.mirror import PARTIAL, Mirror, beside_trials, without_checkpoints
-from sweeps.io.url import is_url
 
 Connect = Callable[[str], Mirror]
 
@@ -35,22 +34,6 @@ def read(mirror: Mirror) -> dict[str, str]:
     """All files of the local folder."""
     files = (path for path in mirror.local.rglob("*") if path.is_file())
     return {path.relative_to(mirror.local).as_posix(): path.read_text() for path in files}
-
-
-@pytest.mark.parametrize(
-    ("text", "expected"),
-    [
-        ("s3://bucket/path", True),
-        ("file:///tmp/x", True),
-        ("fsspec+memory://x", True),
-        ("outputs", False),
-        ("/tmp/a", False),
-        ("C:/x", False),
-        ("a=b://c", False),
-    ],
-)
-def test_a_url_has_a_scheme(text: str, expected: bool) -> None:
-    assert is_url(text) is expected
 
 
 def test_what_is_pushed_is_pulled_elsewhere(connect: Connect) -> None:

@@ -14,8 +14,6 @@ import pytest
 from sweeps.config.application import Application
 from sweeps.io.atomic import read_json, write_json
 from sweeps.reproduce.command import main
-from sweeps.reproduce.environment_diff import code_changes, package_changes
-from sweeps.reproduce.verdict import reasons_for_tolerance
 from sweeps.run import Run
 from sweeps.store.fingerprint import fingerprint
 from sweeps.store.metrics import read_metrics
@@ -220,33 +218,3 @@ def test_folder_without_a_trial_or_without_metrics_is_one_sentence(
     assert "has no metrics, its status is finished: there is nothing to compare" in done.stderr
     (directory / "trial.json").unlink()
     assert "holds no trial; name a trial's folder" in reproduce(directory).stderr
-
-
-def test_changes_of_code_and_packages_are_listed() -> None:
-    patch = "diff --git a/x.py b/x.py\n--- a/x.py\n+++ b/x.py\n@@ -1 +1 @@\n-a\n+b\n"
-    old = Provenance({"git": {"commit": "a" * 40, "untracked": []}}, patch)
-    new = Provenance({"git": {"commit": "b" * 40, "untracked": ["y.py"]}}, "")
-    assert code_changes(old, old) == []
-    assert code_changes(old, new) == [
-        "code: aaaaaaaaaaaa, now bbbbbbbbbbbb",
-        "uncommitted changes: 2 lines of x.py, now none",
-        "untracked files: none, now y.py",
-    ]
-    assert package_changes({"Jax": "1", "numpy": "2", "rich": "3"}, {"jax": "1", "numpy": "3"}) == [
-        "numpy: 2, now 3",
-        "rich: 3, now not installed",
-    ]
-    assert package_changes({}, {"jax": "1"}) == ["packages: not recorded"]
-
-
-def test_only_what_changes_bits_loosens_the_comparison() -> None:
-    here = {"cpus": 2, "device": "cpu", "environment": {"NPROC": "2"}, "hostname": "a"}
-    assert reasons_for_tolerance(here, {**here, "hostname": "b"}) == []
-    assert reasons_for_tolerance({}, here) == ["its number of threads is not recorded"]
-    assert reasons_for_tolerance(here, {**here, "device": "gpu"}) == [
-        "it ran on cpu and now on gpu"
-    ]
-    flags = {"NPROC": "2", "FLAGS": "fast"}
-    assert reasons_for_tolerance(here, {**here, "environment": flags}) == [
-        "its environment was another (FLAGS: not set, now fast)"
-    ]

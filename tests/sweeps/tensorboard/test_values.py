@@ -1,6 +1,5 @@
 """What a run shows beside its metrics, read back by TensorBoard's own readers."""
 
-import math
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -100,19 +99,3 @@ def test_histogram_without_fitting_edges_is_refused(tmp_path: Path) -> None:
         Run(tmp_path, metric="loss", mode="min") as run,
     ):
         run.log_summaries(0, {"a": Histogram([0.0, 1.0], [3.0, 4.0])})
-
-
-@pytest.mark.parametrize(("mode", "best"), [("min", [3, 1, 1, 1, 0]), ("max", [3, 3, 3, 5, 5])])
-def test_curve_of_the_best_value_goes_on_where_a_resumed_run_does(
-    tmp_path: Path, mode: str, best: list[float], look: Look
-) -> None:
-    with Run(tmp_path, metric="loss", mode=mode) as run:
-        for step, loss in enumerate([3.0, 1.0, -7.0, 9.0]):
-            run.report(step, {"loss": loss})
-            run.report(step, {"other": 1.0})
-    with Run(tmp_path, metric="loss", mode=mode) as run:
-        run.resume_at(1)
-        for step, loss in enumerate([math.nan, 5.0, 0.0], start=2):
-            run.report(step, {"loss": loss})
-    assert look(tmp_path).scalars()["best/loss"] == list(enumerate(best))
-    assert "best/loss" not in (tmp_path / "metrics.csv").read_text()
