@@ -1,35 +1,35 @@
-"""The axes of results: which are numbers, and in what order their labels stand. Pure."""
+"""Labels of an axis: which are numbers, in what order they stand, and ranges of many. Pure."""
 
 import math
-import re
 from collections.abc import Iterable
 from itertools import pairwise
 
 MISSING = ""
-"""The label of a trial whose sweep does not know the axis."""
+"""Label of a trial whose sweep does not have the axis."""
 MAX_VALUES = 12
 """A numeric axis with more values is shown in ranges."""
 RANGES = 8
+"""Number of ranges of such an axis."""
 
 
 def parse_number(label: str) -> float | None:
-    """A label as a number, infinities included; None where it is something else."""
+    """Return a label as a number, which may be infinite; None where it is something else."""
     try:
         value = float(label)
     except ValueError:
         return None
     # Python reads `1_000` and `nan` as numbers; as labels they are names.
-    return None if math.isnan(value) or re.search("_", label) else value
+    return None if math.isnan(value) or "_" in label else value
 
 
 def are_numbers(labels: Iterable[str]) -> bool:
-    """Whether all labels that are there are numbers."""
-    there = [label for label in labels if label != MISSING]
-    return bool(there) and all(parse_number(label) is not None for label in there)
+    """Return whether there are labels other than `MISSING`, and all of them are numbers."""
+    known = [label for label in labels if label != MISSING]
+    return bool(known) and all(parse_number(label) is not None for label in known)
 
 
 def sort_labels(labels: Iterable[str]) -> list[str]:
-    """Distinct labels: numbers by size, then names in the order in which they came."""
+    """Return the distinct labels: numbers by size, then names in the order of their first use."""
     distinct = list(dict.fromkeys(label for label in labels if label != MISSING))
     sizes = {label: parse_number(label) for label in distinct}
     # Sorting is stable: names keep their order.
@@ -37,9 +37,10 @@ def sort_labels(labels: Iterable[str]) -> list[str]:
 
 
 def label_ranges(labels: Iterable[str]) -> dict[str, list[str]]:
-    """What an axis is summarised by: name -> its labels, in order.
+    """Return the parts by which an axis is summarised: name -> its labels, in order.
 
-    Each label for itself; for numbers drawn from an interval, ranges with equally many values.
+    Each label is a part of its own. Where there are more than `MAX_VALUES` numbers, as in a random
+    search, each part is a range with about the same number of values.
     """
     ordered = sort_labels(labels)
     if len(ordered) <= MAX_VALUES or not are_numbers(ordered):

@@ -1,4 +1,4 @@
-"""What values, axes and trials are called. Pure: values in, text out."""
+"""Names of values, axes, settings and trials, and the filter of run names. Pure."""
 
 import hashlib
 import re
@@ -10,17 +10,17 @@ from hydra.core.override_parser.types import Override, QuotedString
 from sweeps.errors import UserError
 
 MAX_NAME_BYTES = 180
-"""File systems allow 255; what is left is for suffixes such as `.old-<time>`."""
+"""File systems allow 255; the rest is for suffixes such as `.old-<time>`."""
 
-
-SHORT = {"learning_rate": "lr"}
-"""Words that are shorter in names."""
+SHORT_WORDS = {"learning_rate": "lr"}
+"""Word of a key -> its short form in names."""
 
 
 def label(value: Any) -> str:
-    """A value in its shortest exact form, of the characters [A-Za-z0-9._+-] only.
+    """Return a value in its shortest exact form, of the characters [A-Za-z0-9._+-] only.
 
-    Other characters become `_`; four hexadecimal digits then keep apart what would read alike.
+    Other characters become `_`. Four hexadecimal digits of a hash are then added, so that two
+    values never have the same label.
     """
     if value is None:
         return "null"
@@ -39,19 +39,19 @@ def label(value: Any) -> str:
     return f"{clean.strip('_')}-{hashlib.sha256(text.encode()).hexdigest()[:4]}"
 
 
-def short_keys(keys: Sequence[str], among: Iterable[str] = ()) -> list[str]:
-    """The last component of each key; more of them where two would read alike.
+def short_keys(keys: Sequence[str], others: Iterable[str] = ()) -> list[str]:
+    """Return the last component of each key, and more of them where two keys share it.
 
     Args:
-      keys: in full.
-      among: further keys, for which none of them is to be taken.
+      keys: keys in full.
+      others: further keys in full, from which the short ones must differ, too.
     """
-    split = [_components(key) for key in dict.fromkeys([*keys, *among])]
+    split = [_components(key) for key in dict.fromkeys([*keys, *others])]
     return [_shortest_suffix(_components(key), split) for key in keys]
 
 
 def _components(key: str) -> list[str]:
-    return [SHORT.get(part, part) for part in re.split(r"[./@:]", key)]
+    return [SHORT_WORDS.get(part, part) for part in re.split(r"[./@:]", key)]
 
 
 def _shortest_suffix(parts: list[str], others: list[list[str]]) -> str:
@@ -67,12 +67,15 @@ def _clean_key(parts: Iterable[str]) -> str:
 
 
 def trial_name(pairs: Mapping[str, str], fingerprint: str, digits: int = 6) -> str:
-    """`embed_size=64,rnn_size=192,id=3f2a9c`: each pair ends in a comma, so that the filter
-    `lr=0.1,` never matches 0.15; trailing pairs give way where a name gets too long.
+    """Return a trial's name, such as `embed_size=64,rnn_size=192,id=3f2a9c`.
+
+    Each pair ends in a comma, so that the filter `lr=0.1,` does not match 0.15. The last pairs are
+    left out where the name would be longer than `MAX_NAME_BYTES`.
 
     Args:
       pairs: short key -> label, in the axes' order.
-      fingerprint: hexadecimal; its first `digits` close the name.
+      fingerprint: hexadecimal digits of the trial's identity.
+      digits: how many of them the name ends in.
     """
     closing = f"id={fingerprint[:digits]}"
     name = ""
@@ -84,7 +87,7 @@ def trial_name(pairs: Mapping[str, str], fingerprint: str, digits: int = 6) -> s
 
 
 def setting_name(pairs: Mapping[str, str]) -> str:
-    """What a setting is called that several trials share: `embed_size=64,rnn_size=192,`."""
+    """Return the name of a setting that several trials share: `embed_size=64,rnn_size=192,`."""
     name = "".join(f"{key}={text}," for key, text in pairs.items())
     if len(name) <= MAX_NAME_BYTES:
         return name
@@ -92,7 +95,7 @@ def setting_name(pairs: Mapping[str, str]) -> str:
 
 
 def digits_needed(fingerprints: Iterable[str], at_least: int = 6) -> int:
-    """How many first digits tell all these fingerprints apart."""
+    """Return how many first digits make all these fingerprints different."""
     different = set(fingerprints)
     for digits in range(at_least, 64):
         if len({text[:digits] for text in different}) == len(different):
@@ -101,10 +104,10 @@ def digits_needed(fingerprints: Iterable[str], at_least: int = 6) -> int:
 
 
 class RunFilter:
-    """Whether a run's name matches, as in TensorBoard's run box: found anywhere, case ignored."""
+    """A filter of run names, as in TensorBoard's run box: found anywhere, case ignored."""
 
     def __init__(self, expression: str | None) -> None:
-        """Read an expression; None matches every name.
+        """Compile a regular expression; None matches every name.
 
         Raises:
           UserError: it is not a regular expression.
@@ -117,4 +120,5 @@ class RunFilter:
             ) from error
 
     def __call__(self, name: str) -> bool:
+        """Return whether a run's name matches."""
         return self._pattern.search(name) is not None

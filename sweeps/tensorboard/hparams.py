@@ -43,7 +43,7 @@ def start_values(directory: Path) -> list[Any]:
         return []
     config = read_config(directory)
     labels, group = _grouped(trial.settings, _replicate(directory, config))
-    names = short_keys(list(labels), among=_options(config))
+    names = short_keys(list(labels), others=_options(config))
     cells = dict(
         _cell(name, label, key in trial.as_text)
         for name, (key, label) in zip(names, labels.items(), strict=True)

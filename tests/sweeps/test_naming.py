@@ -13,7 +13,7 @@ def test_keys_that_read_alike_get_more_components() -> None:
 def test_learning_rate_is_lr_in_names() -> None:
     keys = ["optimizer.learning_rate", "seed", "optimizer.momentum"]
     assert short_keys(keys) == ["lr", "seed", "momentum"]
-    assert short_keys(keys, among=["search.seed", "other.lr"]) == [
+    assert short_keys(keys, others=["search.seed", "other.lr"]) == [
         "optimizer.lr",
         "seed",
         "momentum",
