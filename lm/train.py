@@ -26,7 +26,7 @@ from sweeps.run import Run
 from sweeps.store.fingerprint import fingerprint
 from sweeps.store.provenance import collect
 from sweeps.store.status import DONE
-from sweeps.store.trial import Spec, move_aside, read_trial, write_trial
+from sweeps.store.trial import TrialSpec, move_aside, read_trial, write_trial
 from sweeps.tensorboard.hparams import rewrite_hparams
 
 
@@ -67,7 +67,7 @@ def train_single(values: dict[str, Any], overrides: Sequence[str], console: Cons
     if earlier.status in DONE and earlier.fingerprint == key:
         console.print("Trained before; fresh=true trains it again.", highlight=False)
         return directory
-    spec = Spec(
+    spec = TrialSpec(
         config=values,
         overrides=tuple(overrides),
         settings=given(overrides),

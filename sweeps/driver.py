@@ -12,21 +12,21 @@ from sweeps.errors import UserError
 from sweeps.io.lock import locked
 from sweeps.io.mirror import beside_trials as beside_trials
 from sweeps.io.mirror import without_checkpoints
-from sweeps.plan.pending import Agenda, Job
-from sweeps.plan.sweep_folder import Shelf
+from sweeps.plan.pending import PendingTrials, SweepPlan
+from sweeps.plan.sweep_folder import SweepFolder
 from sweeps.store.sweep import read_sweep
 from sweeps.store.trial import move_aside
 from sweeps.tensorboard.hparams import rewrite_hparams
 from sweeps.tensorboard.replicate_runs import write_charts, write_replicate_runs
-from sweeps.tune.outcome import MemoryRanOut, Outcome, settle
+from sweeps.tune.outcome import MemoryRanOut, Outcome, finalize_status
 from sweeps.tune.progress import Progress
-from sweeps.tune.task import Work
+from sweeps.tune.task import WorkerTask
 
-WHOLLY = 32
+ALONE = 32
 """Halvings that leave a pack with one trial."""
 
 
-def run(agenda: Agenda) -> int:
+def run(agenda: SweepPlan) -> int:
     """Run what is not done yet, and show the table.
 
     Returns:
@@ -51,7 +51,7 @@ def run(agenda: Agenda) -> int:
         return _show(agenda, *_train_all(agenda, shelf))
 
 
-def _move_aside(agenda: Agenda) -> None:
+def _move_aside(agenda: SweepPlan) -> None:
     if agenda.mirror and (agenda.folder / "sweep.json").exists():
         raise UserError(
             f"sweep.fresh=true cannot move what is at {agenda.mirror.url}; move it by the means of "
@@ -63,7 +63,7 @@ def _move_aside(agenda: Agenda) -> None:
             rewrite_hparams(path.parent)
 
 
-def _train_all(agenda: Agenda, shelf: Shelf) -> tuple[Outcome, set[str]]:
+def _train_all(agenda: SweepPlan, shelf: SweepFolder) -> tuple[Outcome, set[str]]:
     """Train what is left; where memory runs out, what is left then.
 
     A trial during which that happened more than `sweep.retries` times is given up; a pack is half
@@ -97,14 +97,14 @@ def _train_all(agenda: Agenda, shelf: Shelf) -> tuple[Outcome, set[str]]:
     return outcome, names | outcome.ended | set(outcome.lost)
 
 
-def _rest(job: Job, times: Counter[str], apart: set[str], retries: int) -> Job:
+def _rest(job: PendingTrials, times: Counter[str], apart: set[str], retries: int) -> PendingTrials:
     """What is left of a job, in packs as narrow as they have to be."""
     left = [
         path
         for path in job.directories
         if times[path.name] <= retries and (not apart or path.name in apart)
     ]
-    return replace(job, directories=left, halvings={**times, **dict.fromkeys(apart, WHOLLY)})
+    return replace(job, directories=left, halvings={**times, **dict.fromkeys(apart, ALONE)})
 
 
 def _given_up(times: Counter[str], retries: int) -> dict[str, str]:
@@ -117,12 +117,12 @@ def _given_up(times: Counter[str], retries: int) -> dict[str, str]:
     }
 
 
-def _nothing(agenda: Agenda) -> Outcome:
+def _nothing(agenda: SweepPlan) -> Outcome:
     """What becomes of no trials."""
     return Outcome(metric=agenda.options.sweep.metric, mode=agenda.options.sweep.mode)
 
 
-def _train(agenda: Agenda, job: Job) -> Outcome:
+def _train(agenda: SweepPlan, job: PendingTrials) -> Outcome:
     options, application, console = agenda.options, agenda.application, agenda.console
     if not job.left:
         console.print(f"All {job.kept} trials were done before.", highlight=False)
@@ -130,7 +130,7 @@ def _train(agenda: Agenda, job: Job) -> Outcome:
     before = f", {job.kept} of them done before" if job.kept else ""
     console.print(f"{job.total} trials{before}, in {agenda.folder}", highlight=False)
     limit = options.sweep.trial_minutes
-    work = Work(
+    work = WorkerTask(
         objective=application.objective,
         metric=options.sweep.metric,
         mode=options.sweep.mode,
@@ -157,13 +157,13 @@ def _train(agenda: Agenda, job: Job) -> Outcome:
     )
 
 
-def _show(agenda: Agenda, outcome: Outcome, run: Collection[str]) -> int:
+def _show(agenda: SweepPlan, outcome: Outcome, run: Collection[str]) -> int:
     """Settle, rank and show all trials of the folder; the status speaks of those just run."""
     folder, mirror = agenda.folder, agenda.mirror
     if mirror:
         mirror.pull(folder.name, without_checkpoints)
     sweep = read_sweep(folder)
-    trials = tuple(settle(trial, outcome) for trial in sweep.trials)
+    trials = tuple(finalize_status(trial, outcome) for trial in sweep.trials)
     comparison = compare_trials(replace(sweep, trials=trials))
     write_results(folder / "results.csv", comparison)
     print_results(

@@ -30,7 +30,7 @@ from sweeps.errors import UserError
 from sweeps.io.mirror import mirror_of
 from sweeps.io.url import is_url
 from sweeps.naming import short_keys
-from sweeps.plan.pending import Agenda
+from sweeps.plan.pending import SweepPlan
 from sweeps.plan.planner import Planner
 from sweeps.preview import preview
 from sweeps.search import space
@@ -102,7 +102,7 @@ class RayTuneSweeper(Sweeper):
             reproduce_command=application.reproduce_command or "",
             population=population,
         )
-        agenda = Agenda(folder, planner, options, application, self.console, mirror)
+        agenda = SweepPlan(folder, planner, options, application, self.console, mirror)
         if options.sweep.preview:
             preview(agenda)
         elif status := run(agenda):

@@ -8,14 +8,14 @@ from typing import Any
 from sweeps.config.hooks import locate
 from sweeps.plan.cost import Cost
 from sweeps.plan.packs import Pack
-from sweeps.plan.pending import Agenda
-from sweeps.plan.preview_table import Line, print_preview
-from sweeps.plan.sweep_folder import Shelf
+from sweeps.plan.pending import SweepPlan
+from sweeps.plan.preview_table import TrialPreview, print_preview
+from sweeps.plan.sweep_folder import SweepFolder
 from sweeps.search.samplers import all_settings
 from sweeps.tune import cluster
 
 
-def preview(agenda: Agenda) -> None:
+def preview(agenda: SweepPlan) -> None:
     """Show what `driver.run` would do.
 
     Raises:
@@ -42,7 +42,9 @@ def preview(agenda: Agenda) -> None:
     )
 
 
-def _lines(agenda: Agenda, shelf: Shelf, costs: Sequence[Cost | None]) -> list[Line]:
+def _lines(
+    agenda: SweepPlan, shelf: SweepFolder, costs: Sequence[Cost | None]
+) -> list[TrialPreview]:
     lines = []
     elsewhere = {
         planned.spec.fingerprint: trial.directory.parent.name
@@ -50,16 +52,20 @@ def _lines(agenda: Agenda, shelf: Shelf, costs: Sequence[Cost | None]) -> list[L
     }
     for planned, cost in zip(agenda.planned, costs, strict=True):
         trial, sweep = shelf.find(planned), elsewhere.get(planned.spec.fingerprint)
-        lines.append(Line(shelf.settings(planned), trial, cost, agenda.is_done(trial), sweep))
+        lines.append(
+            TrialPreview(shelf.settings(planned), trial, cost, agenda.is_done(trial), sweep)
+        )
     return lines
 
 
-def _search_lines(agenda: Agenda, shelf: Shelf) -> list[Line]:
+def _search_lines(agenda: SweepPlan, shelf: SweepFolder) -> list[TrialPreview]:
     """The trials that an Optuna search has already."""
-    return [Line(trial.settings, trial, None, agenda.is_done(trial)) for trial in shelf.trials]
+    return [
+        TrialPreview(trial.settings, trial, None, agenda.is_done(trial)) for trial in shelf.trials
+    ]
 
 
-def _costs(agenda: Agenda) -> list[Cost | None]:
+def _costs(agenda: SweepPlan) -> list[Cost | None]:
     """What each planned trial takes, as far as the application can tell."""
     application, sweep = agenda.application, agenda.options.sweep
     configs: list[Mapping[str, Any]] = [planned.spec.config for planned in agenda.planned]
@@ -70,7 +76,7 @@ def _costs(agenda: Agenda) -> list[Cost | None]:
     return list(locate(application.estimate)(configs))
 
 
-def _packs(agenda: Agenda, lines: Sequence[Line], slots: int) -> list[Pack]:
+def _packs(agenda: SweepPlan, lines: Sequence[TrialPreview], slots: int) -> list[Pack]:
     """Who of the trials that are to be run trains together; nothing where none does."""
     if agenda.packer is None:
         return []
@@ -82,13 +88,13 @@ def _packs(agenda: Agenda, lines: Sequence[Line], slots: int) -> list[Pack]:
     return found if any(pack.together for pack in found) else []
 
 
-def _gpus(agenda: Agenda) -> float:
+def _gpus(agenda: SweepPlan) -> float:
     """Of a trial, as far as this machine tells."""
     gpus = agenda.options.sweep.gpus_per_trial
     return float(cluster.local_gpus() > 0) if gpus is None else gpus
 
 
-def _excluded(agenda: Agenda) -> int:
+def _excluded(agenda: SweepPlan) -> int:
     """How many settings of a grid `sweep.exclude` leaves out; 0 of a search."""
     space, sweep, search = agenda.planner.space, agenda.options.sweep, agenda.options.search
     if search.kind != "grid" or not sweep.exclude:

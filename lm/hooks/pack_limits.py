@@ -22,14 +22,14 @@ from lm.config.sizes import (
 )
 from lm.data.dataset import load_dataset
 from lm.data.windows import evaluation_window
-from sweeps.plan.packs import Lanes
+from sweeps.plan.packs import PackLimits
 
 MOST_LANES = 256
 PROCESS = 0.7e9
 """Bytes that a process takes before its first array: libraries and compiler."""
 
 
-def pack_limits(values: Mapping[str, Any], cpus: int, gpus: float) -> Lanes:
+def pack_limits(values: Mapping[str, Any], cpus: int, gpus: float) -> PackLimits:
     """How many lanes of a trial's kind fit into its slot's memory, and how many pay.
 
     On a CPU a pack takes as long as its lanes one after the other; a GPU is left idle by one lane.
@@ -44,10 +44,10 @@ def pack_limits(values: Mapping[str, Any], cpus: int, gpus: float) -> Lanes:
             0.9 * min(gpus, 1.0) * _gpu_bytes() - need.shared
         )  # as lm.backend.devices reserves it
         fit = _clip(room / (need.state + need.step))
-        return Lanes(fit, fit)
+        return PackLimits(fit, fit)
     slots = max(1, (psutil.cpu_count() or 1) // cpus)
     room = 0.8 * psutil.virtual_memory().total / slots - PROCESS - need.shared
-    return Lanes(_clip(room / (need.state + need.step)), 1)
+    return PackLimits(_clip(room / (need.state + need.step)), 1)
 
 
 class Memory(NamedTuple):

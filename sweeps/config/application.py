@@ -28,8 +28,8 @@ class Application:
     pack_key: str | None = None
     """config -> what must be equal for trials to train together; runs in the command's process."""
     pack_limits: str | None = None
-    """(config, cpus, gpus) -> how many may train together, a `sweeps.plan.packs.Lanes`; null: as
-    many as `sweep.pack` says."""
+    """(config, cpus, gpus) -> how many may train together, a `sweeps.plan.packs.PackLimits`; null:
+    as many as `sweep.pack` says."""
     estimate: str | None = None
     """configs -> what each would cost, a `sweeps.plan.cost.Cost`; null: previews show no cost."""
     relative_cost: str | None = None

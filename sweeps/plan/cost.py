@@ -29,7 +29,7 @@ class Cost:
     """Part of `bytes` that a further trial of a pack adds; None: all."""
 
 
-def of_pack(costs: Sequence[Cost], pay: int) -> Cost:
+def pack_cost(costs: Sequence[Cost], pay: int) -> Cost:
     """What trials cost that train together, if so many of them take as long as one.
 
     A pack of another width is another program.

@@ -21,7 +21,7 @@ ONE, AUTO = "1", "auto"
 Config = Mapping[str, Any]
 
 
-class Lanes(NamedTuple):
+class PackLimits(NamedTuple):
     """How many trials may train together in one slot of the machine."""
 
     fit: int
@@ -38,7 +38,7 @@ class Pack:
     together: bool
     """Whether the `pack` function trains it, be it of one trial; else it is one, trained alone."""
     pay: int = 1
-    """See `Lanes`."""
+    """See `PackLimits`."""
 
 
 @dataclass(frozen=True)
@@ -47,7 +47,7 @@ class Packer:
 
     groups: Callable[[Config], Any]
     """Configuration -> what must be equal."""
-    lanes: Callable[[Config, int, float], Lanes]
+    lanes: Callable[[Config, int, float], PackLimits]
     """Configuration, CPUs and GPUs of a slot -> limits."""
     most: int | None
     """Lanes that the user allows; None: as many as pay."""
@@ -87,7 +87,7 @@ class Packer:
         return sorted(found, key=lambda pack: pack.members[0])
 
 
-def summary(packs: Sequence[Pack]) -> str:
+def pack_summary(packs: Sequence[Pack]) -> str:
     """`in 6 packs of up to 8`; empty where no trials train together."""
     widths = [len(pack.members) for pack in packs if pack.together]
     if not widths:
@@ -107,7 +107,7 @@ def _split(group: Sequence[int], width: int, evenly: bool) -> list[tuple[int, ..
     return [tuple(group[end - size : end]) for size, end in zip(sizes, ends, strict=True)]
 
 
-def packer_of(options: Options, application: Application) -> Packer | None:
+def build_packer(options: Options, application: Application) -> Packer | None:
     """How trials are packed; None: each is trained alone.
 
     Raises:
@@ -129,6 +129,6 @@ def packer_of(options: Options, application: Application) -> Packer | None:
     return Packer(locate(application.pack_key), lanes, None if wish == AUTO else int(wish))
 
 
-def _unlimited(config: Config, cpus: int, gpus: float) -> Lanes:
+def _unlimited(config: Config, cpus: int, gpus: float) -> PackLimits:
     """Of a program that does not say: as many as the user asks for."""
-    return Lanes(fit=2**31, pay=1)
+    return PackLimits(fit=2**31, pay=1)

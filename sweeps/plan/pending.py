@@ -13,11 +13,11 @@ from sweeps.config.options import Options
 from sweeps.errors import UserError
 from sweeps.io.mirror import Mirror, without_checkpoints
 from sweeps.labels import parse_number
-from sweeps.plan.packs import Packer, packer_of
-from sweeps.plan.planner import Planned, Planner
-from sweeps.plan.population import current
-from sweeps.plan.reuse import adopt, trained_elsewhere
-from sweeps.plan.sweep_folder import Shelf
+from sweeps.plan.packs import Packer, build_packer
+from sweeps.plan.planner import PlannedTrial, Planner
+from sweeps.plan.population import population_values
+from sweeps.plan.reuse import reuse_trial, trained_in_other_sweeps
+from sweeps.plan.sweep_folder import SweepFolder
 from sweeps.search.samplers import (
     Dimension,
     all_settings,
@@ -28,7 +28,7 @@ from sweeps.search.samplers import (
 )
 from sweeps.search.space import Axis
 from sweeps.store.provenance import Provenance, collect
-from sweeps.store.status import STUCK
+from sweeps.store.status import STUCK_FILE
 from sweeps.store.trial import Trial, read_config, write_trial
 
 PROBES = 4
@@ -36,7 +36,7 @@ PROBES = 4
 
 
 @dataclass(frozen=True)
-class Job:
+class PendingTrials:
     """Trials to run, and what the schedulers and searchers need to know of earlier ones."""
 
     directories: Sequence[Path]
@@ -75,7 +75,7 @@ class Job:
 
 
 @dataclass(frozen=True)
-class Agenda:
+class SweepPlan:
     """A sweep before it runs."""
 
     folder: Path
@@ -87,7 +87,7 @@ class Agenda:
     """Of the URL that keeps the results; None: the folder does."""
 
     @cached_property
-    def planned(self) -> list[Planned]:
+    def planned(self) -> list[PlannedTrial]:
         """All trials, as they are to start; a few random ones where Optuna is to find them."""
         space, sweep, search = self.planner.space, self.options.sweep, self.options.search
         if self.searching:
@@ -95,7 +95,7 @@ class Agenda:
         found = self.planner.trials(all_settings(space, search, sweep.zip, sweep.exclude))
         return self._longest_first(found) if sweep.longest_first else found
 
-    def _longest_first(self, trials: list[Planned]) -> list[Planned]:
+    def _longest_first(self, trials: list[PlannedTrial]) -> list[PlannedTrial]:
         """Sorted, where that changes no more than the order: the same trials run to the end."""
         compared = self.searching or self.options.scheduler.kind != "none"
         if self.application.relative_cost is None or compared:
@@ -133,7 +133,7 @@ class Agenda:
                 )
         return found
 
-    def shelf(self) -> Shelf:
+    def shelf(self) -> SweepFolder:
         """Open the folder.
 
         Raises:
@@ -142,7 +142,7 @@ class Agenda:
         population = bool(self.mutable)
         axes = self.planner.space.axes
         move = self.mirror.move if self.mirror else Path.rename
-        return Shelf(self.folder, axes, self.planned, self.options.sweep, population, move)
+        return SweepFolder(self.folder, axes, self.planned, self.options.sweep, population, move)
 
     def is_done(self, trial: Trial | None) -> bool:
         """Whether nothing is left to compute under the present options."""
@@ -157,43 +157,47 @@ class Agenda:
         Raises:
           UserError: packs are asked of a program that trains its trials one by one.
         """
-        return packer_of(self.options, self.application)
+        return build_packer(self.options, self.application)
 
-    def job(self, shelf: Shelf) -> Job:
+    def job(self, shelf: SweepFolder) -> PendingTrials:
         """Make or refresh the folders of all that is left to run."""
         return self._search(shelf) if self.searching else self._list(shelf)
 
-    def _list(self, shelf: Shelf) -> Job:
+    def _list(self, shelf: SweepFolder) -> PendingTrials:
         self._adopt(shelf)
         left = [trial for trial in self.planned if not self.is_done(shelf.find(trial))]
         folders = [self._prepare(shelf, trial) for trial in left]
         keys, changes = list(self.mutable), self.application.schedule_option or ""
-        return Job(
+        return PendingTrials(
             folders,
             kept=len(self.planned) - len(left),
-            values={path: current(read_config(path), changes, keys) for path in folders if keys},
+            values={
+                path: population_values(read_config(path), changes, keys)
+                for path in folders
+                if keys
+            },
             axes=self.mutable,
             earlier=[trial for trial in shelf.trials if self.is_done(trial)],
             packer=self.packer,
         )
 
-    def elsewhere(self, shelf: Shelf) -> list[tuple[Planned, Trial]]:
+    def elsewhere(self, shelf: SweepFolder) -> list[tuple[PlannedTrial, Trial]]:
         """Trials that are missing here, and that sweeps beside this one have trained already."""
         if self.options.sweep.fresh or self.mutable or self.mirror:
             return []
         missing = [trial for trial in self.planned if shelf.find(trial) is None]
-        found = trained_elsewhere(self.folder, {trial.spec.fingerprint for trial in missing})
+        found = trained_in_other_sweeps(self.folder, {trial.spec.fingerprint for trial in missing})
         there = [(trial, found.get(trial.spec.fingerprint)) for trial in missing]
         return [(trial, one) for trial, one in there if one]
 
-    def _adopt(self, shelf: Shelf) -> None:
+    def _adopt(self, shelf: SweepFolder) -> None:
         """Copy what sweeps beside this one have trained already."""
         for trial, there in self.elsewhere(shelf):
-            adopt(there, shelf.path(trial), shelf.settings(trial), shelf.sweep.as_text)
+            reuse_trial(there, shelf.path(trial), shelf.settings(trial), shelf.sweep.as_text)
             shelf.add(trial)
             self.console.print(f"copied {there.directory}", highlight=False, soft_wrap=True)
 
-    def _search(self, shelf: Shelf) -> Job:
+    def _search(self, shelf: SweepFolder) -> PendingTrials:
         """Trials that an earlier run began, and those that Optuna is yet to find."""
         space = self.planner.space
         excluded = exclusion_rule(space, self.options.sweep.exclude)
@@ -210,7 +214,7 @@ class Agenda:
             return None if shelf.find(planned) else self._prepare(shelf, planned)
 
         assert self.options.search.trials is not None
-        return Job(
+        return PendingTrials(
             began,
             kept=len(earlier),
             earlier=[trial for _, trial in earlier],
@@ -225,10 +229,10 @@ class Agenda:
         """Axes, and those that step together."""
         return dimensions(self.planner.space, self.options.sweep.zip)
 
-    def _prepare(self, shelf: Shelf, planned: Planned) -> Path:
+    def _prepare(self, shelf: SweepFolder, planned: PlannedTrial) -> Path:
         """Make or refresh the folder of a trial that is to be run."""
         path, trial = shelf.path(planned), shelf.find(planned)
-        (path / STUCK).unlink(missing_ok=True)
+        (path / STUCK_FILE).unlink(missing_ok=True)
         if trial is None or trial.fingerprint == planned.spec.fingerprint:
             spec = replace(
                 planned.spec, settings=shelf.settings(planned), as_text=shelf.sweep.as_text

@@ -9,7 +9,7 @@ from typing import Any
 from sweeps.search.samplers import Setting
 from sweeps.search.space import Space
 from sweeps.store.fingerprint import fingerprint
-from sweeps.store.trial import Spec
+from sweeps.store.trial import TrialSpec
 
 Compose = Callable[[Sequence[str]], tuple[Mapping[str, Any], Mapping[str, str]]]
 """Overrides -> resolved configuration of plain values, and the file chosen of each group."""
@@ -19,10 +19,10 @@ Identify = Callable[[Mapping[str, Any]], Mapping[str, Any]]
 
 
 @dataclass(frozen=True)
-class Planned:
+class PlannedTrial:
     """A trial that can be run."""
 
-    spec: Spec
+    spec: TrialSpec
     identity: Mapping[str, Any]
 
 
@@ -40,35 +40,35 @@ class Planner:
     reproduce_command: str = ""
     """Command that runs a trial again and compares, given its folder; empty: none."""
 
-    def trial(self, setting: Setting) -> Planned:
+    def trial(self, setting: Setting) -> PlannedTrial:
         """Compose and check one trial."""
         overrides = (*self.space.fixed, *(value.override for value in setting))
         config, choices = self.compose(overrides)
         identity = self.identify(config)
         planned = {**identity, "population": self.population} if self.population else identity
         labels = (value.label for value in setting)
-        spec = Spec(
+        spec = TrialSpec(
             config=config,
             overrides=overrides,
             settings=dict(zip((axis.key for axis in self.space.axes), labels, strict=True)),
             fingerprint=fingerprint(identity),
-            command=command(self.train_command, overrides),
+            command=trial_command(self.train_command, overrides),
             choices=choices,
             origin=fingerprint(planned),
             verify=self.reproduce_command,
         )
-        return Planned(spec, planned)
+        return PlannedTrial(spec, planned)
 
-    def trials(self, settings: Iterable[Setting]) -> list[Planned]:
+    def trials(self, settings: Iterable[Setting]) -> list[PlannedTrial]:
         """Compose and check every trial; those that would compute the same appear once."""
-        found: dict[str, Planned] = {}
+        found: dict[str, PlannedTrial] = {}
         for setting in settings:
             trial = self.trial(setting)
             found.setdefault(trial.spec.fingerprint, trial)
         return list(found.values())
 
 
-def command(train_command: str, overrides: Iterable[str]) -> str:
+def trial_command(train_command: str, overrides: Iterable[str]) -> str:
     """What runs a trial alone: without the overrides that speak of its sweep."""
     return f"{train_command} {shlex.join(filter(_is_own, overrides))}"
 

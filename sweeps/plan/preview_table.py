@@ -9,8 +9,8 @@ from rich.table import Table
 
 from sweeps.io.console import print_table
 from sweeps.naming import short_keys
-from sweeps.plan.cost import SESSION_SECONDS, Cost, of_pack, peak_bytes, wall_seconds
-from sweeps.plan.packs import Pack, summary
+from sweeps.plan.cost import SESSION_SECONDS, Cost, pack_cost, peak_bytes, wall_seconds
+from sweeps.plan.packs import Pack, pack_summary
 from sweeps.store.trial import Trial
 
 HEAD, TAIL = 12, 4
@@ -18,7 +18,7 @@ HEAD, TAIL = 12, 4
 
 
 @dataclass(frozen=True)
-class Line:
+class TrialPreview:
     """A trial that the sweep has."""
 
     settings: Mapping[str, str]
@@ -63,7 +63,7 @@ class Line:
 
 def print_preview(
     console: Console,
-    lines: Sequence[Line],
+    lines: Sequence[TrialPreview],
     slots: int,
     *,
     packs: Sequence[Pack] = (),
@@ -101,7 +101,7 @@ def print_preview(
         console.print(text, markup=False, highlight=False, soft_wrap=True)
 
 
-def _print_table(console: Console, lines: Sequence[Line]) -> None:
+def _print_table(console: Console, lines: Sequence[TrialPreview]) -> None:
     table = Table(box=None, header_style="bold", pad_edge=False)
     heads = ["#", *short_keys(list(lines[0].settings))]
     for head in heads:
@@ -119,25 +119,25 @@ def _print_table(console: Console, lines: Sequence[Line]) -> None:
     console.print()
 
 
-def _packed(lines: Sequence[Line], packs: Sequence[Pack]) -> list[Cost]:
+def _packed(lines: Sequence[TrialPreview], packs: Sequence[Pack]) -> list[Cost]:
     """What each pack costs, as far as its trials' costs are known."""
     found = []
     for pack in packs:
         costs = [cost for at in pack.members if (cost := lines[at].left)]
         if costs:
-            found.append(of_pack(costs, pack.pay) if pack.together else costs[0])
+            found.append(pack_cost(costs, pack.pay) if pack.together else costs[0])
     return found
 
 
-def _cells(line: Line) -> list[str]:
+def _cells(line: TrialPreview) -> list[str]:
     parameters = number(line.cost.parameters) if line.cost else ""
     left = line.left
     return [line.state, parameters, *([duration(left.seconds), size(left.bytes)] if left else [])]
 
 
-def _counts(lines: Sequence[Line], packs: Sequence[Pack], unknown: int) -> str:
+def _counts(lines: Sequence[TrialPreview], packs: Sequence[Pack], unknown: int) -> str:
     runs = sum(line.runs for line in lines)
-    words = [f"{runs + unknown} to run {summary(packs)}".rstrip()]
+    words = [f"{runs + unknown} to run {pack_summary(packs)}".rstrip()]
     if copied := sum(line.elsewhere is not None for line in lines):
         words.insert(0, f"{copied} copied")
     if done := sum(line.done for line in lines):

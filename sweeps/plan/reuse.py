@@ -10,7 +10,7 @@ from sweeps.store.trial import Trial
 from sweeps.tensorboard.hparams import rewrite_hparams
 
 
-def trained_elsewhere(folder: Path, fingerprints: Collection[str]) -> Mapping[str, Trial]:
+def trained_in_other_sweeps(folder: Path, fingerprints: Collection[str]) -> Mapping[str, Trial]:
     """Finished trials of the sweeps beside a folder, by fingerprint."""
     found: dict[str, Trial] = {}
     for path in sorted(folder.parent.glob("[!.]*/sweep.json")):
@@ -22,7 +22,7 @@ def trained_elsewhere(folder: Path, fingerprints: Collection[str]) -> Mapping[st
     return found
 
 
-def adopt(
+def reuse_trial(
     trial: Trial, directory: Path, settings: Mapping[str, str], as_text: Sequence[str] = ()
 ) -> None:
     """Copy a trial into another sweep, with its settings there, some of them shown as text.

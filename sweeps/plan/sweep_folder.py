@@ -14,22 +14,22 @@ from sweeps.config.options import SweepOptions
 from sweeps.errors import UserError
 from sweeps.io.atomic import cannot_write, make_directory, read_json, write_json
 from sweeps.naming import digits_needed, label, short_keys, trial_name
-from sweeps.plan.planner import Planned
+from sweeps.plan.planner import PlannedTrial
 from sweeps.search.space import Axis
-from sweeps.store.fingerprint import agreed, base, differing
+from sweeps.store.fingerprint import common_config, conflicts, intersection
 from sweeps.store.sweep import Sweep, read_sweep
 from sweeps.store.trial import Trial, read_config, read_trial
 from sweeps.tensorboard.hparams import have_mixed_types, rewrite_hparams
 
 
-class Shelf:
+class SweepFolder:
     """Finds and makes the folders of a sweep's trials."""
 
     def __init__(
         self,
         folder: Path,
         axes: Sequence[Axis],
-        planned: Sequence[Planned],
+        planned: Sequence[PlannedTrial],
         options: SweepOptions,
         population: bool = False,
         move: Callable[[Path, Path], object] = Path.rename,
@@ -49,14 +49,14 @@ class Shelf:
         """
         old = read_sweep(folder) if (folder / "sweep.json").exists() else Sweep(folder)
         every = tuple(dict.fromkeys([*old.axes, *(axis.key for axis in axes)]))
-        common = base((trial.identity for trial in planned), every)
-        if changed := differing(old.base, common, every):
+        common = common_config((trial.identity for trial in planned), every)
+        if changed := conflicts(old.base, common, every):
             there = ", ".join(f"{key}={old.base[key]} (now {common[key]})" for key in changed)
             raise UserError(
                 f"{folder} holds trials of another configuration: {there}; give this sweep another "
                 "folder with sweep.name=NAME, or move that one aside with sweep.fresh=true."
             )
-        kept = agreed(old.base, common) if old.base else common
+        kept = intersection(old.base, common) if old.base else common
         text = tuple(key for key in every if key in old.as_text or _is_mixed(key, axes, old.trials))
         ranking = options.metric, options.mode, options.replicate
         self.sweep = Sweep(folder, every, *ranking, kept, as_text=text)
@@ -77,7 +77,7 @@ class Shelf:
         """The sweep's."""
         return self.sweep.folder
 
-    def find(self, planned: Planned) -> Trial | None:
+    def find(self, planned: PlannedTrial) -> Trial | None:
         """The trial's folder, where there is one."""
         spec = planned.spec
         return self._known.get(spec.origin if self._population else spec.fingerprint)
@@ -87,18 +87,18 @@ class Shelf:
         """All there are."""
         return list(self._known.values())
 
-    def add(self, planned: Planned) -> None:
+    def add(self, planned: PlannedTrial) -> None:
         """Take note of a trial whose folder was made."""
         trial = read_trial(self.path(planned))
         self._known[self._key(trial)] = trial
 
-    def path(self, planned: Planned) -> Path:
+    def path(self, planned: PlannedTrial) -> Path:
         """Where a trial is, or is to be."""
         if trial := self.find(planned):
             return trial.directory
         return self.folder / self._name(self.settings(planned), planned.spec.origin)
 
-    def settings(self, planned: Planned) -> dict[str, str]:
+    def settings(self, planned: PlannedTrial) -> dict[str, str]:
         """The trial's label on every axis of the folder."""
         spec = planned.spec
         return {

@@ -24,10 +24,10 @@ from sweeps.reproduce.environment_diff import code_changes, machine_changes, pac
 from sweeps.reproduce.metric_diff import diff_metrics
 from sweeps.reproduce.rerun import RerunTask, rerun_trial
 from sweeps.reproduce.verdict import TOLERANCE, reach_verdict, reasons_for_tolerance
-from sweeps.store.fingerprint import base, differing, fingerprint
+from sweeps.store.fingerprint import common_config, conflicts, fingerprint
 from sweeps.store.metrics import read_metrics
 from sweeps.store.provenance import Provenance, collect
-from sweeps.store.trial import Spec, Trial, move_aside, read_config, read_trial, write_trial
+from sweeps.store.trial import Trial, TrialSpec, move_aside, read_config, read_trial, write_trial
 
 MACHINE = ("python", "platform", "processor", "hostname")
 """Facts that are listed where they differ."""
@@ -142,7 +142,7 @@ def _refuse(
     """Say that what defines the result is not what it was; end there unless told to go on."""
     axes = list(trial.settings)
     known = (read_json(directory.parent / "sweep.json") or {}).get("base") or {}
-    parts = differing(known, base([identity], axes), axes)
+    parts = conflicts(known, common_config([identity], axes), axes)
     where = f" in {', '.join(parts)}" if parts else ""
     found = fingerprint(identity)
     sentence = (
@@ -183,11 +183,11 @@ def _place(directory: Path, request: Request, console: Console) -> Path:
     return place
 
 
-def _spec(directory: Path, trial: Trial, config: Mapping[str, Any], key: str) -> Spec:
+def _spec(directory: Path, trial: Trial, config: Mapping[str, Any], key: str) -> TrialSpec:
     known = read_json(directory / "trial.json") or {}
     overrides = yaml.safe_load((directory / "overrides.yaml").read_text("utf-8"))
     choices = known.get("choices") or {}
-    return Spec(
+    return TrialSpec(
         config=config,
         overrides=tuple(overrides),
         settings=trial.settings,

@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Any
 
 from sweeps.store.metrics import MetricsTable
-from sweeps.store.result import best_after, empty, fold, values_of
+from sweeps.store.result import empty_result, metrics_of, update_result, updated_best
 from sweeps.tensorboard.event_file import EVENT_FILES, EventWriter, last_intact_step, remove_values
 from sweeps.tensorboard.hparams import end_values, remove_hparams, start_values
 from sweeps.tensorboard.values import Summary
@@ -36,25 +36,25 @@ class History:
         remove_hparams(directory)
         self._events = EventWriter(directory, start=sound + 1)
         self._put(description)
-        self.result = empty()
+        self.result = empty_result()
         for row in self._table.kept:
-            step, values = int(row["step"]), values_of(row)
+            step, values = int(row["step"]), metrics_of(row)
             if step > sound:
                 self._events.write_scalars(step, row["wall_time"], self._with_best(step, values))
-            fold(self.result, step, values, metric, mode)
+            update_result(self.result, step, values, metric, mode)
 
     def report(self, step: int, wall_time: float, values: Mapping[str, float]) -> None:
         """Record metrics, by tag."""
         self._events.write_scalars(step, wall_time, self._with_best(step, values))
         self._table.write(step, wall_time, values)
-        fold(self.result, step, values, self._metric, self._mode)
+        update_result(self.result, step, values, self._metric, self._mode)
 
     def _with_best(self, step: int, values: Mapping[str, float]) -> Mapping[str, float]:
         """Add the best value so far, since TensorBoard's HParams table shows last values only.
 
         `metrics.csv` does not hold it: it follows from the metric's own column.
         """
-        best = best_after(self.result["best"], step, values, self._metric, self._mode)
+        best = updated_best(self.result["best"], step, values, self._metric, self._mode)
         if self._metric not in values or best is None:
             return values
         return {**values, f"best/{self._metric}": best["value"]}

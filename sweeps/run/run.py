@@ -31,7 +31,7 @@ from sweeps.errors import UserError, one_line_error
 from sweeps.io.atomic import read_json, write_json, write_text
 from sweeps.io.lock import locked
 from sweeps.run.history import History
-from sweeps.store.result import empty
+from sweeps.store.result import empty_result
 from sweeps.store.status import Diverged, Stop, status_of
 from sweeps.tensorboard.hparams import rewrite_hparams
 from sweeps.tensorboard.values import Embedding, Summary
@@ -126,7 +126,7 @@ class Run:
         earlier = read_json(self.directory / "result.json") or {}
         self._seconds_before = float(earlier.get("seconds") or 0)
         self._entered = time.monotonic()
-        self._result = {key: earlier.get(key, default) for key, default in empty().items()}
+        self._result = {key: earlier.get(key, default) for key, default in empty_result().items()}
         self._result |= {"error": None, "stopped_by": None}
         self._write_result("running")
         return self

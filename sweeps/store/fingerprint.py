@@ -10,24 +10,24 @@ import re
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
-Base = dict[str, Any]
+FlatConfig = dict[str, Any]
 
 
-def base(identities: Iterable[Mapping[str, Any]], axes: Sequence[str]) -> Base:
+def common_config(identities: Iterable[Mapping[str, Any]], axes: Sequence[str]) -> FlatConfig:
     """What the identities agree on, without what belongs to an axis."""
-    common: Base | None = None
+    common: FlatConfig | None = None
     for identity in identities:
         found = _plain(_flat(identity))
-        common = found if common is None else agreed(common, found)
+        common = found if common is None else intersection(common, found)
     return {key: value for key, value in (common or {}).items() if not _swept(key, axes)}
 
 
-def agreed(one: Base, other: Base) -> Base:
+def intersection(one: FlatConfig, other: FlatConfig) -> FlatConfig:
     """The entries that both have."""
     return {key: value for key, value in one.items() if key in other and other[key] == value}
 
 
-def differing(old: Base, new: Base, axes: Sequence[str]) -> list[str]:
+def conflicts(old: FlatConfig, new: FlatConfig, axes: Sequence[str]) -> list[str]:
     """Keys to which the two give different values, though no axis of either sweeps them."""
     return [
         key
@@ -45,8 +45,8 @@ def _swept(key: str, axes: Sequence[str]) -> bool:
     return False
 
 
-def _flat(values: Mapping[str, Any], prefix: str = "") -> Base:
-    flat: Base = {}
+def _flat(values: Mapping[str, Any], prefix: str = "") -> FlatConfig:
+    flat: FlatConfig = {}
     for key, value in values.items():
         if isinstance(value, Mapping):
             flat |= _flat(value, f"{prefix}{key}.")
@@ -55,7 +55,7 @@ def _flat(values: Mapping[str, Any], prefix: str = "") -> Base:
     return flat
 
 
-def _plain(flat: Base) -> Base:
+def _plain(flat: FlatConfig) -> FlatConfig:
     """As they read back from a file, so that old and new compare."""
     plain = json.loads(json.dumps(flat))
     assert isinstance(plain, dict)

@@ -5,7 +5,7 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 
-def empty() -> dict[str, Any]:
+def empty_result() -> dict[str, Any]:
     """What a result says of a run that has not reported yet."""
     return {
         "step": 0,
@@ -17,29 +17,29 @@ def empty() -> dict[str, Any]:
     }
 
 
-def tally(rows: Iterable[Mapping[str, float]], metric: str, mode: str) -> dict[str, Any]:
+def result_of(rows: Iterable[Mapping[str, float]], metric: str, mode: str) -> dict[str, Any]:
     """What a result says of its reports: last step, last metrics, and the best of one."""
     result: dict[str, Any] = {"step": 0, "metrics": {}, "best": None}
     for row in rows:
-        fold(result, int(row["step"]), values_of(row), metric, mode)
+        update_result(result, int(row["step"]), metrics_of(row), metric, mode)
     return result
 
 
-def values_of(row: Mapping[str, float]) -> dict[str, float]:
+def metrics_of(row: Mapping[str, float]) -> dict[str, float]:
     """The metrics of a row of `metrics.csv`, by tag."""
     return {tag: row[tag] for tag in row if tag not in ("step", "wall_time")}
 
 
-def fold(
+def update_result(
     result: dict[str, Any], step: int, values: Mapping[str, float], metric: str, mode: str
 ) -> None:
     """Take a report into a result."""
     result["step"] = step
     result["metrics"].update(values)
-    result["best"] = best_after(result["best"], step, values, metric, mode)
+    result["best"] = updated_best(result["best"], step, values, metric, mode)
 
 
-def best_after(
+def updated_best(
     best: dict[str, Any] | None, step: int, values: Mapping[str, float], metric: str, mode: str
 ) -> dict[str, Any] | None:
     """The best value of a metric once a report has come in; NaN is never the best."""

@@ -48,16 +48,16 @@ COUNTED = ("finished", "stopped")
 leaving it out would flatter its settings."""
 
 
-STUCK = "stuck.txt"
+STUCK_FILE = "stuck.txt"
 """In a trial's folder: where every thread stood when its time was up and no report came."""
 
 
 def is_stuck(directory: Path) -> bool:
     """Whether the trial's process was ended because its time was up."""
-    path = directory / STUCK
+    path = directory / STUCK_FILE
     return path.exists() and path.stat().st_size > 0
 
 
-def time_is_up(limit: float) -> str:
+def time_limit_reason(limit: float) -> str:
     """The reason that a trial's result gives."""
     return f"after sweep.trial_minutes={limit / 60:g}"

@@ -5,7 +5,7 @@ from pathlib import Path
 
 from sweeps.errors import UserError
 from sweeps.io.atomic import read_json
-from sweeps.store.fingerprint import Base
+from sweeps.store.fingerprint import FlatConfig
 from sweeps.store.trial import Trial, read_trial
 
 
@@ -20,7 +20,7 @@ class Sweep:
     mode: str = "min"
     replicate: str | None = None
     """Axis whose values repeat a setting."""
-    base: Base = field(default_factory=dict)
+    base: FlatConfig = field(default_factory=dict)
     trials: tuple[Trial, ...] = ()
     as_text: tuple[str, ...] = ()
     """Axes with labels of several types, as 0.1 and null."""

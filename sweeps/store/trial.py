@@ -28,7 +28,7 @@ from sweeps.store.status import DONE
 
 
 @dataclass(frozen=True)
-class Spec:
+class TrialSpec:
     """What a trial is, whatever becomes of it."""
 
     config: Mapping[str, Any]
@@ -108,7 +108,7 @@ class Trial:
         return ", ".join(words)
 
 
-def write_trial(directory: Path, spec: Spec, provenance: Provenance) -> None:
+def write_trial(directory: Path, spec: TrialSpec, provenance: Provenance) -> None:
     """Make or refresh a trial's folder; its results stay.
 
     Args:
@@ -137,7 +137,7 @@ def write_trial(directory: Path, spec: Spec, provenance: Provenance) -> None:
     describe_trial(directory, spec)
 
 
-def describe_trial(directory: Path, spec: Spec) -> None:
+def describe_trial(directory: Path, spec: TrialSpec) -> None:
     """Write what identifies a trial, if that is not what its folder says already."""
     earlier = read_json(directory / "trial.json") or {}
     described = {

@@ -8,17 +8,17 @@ from typing import Any
 
 from sweeps.run import Interrupt
 from sweeps.store.trial import read_trial
-from sweeps.tune.outcome import Outcome, settle
+from sweeps.tune.outcome import Outcome, finalize_status
 from sweeps.tune.progress import Progress
-from sweeps.tune.schedulers import Rule
-from sweeps.tune.time_limit import share_stuck
+from sweeps.tune.schedulers import SchedulerHandle
+from sweeps.tune.time_limit import mark_pack_stuck
 
 SAVE_SECONDS = 30.0
 """After Ctrl-C, for the trials that run to come to a report and save."""
 
 
 @dataclass(frozen=True)
-class Desk:
+class RunContext:
     """Where news of the trials go, and wishes come from."""
 
     progress: Progress
@@ -36,10 +36,10 @@ class Desk:
     """Tune's trial id -> folders of the trials that run just now: several, if they are packed."""
 
 
-class Watch:
+class ProgressCallback:
     """Passes Tune's events on, and a wish to stop to the trials."""
 
-    def __init__(self, desk: Desk, rule: Rule) -> None:
+    def __init__(self, desk: RunContext, rule: SchedulerHandle) -> None:
         self._desk, self._rule = desk, rule
         self._open: dict[str, dict[str, Path]] = {}
         """Tune's trial id -> name and folder of each trial in it that has not ended."""
@@ -72,8 +72,8 @@ class Watch:
         self._desk.progress.retried(*self._lanes(trial))
 
     def on_trial_error(self, iteration: int, trials: Any, trial: Any, **info: Any) -> None:
-        lanes, why = dict(self._lanes(trial)), cause(trial)
-        share_stuck(list(lanes.values()))
+        lanes, why = dict(self._lanes(trial)), failure_cause(trial)
+        mark_pack_stuck(list(lanes.values()))
         for name in lanes:
             self._desk.outcome.lost[name] = why
             if self._show_end(trial, name) == "failed" and len(lanes) > 1:
@@ -85,7 +85,7 @@ class Watch:
         for trial in trials:
             if trial.status == "ERROR":
                 for name in self._lanes(trial):
-                    self._desk.outcome.lost.setdefault(name, cause(trial))
+                    self._desk.outcome.lost.setdefault(name, failure_cause(trial))
 
     def on_step_end(self, iteration: int, trials: Any, **info: Any) -> None:
         self._desk.progress.refresh()
@@ -101,7 +101,7 @@ class Watch:
     def _lanes(self, trial: Any) -> dict[str, Path]:
         """Name -> folder of what has not ended of a Tune trial."""
         # Read the first time: a population may change a trial's configuration later.
-        found = {folder.name: folder for folder in folders_of(trial)}
+        found = {folder.name: folder for folder in trial_folders(trial)}
         return self._open.setdefault(trial.trial_id, found)
 
     def _reported(self, name: str, report: Mapping[str, Any]) -> None:
@@ -122,16 +122,16 @@ class Watch:
         if directory in running:
             running.remove(directory)
         self._desk.fetch(directory)
-        settled = settle(read_trial(directory), self._desk.outcome)
+        settled = finalize_status(read_trial(directory), self._desk.outcome)
         self._desk.progress.ended(name, settled.summary())
         return settled.status
 
 
-def watch(desk: Desk, rule: Rule) -> Any:
+def tune_callback(desk: RunContext, rule: SchedulerHandle) -> Any:
     """Make the callback for Tune."""
     from ray import tune
 
-    class Callback(Watch, tune.Callback):
+    class Callback(ProgressCallback, tune.Callback):
         def __reduce__(self) -> Any:
             # Tune pickles its set-up for a restore that we never make.
             return tune.Callback, ()
@@ -139,12 +139,12 @@ def watch(desk: Desk, rule: Rule) -> Any:
     return Callback(desk, rule)
 
 
-def folders_of(trial: Any) -> list[Path]:
+def trial_folders(trial: Any) -> list[Path]:
     """The folders that a Tune trial was made for: one, or those that train together."""
     return [Path(path) for path in trial.config.get("lanes") or [trial.config["directory"]]]
 
 
-def cause(trial: Any) -> str:
+def failure_cause(trial: Any) -> str:
     """Why Ray gave a trial up: one line, then Ray's own account of every attempt."""
     from ray import cloudpickle
     from ray.exceptions import RayActorError

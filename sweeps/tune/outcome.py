@@ -8,8 +8,8 @@ from typing import Any
 from sweeps.errors import UserError
 from sweeps.io.atomic import write_text
 from sweeps.store.metrics import read_metrics
-from sweeps.store.result import tally
-from sweeps.store.status import STUCK, is_stuck, time_is_up
+from sweeps.store.result import result_of
+from sweeps.store.status import STUCK_FILE, is_stuck, time_limit_reason
 from sweeps.store.trial import Trial, correct_result
 from sweeps.tensorboard.hparams import rewrite_hparams
 
@@ -41,7 +41,7 @@ class Outcome:
     metric: str = ""
 
 
-def settle(trial: Trial, outcome: Outcome) -> Trial:
+def finalize_status(trial: Trial, outcome: Outcome) -> Trial:
     """Put a status right that can no longer be true."""
     directory = trial.directory
     status, account, rule = _final_status(trial, outcome)
@@ -49,7 +49,7 @@ def settle(trial: Trial, outcome: Outcome) -> Trial:
         return trial
     error = account.partition("\n")[0]
     rows = read_metrics(directory / "metrics.csv")
-    reported = tally(rows, outcome.metric, outcome.mode) if rows else {}
+    reported = result_of(rows, outcome.metric, outcome.mode) if rows else {}
     seconds = max(trial.seconds, outcome.trial_seconds) if rule == "time" else trial.seconds
     facts: dict[str, Any] = {
         "status": status,
@@ -76,8 +76,8 @@ def _final_status(trial: Trial, outcome: Outcome) -> tuple[str, str, str | None]
     if trial.status not in ("running", "waiting", "stopped") or trial.stopped_by:
         return trial.status, "", trial.stopped_by
     if is_stuck(trial.directory):
-        where = f"{time_is_up(outcome.trial_seconds)}, in a step that did not end: see {STUCK}"
-        return "stopped", where, "time"
+        reason = time_limit_reason(outcome.trial_seconds)
+        return "stopped", f"{reason}, in a step that did not end: see {STUCK_FILE}", "time"
     if name in outcome.stopped:
         rule, why = outcome.stopped[name]
         return "stopped", why, rule

@@ -17,9 +17,15 @@ from sweeps.errors import UserError
 from sweeps.run import Run
 from sweeps.store.status import Diverged, Stop, is_stuck, status_of
 from sweeps.store.trial import read_config, read_trial
-from sweeps.tune.task import Work
-from sweeps.tune.time_limit import Wish, share_stuck, time_limit, wishes
-from sweeps.tune.worker import LOCK_SECONDS, Report, Throttle, settle_in, surroundings
+from sweeps.tune.task import WorkerTask
+from sweeps.tune.time_limit import StopSignal, mark_pack_stuck, stop_requests, time_limit
+from sweeps.tune.worker import (
+    LOCK_SECONDS,
+    Report,
+    ThrottledReporter,
+    apply_environment,
+    worker_provenance,
+)
 
 Send = Callable[[dict[str, Any]], None]
 """Takes `{"lanes": [(name, report)], "ended": [name]}`; returns when the driver has acted on it."""
@@ -33,29 +39,29 @@ class Lane(NamedTuple):
     """Brings the folder to where the driver sees it."""
 
 
-def train_together(lanes: Sequence[Lane], work: Work, send: Send) -> None:
+def train_pack(lanes: Sequence[Lane], work: WorkerTask, send: Send) -> None:
     """Train the trials in these folders that are not over; what becomes of each is written there.
 
     Where the program's function fails while it trains several, none of them need be at fault:
     each half is trained by itself, from its checkpoints, until the failing trial is alone.
     """
-    settle_in(work)
-    share_stuck([lane.directory for lane in lanes])
-    asked = wishes(work)
-    post = Post(work, send)
+    apply_environment(work)
+    mark_pack_stuck([lane.directory for lane in lanes])
+    asked = stop_requests(work)
+    post = PackReporter(work, send)
     left = [lane for lane in lanes if not _is_over(lane.directory, work, asked)]
     if left:
         _train(left, work, post)
     post.send()
 
 
-def _is_over(directory: Path, work: Work, asked: set[str]) -> bool:
+def _is_over(directory: Path, work: WorkerTask, asked: set[str]) -> bool:
     """Whether an earlier worker brought the trial to its end, before it died."""
     over = read_trial(directory).is_over(work.rule, work.trial_seconds)
     return over or directory.name in asked or is_stuck(directory)
 
 
-def _train(lanes: Sequence[Lane], work: Work, post: "Post") -> None:
+def _train(lanes: Sequence[Lane], work: WorkerTask, post: "PackReporter") -> None:
     runs = [_run(lane, work, post) for lane in lanes]
     apart = _attempt(runs, work)
     if len(apart) > 1:
@@ -66,13 +72,13 @@ def _train(lanes: Sequence[Lane], work: Work, post: "Post") -> None:
             _train(half, work, post)
 
 
-def _run(lane: Lane, work: Work, post: "Post") -> Run:
+def _run(lane: Lane, work: WorkerTask, post: "PackReporter") -> Run:
     name = lane.directory.name
     run = Run(
         lane.directory,
         metric=work.metric,
         mode=work.mode,
-        on_report=Throttle(work, partial(post.take, name)),
+        on_report=ThrottledReporter(work, partial(post.take, name)),
         on_checkpoint=lane.saved,
         stop_signal=post.wish,
         lock_timeout=LOCK_SECONDS,
@@ -81,7 +87,7 @@ def _run(lane: Lane, work: Work, post: "Post") -> Run:
     return run
 
 
-def _attempt(runs: Sequence[Run], work: Work) -> list[Run]:
+def _attempt(runs: Sequence[Run], work: WorkerTask) -> list[Run]:
     """Train, and end every run; gives those that failed together."""
     pack = runs[0].directory.name
     with ExitStack() as entered:
@@ -91,7 +97,7 @@ def _attempt(runs: Sequence[Run], work: Work) -> list[Run]:
         try:
             with time_limit(runs, work):
                 for run in runs:
-                    run.add_provenance(**surroundings(work), pack=pack)
+                    run.add_provenance(**worker_provenance(work), pack=pack)
                 configs = [read_config(run.directory) for run in runs]
                 locate(work.pack)(configs, runs)
         except BaseException as error:
@@ -105,11 +111,11 @@ def _attempt(runs: Sequence[Run], work: Work) -> list[Run]:
         return left if plain else []
 
 
-class Post:
+class PackReporter:
     """Collects the reports of trials that train together, and what the driver wants of them."""
 
-    def __init__(self, work: Work, send: Send) -> None:
-        self.wish = Wish(work)
+    def __init__(self, work: WorkerTask, send: Send) -> None:
+        self.wish = StopSignal(work)
         self._work, self._send = work, send
         self._runs: dict[str, Run] = {}
         self._saved: dict[str, Callable[[], None]] = {}
@@ -146,5 +152,5 @@ class Post:
             self._send({"lanes": lanes, "ended": sorted(ended)})
         judged = any(report.score is not None for report in reports.values())
         if judged and self._work.rule != "none":
-            for name in wishes(self._work) & set(self._runs):
+            for name in stop_requests(self._work) & set(self._runs):
                 self._runs[name].request_stop(Stop("stopped"))

@@ -16,14 +16,14 @@ from hydra.core.override_parser.types import Override
 
 from sweeps.config.hooks import locate
 from sweeps.io.atomic import read_json, write_json, write_text
-from sweeps.plan.planner import command
-from sweeps.plan.population import Values, _at, current
+from sweeps.plan.planner import trial_command
+from sweeps.plan.population import PopulationValues, population_values, value_at
 from sweeps.store.fingerprint import fingerprint
 from sweeps.store.trial import read_config, read_overrides, to_yaml
-from sweeps.tune.task import Work
+from sweeps.tune.task import WorkerTask
 
 
-def pack(directory: Path, step: int, into: Path) -> None:
+def export_state(directory: Path, step: int, into: Path) -> None:
     """Copy what another trial needs to go on from a trial's present state, that of `step`."""
     for name in ("config.yaml", "overrides.yaml", "trial.json", "metrics.csv"):
         shutil.copy2(directory / name, into / name)
@@ -31,12 +31,12 @@ def pack(directory: Path, step: int, into: Path) -> None:
     shutil.copytree(directory / "checkpoints", into / "checkpoints")
 
 
-def take_over(directory: Path, packed: Path, values: Values, work: Work) -> None:
+def exploit(directory: Path, packed: Path, values: PopulationValues, work: WorkerTask) -> None:
     """Let a trial go on from a packed state with these values; nothing to do if it has them."""
     source = read_json(packed / "trial.json") or {}
     own = read_json(directory / "trial.json") or {}
     config = read_config(packed)
-    old = current(config, work.schedule_option, list(values))
+    old = population_values(config, work.schedule_option, list(values))
     changed = {key: value for key, value in values.items() if value != old[key]}
     if source["origin"] == own["origin"] and not changed:
         return
@@ -53,7 +53,7 @@ def take_over(directory: Path, packed: Path, values: Values, work: Work) -> None
     known = {
         **own,
         "fingerprint": fingerprint(identity(work, config)),
-        "command": command(work.train_command, overrides),
+        "command": trial_command(work.train_command, overrides),
     }
     write_text(directory / "config.yaml", to_yaml(config))
     write_text(directory / "overrides.yaml", to_yaml(overrides))
@@ -79,12 +79,14 @@ def _replace_history(directory: Path, packed: Path, step: int) -> None:
 def _with_change(config: Mapping[str, Any], key: str, change: Mapping[str, Any]) -> dict[str, Any]:
     changed = copy.deepcopy(dict(config))
     section, _, name = key.rpartition(".")
-    _at(changed, section)[name].append(dict(change))
+    value_at(changed, section)[name].append(dict(change))
     return changed
 
 
 def _override(config: Mapping[str, Any], key: str) -> str:
-    changes = [{k: v for k, v in change.items() if v is not None} for change in _at(config, key)]
+    changes = [
+        {k: v for k, v in change.items() if v is not None} for change in value_at(config, key)
+    ]
     return f"{key}={Override._get_value_element_as_str(changes)}"
 
 
@@ -98,7 +100,7 @@ def _note(directory: Path, event: Mapping[str, Any]) -> None:
     write_json(directory / "provenance.json", {**facts, "lineage": lineage})
 
 
-def identity(work: Work, config: Mapping[str, Any]) -> Mapping[str, Any]:
+def identity(work: WorkerTask, config: Mapping[str, Any]) -> Mapping[str, Any]:
     """What defines a configuration's result."""
     found = locate(work.identify)(config)
     assert isinstance(found, Mapping)

@@ -18,7 +18,7 @@ FAR = 30
 
 
 @dataclass
-class Rule:
+class SchedulerHandle:
     """A scheduler, and what it decided."""
 
     scheduler: Any
@@ -26,7 +26,9 @@ class Rule:
     """Tune's trial id, or the name of a trial that trains with others -> why it was stopped."""
 
 
-def build(options: SchedulerOptions, ranking: SweepOptions, axes: Mapping[str, Axis]) -> Rule:
+def build_scheduler(
+    options: SchedulerOptions, ranking: SweepOptions, axes: Mapping[str, Axis]
+) -> SchedulerHandle:
     """Make the scheduler that the options ask for.
 
     Args:
@@ -39,10 +41,12 @@ def build(options: SchedulerOptions, ranking: SweepOptions, axes: Mapping[str, A
         **_arguments(options, axes),
         **({} if options.kind == "none" else {"metric": "score", "mode": ranking.mode}),
     )
-    return Rule(scheduler, stopped)
+    return SchedulerHandle(scheduler, stopped)
 
 
-def remember(rule: Rule, trials: Iterable[Trial], options: SchedulerOptions, metric: str) -> None:
+def replay(
+    rule: SchedulerHandle, trials: Iterable[Trial], options: SchedulerOptions, metric: str
+) -> None:
     """Let ASHA or the median rule see what trials of an earlier run of this sweep reported."""
     if options.kind not in ("asha", "median"):
         return
@@ -56,7 +60,7 @@ def remember(rule: Rule, trials: Iterable[Trial], options: SchedulerOptions, met
     rule.stopped.clear()
 
 
-def by_lane(rule: Rule, stop: Callable[[str], None]) -> Any:
+def pack_scheduler(rule: SchedulerHandle, stop: Callable[[str], None]) -> Any:
     """Make a scheduler of Tune's trials that train several of ours: the rule judges each of them.
 
     Args:

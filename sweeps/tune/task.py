@@ -6,7 +6,7 @@ from typing import Any
 
 
 @dataclass(frozen=True)
-class Work:
+class WorkerTask:
     """What all trials of a sweep share."""
 
     objective: str

@@ -9,32 +9,32 @@ from pathlib import Path
 
 from sweeps.io.mirror import mirror_of
 from sweeps.run import Run, Stop
-from sweeps.store.status import STUCK, is_stuck, time_is_up
+from sweeps.store.status import STUCK_FILE, is_stuck, time_limit_reason
 from sweeps.store.trial import read_trial
-from sweeps.tune.task import Work
+from sweeps.tune.task import WorkerTask
 
 LOOK_SECONDS = 0.5
 URL_LOOK_SECONDS = 5.0
 """Time between two looks for an interrupt, in a folder and at a URL."""
 
 
-def grace(limit: float) -> float:
+def grace_seconds(limit: float) -> float:
     """Seconds for a trial that has used up its time to reach its next report and to save."""
     return min(30.0, max(3.0, limit))
 
 
-def share_stuck(directories: Sequence[Path]) -> None:
+def mark_pack_stuck(directories: Sequence[Path]) -> None:
     """Tell all that trained together and had not ended of the step that ended their process."""
     for directory in directories:
         if is_stuck(directory):
             for other in directories:
                 if other != directory and read_trial(other).status == "running":
-                    shutil.copyfile(directory / STUCK, other / STUCK)
+                    shutil.copyfile(directory / STUCK_FILE, other / STUCK_FILE)
             return
 
 
 @contextmanager
-def time_limit(runs: Sequence[Run], work: Work) -> Iterator[None]:
+def time_limit(runs: Sequence[Run], work: WorkerTask) -> Iterator[None]:
     """End the process when the time of all its trials is up and none could end itself.
 
     Python's watchdog is a thread of its own that does not need the interpreter's lock, so it ends
@@ -44,9 +44,11 @@ def time_limit(runs: Sequence[Run], work: Work) -> Iterator[None]:
         yield
         return
     left = max(0.0, *(work.trial_seconds - run.seconds for run in runs))
-    path = runs[0].directory / STUCK
+    path = runs[0].directory / STUCK_FILE
     with path.open("w") as file:
-        faulthandler.dump_traceback_later(left + grace(work.trial_seconds), exit=True, file=file)
+        faulthandler.dump_traceback_later(
+            left + grace_seconds(work.trial_seconds), exit=True, file=file
+        )
         try:
             yield
         finally:
@@ -54,10 +56,10 @@ def time_limit(runs: Sequence[Run], work: Work) -> Iterator[None]:
     path.unlink()
 
 
-class Wish:
+class StopSignal:
     """Whether a trial should stop: its time is up, or the sweep was interrupted."""
 
-    def __init__(self, work: Work) -> None:
+    def __init__(self, work: WorkerTask) -> None:
         self._work = work
         self._looked = float("-inf")
         self._seen = False
@@ -66,17 +68,17 @@ class Wish:
         """Look; for an interrupt not at each report, since another machine may have to answer."""
         limit = self._work.trial_seconds
         if limit is not None and seconds >= limit:
-            return Stop("stopped", "time", time_is_up(limit))
+            return Stop("stopped", "time", time_limit_reason(limit))
         pause = URL_LOOK_SECONDS if self._work.url else LOOK_SECONDS
         if self._work.stop_file and time.monotonic() - self._looked >= pause:
             self._looked = time.monotonic()
-            self._seen = Path(self._work.stop_file).name in wishes(self._work)
+            self._seen = Path(self._work.stop_file).name in stop_requests(self._work)
         if self._seen:
             return Stop("interrupted", reason="the sweep was interrupted")
         return None
 
 
-def wishes(work: Work) -> set[str]:
+def stop_requests(work: WorkerTask) -> set[str]:
     """The files that the driver left for its workers: to stop all, or trials by their names."""
     if not work.stop_file:
         return set()

@@ -9,10 +9,10 @@ from pathlib import Path
 from typing import Any
 
 from sweeps.tune import cluster
-from sweeps.tune.pack_worker import Lane, train_together
-from sweeps.tune.pbt import pack, take_over
-from sweeps.tune.task import Work
-from sweeps.tune.worker import Report, at_hand, train_trial
+from sweeps.tune.pack_worker import Lane, train_pack
+from sweeps.tune.pbt import exploit, export_state
+from sweeps.tune.task import WorkerTask
+from sweeps.tune.worker import Report, local_copy, train_trial
 
 
 def train(config: dict[str, Any]) -> None:
@@ -20,13 +20,13 @@ def train(config: dict[str, Any]) -> None:
     from ray import tune
 
     os.environ.update(cluster.SETTINGS)
-    work = Work(**config["work"])
+    work = WorkerTask(**config["work"])
     if lanes := config.get("lanes"):
         _train_lanes([Path(lane) for lane in lanes], work)
         return
     # Of a population, another trial's configuration may stand in place of this one's; not its name.
     place = Path(config["directory"]).with_name(tune.get_context().get_trial_name())
-    with at_hand(place, work) as (directory, saved):
+    with local_copy(place, work) as (directory, saved):
         values = config.get("values")
         if values is None:
             train_trial(directory, work, lambda report: tune.report(asdict(report)), saved)
@@ -34,24 +34,24 @@ def train(config: dict[str, Any]) -> None:
             _train_member(directory, work, values, saved)
 
 
-def _train_lanes(places: Sequence[Path], work: Work) -> None:
+def _train_lanes(places: Sequence[Path], work: WorkerTask) -> None:
     """Train trials together."""
     from ray import tune
 
     with ExitStack() as folders:
-        lanes = [Lane(*folders.enter_context(at_hand(place, work))) for place in places]
-        train_together(lanes, work, tune.report)
+        lanes = [Lane(*folders.enter_context(local_copy(place, work))) for place in places]
+        train_pack(lanes, work, tune.report)
 
 
 def _train_member(
-    directory: Path, work: Work, values: dict[str, float], saved: Callable[[], None]
+    directory: Path, work: WorkerTask, values: dict[str, float], saved: Callable[[], None]
 ) -> None:
     """Train a trial of a population, which may have to go on from another one's state."""
     from ray import tune
 
     if given := tune.get_checkpoint():
         with given.as_directory() as packed:
-            take_over(directory, Path(packed), values, work)
+            exploit(directory, Path(packed), values, work)
 
     def send(report: Report) -> None:
         if report.score is None or report.step == report.total_steps:
@@ -59,7 +59,7 @@ def _train_member(
             tune.report(asdict(replace(report, score=None)))
             return
         with tempfile.TemporaryDirectory() as packed:
-            pack(directory, report.step, Path(packed))
+            export_state(directory, report.step, Path(packed))
             tune.report(asdict(report), checkpoint=tune.Checkpoint.from_directory(packed))
 
     train_trial(directory, work, send, saved)

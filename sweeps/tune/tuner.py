@@ -19,17 +19,17 @@ from sweeps.config.hooks import locate
 from sweeps.config.options import Options
 from sweeps.io.atomic import make_directory
 from sweeps.io.mirror import Mirror, without_checkpoints
-from sweeps.plan.packs import Pack, summary
-from sweeps.plan.pending import Job
+from sweeps.plan.packs import Pack, pack_summary
+from sweeps.plan.pending import PendingTrials
 from sweeps.run import Interrupt
 from sweeps.store.trial import read_config
 from sweeps.tune import cluster
-from sweeps.tune.callback import Desk, folders_of, watch
-from sweeps.tune.optuna_searcher import searcher
+from sweeps.tune.callback import RunContext, trial_folders, tune_callback
+from sweeps.tune.optuna_searcher import build_searcher
 from sweeps.tune.outcome import MemoryRanOut, Outcome
 from sweeps.tune.progress import Progress
-from sweeps.tune.schedulers import build, by_lane, remember
-from sweeps.tune.task import Work
+from sweeps.tune.schedulers import build_scheduler, pack_scheduler, replay
+from sweeps.tune.task import WorkerTask
 from sweeps.tune.trainable import train
 
 STOP = ".stop"
@@ -37,8 +37,8 @@ STOP = ".stop"
 
 
 def run_trials(
-    job: Job,
-    work: Work,
+    job: PendingTrials,
+    work: WorkerTask,
     options: Options,
     *,
     application: Application,
@@ -81,7 +81,7 @@ def run_trials(
             with progress, Interrupt() as interrupt:
                 actions = _actions(stop_file, mirror)
                 kind = options.scheduler.kind
-                desk = Desk(progress, outcome, kind, interrupt, **actions, running=running)
+                desk = RunContext(progress, outcome, kind, interrupt, **actions, running=running)
                 storage = str(scratch) if mirror is None else f"{mirror.url}/{name}/.ray"
                 _tune(job, work, options, gpus, storage, desk)
     except KeyboardInterrupt:
@@ -96,30 +96,37 @@ def run_trials(
     return outcome
 
 
-def _with_share(work: Work, cpus: int, gpus: float, environment: str | None) -> Work:
+def _with_share(work: WorkerTask, cpus: int, gpus: float, environment: str | None) -> WorkerTask:
     """Tell the workers their share of the machine."""
     variables = locate(environment)(cpus, gpus) if environment else {}
     return replace(work, environment=variables, facts={"cpus": cpus, "gpus": gpus})
 
 
-def _tune(job: Job, work: Work, options: Options, gpus: float, storage: str, desk: Desk) -> None:
+def _tune(
+    job: PendingTrials,
+    work: WorkerTask,
+    options: Options,
+    gpus: float,
+    storage: str,
+    desk: RunContext,
+) -> None:
     from ray import tune
 
-    rule = build(options.scheduler, options.sweep, job.axes)
-    remember(rule, job.earlier, options.scheduler, work.metric)
+    rule = build_scheduler(options.scheduler, options.sweep, job.axes)
+    replay(rule, job.earlier, options.scheduler, work.metric)
     resources = {"cpu": options.sweep.cpus_per_trial, "gpu": gpus}
     packs = _packs(job, options.sweep.cpus_per_trial, gpus)
-    if told := summary(packs):
+    if told := pack_summary(packs):
         desk.progress.say(f"{told[0].upper()}{told[1:]}")
     tuner = tune.Tuner(
         tune.with_resources(train, resources),
         param_space={"work": asdict(work), **_space(job, packs)},
         tune_config=tune.TuneConfig(
             reuse_actors=True,
-            trial_name_creator=lambda trial: folders_of(trial)[0].name,
+            trial_name_creator=lambda trial: trial_folders(trial)[0].name,
             trial_dirname_creator=lambda trial: str(trial.trial_id),
-            scheduler=by_lane(rule, desk.stop) if packs else rule.scheduler,
-            search_alg=searcher(job, options) if job.place else None,
+            scheduler=pack_scheduler(rule, desk.stop) if packs else rule.scheduler,
+            search_alg=build_searcher(job, options) if job.place else None,
             num_samples=job.left if job.place else 1,
         ),
         run_config=tune.RunConfig(
@@ -127,14 +134,14 @@ def _tune(job: Job, work: Work, options: Options, gpus: float, storage: str, des
             storage_path=storage,
             verbose=0,
             failure_config=tune.FailureConfig(max_failures=options.sweep.retries),
-            callbacks=[watch(desk, rule)],
+            callbacks=[tune_callback(desk, rule)],
         ),
     )
     tuner.fit()
     desk.outcome.interrupted = desk.interrupt.requested
 
 
-def _packs(job: Job, cpus: int, gpus: float) -> list[Pack]:
+def _packs(job: PendingTrials, cpus: int, gpus: float) -> list[Pack]:
     """Who trains together; nothing where each is trained alone."""
     if job.packer is None:
         return []
@@ -144,7 +151,7 @@ def _packs(job: Job, cpus: int, gpus: float) -> list[Pack]:
     return packs if any(pack.together for pack in packs) else []
 
 
-def _space(job: Job, packs: Sequence[Pack]) -> dict[str, Any]:
+def _space(job: PendingTrials, packs: Sequence[Pack]) -> dict[str, Any]:
     """What Tune hands to each of its trials: a folder, or several that train together."""
     from ray import tune
 

@@ -16,8 +16,8 @@ from sweeps.run import Run
 from sweeps.store.provenance import machine
 from sweeps.store.status import is_stuck
 from sweeps.store.trial import read_config
-from sweeps.tune.task import Work
-from sweeps.tune.time_limit import Wish, time_limit
+from sweeps.tune.task import WorkerTask
+from sweeps.tune.time_limit import StopSignal, time_limit
 
 REPORT_SECONDS = 1.0
 """Time between two messages to the driver: each waits for its answer."""
@@ -39,7 +39,7 @@ class Report:
 
 
 @contextmanager
-def at_hand(directory: Path, work: Work) -> Iterator[tuple[Path, Callable[[], None]]]:
+def local_copy(directory: Path, work: WorkerTask) -> Iterator[tuple[Path, Callable[[], None]]]:
     """A trial's folder on this machine, brought here and back where that is not the driver's.
 
     Yields:
@@ -58,7 +58,7 @@ def at_hand(directory: Path, work: Work) -> Iterator[tuple[Path, Callable[[], No
 
 def train_trial(
     directory: Path,
-    work: Work,
+    work: WorkerTask,
     send: Callable[[Report], None],
     saved: Callable[[], None] = lambda: None,
 ) -> None:
@@ -67,23 +67,23 @@ def train_trial(
     Python's errors end here, since trying them again would fail again. What Ray must see goes on:
     the `SystemExit(0)` with which it stops a trial, and errors in writing the folder itself.
     """
-    settle_in(work)
+    apply_environment(work)
     if is_stuck(directory):  # and its process was ended: there is no point in a retry
         return
     run = Run(
         directory,
         metric=work.metric,
         mode=work.mode,
-        on_report=Throttle(work, send),
+        on_report=ThrottledReporter(work, send),
         on_checkpoint=saved,
-        stop_signal=Wish(work),
+        stop_signal=StopSignal(work),
         lock_timeout=LOCK_SECONDS,
     )
     entered = False
     try:
         with run, time_limit([run], work):
             entered = True
-            run.add_provenance(**surroundings(work))
+            run.add_provenance(**worker_provenance(work))
             locate(work.objective)(read_config(directory), run)
     except SystemExit as stop:
         if stop.code in (0, None):
@@ -93,7 +93,7 @@ def train_trial(
             raise
 
 
-def settle_in(work: Work) -> None:
+def apply_environment(work: WorkerTask) -> None:
     """Take the sweep's environment and folder; the objective's module is not imported before.
 
     Libraries read their thread counts as they are imported.
@@ -103,18 +103,18 @@ def settle_in(work: Work) -> None:
         os.chdir(work.folder)
 
 
-def surroundings(work: Work) -> dict[str, Any]:
+def worker_provenance(work: WorkerTask) -> dict[str, Any]:
     """What a trial's provenance tells of where it runs."""
     return {"environment": dict(work.environment), **machine(), **work.facts}
 
 
-class Throttle:
+class ThrottledReporter:
     """Passes on every scored report, and of the others one a second with each tag's latest value.
 
     A score that is no finite number is withheld: comparisons with it would keep a trial alive.
     """
 
-    def __init__(self, work: Work, send: Callable[[Report], None]) -> None:
+    def __init__(self, work: WorkerTask, send: Callable[[Report], None]) -> None:
         self._work, self._send = work, send
         self._sent = float("-inf")
         self._latest: dict[str, float] = {}

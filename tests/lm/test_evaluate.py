@@ -26,7 +26,7 @@ from lm.training.functions import build_functions
 from lm.training.load import load_trained
 from sweeps.store.fingerprint import fingerprint
 from sweeps.store.provenance import Provenance
-from sweeps.store.trial import Spec, read_trial, write_trial
+from sweeps.store.trial import TrialSpec, read_trial, write_trial
 from tests.lm.helpers.training import killed_at, run
 
 Compose = Callable[..., dict[str, Any]]
@@ -198,7 +198,7 @@ def test_rows_that_lag_behind_in_a_checkpoint_are_brought_up_to_date(
 
     def interrupted(folder: Path) -> Any:
         write_trial(
-            folder, Spec(values, (), {}, fingerprint(identify(values)), ""), Provenance({}, "")
+            folder, TrialSpec(values, (), {}, fingerprint(identify(values)), ""), Provenance({}, "")
         )
         with suppress(KeyboardInterrupt):
             run(folder, values, killed_at(37))  # within the second epoch

@@ -22,7 +22,7 @@ from sweeps.reproduce.command import Request, reproduce
 from sweeps.store.fingerprint import fingerprint
 from sweeps.store.metrics import read_metrics
 from sweeps.store.provenance import collect
-from sweeps.store.trial import Spec, read_trial, write_trial
+from sweeps.store.trial import TrialSpec, read_trial, write_trial
 from tests.lm.helpers.training import killed_at, run
 
 Compose = Callable[..., dict[str, Any]]
@@ -36,7 +36,7 @@ def resumed(tmp_path_factory: pytest.TempPathFactory, tiny: Compose, story: Path
     directory = root / "outputs" / "single" / "tiny"
     options = ("model.dropout=0.2", "train.checkpoint_minutes=0", f"data.files=[{text}]")
     values = tiny(*options)
-    spec = Spec(values, (), {}, fingerprint(identify(values)), "python -m lm.train")
+    spec = TrialSpec(values, (), {}, fingerprint(identify(values)), "python -m lm.train")
     write_trial(directory, spec, collect(directory))
     with suppress(KeyboardInterrupt):
         run(directory, values, killed_at(14))

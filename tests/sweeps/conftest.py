@@ -21,7 +21,7 @@ from sweeps.run import Diverged, Run
 from sweeps.store.fingerprint import fingerprint
 from sweeps.store.metrics import read_metrics
 from sweeps.store.provenance import Provenance
-from sweeps.store.trial import Spec, write_trial
+from sweeps.store.trial import TrialSpec, write_trial
 from tests.sweeps.helpers.ray_process import ray_process
 
 ROOT = Path(__file__).parents[2]
@@ -168,7 +168,7 @@ def _write(folder: Path, setting: Mapping[str, Any], name: str) -> Path:
     overrides = tuple(f"{key}={text}" for key, text in labels.items())
     identity = fingerprint({**setting, "of": name})
     pairs = dict(zip(short_keys(list(labels)), labels.values(), strict=True))
-    spec = Spec(
+    spec = TrialSpec(
         dict(setting), overrides, labels, identity, f"python -m app.train {' '.join(overrides)}"
     )
     directory = folder / trial_name(pairs, identity)

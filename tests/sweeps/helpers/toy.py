@@ -18,7 +18,7 @@ import hydra
 from sweeps import hydra_sweeper
 from sweeps.errors import UserError
 from sweeps.io.atomic import read_json, write_json
-from sweeps.plan.packs import Lanes
+from sweeps.plan.packs import PackLimits
 from sweeps.run import Diverged, Run
 
 RUN_ONLY = ("output_dir", "sweep", "search", "scheduler", "ray", "pause", "fit", "pay")
@@ -63,9 +63,9 @@ def pack_key(config: Mapping[str, Any]) -> str:
     return str(config["shape"])
 
 
-def pack_limits(config: Mapping[str, Any], cpus: int, gpus: float) -> Lanes:
+def pack_limits(config: Mapping[str, Any], cpus: int, gpus: float) -> PackLimits:
     """As the toy's options say."""
-    return Lanes(config["fit"], config["pay"])
+    return PackLimits(config["fit"], config["pay"])
 
 
 def descend_together(configs: Sequence[Mapping[str, Any]], runs: Sequence[Run]) -> None:

@@ -7,14 +7,14 @@ import pytest
 from sweeps.config.application import Application
 from sweeps.config.options import Options, RayOptions, SchedulerOptions, SearchOptions, SweepOptions
 from sweeps.errors import UserError
-from sweeps.plan.packs import Lanes, Pack, Packer, packer_of, summary
+from sweeps.plan.packs import Pack, Packer, PackLimits, build_packer, pack_summary
 
 
 def packed(
     groups: str, slots: int, most: int | None, fit: int, pay: int, halvings: Sequence[int] = ()
 ) -> list[str]:
     """One letter a trial, its group -> the packs' letters, `-` before those trained alone."""
-    limits = Lanes(fit, pay)
+    limits = PackLimits(fit, pay)
     packer = Packer(lambda config: config["group"], lambda *_: limits, most)
     configs = [{"group": group} for group in groups]
     packs = packer.packs(configs, slots, 1, 0.0, halvings)
@@ -53,10 +53,10 @@ def test_trials_whose_pack_was_too_wide_are_in_narrower_ones_of_their_own() -> N
 
 
 def test_summary_counts_packs_and_the_rest() -> None:
-    assert summary([Pack((0, 1), True), Pack((2,), True), Pack((3,), False)]) == (
+    assert pack_summary([Pack((0, 1), True), Pack((2,), True), Pack((3,), False)]) == (
         "in 2 packs of up to 2, 1 alone"
     )
-    assert summary([Pack((0,), False)]) == ""
+    assert pack_summary([Pack((0,), False)]) == ""
 
 
 def options(pack: str, search: str = "grid", scheduler: str = "none") -> Options:
@@ -70,13 +70,13 @@ def options(pack: str, search: str = "grid", scheduler: str = "none") -> Options
 
 def test_programs_without_packs_are_asked_for_none() -> None:
     alone, able = Application(), Application(pack="x", pack_key="math.sin", pack_limits="math.sin")
-    assert packer_of(options("1"), able) is None
-    assert packer_of(options("auto"), alone) is None
-    assert packer_of(options("auto", search="optuna"), able) is None
-    assert packer_of(options("auto", scheduler="pbt"), able) is None
+    assert build_packer(options("1"), able) is None
+    assert build_packer(options("auto"), alone) is None
+    assert build_packer(options("auto", search="optuna"), able) is None
+    assert build_packer(options("auto", scheduler="pbt"), able) is None
     with pytest.raises(UserError, match=r"sweep\.pack=3 needs a program that can train several"):
-        packer_of(options("3"), alone)
-    numbered, automatic = packer_of(options("3"), able), packer_of(options("auto"), able)
+        build_packer(options("3"), alone)
+    numbered, automatic = build_packer(options("3"), able), build_packer(options("auto"), able)
     assert numbered
     assert automatic
     assert (numbered.most, automatic.most) == (3, None)

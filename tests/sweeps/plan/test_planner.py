@@ -7,7 +7,7 @@ import pytest
 
 from sweeps.config.options import SearchOptions
 from sweeps.errors import UserError
-from sweeps.plan.planner import Identify, Planned, Planner
+from sweeps.plan.planner import Identify, PlannedTrial, Planner
 from sweeps.search.samplers import all_settings
 from sweeps.search.space import Axis, Space, Value
 
@@ -19,7 +19,7 @@ def compose(overrides: Sequence[str]) -> tuple[Mapping[str, Any], Mapping[str, s
     return dict(item.split("=") for item in overrides), {"group": "file"}
 
 
-def plan(space: Space, identify: Identify) -> list[Planned]:
+def plan(space: Space, identify: Identify) -> list[PlannedTrial]:
     found = all_settings(space, SearchOptions("grid", None, 0))
     return Planner(space, compose, identify, "python -m app").trials(found)
 

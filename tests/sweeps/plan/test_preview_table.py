@@ -9,7 +9,7 @@ from rich.console import Console
 
 from sweeps.plan.cost import SESSION_BYTES, WORKER_BYTES, Cost, peak_bytes, wall_seconds
 from sweeps.plan.packs import Pack
-from sweeps.plan.preview_table import Line, duration, number, print_preview, size
+from sweeps.plan.preview_table import TrialPreview, duration, number, print_preview, size
 from sweeps.store.trial import Trial
 
 GIB = 2**30
@@ -19,14 +19,14 @@ def cost(program: str = "a", seconds: float = 60.0, **more: Any) -> Cost:
     return Cost(program, 1_234_567, seconds, 240_000_000, **more)
 
 
-def line(rnn_size: int, status: str | None = None, step: int = 0, **more: Any) -> Line:
+def line(rnn_size: int, status: str | None = None, step: int = 0, **more: Any) -> TrialPreview:
     earlier = status and Trial(Path("x"), "f", status, step=step, total_steps=100)
     done = earlier.done if earlier else False
     settings = {"model.rnn_size": str(rnn_size), "seed": "0"}
-    return Line(settings, earlier or None, done=done, **more)
+    return TrialPreview(settings, earlier or None, done=done, **more)
 
 
-def shown(lines: list[Line], slots: int = 2, **more: Any) -> list[str]:
+def shown(lines: list[TrialPreview], slots: int = 2, **more: Any) -> list[str]:
     text = StringIO()
     print_preview(Console(file=text, width=100), lines, slots, **{"memory": 16 * GIB, **more})
     return [text.rstrip() for text in text.getvalue().splitlines()]

@@ -18,7 +18,7 @@ from sweeps.run import Run
 from sweeps.store.fingerprint import fingerprint
 from sweeps.store.metrics import read_metrics
 from sweeps.store.provenance import Provenance
-from sweeps.store.trial import Spec, read_trial, write_trial
+from sweeps.store.trial import TrialSpec, read_trial, write_trial
 
 HELPERS = Path(__file__).parents[1] / "helpers"
 CONFIG = {
@@ -60,7 +60,9 @@ def trained(root: Path, stop: int = 0, **changes: Any) -> Path:
 
     config = {**CONFIG, **changes}
     directory = root / "outputs" / "grid" / "rate=0.1"
-    spec = Spec(config, ("rate=0.1",), {"rate": "0.1"}, fingerprint(toy.identify(config)), "toy")
+    spec = TrialSpec(
+        config, ("rate=0.1",), {"rate": "0.1"}, fingerprint(toy.identify(config)), "toy"
+    )
     write_trial(directory, spec, Provenance(FACTS, ""))
 
     def on_report(step: int, metrics: Any, total: Any) -> None:

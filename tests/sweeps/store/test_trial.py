@@ -10,14 +10,14 @@ from sweeps.io.atomic import read_json, write_json
 from sweeps.run import Run
 from sweeps.store.fingerprint import fingerprint
 from sweeps.store.provenance import Provenance, collect
-from sweeps.store.trial import Spec, move_aside, read_config, read_trial, write_trial
-from sweeps.tune.outcome import Outcome, settle
+from sweeps.store.trial import TrialSpec, move_aside, read_config, read_trial, write_trial
+from sweeps.tune.outcome import Outcome, finalize_status
 
 CONFIG = {"rate": 1e-05, "size": None, "names": ["a", "é"], "flag": True, "seed": 3}
 
 
 def write(directory: Path, config: dict[str, Any] = CONFIG, diff: str = "") -> None:
-    spec = Spec(
+    spec = TrialSpec(
         config=config,
         overrides=("rate=1e-05",),
         settings={"rate": "1e-05"},
@@ -111,7 +111,7 @@ def test_status_that_cannot_be_true_is_put_right(
     directory = tmp_path / "t"
     write(directory)
     write_json(directory / "result.json", {"status": status, "step": 5, "metrics": {"loss": 1.0}})
-    assert settle(read_trial(directory), outcome).status == expected
+    assert finalize_status(read_trial(directory), outcome).status == expected
     after = read_trial(directory)
     assert (after.status, after.step, after.metrics) == (expected, 5, {"loss": 1.0})
     assert (directory / "error.txt").exists() == (expected == "failed")

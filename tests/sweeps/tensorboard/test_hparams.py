@@ -7,13 +7,13 @@ from typing import Any
 
 import pytest
 
-from sweeps.plan.reuse import adopt
+from sweeps.plan.reuse import reuse_trial
 from sweeps.run import Diverged, Run
 from sweeps.store.fingerprint import fingerprint
 from sweeps.store.provenance import Provenance
-from sweeps.store.trial import Spec, read_trial, write_trial
+from sweeps.store.trial import TrialSpec, read_trial, write_trial
 from sweeps.tensorboard.hparams import rewrite_hparams
-from sweeps.tune.outcome import Outcome, settle
+from sweeps.tune.outcome import Outcome, finalize_status
 
 Make = Callable[..., Path]
 Look = Callable[[Path], Any]
@@ -29,7 +29,7 @@ def make(tmp_path: Path) -> Make:
         directory = tmp_path / "grid" / name
         sweep = {"metric": "loss", "replicate": "seed"}
         rates = {"optimizer": {"learning_rate": 0.1}, "model": {"kind": "a"}, "loss": {"kind": "b"}}
-        spec = Spec(
+        spec = TrialSpec(
             {**rates, "sweep": sweep, **config},
             (),
             settings,
@@ -133,7 +133,7 @@ def test_trial_that_failed_and_then_succeeded_shows_success(
 
 def test_trial_whose_worker_died_shows_failure(tmp_path: Path, make: Make, look: Look) -> None:
     directory = make("a", {"x": "1"})
-    settle(read_trial(directory), Outcome(lost={"a": "its worker died"}, metric="loss"))
+    finalize_status(read_trial(directory), Outcome(lost={"a": "its worker died"}, metric="loss"))
     assert statuses(look(tmp_path)) == {"a": "failure"}
 
 
@@ -142,7 +142,7 @@ def test_copied_trial_has_the_settings_of_its_new_sweep(
 ) -> None:
     directory = make("a", {"x": "1"})
     train(directory, 1.0, 2.0)
-    adopt(read_trial(directory), tmp_path / "other", {"x": "1", "y": "2"})
+    reuse_trial(read_trial(directory), tmp_path / "other", {"x": "1", "y": "2"})
     row = look(tmp_path).rows()["other"]
     assert (row["x"], row["y"], row["loss"]) == (1, 2, 2.0)
     assert row["runs"] == {"other": "success"}

@@ -10,16 +10,16 @@ from rich.console import Console
 
 from sweeps import driver
 from sweeps.config.options import Options, SchedulerOptions, SearchOptions, SweepOptions
-from sweeps.plan.pending import Job
+from sweeps.plan.pending import PendingTrials
 from sweeps.run import Run
 from sweeps.store.fingerprint import fingerprint
 from sweeps.store.metrics import read_metrics
 from sweeps.store.provenance import Provenance
-from sweeps.store.trial import Spec, read_trial, write_trial
+from sweeps.store.trial import TrialSpec, read_trial, write_trial
 from sweeps.tune.outcome import MemoryRanOut, Outcome
-from sweeps.tune.pack_worker import Lane, train_together
-from sweeps.tune.schedulers import build, by_lane
-from sweeps.tune.task import Work
+from sweeps.tune.pack_worker import Lane, train_pack
+from sweeps.tune.schedulers import build_scheduler, pack_scheduler
+from sweeps.tune.task import WorkerTask
 
 CONFIG = {"rate": 0.1, "steps": 6, "pause": 0.0, "fault": "none"}
 
@@ -34,7 +34,7 @@ def make(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Any:
     def trial(name: str, left: int = 0, **changes: Any) -> Path:
         directory = tmp_path / f"grid/{name}"
         config = {**CONFIG, **changes}
-        spec = Spec(config, (), {}, fingerprint({"name": name}), "toy")
+        spec = TrialSpec(config, (), {}, fingerprint({"name": name}), "toy")
         write_trial(directory, spec, Provenance({}, ""))
         if left:
             with Run(directory, metric="loss", mode="min") as run:
@@ -50,8 +50,8 @@ def make(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Any:
 def train(*directories: Path, **more: Any) -> list[dict[str, Any]]:
     """Give the messages to the driver."""
     messages: list[dict[str, Any]] = []
-    work = Work("", "loss", "min", pack="toy.descend_together", **more)
-    train_together([Lane(path, lambda: None) for path in directories], work, messages.append)
+    work = WorkerTask("", "loss", "min", pack="toy.descend_together", **more)
+    train_pack([Lane(path, lambda: None) for path in directories], work, messages.append)
     return messages
 
 
@@ -101,8 +101,8 @@ def test_trials_that_fail_together_are_tried_apart_until_one_is_alone(make: Any)
 @pytest.mark.parametrize("pack", ["toy.missing", "toy.descend"])
 def test_function_that_cannot_be_called_fails_every_trial(make: Any, pack: str) -> None:
     lanes = [make("a"), make("b")]
-    work = Work("", "loss", "min", pack=pack)
-    train_together([Lane(path, lambda: None) for path in lanes], work, lambda message: None)
+    work = WorkerTask("", "loss", "min", pack=pack)
+    train_pack([Lane(path, lambda: None) for path in lanes], work, lambda message: None)
     assert [read_trial(lane).status for lane in lanes] == ["failed", "failed"]
 
 
@@ -111,7 +111,7 @@ def test_trial_is_stopped_by_a_file_of_its_name(make: Any, tmp_path: Path) -> No
     folder.mkdir(parents=True)
     lanes = [make("a"), make("b"), make("c")]
     (folder / "c").touch()  # it was stopped before the worker died
-    work = Work(
+    work = WorkerTask(
         "", "loss", "min", pack="toy.descend_together", rule="asha", stop_file=str(folder / "now")
     )
 
@@ -119,7 +119,7 @@ def test_trial_is_stopped_by_a_file_of_its_name(make: Any, tmp_path: Path) -> No
         if any(report["step"] == 2 for _, report in message["lanes"]):
             (folder / "b").touch()
 
-    train_together([Lane(path, lambda: None) for path in lanes], work, driver_side)
+    train_pack([Lane(path, lambda: None) for path in lanes], work, driver_side)
     assert [read_trial(lane).status for lane in lanes] == ["finished", "stopped", "waiting"]
     assert read_trial(lanes[1]).step == 2
 
@@ -133,9 +133,9 @@ def test_rule_judges_every_trial_of_a_pack_and_those_beside_it(
 ) -> None:
     absent = ("grace", "factor", "samples", "interval", "quantile", "resample", "seed")
     options = SchedulerOptions(kind, "step", **{**dict.fromkeys(absent), **numbers})
-    rule = build(options, SweepOptions(metric="loss", mode="min"), {})
+    rule = build_scheduler(options, SweepOptions(metric="loss", mode="min"), {})
     stopped: list[str] = []
-    scheduler = by_lane(rule, stopped.append)
+    scheduler = pack_scheduler(rule, stopped.append)
     pack = TuneTrial("1", ["x/good", "x/fair", "x/bad"])
     alone = TuneTrial("2", [])
     for trial in (pack, alone):
@@ -160,11 +160,11 @@ def test_packs_are_halved_where_memory_ran_out_and_parted_where_a_worker_died(
         options=options,
         console=Console(quiet=True),
         shelf=lambda: None,
-        job=lambda shelf: Job(paths, kept=0),
+        job=lambda shelf: PendingTrials(paths, kept=0),
     )
     rounds: list[tuple[list[str], dict[str, int]]] = []
 
-    def train(agenda: Any, job: Job) -> Outcome:
+    def train(agenda: Any, job: PendingTrials) -> Outcome:
         rounds.append(([path.name for path in job.directories], dict(job.halvings)))
         if len(rounds) == 1:
             raise MemoryRanOut(paths[:2])
@@ -177,6 +177,6 @@ def test_packs_are_halved_where_memory_ran_out_and_parted_where_a_worker_died(
     outcome, names = driver._train_all(agenda, None)  # type: ignore[arg-type]
     assert [names for names, _ in rounds] == [["a", "b", "c"], ["a", "b", "c"], ["b", "c"]]
     assert [halvings for _, halvings in rounds[:2]] == [{}, {"a": 1, "b": 1}]
-    assert rounds[2][1] == {"a": 1, "b": driver.WHOLLY, "c": driver.WHOLLY}
+    assert rounds[2][1] == {"a": 1, "b": driver.ALONE, "c": driver.ALONE}
     assert not outcome.lost
     assert names == {"a", "b", "c"}

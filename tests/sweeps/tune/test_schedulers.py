@@ -9,9 +9,9 @@ from sweeps.config.options import SchedulerOptions, SweepOptions
 from sweeps.io.atomic import read_json
 from sweeps.run import Run
 from sweeps.store.trial import read_config, read_trial
-from sweeps.tune.schedulers import build, remember
-from sweeps.tune.task import Work
-from sweeps.tune.worker import Throttle
+from sweeps.tune.schedulers import build_scheduler, replay
+from sweeps.tune.task import WorkerTask
+from sweeps.tune.worker import ThrottledReporter
 
 
 @pytest.mark.usefixtures("joined")
@@ -41,8 +41,8 @@ def test_asha_stops_the_worst_says_so_and_remembers(toy: Any) -> None:
 
 def test_score_that_is_no_number_never_reaches_a_scheduler() -> None:
     sent: list[float | None] = []
-    work = Work("", metric="loss", mode="min")
-    throttle = Throttle(work, lambda report: sent.append(report.score))
+    work = WorkerTask("", metric="loss", mode="min")
+    throttle = ThrottledReporter(work, lambda report: sent.append(report.score))
     for step, loss in enumerate([1.0, float("nan"), float("inf"), 2.0]):
         throttle(step, {"loss": loss}, 4)
     assert [score for score in sent if score is not None] == [1.0, 2.0]
@@ -57,7 +57,7 @@ def test_rule_learns_from_trials_of_an_earlier_run(
 ) -> None:
     """A new trial is judged by what those that are done reported at the same time."""
     options = SchedulerOptions(kind, "epoch", **{**dict.fromkeys(ABSENT), **numbers})
-    rule = build(options, SweepOptions(metric="loss", mode="min"), {})
+    rule = build_scheduler(options, SweepOptions(metric="loss", mode="min"), {})
     for at, loss in enumerate([1.0, 2.0, 3.0]):
         folder = tmp_path / str(at)
         folder.mkdir()
@@ -65,7 +65,7 @@ def test_rule_learns_from_trials_of_an_earlier_run(
             for epoch in range(1, 5):
                 run.report(epoch * 10, {"loss": loss / epoch, "epoch": epoch})
                 run.report(epoch * 10 + 1, {"other": 0.0})
-    remember(rule, [read_trial(path) for path in sorted(tmp_path.iterdir())], options, "loss")
+    replay(rule, [read_trial(path) for path in sorted(tmp_path.iterdir())], options, "loss")
 
     decisions = []
     for loss in (0.5, 9.0):
