@@ -104,11 +104,11 @@ class Bench:
     def _arrays(self) -> dict[str, float]:
         import jax.numpy as jnp
 
-        from lm.training.metrics import no_totals
+        from lm.training.metrics import zero_totals
 
         program = self._training.functions
         state, *call = self._call
-        step = program.train.lower(state, no_totals(), *call, jnp.int32(1))  # type: ignore[attr-defined]
+        step = program.train.lower(state, zero_totals(), *call, jnp.int32(1))  # type: ignore[attr-defined]
         record = program.itemise.lower(self._itemise.args[0], *self._call)  # type: ignore[attr-defined]
         return {"step_arrays": _megabytes(step), "record_arrays": _megabytes(record)}
 

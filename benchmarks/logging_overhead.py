@@ -58,9 +58,9 @@ class Bench:
     @property
     def params(self) -> dict[str, Any]:
         """What the model is evaluated by."""
-        from lm.training.state import evaluated_parameters
+        from lm.training.state import evaluated_params
 
-        return evaluated_parameters(self.state)
+        return evaluated_params(self.state)
 
     def seconds(self, every: int, points: int | None, report: bool) -> tuple[float, float]:
         """Make a round's updates, so many in a call, and with a report after each call or not.

@@ -29,7 +29,7 @@ from lm.config.load import parse_config
 from lm.data.corpora import corpus_files
 from lm.data.dataset import load_dataset
 from lm.model.types import Params
-from lm.training.state import TrainState, evaluated_parameters
+from lm.training.state import TrainState, evaluated_params
 from lm.training.trainer import Trainer
 from sweeps.cli.exit import exit_on_user_error
 from sweeps.errors import UserError
@@ -94,7 +94,7 @@ def _train_ours(trainer: Trainer, state: TrainState) -> tuple[TrainState, Epoch]
             raise UserError("the training diverges; lower optimizer.learning_rate.")
         step += done.steps
         total += done.steps * done.metrics["train/loss"]
-    valid = trainer.evaluate(evaluated_parameters(state), "valid")["valid/loss"]
+    valid = trainer.evaluate(evaluated_params(state), "valid")["valid/loss"]
     seconds = time.perf_counter() - began
     return state, Epoch(total / trainer.steps_per_epoch, valid, seconds)
 

@@ -9,8 +9,8 @@ from numpy.typing import NDArray
 
 from benchmarks.implementations import lm_training
 from lm.config.schema import Config
-from lm.training.metrics import no_totals
-from lm.training.randomness import in_turns
+from lm.training.metrics import zero_totals
+from lm.training.randomness import in_chunks
 from sweeps.errors import UserError
 
 
@@ -20,7 +20,7 @@ class Training(lm_training.Training):
     def __init__(self, config: Config, ids: NDArray[np.int32], lanes: int) -> None:
         super().__init__(config, ids)
         repeat = partial(jax.tree.map, lambda x: jnp.stack([x] * lanes))
-        self.totals, self.values = repeat(no_totals()), repeat(self.values)
+        self.totals, self.values = repeat(zero_totals()), repeat(self.values)
         starts = [self.start(config.seed + lane) for lane in range(lanes)]
         self.state, self.key = jax.tree.map(lambda *lane: jnp.stack(lane), *starts)
 
@@ -37,7 +37,7 @@ class Training(lm_training.Training):
         totals = jax.device_get(totals)
         if not totals.finite.all():
             raise UserError("the training diverges; lower optimizer.learning_rate.")
-        *_, taken = in_turns(steps)
+        *_, taken = in_chunks(steps)
         return float(totals.updates[:, :taken, 0].mean())
 
     def settle(self) -> None:

@@ -7,14 +7,14 @@ from jax import Array
 from numpy.typing import NDArray
 
 from benchmarks.implementations.jax_memory import gpu_bytes
-from lm.backend.data_parallel import first_replica, replicated
+from lm.backend.data_parallel import first_replica, replicate
 from lm.config.schema import Config
 from lm.data.batches import to_streams
 from lm.model.initializers import scales
 from lm.model.types import Params
 from lm.optim.optimizer import hyperparameters
 from lm.training.functions import build_functions, make_static_config
-from lm.training.metrics import counted
+from lm.training.metrics import collect_updates
 from lm.training.state import TrainState
 from sweeps.errors import UserError
 
@@ -28,7 +28,7 @@ class Training:
         self.functions = build_functions(make_static_config(config, config.data.vocab_size))
         self.values = hyperparameters(config, epoch=0)
         self.streams_lb = jnp.asarray(to_streams(ids, config.train.batch_size))
-        self._replicated_lb = replicated(self.streams_lb, self.functions.compute.shards)
+        self._replicated_lb = replicate(self.streams_lb, self.functions.compute.shards)
         self.state, self.key = self.start(config.seed)
 
     def start(self, seed: int) -> tuple[TrainState, Array]:
@@ -61,7 +61,7 @@ class Training:
         turns = jax.device_get(turns)
         if not turns[-1].finite:
             raise UserError("the training diverges; lower optimizer.learning_rate.")
-        return float(counted(turns)[:, 0].mean())
+        return float(collect_updates(turns)[:, 0].mean())
 
     def device_bytes(self) -> int | None:
         """Most memory in use on the GPU so far; None on the CPU."""

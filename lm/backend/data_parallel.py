@@ -26,7 +26,7 @@ _WHOLE = PartitionSpec()
 
 
 def shard(x: Array, shards: int, axis: int) -> Array:
-    """This device's part of an array, inside `compile_sharded`.
+    """This device's part of an array, inside `jit_data_parallel`.
 
     Args:
       x: of all streams.
@@ -39,8 +39,8 @@ def shard(x: Array, shards: int, axis: int) -> Array:
     return lax.dynamic_slice_in_dim(x, lax.axis_index(_STREAMS) * size, size, axis)
 
 
-def combined(means: T, rows: T, shards: int) -> tuple[T, T]:
-    """What all devices found, inside `compile_sharded`; each waits for the others.
+def all_reduce(means: T, rows: T, shards: int) -> tuple[T, T]:
+    """What all devices found, inside `jit_data_parallel`; each waits for the others.
 
     Args:
       means: a tree of arrays, means over the streams of this device.
@@ -64,12 +64,14 @@ def _among_zeros(x: Array, shards: int) -> Array:
     return lax.dynamic_update_slice_in_dim(wide, x, lax.axis_index(_STREAMS) * len(x), 0)
 
 
-def compile_sharded(shards: int, function: Callable[..., Any], **kind: bool) -> Callable[..., Any]:
+def jit_data_parallel(
+    shards: int, function: Callable[..., Any], **kind: bool
+) -> Callable[..., Any]:
     """Compile a function that each device computes for its shard; the first argument is donated.
 
     Args:
       shards: devices.
-      function: computes on one of them, and calls `shard` and `combined`; of replicated arrays,
+      function: computes on one of them, and calls `shard` and `all_reduce`; of replicated arrays,
         and gives such.
       kind: of program, as for `lm.backend.execution.compiler_options`.
     """
@@ -98,14 +100,14 @@ class _Sharded:
         self._compiled, self._shards = compiled, shards
 
     def __call__(self, *arguments: Any) -> Any:
-        return self._compiled(*replicated(arguments, self._shards))
+        return self._compiled(*replicate(arguments, self._shards))
 
     def lower(self, *arguments: Any) -> Any:
         """As that of what `jax.jit` gives."""
-        return self._compiled.lower(*replicated(arguments, self._shards))
+        return self._compiled.lower(*replicate(arguments, self._shards))
 
 
-def replicated(tree: T, shards: int) -> T:
+def replicate(tree: T, shards: int) -> T:
     """Arrays on all devices of a data-parallel training; those that are there are not copied."""
     if shards == 1:
         return tree

@@ -21,10 +21,10 @@ from lm.model.language_model import LanguageModel, Read
 from lm.model.recurrence import Kept
 from lm.model.types import Carry, Params
 from lm.optim.optimizer import Hyperparameters
-from lm.training.multi_step import look_ahead
-from lm.training.randomness import Draws
-from lm.training.state import Recipe, TrainState
-from lm.training.step import Reading, batch_loss
+from lm.training.multi_step import next_step_inputs
+from lm.training.randomness import StepRandomness
+from lm.training.state import StepSpec, TrainState
+from lm.training.step import StepBatch, batch_loss
 
 
 class ItemizeSpec(NamedTuple):
@@ -59,23 +59,24 @@ class GradientFlow(NamedTuple):
 
 
 def itemize(
-    recipe: Recipe,
+    spec: StepSpec,
     extent: ItemizeSpec,
     state: TrainState,
-    values: Hyperparameters,
+    hyperparams: Hyperparameters,
     streams_lb: Array,
-    draws: Draws,
+    randomness: StepRandomness,
 ) -> GradientFlow:
     """Measure what each loss of the next step's batch contributes at each step before it.
 
     Args:
-      recipe: whose model is made with `recurrence="itemised"`.
+      spec: whose model is made with `recurrence="itemised"`.
       extent: how much of it.
-      state, values, streams_lb, draws: as `lm.training.multi_step.look_ahead` takes them.
+      state, hyperparams, streams_lb, randomness: as `lm.training.multi_step.next_step_inputs`
+      takes them.
     """
-    state, reading, dropout_key = look_ahead(recipe, state, values, streams_lb, draws)
+    state, reading, dropout_key = next_step_inputs(spec, state, hyperparams, streams_lb, randomness)
     layers, features_tbd = forward_layers(
-        recipe, state.params, state.carry, reading, values, dropout_key
+        spec, state.params, state.carry, reading, hyperparams, dropout_key
     )
     length = reading.inputs_tb.shape[0]
     layers = [_first_sequences(layer, extent.sequences) for layer in layers]
@@ -83,16 +84,16 @@ def itemize(
         layers, min(extent.horizon or length, length), extent.units
     )
     return GradientFlow(
-        measured, shares, _batch_words(recipe, extent, state.params, reading, features_tbd)
+        measured, shares, _batch_words(spec, extent, state.params, reading, features_tbd)
     )
 
 
 def forward_layers(
-    recipe: Recipe,
+    spec: StepSpec,
     params: Params,
     carries: tuple[Carry, ...],
-    reading: Reading,
-    values: Hyperparameters,
+    reading: StepBatch,
+    hyperparams: Hyperparameters,
     dropout_key: Array,
 ) -> tuple[list[Layer], Array]:
     """Read a batch forward, with all that going back in time needs; arguments as `batch_loss` has.
@@ -106,7 +107,7 @@ def forward_layers(
     def loss(pushes: tuple[Array, ...]) -> tuple[Array, tuple[list[Kept], Array]]:
         pushed = tuple((*carry, push) for carry, push in zip(carries, pushes, strict=True))
         loss, (_, (seen, features_tbd)) = batch_loss(
-            recipe, params, pushed, reading, values, dropout_key, read=_forward
+            spec, params, pushed, reading, hyperparams, dropout_key, read=_forward
         )
         layers = [layer["kept"][0] for _, layer in sorted(seen["layers"].items())]
         # A push on a layer's outputs reaches the input of the next, and, of the top, the loss. So
@@ -114,7 +115,7 @@ def forward_layers(
         return loss + sum(kept.x_tbe.sum() for kept in layers[1:]), (layers, features_tbd)
 
     scales, (layers, features_tbd) = jax.grad(loss, has_aux=True)(pushes)
-    cells = [layer.cell for layer in recipe.merge(params).layers]
+    cells = [layer.cell for layer in spec.merge(params).layers]
     return [Layer(*layer) for layer in zip(cells, layers, scales, strict=True)], features_tbd
 
 
@@ -136,9 +137,9 @@ def _first_sequences(layer: Layer, sequences: int) -> Layer:
 
 
 def _batch_words(
-    recipe: Recipe, extent: ItemizeSpec, params: Params, reading: Reading, features_tbd: Array
+    spec: StepSpec, extent: ItemizeSpec, params: Params, reading: StepBatch, features_tbd: Array
 ) -> BatchWords:
-    model = recipe.merge(params)
+    model = spec.merge(params)
     inputs_tb = reading.inputs_tb
     last_b = reading.targets[-inputs_tb.shape[1] :]
     targets_tb = jnp.concatenate([inputs_tb[1:], last_b[None]])

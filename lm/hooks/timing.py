@@ -16,7 +16,7 @@ from lm.config.schema import Config
 from lm.data.dataset import Dataset
 from lm.optim.optimizer import hyperparameters
 from lm.training.checkpoint import CheckpointManager
-from lm.training.metrics import no_totals
+from lm.training.metrics import zero_totals
 from lm.training.state import TrainState
 from lm.training.trainer import Trainer
 from sweeps.errors import UserError
@@ -75,7 +75,7 @@ def _measure(config: Config, text: Dataset) -> tuple[ProgramTimings, int]:
     # Compiled ahead for the sizes that it tells; the calls after this use the same code.
     values = hyperparameters(config, 0)
     draws = trainer.functions.draw(trainer.streams_lb, trainer.train_key, state.step, 0)
-    steps = (state, no_totals(), values, trainer.replicated_lb, draws, jnp.int32(0))
+    steps = (state, zero_totals(), values, trainer.replicated_lb, draws, jnp.int32(0))
     held_out = trainer.held_out["valid"]
     compiled, (train, evaluate) = _timed(
         lambda: [

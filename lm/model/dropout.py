@@ -14,7 +14,7 @@ from lm.backend.data_parallel import shard
 from lm.config.schema import ModelConfig
 
 
-class Rates(NamedTuple):
+class DropoutRates(NamedTuple):
     """Shares that are dropped; None: nothing is, which is other code than a share of 0."""
 
     inputs: Array | None = None
@@ -29,7 +29,7 @@ class Rates(NamedTuple):
     """Single weights of the recurrent kernels."""
 
 
-def rates(config: ModelConfig) -> Rates:
+def dropout_rates(config: ModelConfig) -> DropoutRates:
     """Those of a configuration."""
     inputs, outputs = config.input_dropout, config.output_dropout
     shards = (
@@ -39,7 +39,7 @@ def rates(config: ModelConfig) -> Rates:
         config.embedding_dropout,
         config.weight_drop,
     )
-    return Rates(*(jnp.float32(share) if share > 0 else None for share in shards))
+    return DropoutRates(*(jnp.float32(share) if share > 0 else None for share in shards))
 
 
 _WORDS, _WEIGHTS = 1 << 16, 1 << 17
@@ -49,7 +49,7 @@ _WORDS, _WEIGHTS = 1 << 16, 1 << 17
 class Dropout(NamedTuple):
     """What one window drops; each place has masks of its own, drawn anew for each window."""
 
-    rates: Rates = Rates()
+    rates: DropoutRates = DropoutRates()
     key: Array | None = None
     """None: where nothing is dropped."""
     shards: int = 1
@@ -60,7 +60,7 @@ class Dropout(NamedTuple):
 
         Args:
           x_tbh: [T, B, any].
-          rate: one of `rates`.
+          rate: one of `dropout_rates`.
           place: number of the connection.
           locked: one mask for all time steps (Gal & Ghahramani 2016); else one for each (Zaremba
             et al. 2014, section 3.1). Each sequence has its own either way.
@@ -100,5 +100,5 @@ class Dropout(NamedTuple):
         return jax.random.bernoulli(jax.random.fold_in(self.key, place), 1 - rate, shape)
 
 
-NOTHING = Dropout()
+NO_DROPOUT = Dropout()
 """As in evaluation."""

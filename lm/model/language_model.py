@@ -19,7 +19,7 @@ from lm.config.schema import ModelConfig
 from lm.config.sizes import layer_sizes
 from lm.model import cudnn_lstm
 from lm.model.cells import CELLS, RecurrentWeights, zero_carry
-from lm.model.dropout import NOTHING, Dropout
+from lm.model.dropout import NO_DROPOUT, Dropout
 from lm.model.initializers import (
     Initializer,
     Scales,
@@ -204,14 +204,14 @@ class LanguageModel(nnx.Module):
         return tuple(layer.zero_carry(batch_size) for layer in self.layers)
 
     def __call__(
-        self, ids_tb: Array, carries: tuple[Carry, ...], dropout: Dropout = NOTHING
+        self, ids_tb: Array, carries: tuple[Carry, ...], dropout: Dropout = NO_DROPOUT
     ) -> tuple[Array, tuple[Carry, ...]]:
         """The same as `read`, and the features alone."""
         read, carries = self.read(ids_tb, carries, dropout)
         return read.features, carries
 
     def read(
-        self, ids_tb: Array, carries: tuple[Carry, ...], dropout: Dropout = NOTHING
+        self, ids_tb: Array, carries: tuple[Carry, ...], dropout: Dropout = NO_DROPOUT
     ) -> tuple[Read, tuple[Carry, ...]]:
         """Read words.
 

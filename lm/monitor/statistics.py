@@ -19,10 +19,10 @@ from lm.model.language_model import LanguageModel, Read
 from lm.model.types import Params, is_tied
 from lm.monitor.histograms import HistogramCounts, linear_histograms, log_histograms, to_histograms
 from lm.optim.optimizer import Hyperparameters, build_optimizer
-from lm.training.multi_step import look_ahead
-from lm.training.randomness import Draws
-from lm.training.state import Recipe, TrainState
-from lm.training.step import Reading, batch_loss, touched
+from lm.training.multi_step import next_step_inputs
+from lm.training.randomness import StepRandomness
+from lm.training.state import StepSpec, TrainState
+from lm.training.step import StepBatch, batch_loss, touched_words
 from sweeps.tensorboard.values import Histogram
 
 SATURATION_THRESHOLD = 0.97
@@ -47,31 +47,36 @@ class StepStatistics(NamedTuple):
 
 
 def collect(
-    recipe: Recipe, state: TrainState, values: Hyperparameters, streams_lb: Array, draws: Draws
+    spec: StepSpec,
+    state: TrainState,
+    hyperparams: Hyperparameters,
+    streams_lb: Array,
+    randomness: StepRandomness,
 ) -> StepTensors:
     """Look at the next step without taking it.
 
     Args:
-      recipe: whose model is made with `recurrence="watched"`.
-      state, values, streams_lb, draws: as `lm.training.multi_step.look_ahead` takes them.
+      spec: whose model is made with `recurrence="watched"`.
+      state, hyperparams, streams_lb, randomness: as `lm.training.multi_step.next_step_inputs`
+      takes them.
     """
-    state, reading, dropout_key = look_ahead(recipe, state, values, streams_lb, draws)
+    state, reading, dropout_key = next_step_inputs(spec, state, hyperparams, streams_lb, randomness)
     gradient = jax.grad(batch_loss, argnums=1, has_aux=True)
     grads, (_, seen) = gradient(
-        recipe,
+        spec,
         state.params,
         state.carry,
         reading,
-        values,
+        hyperparams,
         dropout_key,
         read=_forward_with_activations,
     )
-    rule = build_optimizer(recipe.optimizer, values)
+    rule = build_optimizer(spec.optimizer, hyperparams)
     moves, _ = rule.update(grads, state.optimizer, state.params)
     return StepTensors(
         dict(_activations(seen)),
         state.params,
-        dict(_gradients(recipe, grads, reading)),
+        dict(_gradients(spec, grads, reading)),
         _norms("update_norm", moves),
     )
 
@@ -88,10 +93,14 @@ def summarize(inside: StepTensors) -> StepStatistics:
 
 
 def collect_statistics(
-    recipe: Recipe, state: TrainState, values: Hyperparameters, streams_lb: Array, draws: Draws
+    spec: StepSpec,
+    state: TrainState,
+    hyperparams: Hyperparameters,
+    streams_lb: Array,
+    randomness: StepRandomness,
 ) -> StepStatistics:
     """The same, told on the device."""
-    return summarize(collect(recipe, state, values, streams_lb, draws))
+    return summarize(collect(spec, state, hyperparams, streams_lb, randomness))
 
 
 def _forward_with_activations(model: LanguageModel, *batch: Any) -> tuple[Read, Params]:
@@ -149,12 +158,12 @@ def _norms(what: str, tree: Params) -> dict[str, Array]:
     return {f"within/{what}/{layer}": square**0.5 for layer, square in squares.items()}
 
 
-def _gradients(recipe: Recipe, grads: Params, reading: Reading) -> Iterator[tuple[str, Array]]:
+def _gradients(spec: StepSpec, grads: Params, reading: StepBatch) -> Iterator[tuple[str, Array]]:
     """Of tables only the rows that the loss depends on, each once: a repeated word's are NaN."""
-    words = touched(grads, reading) | {"output": reading.outputs}
+    words = touched_words(grads, reading) | {"output": reading.outputs}
     if reading.candidates is None:  # the full softmax depends on every row that it compares with
         words = {} if is_tied(grads) else {"embedding": words["embedding"]}
-    once = {name: _each_once(ids, recipe.vocab_size) for name, ids in words.items()}
+    once = {name: _each_once(ids, spec.vocab_size) for name, ids in words.items()}
     for name, x in _arrays(grads):
         if (ids := once.get(name.partition("/")[0])) is not None:
             x = x.at[ids].get(mode="fill", fill_value=jnp.nan)

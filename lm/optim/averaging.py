@@ -12,7 +12,7 @@ from jax import Array
 from lm.model.types import Params
 
 
-class History(NamedTuple):
+class TriggerState(NamedTuple):
     """What validation has given so far; nats per token."""
 
     recent: Array
@@ -30,17 +30,17 @@ class Average(NamedTuple):
     """Zeros before the first of these updates."""
     updates: Array
     """i32[]: how many they are."""
-    history: History
+    history: TriggerState
 
 
-def start_average(params: Params, patience: int) -> Average:
+def init_average(params: Params, patience: int) -> Average:
     """Before the first update."""
     recent = jnp.full(patience, jnp.inf, jnp.float32)
-    history = History(recent, jnp.float32(jnp.inf), jnp.bool_(False))
+    history = TriggerState(recent, jnp.float32(jnp.inf), jnp.bool_(False))
     return Average(jax.tree.map(jnp.zeros_like, params), jnp.int32(0), history)
 
 
-def include(average: Average, params: Params) -> Average:
+def update_average(average: Average, params: Params) -> Average:
     """Take the parameters after an update into the mean, once averaging has begun."""
     begun = average.history.begun
     updates = average.updates + begun
@@ -50,7 +50,7 @@ def include(average: Average, params: Params) -> Average:
 
 
 @jax.jit
-def judge(history: History, loss: Array, due: Array) -> History:
+def update_trigger(history: TriggerState, loss: Array, due: Array) -> TriggerState:
     """Take an epoch's validation loss into the history; averaging begins where it is higher than
     the lowest of all epochs that lie more than `patience` epochs back.
 
@@ -63,7 +63,7 @@ def judge(history: History, loss: Array, due: Array) -> History:
     """
     losses = jnp.concatenate([history.recent, loss[..., None]], axis=-1)
     best = jnp.minimum(history.best, losses[..., 0])
-    return History(
+    return TriggerState(
         jnp.where(due[..., None], losses[..., 1:], history.recent),
         jnp.where(due, best, history.best),
         history.begun | (due & (loss > history.best)),
@@ -71,7 +71,7 @@ def judge(history: History, loss: Array, due: Array) -> History:
 
 
 @jax.jit
-def averaged(average: Average, params: Params) -> Params:
+def averaged_params(average: Average, params: Params) -> Params:
     """The mean, where there is one; else the parameters. All may have a first axis of lanes."""
 
     def choose(mean: Array, now: Array) -> Array:

@@ -3,7 +3,7 @@
 With a sampled loss an update depends on few words: those that were read, the targets and the
 candidates. The gradient of all other rows of the embedding and of the softmax is zero, and what
 momentum and rmsprop do to a row without a gradient has a closed form
-(`lm.optim.lazy_rows.idle`). So a step borrows the rows that it touches, brings them
+(`lm.optim.lazy_rows.missed_updates`). So a step borrows the rows that it touches, brings them
 up to date, updates them and gives them back, at a cost that does not grow with the vocabulary. The
 others fall behind until they are touched next, or until all are settled: at the end of an epoch,
 and before a hyperparameter changes, as the closed form holds for constant ones. The result is that
@@ -29,7 +29,7 @@ from lm.config.sizes import feature_size, num_parameters
 from lm.model.types import TABLES, Params
 from lm.optim.optimizer import Hyperparameters
 
-Updates = dict[str, Array]
+LastUpdated = dict[str, Array]
 """Updates that each row of a table has had, i32[V]; empty where all rows are always up to date."""
 
 
@@ -37,14 +37,14 @@ _MARK = -(2**30)
 """Below every count of updates."""
 
 
-class Tables(NamedTuple):
+class ParamsAndOptState(NamedTuple):
     """Parameters and their optimizer's state; in both, the tables have all rows or some."""
 
     params: Params
     optimizer: optax.OptState
 
 
-class Places(NamedTuple):
+class RowIndex(NamedTuple):
     """Where borrowed rows stand, and where they come from."""
 
     ids: Array
@@ -53,13 +53,13 @@ class Places(NamedTuple):
     """i32[N]: which of the N borrowed rows stands for each; a repeated word's first."""
 
 
-def can_lag(loss: LossConfig, optimizer: OptimizerConfig) -> bool:
+def supports_lazy_rows(loss: LossConfig, optimizer: OptimizerConfig) -> bool:
     """Whether a step touches few rows, and the others can be brought up to date later."""
     closed = optimizer.kind in ("momentum", "rmsprop") and optimizer.weight_decay == 0
     return loss.kind != "softmax" and closed and optimizer.average_patience is None
 
 
-def gradient_numbers(
+def gradient_size(
     model: ModelConfig,
     loss: LossConfig,
     optimizer: OptimizerConfig,
@@ -67,7 +67,7 @@ def gradient_numbers(
     vocab_size: int,
 ) -> int:
     """Numbers in a step's gradient: in the tables', of all rows or of those that it touches."""
-    if not can_lag(loss, optimizer):
+    if not supports_lazy_rows(loss, optimizer):
         return num_parameters(model, vocab_size)
     read = train.batch_size * train.sequence_length
     compared = (read if train.predict == "all" else train.batch_size) + loss.samples
@@ -76,24 +76,24 @@ def gradient_numbers(
     return num_parameters(model, vocab_size=0) + read * vectors + compared * width
 
 
-def start_lagging(vocab_size: int) -> Updates:
+def init_last_updated(vocab_size: int) -> LastUpdated:
     """The counts before the first update."""
     return {name: jnp.zeros(vocab_size, jnp.int32) for name in TABLES}
 
 
-def borrow(
+def gather_rows(
     config: OptimizerConfig,
-    values: Hyperparameters,
-    tables: Tables,
-    updates: Updates,
+    hyperparams: Hyperparameters,
+    tables: ParamsAndOptState,
+    updates: LastUpdated,
     step: Array,
     ids: dict[str, Array],
-) -> tuple[Tables, Updates, dict[str, Places]]:
+) -> tuple[ParamsAndOptState, LastUpdated, dict[str, RowIndex]]:
     """Take the rows of some words, brought up to date, in place of the tables.
 
     Args:
       config: the update rule.
-      values: hyperparameters since the rows were last settled.
+      hyperparams: hyperparameters since the rows were last settled.
       tables: with all rows.
       updates: that each row has had.
       step: i32[], updates that an up-to-date row has had.
@@ -109,13 +109,15 @@ def borrow(
         missed[name] = step - count[words]
         # Each word's first place wins, so that the result does not hang on the order of writes.
         marked = count.at[words].min(_MARK + jnp.arange(len(words), dtype=jnp.int32))
-        places[name] = Places(words, marked[words] - _MARK)
+        places[name] = RowIndex(words, marked[words] - _MARK)
         updates[name] = marked.at[words].set(step + 1)
     rows = _on_tables(lambda name, table: table[ids[name]], tables)
-    return _make_up(config, values, rows, missed), updates, places
+    return _apply_missed_updates(config, hyperparams, rows, missed), updates, places
 
 
-def give_back(tables: Tables, rows: Tables, places: dict[str, Places]) -> Tables:
+def scatter_rows(
+    tables: ParamsAndOptState, rows: ParamsAndOptState, places: dict[str, RowIndex]
+) -> ParamsAndOptState:
     """Write borrowed rows into the tables, each word's once; all other arrays are those of `rows`.
 
     Args:
@@ -129,25 +131,33 @@ def give_back(tables: Tables, rows: Tables, places: dict[str, Places]) -> Tables
         first = place == jnp.arange(len(ids), dtype=jnp.int32)
         return table.at[jnp.where(first, ids, len(table))].set(rows, mode="drop")
 
-    given_back: Tables = _on_tables(write, rows, tables)
+    given_back: ParamsAndOptState = _on_tables(write, rows, tables)
     return given_back
 
 
-def settle_rows(
-    config: OptimizerConfig, values: Hyperparameters, tables: Tables, updates: Updates, step: Array
-) -> tuple[Tables, Updates]:
-    """Bring every row up to date; arguments as in `borrow`. With a step of 0 nothing changes."""
+def flush_rows(
+    config: OptimizerConfig,
+    hyperparams: Hyperparameters,
+    tables: ParamsAndOptState,
+    updates: LastUpdated,
+    step: Array,
+) -> tuple[ParamsAndOptState, LastUpdated]:
+    """Bring every row up to date; arguments as in `gather_rows`. With a step of 0 nothing
+    changes."""
     missed = {name: jnp.maximum(step - count, 0) for name, count in updates.items()}
     now = {name: jnp.maximum(count, step) for name, count in updates.items()}
-    return _make_up(config, values, tables, missed), now
+    return _apply_missed_updates(config, hyperparams, tables, missed), now
 
 
-def _make_up(
-    config: OptimizerConfig, values: Hyperparameters, tables: Tables, missed: dict[str, Array]
-) -> Tables:
+def _apply_missed_updates(
+    config: OptimizerConfig,
+    hyperparams: Hyperparameters,
+    tables: ParamsAndOptState,
+    missed: dict[str, Array],
+) -> ParamsAndOptState:
     """Do to each row what the updates that it missed would have done."""
     params, optimizer = tables
-    effects = {name: idle(config, values, count) for name, count in missed.items()}
+    effects = {name: missed_updates(config, hyperparams, count) for name, count in missed.items()}
     velocity = optax.tree.get(optimizer, "trace")
 
     def moved(name: str, weight: Array, velocity: Array) -> Array:
@@ -158,7 +168,7 @@ def _make_up(
     states = {"trace": _decayed(velocity, {name: one.velocity for name, one in effects.items()})}
     if (square := optax.tree.get(optimizer, "nu")) is not None:
         states["nu"] = _decayed(square, {name: one.square for name, one in effects.items()})
-    return Tables(params, optax.tree.set(optimizer, **states))
+    return ParamsAndOptState(params, optax.tree.set(optimizer, **states))
 
 
 def _decayed(state: Any, factors: dict[str, Array]) -> Any:
@@ -188,7 +198,7 @@ def _on_tables(change: Callable[..., Array], tree: Any, *others: Any) -> Any:
     return jax.tree.map(on_params, tree, *others, is_leaf=is_params)
 
 
-class Idle(NamedTuple):
+class MissedUpdates(NamedTuple):
     """What updates without a gradient do to a row: factors, the shape of their number."""
 
     distance: Array
@@ -198,7 +208,9 @@ class Idle(NamedTuple):
     """Of rmsprop's mean square."""
 
 
-def idle(config: OptimizerConfig, values: Hyperparameters, updates: Array) -> Idle:
+def missed_updates(
+    config: OptimizerConfig, hyperparams: Hyperparameters, updates: Array
+) -> MissedUpdates:
     """The effect of `updates` updates (i32) in which a row's gradient is zero.
 
     With momentum m and learning rate r each multiplies the velocity by m and then takes r times it
@@ -206,7 +218,9 @@ def idle(config: OptimizerConfig, values: Hyperparameters, updates: Array) -> Id
     momentum and rmsprop, whose step is zero where the gradient is; not for adam.
     """
     count = updates.astype(jnp.float32)
-    kept = values.momentum**count
-    distance = values.learning_rate * values.momentum * (1 - kept) / (1 - values.momentum)
+    kept = hyperparams.momentum**count
+    distance = (
+        hyperparams.learning_rate * hyperparams.momentum * (1 - kept) / (1 - hyperparams.momentum)
+    )
     square = jnp.float32(1.0 if config.smoothing is None else config.smoothing) ** count
-    return Idle(distance, kept, square)
+    return MissedUpdates(distance, kept, square)

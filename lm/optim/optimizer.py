@@ -11,7 +11,7 @@ import optax
 from jax import Array
 
 from lm.config.schema import Config, OptimizerConfig
-from lm.model.dropout import Rates, rates
+from lm.model.dropout import DropoutRates, dropout_rates
 from lm.optim.schedule import learning_rate
 
 
@@ -22,7 +22,7 @@ class Hyperparameters(NamedTuple):
     momentum: Array
     clip_norm: Array
     """Infinity: the gradient is not clipped."""
-    dropout: Rates
+    dropout: DropoutRates
     weight_decay: Array
     activation_penalty: Array
     slowness_penalty: Array
@@ -35,36 +35,36 @@ def hyperparameters(config: Config, epoch: int) -> Hyperparameters:
         learning_rate=jnp.float32(learning_rate(config.optimizer, epoch)),
         momentum=jnp.float32(config.optimizer.momentum or 0.0),
         clip_norm=jnp.float32(jnp.inf if clip_norm is None else clip_norm),
-        dropout=rates(config.model),
+        dropout=dropout_rates(config.model),
         weight_decay=jnp.float32(config.optimizer.weight_decay),
         activation_penalty=jnp.float32(config.loss.activation_penalty),
         slowness_penalty=jnp.float32(config.loss.slowness_penalty),
     )
 
 
-def no_values() -> Hyperparameters:
+def zero_hyperparameters() -> Hyperparameters:
     """Zeros, where only the shape of things counts."""
     numbers = {name: jnp.float32(0) for name in Hyperparameters._fields}
-    return Hyperparameters(**{**numbers, "dropout": Rates()})
+    return Hyperparameters(**{**numbers, "dropout": DropoutRates()})
 
 
 def build_optimizer(
-    config: OptimizerConfig, values: Hyperparameters
+    config: OptimizerConfig, hyperparams: Hyperparameters
 ) -> optax.GradientTransformation:
-    """The chain for one step; its state does not depend on `values`.
+    """The chain for one step; its state does not depend on `hyperparams`.
 
     As in PyTorch, weight decay is part of the gradient that the rule sees, and is not clipped.
     """
     decays = config.weight_decay > 0
     return optax.chain(
-        optax.clip_by_global_norm(values.clip_norm),
-        *([optax.add_decayed_weights(values.weight_decay)] if decays else []),
-        _rule(config, values.momentum),
-        optax.scale_by_learning_rate(values.learning_rate),
+        optax.clip_by_global_norm(hyperparams.clip_norm),
+        *([optax.add_decayed_weights(hyperparams.weight_decay)] if decays else []),
+        _update_rule(config, hyperparams.momentum),
+        optax.scale_by_learning_rate(hyperparams.learning_rate),
     )
 
 
-def _rule(config: OptimizerConfig, momentum: Array) -> optax.GradientTransformation:
+def _update_rule(config: OptimizerConfig, momentum: Array) -> optax.GradientTransformation:
     if config.kind == "momentum":
         return optax.trace(momentum)
     assert config.epsilon is not None

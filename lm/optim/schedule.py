@@ -9,7 +9,7 @@ from lm.config.schema import Config, OptimizerConfig
 from lm.config.validate import CHANGEABLE
 
 
-def changed(config: Config, step: int) -> Config:
+def config_at_step(config: Config, step: int) -> Config:
     """The configuration with all changes made that are due before update `step`, from 0."""
     for change in config.train.changes:
         if change["step"] > step:
@@ -22,7 +22,7 @@ def changed(config: Config, step: int) -> Config:
     return config
 
 
-def steps_to_next(config: Config, step: int) -> float:
+def steps_until_change(config: Config, step: int) -> float:
     """Updates from `step` to the next change; infinite where there is none."""
     left = [change["step"] - step for change in config.train.changes if change["step"] > step]
     return min(left, default=float("inf"))

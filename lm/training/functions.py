@@ -10,7 +10,7 @@ import jax.numpy as jnp
 from flax import nnx
 from jax import Array
 
-from lm.backend.data_parallel import compile_sharded, first_replica
+from lm.backend.data_parallel import first_replica, jit_data_parallel
 from lm.backend.execution import Compute, choose, compiler_options, in_precision, tells_on_device
 from lm.config.schema import Config, LossConfig, ModelConfig, OptimizerConfig, TrainConfig
 from lm.config.static import static_config
@@ -20,14 +20,20 @@ from lm.model.initializers import Scales, scales
 from lm.model.language_model import LanguageModel
 from lm.model.types import Carry, Params
 from lm.monitor.statistics import StepStatistics, StepTensors, collect, collect_statistics
-from lm.optim.lazy_rows import gradient_numbers
+from lm.optim.lazy_rows import gradient_size
 from lm.optim.optimizer import Hyperparameters
 from lm.training.heldout import HeldOut, window_losses, word_losses
-from lm.training.metrics import Totals, no_totals
+from lm.training.metrics import Totals, zero_totals
 from lm.training.multi_step import train_lanes, train_steps
-from lm.training.randomness import Draws, chance, draw_ahead, draw_lanes_ahead, in_turns
-from lm.training.state import Recipe, TrainState, start_state, state_shapes
-from lm.training.step import settle
+from lm.training.randomness import (
+    StepRandomness,
+    in_chunks,
+    presample,
+    presample_lanes,
+    random_spec,
+)
+from lm.training.state import StepSpec, TrainState, init_state, state_shapes
+from lm.training.step import flush
 
 T = TypeVar("T")
 
@@ -53,24 +59,28 @@ class CompiledFunctions(NamedTuple):
     """(key, scales) -> the state before the first update; nothing is compiled for its shapes."""
     shapes: TrainState
     """Of such a state: `jax.ShapeDtypeStruct` in place of its arrays."""
-    draw: Callable[[Array, Array, Array, int], Draws]
+    draw: Callable[[Array, Array, Array, int], StepRandomness]
     """(streams_lb, key, step, count) -> what chance decides about so many steps; see
     `lm.training.randomness`."""
     train: Callable[..., tuple[TrainState, Totals]]
-    """(state, totals, hyperparameters, streams_lb, draws, steps) -> the state after so many steps,
-    replicated (`lm.backend.data_parallel`). The one that goes in is donated: its buffers are
+    """(state, totals, hyperparameters, streams_lb, randomness, steps) -> the state after so many
+    steps, replicated (`lm.backend.data_parallel`). The one that goes in is donated: its buffers are
     used."""
     flush: Callable[[TrainState, Hyperparameters, Array], TrainState]
     """(state, hyperparameters, whether it is due) -> rows that lag behind are up to date: for
     evaluation, and before the hyperparameters change. The state that goes in is donated."""
     evaluate: Callable[[Params, HeldOut], Array]
     """-> summed negative log-likelihood of each window of a held-out text."""
-    probe: Callable[[TrainState, Hyperparameters, Array, Draws], StepStatistics | StepTensors]
-    """(state, hyperparameters, streams_lb, draws) -> what goes on inside the next step, of a trial
-    or of a pack's lane; on a CPU its arrays."""
-    itemise: Callable[[ItemizeSpec, TrainState, Hyperparameters, Array, Draws], GradientFlow]
-    """(how much, state, hyperparameters, streams_lb, draws) -> the next step's itemised gradients;
-    compiled for each `how much`."""
+    probe: Callable[
+        [TrainState, Hyperparameters, Array, StepRandomness], StepStatistics | StepTensors
+    ]
+    """(state, hyperparameters, streams_lb, randomness) -> what goes on inside the next step, of a
+    trial or of a pack's lane; on a CPU its arrays."""
+    itemise: Callable[
+        [ItemizeSpec, TrainState, Hyperparameters, Array, StepRandomness], GradientFlow
+    ]
+    """(how much, state, hyperparameters, streams_lb, randomness) -> the next step's itemised
+    gradients; compiled for each `how much`."""
     sample: Callable[[Params, Array, Array, Array, Array], Array]
     """(params, prompt_pn, uniforms_wn, temperature, words to avoid) -> i32[words, N]; see
     `lm.generation.decode`.
@@ -81,7 +91,7 @@ class CompiledFunctions(NamedTuple):
     """(params, texts, words given, uniforms, steps, sampling, max_top_k=, scored=) -> the texts
     with more words, these words and their log-probabilities. Compiled for
     each `max_top_k` and `scored`."""
-    draw_lanes: Callable[[Array, Array, Array, int], Draws]
+    draw_lanes: Callable[[Array, Array, Array, int], StepRandomness]
     train_lanes: Callable[..., tuple[TrainState, Totals]]
     """The same for a pack: all but `streams_lb`, `count` and `steps` have a first axis of lanes;
     compiled once for each number of them."""
@@ -94,36 +104,48 @@ class CompiledFunctions(NamedTuple):
     log-likelihood of each target and the features that the softmax saw; see `word_losses`."""
 
     def advance(
-        self, state: TrainState, values: Hyperparameters, streams_lb: Array, key: Array, steps: int
+        self,
+        state: TrainState,
+        hyperparams: Hyperparameters,
+        streams_lb: Array,
+        key: Array,
+        steps: int,
     ) -> tuple[TrainState, Totals]:
         """Take so many steps, as `lm.training.multi_step.train_steps`, drawn for as they come."""
-        *_, last = self.chunks(state, values, streams_lb, key, steps)
+        *_, last = self.chunks(state, hyperparams, streams_lb, key, steps)
         return last
 
     def chunks(
-        self, state: TrainState, values: Hyperparameters, streams_lb: Array, key: Array, steps: int
+        self,
+        state: TrainState,
+        hyperparams: Hyperparameters,
+        streams_lb: Array,
+        key: Array,
+        steps: int,
     ) -> Iterator[tuple[TrainState, Totals]]:
         """The same, giving what there is after each call; each uses up the state of the one before,
         and has the updates of its own."""
-        totals = no_totals()
-        for count in in_turns(steps):
-            draws = self.draw(streams_lb, key, first_replica(state.step), count)
-            state, totals = self.train(state, totals, values, streams_lb, draws, jnp.int32(count))
+        totals = zero_totals()
+        for count in in_chunks(steps):
+            randomness = self.draw(streams_lb, key, first_replica(state.step), count)
+            state, totals = self.train(
+                state, totals, hyperparams, streams_lb, randomness, jnp.int32(count)
+            )
             yield state, totals
 
     def advance_lanes(
         self,
         state: TrainState,
         totals: Totals,
-        values: Hyperparameters,
+        hyperparams: Hyperparameters,
         streams_lb: Array,
         keys: Array,
         steps: int,
     ) -> tuple[TrainState, Totals]:
         """The same for a pack, whose totals go on."""
-        for count in in_turns(steps):
-            draws = self.draw_lanes(streams_lb, keys, state.step, count)
-            call = (values, streams_lb, draws, jnp.int32(count))
+        for count in in_chunks(steps):
+            randomness = self.draw_lanes(streams_lb, keys, state.step, count)
+            call = (hyperparams, streams_lb, randomness, jnp.int32(count))
             state, totals = self.train_lanes(state, totals, *call)
         return state, totals
 
@@ -138,7 +160,7 @@ def make_static_config(config: Config, vocab_size: int) -> StaticConfig:
 @lru_cache(maxsize=8)
 def build_functions(key: StaticConfig) -> CompiledFunctions:
     """Make a trial's functions."""
-    chosen = partial(choose, key.model, key.train, gradient=gradient_numbers(*key))
+    chosen = partial(choose, key.model, key.train, gradient=gradient_size(*key))
     compute, lanes_compute = chosen(), chosen(stacked=True)
     alone = _recipe(key, compute.recurrence)._replace(shards=compute.shards)
     stacked = _recipe(key, lanes_compute.recurrence)
@@ -146,32 +168,32 @@ def build_functions(key: StaticConfig) -> CompiledFunctions:
     often = partial(jax.jit, compiler_options=compiler_options())
     multiplies = partial(jax.jit, compiler_options=compiler_options(multiplies=True))
     seldom = partial(jax.jit, compiler_options=compiler_options(seldom=True))
-    sharded = partial(compile_sharded, compute.shards)
+    sharded = partial(jit_data_parallel, compute.shards)
     shapes = state_shapes(alone, partial(_model, key, "scan"), scales(key.model))
 
     def initialize(rng: Array, start: Scales) -> TrainState:
-        return start_state(alone, shapes, _model(key, "scan", rng, start))
+        return init_state(alone, shapes, _model(key, "scan", rng, start))
 
-    def in_its_precision(function: Callable[..., T], recipe: Recipe) -> Callable[..., T]:
-        return in_precision(compute.precision, partial(function, recipe))
+    def in_its_precision(function: Callable[..., T], spec: StepSpec) -> Callable[..., T]:
+        return in_precision(compute.precision, partial(function, spec))
 
     return CompiledFunctions(
         compute,
         lanes_compute,
         initialize,
         shapes,
-        partial(draw_for, key, seldom(draw_ahead, static_argnums=0)),
+        partial(draw_for, key, seldom(presample, static_argnums=0)),
         sharded(in_its_precision(train_steps, alone), multiplies=True),
-        sharded(partial(settle, alone), seldom=True),
+        sharded(partial(flush, alone), seldom=True),
         multiplies(in_its_precision(evaluate, alone)),
         seldom(in_its_precision(collect_statistics if tells_on_device() else collect, watched)),
         often(in_its_precision(itemize, itemised), static_argnums=0),
         seldom(in_its_precision(write_sample, stacked)),
         seldom(partial(start_texts, stacked)),
         seldom(in_its_precision(write_on, stacked), static_argnames=("max_top_k", "scored")),
-        partial(draw_for, key, seldom(draw_lanes_ahead, static_argnums=0)),
+        partial(draw_for, key, seldom(presample_lanes, static_argnums=0)),
         multiplies(in_its_precision(train_lanes, stacked), donate_argnums=0),
-        seldom(jax.vmap(partial(settle, stacked)), donate_argnums=0),
+        seldom(jax.vmap(partial(flush, stacked)), donate_argnums=0),
         multiplies(jax.vmap(in_its_precision(evaluate, stacked), in_axes=(0, None))),
         multiplies(in_its_precision(read, alone)),
     )
@@ -183,33 +205,33 @@ def _model(key: StaticConfig, recurrence: str, rng: Array, start: Scales) -> Lan
 
 
 def draw_for(
-    key: StaticConfig, draw: Callable[..., Draws], streams_lb: Array, *call: Array | int
-) -> Draws:
+    key: StaticConfig, draw: Callable[..., StepRandomness], streams_lb: Array, *call: Array | int
+) -> StepRandomness:
     """Draw what a program's steps on this text need."""
-    return draw(chance(key.loss, key.train, key.vocab_size, len(streams_lb)), *call)
+    return draw(random_spec(key.loss, key.train, key.vocab_size, len(streams_lb)), *call)
 
 
-def _recipe(key: StaticConfig, recurrence: str) -> Recipe:
+def _recipe(key: StaticConfig, recurrence: str) -> StepSpec:
     make = partial(_model, key, recurrence, start=scales(key.model))
     graph = nnx.graphdef(nnx.eval_shape(make, jax.random.key(0)))
     merge = partial(nnx.merge, graph)
-    return Recipe(merge, key.loss, key.optimizer, key.train, key.vocab_size)
+    return StepSpec(merge, key.loss, key.optimizer, key.train, key.vocab_size)
 
 
-def evaluate(recipe: Recipe, params: Params, text: HeldOut) -> Array:
+def evaluate(spec: StepSpec, params: Params, text: HeldOut) -> Array:
     """Summed negative log-likelihood of each window of a held-out text."""
-    return window_losses(recipe.merge(params), text)
+    return window_losses(spec.merge(params), text)
 
 
 def read(
-    recipe: Recipe, params: Params, text: HeldOut, carry: tuple[Carry, ...]
+    spec: StepSpec, params: Params, text: HeldOut, carry: tuple[Carry, ...]
 ) -> tuple[tuple[Carry, ...], Array, Array]:
     """State, negative log-likelihoods and features of a held-out text, or of a part of it."""
-    return word_losses(recipe.merge(params), text, carry)
+    return word_losses(spec.merge(params), text, carry)
 
 
 def write_sample(
-    recipe: Recipe,
+    spec: StepSpec,
     params: Params,
     prompt_pn: Array,
     uniforms_wn: Array,
@@ -217,17 +239,17 @@ def write_sample(
     avoid: Array,
 ) -> Array:
     """Continue a prompt, reading it as the model was trained; i32[words, N]."""
-    model, window = recipe.merge(params), _window(recipe)
+    model, window = spec.merge(params), _window(spec)
     return sample(model, prompt_pn, uniforms_wn, temperature, avoid, window=window)
 
 
-def start_texts(recipe: Recipe, params: Params, ids_n: Array) -> DecodeState:
+def start_texts(spec: StepSpec, params: Params, ids_n: Array) -> DecodeState:
     """Texts of one word each."""
-    return start_decoding(recipe.merge(params), ids_n, window=_window(recipe))
+    return start_decoding(spec.merge(params), ids_n, window=_window(spec))
 
 
 def write_on(
-    recipe: Recipe,
+    spec: StepSpec,
     params: Params,
     decode_state: DecodeState,
     given_sn: Array,
@@ -239,10 +261,10 @@ def write_on(
     scored: bool,
 ) -> tuple[DecodeState, Array, Array]:
     """Add words to texts, reading them as the model was trained."""
-    arguments = (recipe.merge(params), decode_state, given_sn, uniforms_sn, steps, sampling)
-    return decode(*arguments, window=_window(recipe), max_top_k=max_top_k, scored=scored)
+    arguments = (spec.merge(params), decode_state, given_sn, uniforms_sn, steps, sampling)
+    return decode(*arguments, window=_window(spec), max_top_k=max_top_k, scored=scored)
 
 
-def _window(recipe: Recipe) -> int | None:
+def _window(spec: StepSpec) -> int | None:
     """Words that the model reads from a zero state before each draw; None: it carries its state."""
-    return recipe.train.sequence_length if recipe.train.predict == "last" else None
+    return spec.train.sequence_length if spec.train.predict == "last" else None

@@ -16,9 +16,9 @@ from lm.config.sizes import STEPS_PER_CALL
 from lm.model.initializers import put
 from lm.optim.averaging import averaged_updates
 from lm.optim.optimizer import Hyperparameters
-from lm.training.metrics import Point, Totals, no_totals
-from lm.training.state import TrainState, evaluated_parameters
-from lm.training.step import judged
+from lm.training.metrics import CurvePoint, Totals, zero_totals
+from lm.training.state import TrainState, evaluated_params
+from lm.training.step import record_validation_loss
 from lm.training.trainer import Trainer
 
 
@@ -31,7 +31,7 @@ class LaneReport(NamedTuple):
     """Of the whole pack, meanwhile."""
     metrics: dict[str, float]
     finite: bool
-    before: list[Point]
+    before: list[CurvePoint]
     """Points of its curves before the report."""
 
 
@@ -67,7 +67,7 @@ class VmappedTrainer:
         self._lanes: dict[int, _Lane] = {}
         like = trainer.functions.shapes
         self._state = jax.tree.map(lambda x: put(np.zeros((width, *x.shape), x.dtype)), like)
-        self._totals = _stack([no_totals()] * width)
+        self._totals = _stack([zero_totals()] * width)
         self._values: tuple[Any, Hyperparameters] | None = None
         self._keys = jnp.stack([trainer.train_key] * width)
 
@@ -126,7 +126,7 @@ class VmappedTrainer:
     def evaluate(self, places: Mapping[int, bool]) -> dict[int, dict[str, float]]:
         """What an epoch ends with, for some lanes: place -> whether it was the lane's last."""
         found: dict[int, dict[str, float]] = {place: {} for place in places}
-        params = evaluated_parameters(self._state)
+        params = evaluated_params(self._state)
         for split in self._text.splits(last=any(places.values())):
             text = self._text.held_out[split]
             sums = np.asarray(self._functions.evaluate_lanes(params, text))
@@ -141,7 +141,7 @@ class VmappedTrainer:
         """Let the validation losses of lanes that have ended an epoch decide about averaging."""
         of_all = np.array([losses.get(place, 0.0) for place in range(self._width)])
         due = np.array([place in losses for place in range(self._width)])
-        self._state = judged(self._state, of_all, due)
+        self._state = record_validation_loss(self._state, of_all, due)
 
     def _part(self, place: int, lane: _Lane) -> LaneReport:
         """A lane's report, from which on it counts from zero."""
@@ -151,7 +151,7 @@ class VmappedTrainer:
         metrics, before = lane.trainer.summary(lane.step, updates, seconds)
         lane.step += steps
         lane.seconds, lane.updates = 0.0, []
-        zeros = jax.tree.leaves(no_totals())
+        zeros = jax.tree.leaves(zero_totals())
         for column, zero in zip(jax.tree.leaves(self._totals), zeros, strict=True):
             column[place] = zero
         return LaneReport(place, steps, seconds, metrics, bool(totals.finite), before)
@@ -177,8 +177,8 @@ class VmappedTrainer:
             self._settle_rows(due)
 
     def _settle_rows(self, due: Sequence[bool]) -> None:
-        values = self._hyperparameters()
-        self._state = self._functions.flush_lanes(self._state, values, jnp.array(due))
+        hyperparams = self._hyperparameters()
+        self._state = self._functions.flush_lanes(self._state, hyperparams, jnp.array(due))
 
     def _hyperparameters(self) -> Hyperparameters:
         """Those of each place; made again only when one of them may be another."""

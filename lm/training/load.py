@@ -20,10 +20,10 @@ from lm.data.windows import steps_per_epoch
 from lm.hooks.identity import identify
 from lm.model.types import Carry, Params
 from lm.optim.optimizer import hyperparameters
-from lm.optim.schedule import changed
+from lm.optim.schedule import config_at_step
 from lm.training.checkpoint import CheckpointManager
 from lm.training.functions import CompiledFunctions, build_functions, make_static_config
-from lm.training.state import TrainState, evaluated_parameters
+from lm.training.state import TrainState, evaluated_params
 from sweeps.errors import UserError
 from sweeps.store.fingerprint import fingerprint
 from sweeps.store.trial import Trial, read_config, read_trial
@@ -65,7 +65,7 @@ def load_trained(directory: Path) -> TrainedModel:
         )
     state = jax.device_put(_flushed(program, config, state))
     return TrainedModel(
-        trial, config, vocabulary, program, evaluated_parameters(state), int(state.step)
+        trial, config, vocabulary, program, evaluated_params(state), int(state.step)
     )
 
 
@@ -118,5 +118,5 @@ def _flushed(program: CompiledFunctions, config: Config, state: TrainState) -> T
         return state
     # Rows are settled whenever a hyperparameter changes, so that the last update's are theirs.
     per_epoch = steps_per_epoch(len(load_dataset(config.data).train), config.train)
-    values = hyperparameters(changed(config, step - 1), (step - 1) // per_epoch)
-    return program.flush(jax.device_put(state, may_alias=False), values, jnp.bool_(True))
+    hyperparams = hyperparameters(config_at_step(config, step - 1), (step - 1) // per_epoch)
+    return program.flush(jax.device_put(state, may_alias=False), hyperparams, jnp.bool_(True))

@@ -8,8 +8,8 @@ from lm.config.load import parse_config
 from lm.data.dataset import load_dataset
 from lm.optim.averaging import averaged_updates
 from lm.training.session import TrainingSession
-from lm.training.state import TrainState, evaluated_parameters
-from lm.training.step import judged
+from lm.training.state import TrainState, evaluated_params
+from lm.training.step import record_validation_loss
 from lm.training.trainer import Trainer
 from sweeps.run import Interrupt, Run
 
@@ -54,11 +54,11 @@ def _train_on(course: TrainingSession, state: TrainState) -> None:
             if done.finite and course.views.due(before, course.step):
                 metrics |= course.views.look(state, before, course.step)
             if course.epoch_ended and done.finite:
-                params = evaluated_parameters(state)
+                params = evaluated_params(state)
                 evaluation = trainer.evaluate_epoch(params, last=course.ended)
                 evaluation |= course.views.evaluated(params, course.step)
                 evaluation |= averaged_updates(state.average)
-                state = judged(state, evaluation["valid/loss"])
+                state = record_validation_loss(state, evaluation["valid/loss"])
             course.report(metrics, done.finite, evaluation, done.points_before)
             if course.due or interrupt.requested or run.should_stop:
                 # At once: in the background it would save less than a hundredth of an epoch, and

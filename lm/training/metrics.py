@@ -19,7 +19,7 @@ TAGS = ("train/loss", "train/grad_norm", "train/grad_norm_clipped", "train/clipp
 """TensorBoard's, of the fields of `lm.training.metrics.StepMetrics`."""
 
 
-class Point(NamedTuple):
+class CurvePoint(NamedTuple):
     """Means over some updates."""
 
     step: int
@@ -28,7 +28,7 @@ class Point(NamedTuple):
     """By TensorBoard tag."""
 
 
-def points(step: int, updates: NDArray[np.float32], every: int) -> Iterator[Point]:
+def curve_points(step: int, updates: NDArray[np.float32], every: int) -> Iterator[CurvePoint]:
     """Means over each `every` updates, the last over what is left.
 
     Args:
@@ -39,7 +39,7 @@ def points(step: int, updates: NDArray[np.float32], every: int) -> Iterator[Poin
     for first in range(0, len(updates), every):
         part = updates[first : first + every]
         means = part.mean(axis=0, dtype=np.float64)
-        yield Point(step + first + len(part), dict(zip(TAGS, means.tolist(), strict=True)))
+        yield CurvePoint(step + first + len(part), dict(zip(TAGS, means.tolist(), strict=True)))
 
 
 class StepMetrics(NamedTuple):
@@ -55,7 +55,7 @@ class StepMetrics(NamedTuple):
     """1 where clipping made it smaller, else 0."""
 
 
-def measure(loss: Array, grad_norm: Array, clip_norm: Array) -> StepMetrics:
+def step_metrics(loss: Array, grad_norm: Array, clip_norm: Array) -> StepMetrics:
     """What a step's loss and gradient say."""
     clipped = (grad_norm > clip_norm).astype(jnp.float32)
     return StepMetrics(loss, grad_norm, jnp.minimum(grad_norm, clip_norm), clipped)
@@ -74,13 +74,13 @@ class Totals(NamedTuple):
 
 
 @cache
-def no_totals() -> Totals:
+def zero_totals() -> Totals:
     """Before the first step."""
     updates = jnp.zeros((STEPS_PER_CALL, len(StepMetrics._fields)), jnp.float32)
     return Totals(jnp.int32(0), jnp.bool_(True), updates)
 
 
-def counted(turns: Sequence[Totals]) -> NDArray[np.float32]:
+def collect_updates(turns: Sequence[Totals]) -> NDArray[np.float32]:
     """The updates of calls that follow each other, of the totals on the host; [updates, 4]."""
     ends = [int(totals.steps) for totals in turns]
     taken = np.diff([0, *ends])

@@ -13,18 +13,18 @@ from lm.data.batches import Batch, sliding_window, stateful_window
 from lm.data.windows import windows_in_stream
 from lm.optim.optimizer import Hyperparameters
 from lm.training.metrics import Totals
-from lm.training.randomness import Draws
-from lm.training.state import Recipe, TrainState
-from lm.training.step import Reading, reading_of, settle, train_step
+from lm.training.randomness import StepRandomness
+from lm.training.state import StepSpec, TrainState
+from lm.training.step import StepBatch, flush, step_batch, train_step
 
 
 def train_steps(
-    recipe: Recipe,
+    spec: StepSpec,
     state: TrainState,
     totals: Totals,
-    values: Hyperparameters,
+    hyperparams: Hyperparameters,
     streams_lb: Array,
-    draws: Draws,
+    randomness: StepRandomness,
     steps: Array,
 ) -> tuple[TrainState, Totals]:
     """Take `steps` steps within one epoch; the first loss that is not finite ends them.
@@ -33,12 +33,12 @@ def train_steps(
     shorter call needs no second compilation.
 
     Args:
-      recipe: of the program.
+      spec: of the program.
       state: before the steps.
       totals: that theirs are added to.
-      values: hyperparameters.
+      hyperparams: hyperparameters.
       streams_lb: the text.
-      draws: a row for each step.
+      randomness: a row for each step.
       steps: i32[].
     """
     before = totals.steps
@@ -46,9 +46,9 @@ def train_steps(
     def body(loop: tuple[TrainState, Totals]) -> tuple[TrainState, Totals]:
         place = loop[1].steps - before
         row = jax.tree.map(
-            lambda rows: lax.dynamic_index_in_dim(rows, place, keepdims=False), draws
+            lambda rows: lax.dynamic_index_in_dim(rows, place, keepdims=False), randomness
         )
-        return _step_and_count(recipe, streams_lb, *loop, values, row, place)
+        return _counted_step(spec, streams_lb, *loop, hyperparams, row, place)
 
     def unfinished(loop: tuple[TrainState, Totals]) -> Array:
         return (loop[1].steps - before < steps) & loop[1].finite
@@ -57,12 +57,12 @@ def train_steps(
 
 
 def train_lanes(
-    recipe: Recipe,
+    spec: StepSpec,
     state: TrainState,
     totals: Totals,
-    values: Hyperparameters,
+    hyperparams: Hyperparameters,
     streams_lb: Array,
-    draws: Draws,
+    randomness: StepRandomness,
     steps: Array,
 ) -> tuple[TrainState, Totals]:
     """Take `steps` steps with each of several trials, the lanes; none may pass its epoch's end.
@@ -72,12 +72,12 @@ def train_lanes(
     are not finite is stepped, too, but not counted; where no other is left the call ends. The loop
     is around the vmap: inside, it would choose between the old and the new state at every step.
     """
-    step = jax.vmap(partial(_step_and_count, recipe, streams_lb), in_axes=(0, 0, 0, 0, None))
+    step = jax.vmap(partial(_counted_step, spec, streams_lb), in_axes=(0, 0, 0, 0, None))
 
     def body(loop: tuple[TrainState, Totals, Array]) -> tuple[TrainState, Totals, Array]:
         state, totals, taken = loop
-        row = jax.tree.map(lambda rows: rows[:, taken], draws)
-        return *step(state, totals, values, row, taken), taken + 1
+        row = jax.tree.map(lambda rows: rows[:, taken], randomness)
+        return *step(state, totals, hyperparams, row, taken), taken + 1
 
     def unfinished(loop: tuple[TrainState, Totals, Array]) -> Array:
         return (loop[2] < steps) & loop[1].finite.any()
@@ -87,52 +87,57 @@ def train_lanes(
 
 
 def next_batch(
-    recipe: Recipe, streams_lb: Array, state: TrainState, draws: Draws
+    spec: StepSpec, streams_lb: Array, state: TrainState, randomness: StepRandomness
 ) -> tuple[TrainState, Batch]:
-    """The batch of the next step, for which `draws` are, and the state as it reads that batch."""
-    length = recipe.train.sequence_length
-    if draws.start is None:
-        index = state.step % windows_in_stream(streams_lb.shape[0], recipe.train)
+    """The batch of the next step, for which `randomness` are, and the state as it reads that
+    batch."""
+    length = spec.train.sequence_length
+    if randomness.start is None:
+        index = state.step % windows_in_stream(streams_lb.shape[0], spec.train)
         batch, forget = stateful_window(streams_lb, index, length), index == 0
     else:
-        batch, forget = sliding_window(streams_lb, draws.start, length), jnp.bool_(True)
+        batch, forget = sliding_window(streams_lb, randomness.start, length), jnp.bool_(True)
     carry = jax.tree.map(lambda x: jnp.where(forget, 0.0, x), state.carry)
     return state._replace(carry=carry), batch
 
 
-def look_ahead(
-    recipe: Recipe, state: TrainState, values: Hyperparameters, streams_lb: Array, draws: Draws
-) -> tuple[TrainState, Reading, Array]:
+def next_step_inputs(
+    spec: StepSpec,
+    state: TrainState,
+    hyperparams: Hyperparameters,
+    streams_lb: Array,
+    randomness: StepRandomness,
+) -> tuple[TrainState, StepBatch, Array]:
     """What the next step is about to read, for who looks inside without taking it.
 
     Args:
-      recipe: of the program.
+      spec: of the program.
       state: between two steps; its rows may lag behind.
-      values, streams_lb: what the step would get.
-      draws: for that step and, in further rows, any others.
+      hyperparams, streams_lb: what the step would get.
+      randomness: for that step and, in further rows, any others.
 
     Returns:
       The state as it reads that batch, the batch, and the key of its dropout.
     """
-    row: Draws = jax.tree.map(lambda rows: rows[0], draws)
-    state = settle(recipe, state, values, jnp.bool_(True))
-    state, batch = next_batch(recipe, streams_lb, state, row)
-    return state, reading_of(batch, row), row.dropout_key
+    row: StepRandomness = jax.tree.map(lambda rows: rows[0], randomness)
+    state = flush(spec, state, hyperparams, jnp.bool_(True))
+    state, batch = next_batch(spec, streams_lb, state, row)
+    return state, step_batch(batch, row), row.dropout_key
 
 
-def _step_and_count(
-    recipe: Recipe,
+def _counted_step(
+    spec: StepSpec,
     streams_lb: Array,
     state: TrainState,
     totals: Totals,
-    values: Hyperparameters,
-    draws: Draws,
+    hyperparams: Hyperparameters,
+    randomness: StepRandomness,
     place: Array,
 ) -> tuple[TrainState, Totals]:
     """Cut the batch, take the step, count it while the totals are finite; `place` is the step's
     among those of the call."""
-    state, batch = next_batch(recipe, streams_lb, state, draws)
-    state, metrics = train_step(recipe, state, values, batch, draws)
+    state, batch = next_batch(spec, streams_lb, state, randomness)
+    state, metrics = train_step(spec, state, hyperparams, batch, randomness)
     counts = totals.finite
     finite = counts & jnp.isfinite(metrics.loss) & jnp.isfinite(metrics.grad_norm)
     updates = lax.dynamic_update_index_in_dim(totals.updates, jnp.stack(metrics), place, 0)

@@ -13,7 +13,7 @@ from lm.data.dataset import load_dataset
 from lm.training.checkpoint import AsyncCheckpointWriter
 from lm.training.lanes import LaneReport, VmappedTrainer
 from lm.training.session import TrainingSession
-from lm.training.state import evaluated_parameters
+from lm.training.state import evaluated_params
 from lm.training.trainer import Trainer, put_on_device
 from sweeps.errors import UserError
 from sweeps.io.atomic import make_directory, read_json, write_json
@@ -162,7 +162,7 @@ def _report(
     if part.finite and views.due(before, course.step):
         metrics = metrics | views.look(lanes.extract(part.place), before, course.step)
     if evaluation:
-        params = evaluated_parameters(lanes.extract(part.place))
+        params = evaluated_params(lanes.extract(part.place))
         evaluation = {**evaluation, **views.evaluated(params, course.step)}
     try:
         course.report(metrics, part.finite, evaluation, part.before)

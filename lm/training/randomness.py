@@ -18,7 +18,7 @@ from lm.data.windows import windows_in_stream
 from lm.losses.candidate_sampler import Candidates, sample_log_uniform
 
 
-class Chance(NamedTuple):
+class RandomSpec(NamedTuple):
     """What is to be drawn; fixed when it is compiled."""
 
     samples: int | None
@@ -28,7 +28,7 @@ class Chance(NamedTuple):
     """Of an epoch, in random order (`predict=last`); None: they follow each other."""
 
 
-class Draws(NamedTuple):
+class StepRandomness(NamedTuple):
     """Of one step; or, with a first axis, of several."""
 
     dropout_key: Array
@@ -38,21 +38,21 @@ class Draws(NamedTuple):
     """i32[]: where its window begins; None: where the one before ends."""
 
 
-def chance(loss: LossConfig, train: TrainConfig, vocab_size: int, length: int) -> Chance:
+def random_spec(loss: LossConfig, train: TrainConfig, vocab_size: int, length: int) -> RandomSpec:
     """What is drawn for a text of streams of this length."""
     sampled = loss.kind != "softmax"
     windows = None if train.predict == "all" else windows_in_stream(length, train)
-    return Chance(loss.samples if sampled else None, vocab_size, windows)
+    return RandomSpec(loss.samples if sampled else None, vocab_size, windows)
 
 
-def in_turns(steps: int) -> Iterator[int]:
+def in_chunks(steps: int) -> Iterator[int]:
     """Parts of so many steps that can be drawn for at once; none at all are one."""
     yield min(steps, STEPS_PER_CALL)
     for done in range(STEPS_PER_CALL, steps, STEPS_PER_CALL):
         yield min(steps - done, STEPS_PER_CALL)
 
 
-def draw_ahead(chance: Chance, key: Array, step: Array, count: ArrayLike) -> Draws:
+def presample(chance: RandomSpec, key: Array, step: Array, count: ArrayLike) -> StepRandomness:
     """Draw for the steps from `step` on, all of one epoch; gives `STEPS_PER_CALL` rows.
 
     Args:
@@ -78,10 +78,14 @@ def draw_ahead(chance: Chance, key: Array, step: Array, count: ArrayLike) -> Dra
             jnp.zeros((STEPS_PER_CALL, samples), jnp.int32), jnp.zeros(STEPS_PER_CALL, jnp.int32)
         )
         candidates = lax.fori_loop(0, count, add, nothing)
-    return Draws(keys[:, 0], candidates, start)
+    return StepRandomness(keys[:, 0], candidates, start)
 
 
-def draw_lanes_ahead(chance: Chance, keys: Array, steps: Array, count: ArrayLike) -> Draws:
+def presample_lanes(
+    chance: RandomSpec, keys: Array, steps: Array, count: ArrayLike
+) -> StepRandomness:
     """The same for several trainings, each with a key and a step of its own."""
-    drawn: Draws = jax.vmap(lambda key, step: draw_ahead(chance, key, step, count))(keys, steps)
+    drawn: StepRandomness = jax.vmap(lambda key, step: presample(chance, key, step, count))(
+        keys, steps
+    )
     return drawn

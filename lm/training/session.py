@@ -9,7 +9,7 @@ from lm.backend import devices
 from lm.backend.execution import Compute
 from lm.monitor.monitor import Monitor
 from lm.training.checkpoint import CheckpointManager
-from lm.training.metrics import Point
+from lm.training.metrics import CurvePoint
 from lm.training.state import TrainState, count_parameters
 from lm.training.trainer import Trainer
 from sweeps.run import Diverged, Run
@@ -83,7 +83,7 @@ class TrainingSession:
         metrics: Mapping[str, float],
         finite: bool,
         evaluation: Mapping[str, float],
-        before: Iterable[Point],
+        before: Iterable[CurvePoint],
     ) -> None:
         """Report; at an epoch's end with its evaluation, and the words per second of all of it.
 

@@ -19,16 +19,16 @@ from lm.config.schema import LossConfig, OptimizerConfig, TrainConfig
 from lm.model.initializers import Scales
 from lm.model.language_model import LanguageModel
 from lm.model.types import Carry, Params
-from lm.optim.averaging import Average, averaged, start_average
-from lm.optim.lazy_rows import Updates, can_lag, start_lagging
-from lm.optim.optimizer import build_optimizer, no_values
+from lm.optim.averaging import Average, averaged_params, init_average
+from lm.optim.lazy_rows import LastUpdated, init_last_updated, supports_lazy_rows
+from lm.optim.optimizer import build_optimizer, zero_hyperparameters
 
 T = TypeVar("T")
 
 Merge = Callable[[Params], LanguageModel]
 
 
-class Recipe(NamedTuple):
+class StepSpec(NamedTuple):
     """What a step does that is not a number: fixed when it is compiled."""
 
     merge: Merge
@@ -47,7 +47,7 @@ class TrainState(NamedTuple):
     params: Params
     optimizer: optax.OptState
     carry: tuple[Carry, ...]
-    updates: Updates
+    updates: LastUpdated
     """Of tables whose rows may lag behind between two calls of `settle`."""
     step: Array
     """i32[]: updates made so far."""
@@ -59,19 +59,19 @@ Make = Callable[[Array, Scales], LanguageModel]
 """(key, scales) -> a model with its first parameters."""
 
 
-def state_shapes(recipe: Recipe, make: Make, start: Scales) -> TrainState:
+def state_shapes(spec: StepSpec, make: Make, start: Scales) -> TrainState:
     """Shapes and types of a training state: `jax.ShapeDtypeStruct` in place of its arrays."""
 
     def begin(key: Array) -> TrainState:
         model = make(key, start)
-        carry = model.zero_carry(recipe.train.batch_size)
-        return _begin(recipe, _parameters(model), carry, recipe.vocab_size)
+        carry = model.zero_carry(spec.train.batch_size)
+        return _init_arrays(spec, _params_of(model), carry, spec.vocab_size)
 
     shapes: TrainState = jax.eval_shape(begin, jax.random.key(0))
     return shapes
 
 
-def start_state(recipe: Recipe, shapes: TrainState, model: LanguageModel) -> TrainState:
+def init_state(spec: StepSpec, shapes: TrainState, model: LanguageModel) -> TrainState:
     """The state before the first update of a model's parameters.
 
     All arrays but the parameters hold one number each: it is found for arrays of one element.
@@ -81,35 +81,37 @@ def start_state(recipe: Recipe, shapes: TrainState, model: LanguageModel) -> Tra
         found: T = jax.tree.map(lambda x: np.zeros((1,) * x.ndim, x.dtype), tree)
         return found
 
-    numbers = _begin(recipe, small(shapes.params), small(shapes.carry), vocab_size=1)
+    numbers = _init_arrays(spec, small(shapes.params), small(shapes.carry), vocab_size=1)
     filled = jax.tree.map(lambda one, like: np.broadcast_to(one, like.shape), numbers, shapes)
-    state: TrainState = jax.device_put(filled._replace(params=_parameters(model)))
+    state: TrainState = jax.device_put(filled._replace(params=_params_of(model)))
     return state
 
 
-def _parameters(model: LanguageModel) -> Params:
+def _params_of(model: LanguageModel) -> Params:
     return nnx.to_pure_dict(nnx.state(model, nnx.Param))
 
 
-def _begin(recipe: Recipe, params: Params, carry: tuple[Carry, ...], vocab_size: int) -> TrainState:
-    patience = recipe.optimizer.average_patience
+def _init_arrays(
+    spec: StepSpec, params: Params, carry: tuple[Carry, ...], vocab_size: int
+) -> TrainState:
+    patience = spec.optimizer.average_patience
     return TrainState(
         params,
-        build_optimizer(recipe.optimizer, no_values()).init(params),
+        build_optimizer(spec.optimizer, zero_hyperparameters()).init(params),
         carry,
-        start_lagging(vocab_size) if can_lag(recipe.loss, recipe.optimizer) else {},
+        init_last_updated(vocab_size) if supports_lazy_rows(spec.loss, spec.optimizer) else {},
         jnp.int32(0),
-        None if patience is None else start_average(params, patience),
+        None if patience is None else init_average(params, patience),
     )
 
 
-def evaluated_parameters(state: TrainState) -> Params:
+def evaluated_params(state: TrainState) -> Params:
     """What a model is evaluated, sampled and looked at by: the average, once there is one.
 
     The arrays of the state may have a first axis of lanes.
     """
     params, average = first_replica((state.params, state.average))
-    return params if average is None else averaged(average, params)
+    return params if average is None else averaged_params(average, params)
 
 
 def count_parameters(params: Params) -> int:

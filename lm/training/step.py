@@ -1,4 +1,4 @@
-"""One training step, a pure function: (state, numbers, batch, draws) -> (state, metrics).
+"""One training step, a pure function: (state, numbers, batch, randomness) -> (state, metrics).
 
 B batch, T time.
 """
@@ -12,7 +12,7 @@ import optax
 from jax import Array
 from jax.typing import ArrayLike
 
-from lm.backend.data_parallel import combined, shard
+from lm.backend.data_parallel import all_reduce, shard
 from lm.backend.devices import prefers_eigen
 from lm.config.schema import LossConfig
 from lm.data.batches import Batch
@@ -23,18 +23,18 @@ from lm.losses.softmax import softmax_loss
 from lm.model.dropout import Dropout
 from lm.model.language_model import LanguageModel, Read
 from lm.model.types import Carry, Params, is_tied
-from lm.optim.averaging import include, judge
-from lm.optim.lazy_rows import Places, Tables, borrow, give_back, settle_rows
+from lm.optim.averaging import update_average, update_trigger
+from lm.optim.lazy_rows import ParamsAndOptState, RowIndex, flush_rows, gather_rows, scatter_rows
 from lm.optim.optimizer import Hyperparameters, build_optimizer
-from lm.training.metrics import StepMetrics, measure
-from lm.training.randomness import Draws
-from lm.training.state import Recipe, TrainState
+from lm.training.metrics import StepMetrics, step_metrics
+from lm.training.randomness import StepRandomness
+from lm.training.state import StepSpec, TrainState
 
-HaveRead = Callable[..., tuple[Read, Any]]
+Forward = Callable[..., tuple[Read, Any]]
 """Has a model read words, as `LanguageModel.read` does."""
 
 
-class Reading(NamedTuple):
+class StepBatch(NamedTuple):
     """A batch as the model sees it, whose tables may have but some of their rows."""
 
     inputs_tb: Array
@@ -48,33 +48,33 @@ class Reading(NamedTuple):
 
 
 def batch_loss(
-    recipe: Recipe,
+    spec: StepSpec,
     params: Params,
     carry: tuple[Carry, ...],
-    reading: Reading,
-    values: Hyperparameters,
+    reading: StepBatch,
+    hyperparams: Hyperparameters,
     dropout_key: Array,
-    read: HaveRead = LanguageModel.read,
+    read: Forward = LanguageModel.read,
 ) -> tuple[Array, tuple[Array, Any]]:
     """What training minimises, `steps_summed` times the mean loss over the batch's targets and the
     penalties; with it that mean loss, and what reading gave besides: the state after the last word.
     """
-    model = recipe.merge(params)
-    dropout = Dropout(values.dropout, dropout_key, recipe.shards)
+    model = spec.merge(params)
+    dropout = Dropout(hyperparams.dropout, dropout_key, spec.shards)
     seen, besides = read(model, reading.inputs_tb, carry, dropout)
-    loss = _target_losses(recipe, model, seen.features, reading).mean()
+    loss = _target_losses(spec, model, seen.features, reading).mean()
     minimised = loss
-    if recipe.loss.activation_penalty > 0:
-        minimised += values.activation_penalty * activation_penalties.activation(seen.dropped)
-    if recipe.loss.slowness_penalty > 0:
-        minimised += values.slowness_penalty * activation_penalties.slowness(seen.outputs)
-    if (steps := steps_summed(recipe.loss, reading)) > 1:
+    if spec.loss.activation_penalty > 0:
+        minimised += hyperparams.activation_penalty * activation_penalties.activation(seen.dropped)
+    if spec.loss.slowness_penalty > 0:
+        minimised += hyperparams.slowness_penalty * activation_penalties.slowness(seen.outputs)
+    if (steps := steps_summed(spec.loss, reading)) > 1:
         minimised *= steps
     return minimised, (loss, besides)
 
 
 def _target_losses(
-    recipe: Recipe, model: LanguageModel, features: Array, reading: Reading
+    spec: StepSpec, model: LanguageModel, features: Array, reading: StepBatch
 ) -> Array:
     """Of each target, f32[N]."""
     features = features.reshape(-1, features.shape[-1])[-len(reading.targets) :]
@@ -83,26 +83,26 @@ def _target_losses(
         by_words = prefers_eigen()
         return softmax_loss(features, weight, bias, reading.targets, by_words=by_words)
     rows = weight[reading.outputs], bias[reading.outputs]
-    words = Shortlist(reading.targets, reading.candidates, *rows, recipe.vocab_size)
-    remove_hits = recipe.loss.remove_accidental_hits
-    return sampled_loss(recipe.loss.kind, features, words, remove_hits=remove_hits)
+    words = Shortlist(reading.targets, reading.candidates, *rows, spec.vocab_size)
+    remove_hits = spec.loss.remove_accidental_hits
+    return sampled_loss(spec.loss.kind, features, words, remove_hits=remove_hits)
 
 
-def steps_summed(loss: LossConfig, reading: Reading) -> int:
+def steps_summed(loss: LossConfig, reading: StepBatch) -> int:
     """Time steps that the loss is the sum of; 1 where it is their mean."""
     if loss.over_time == "mean":
         return 1
     return len(reading.targets) // reading.inputs_tb.shape[1]  # 1 with `predict=last`
 
 
-def reading_of(batch: Batch, draws: Draws) -> Reading:
+def step_batch(batch: Batch, randomness: StepRandomness) -> StepBatch:
     """A batch with the candidates that its loss looks at."""
-    targets, candidates = batch.targets.reshape(-1), draws.candidates
+    targets, candidates = batch.targets.reshape(-1), randomness.candidates
     outputs = targets if candidates is None else jnp.concatenate([targets, candidates.ids])
-    return Reading(batch.inputs_tb, targets, candidates, outputs)
+    return StepBatch(batch.inputs_tb, targets, candidates, outputs)
 
 
-def touched(params: Params, reading: Reading) -> dict[str, Array]:
+def touched_words(params: Params, reading: StepBatch) -> dict[str, Array]:
     """The words whose rows a batch needs, for each table: those that are read, then those that are
     compared with, of which tied weights are one table."""
     words = {"embedding": reading.inputs_tb.reshape(-1), "output": reading.outputs}
@@ -111,15 +111,15 @@ def touched(params: Params, reading: Reading) -> dict[str, Array]:
     return words
 
 
-def relocated(reading: Reading, places: dict[str, Places]) -> Reading:
-    """The batch as a model sees it whose tables have the rows of `touched` alone."""
+def relocated(reading: StepBatch, places: dict[str, RowIndex]) -> StepBatch:
+    """The batch as a model sees it whose tables have the rows of `touched_words` alone."""
     inputs_tb, outputs = reading.inputs_tb, reading.outputs
     read = places["embedding"].place[: inputs_tb.size].reshape(inputs_tb.shape)
     compared = places["output"].place[-len(outputs) :]
     return reading._replace(inputs_tb=read, outputs=compared)
 
 
-def shard_of(reading: Reading, shards: int) -> Reading:
+def shard_of(reading: StepBatch, shards: int) -> StepBatch:
     """What this device reads of a batch."""
     if shards == 1:
         return reading
@@ -131,56 +131,71 @@ def shard_of(reading: Reading, shards: int) -> Reading:
 
     count = len(targets)
     outputs = jnp.concatenate([of_targets(outputs[:count]), outputs[count:]])
-    return Reading(shard(inputs_tb, shards, axis=1), of_targets(targets), candidates, outputs)
+    return StepBatch(shard(inputs_tb, shards, axis=1), of_targets(targets), candidates, outputs)
 
 
 def train_step(
-    recipe: Recipe, state: TrainState, values: Hyperparameters, batch: Batch, draws: Draws
+    spec: StepSpec,
+    state: TrainState,
+    hyperparams: Hyperparameters,
+    batch: Batch,
+    randomness: StepRandomness,
 ) -> tuple[TrainState, StepMetrics]:
     """Gradient of the batch's loss, clipped, and one update."""
-    reading = reading_of(batch, draws)
-    tables, updates = Tables(state.params, state.optimizer), state.updates
+    reading = step_batch(batch, randomness)
+    tables, updates = ParamsAndOptState(state.params, state.optimizer), state.updates
     rows = tables
     if updates:
-        words = touched(state.params, reading)
-        rows, updates, places = borrow(recipe.optimizer, values, tables, updates, state.step, words)
+        words = touched_words(state.params, reading)
+        rows, updates, places = gather_rows(
+            spec.optimizer, hyperparams, tables, updates, state.step, words
+        )
         reading = relocated(reading, places)
-    carry = jax.tree.map(lambda x: shard(x, recipe.shards, axis=0), state.carry)
+    carry = jax.tree.map(lambda x: shard(x, spec.shards, axis=0), state.carry)
     (_, (loss, carry)), grads = jax.value_and_grad(batch_loss, argnums=1, has_aux=True)(
-        recipe, rows.params, carry, shard_of(reading, recipe.shards), values, draws.dropout_key
+        spec,
+        rows.params,
+        carry,
+        shard_of(reading, spec.shards),
+        hyperparams,
+        randomness.dropout_key,
     )
-    (loss, grads), carry = combined((loss, grads), carry, recipe.shards)
-    metrics = measure(loss, optax.tree.norm(grads), values.clip_norm)
-    moves, optimizer = build_optimizer(recipe.optimizer, values).update(
+    (loss, grads), carry = all_reduce((loss, grads), carry, spec.shards)
+    metrics = step_metrics(loss, optax.tree.norm(grads), hyperparams.clip_norm)
+    moves, optimizer = build_optimizer(spec.optimizer, hyperparams).update(
         grads, rows.optimizer, rows.params
     )
-    rows = Tables(optax.apply_updates(rows.params, moves), optimizer)
-    params, optimizer = give_back(tables, rows, places) if updates else rows
-    average = None if state.average is None else include(state.average, params)
+    rows = ParamsAndOptState(optax.apply_updates(rows.params, moves), optimizer)
+    params, optimizer = scatter_rows(tables, rows, places) if updates else rows
+    average = None if state.average is None else update_average(state.average, params)
     return TrainState(params, optimizer, carry, updates, state.step + 1, average), metrics
 
 
-def settle(recipe: Recipe, state: TrainState, values: Hyperparameters, due: Array) -> TrainState:
+def flush(
+    spec: StepSpec, state: TrainState, hyperparams: Hyperparameters, due: Array
+) -> TrainState:
     """Bring rows that no step has touched up to date, before anything else looks at them.
 
     Args:
-      recipe: of the program.
+      spec: of the program.
       state: after steps with these hyperparameters.
-      values: the hyperparameters.
+      hyperparams: the hyperparameters.
       due: bool[]; nothing changes where it is false.
     """
     if not state.updates:
         return state
-    tables = Tables(state.params, state.optimizer)
+    tables = ParamsAndOptState(state.params, state.optimizer)
     step = jnp.where(due, state.step, 0)
-    tables, updates = settle_rows(recipe.optimizer, values, tables, state.updates, step)
+    tables, updates = flush_rows(spec.optimizer, hyperparams, tables, state.updates, step)
     return state._replace(params=tables.params, optimizer=tables.optimizer, updates=updates)
 
 
-def judged(state: TrainState, loss: ArrayLike, due: ArrayLike = True) -> TrainState:
+def record_validation_loss(state: TrainState, loss: ArrayLike, due: ArrayLike = True) -> TrainState:
     """Let an epoch's validation loss decide whether averaging begins; as
-    `lm.optim.averaging.judge`."""
+    `lm.optim.averaging.update_trigger`."""
     if state.average is None:
         return state
-    history = judge(state.average.history, jnp.asarray(loss, jnp.float32), jnp.asarray(due))
+    history = update_trigger(
+        state.average.history, jnp.asarray(loss, jnp.float32), jnp.asarray(due)
+    )
     return state._replace(average=state.average._replace(history=history))

@@ -12,7 +12,7 @@ from jax import Array
 from jax.typing import ArrayLike
 from numpy.typing import NDArray
 
-from lm.backend.data_parallel import first_replica, replicated
+from lm.backend.data_parallel import first_replica, replicate
 from lm.config.schema import Config, TrainConfig
 from lm.data.batches import to_streams
 from lm.data.dataset import Dataset
@@ -24,11 +24,11 @@ from lm.model.initializers import scales
 from lm.model.types import Params
 from lm.monitor.statistics import StepStatistics, StepTensors, summarize
 from lm.optim.optimizer import Hyperparameters, hyperparameters
-from lm.optim.schedule import changed, learning_rate, steps_to_next
+from lm.optim.schedule import config_at_step, learning_rate, steps_until_change
 from lm.training.functions import build_functions, make_static_config
 from lm.training.heldout import HeldOut, make_windows, mean_loss, perplexity
-from lm.training.metrics import Point, Totals, counted, points
-from lm.training.randomness import Draws
+from lm.training.metrics import CurvePoint, Totals, collect_updates, curve_points
+from lm.training.randomness import StepRandomness
 from lm.training.state import TrainState
 
 
@@ -42,7 +42,7 @@ class Advance:
     metrics: dict[str, float]
     """By TensorBoard tag, means over these steps."""
     finite: bool
-    points_before: list[Point]
+    points_before: list[CurvePoint]
     """Points of its curves before the report (`log.scalars_every`)."""
 
 
@@ -86,7 +86,7 @@ class Trainer:
     @cached_property
     def replicated_lb(self) -> Array:
         """The text where `Program.train` reads it."""
-        return replicated(self.streams_lb, self.functions.compute.shards)
+        return replicate(self.streams_lb, self.functions.compute.shards)
 
     @property
     def words_per_step(self) -> int:
@@ -119,11 +119,11 @@ class Trainer:
     def until_report(self, step: int) -> int:
         """Updates from the report at `step` to the next, at the latest at the epoch's end."""
         left = self.steps_per_epoch - step % self.steps_per_epoch
-        return int(min(self.config.train.report_every, left, steps_to_next(self.config, step)))
+        return int(min(self.config.train.report_every, left, steps_until_change(self.config, step)))
 
     def values(self, step: int) -> Hyperparameters:
         """Those of update `step`."""
-        return hyperparameters(changed(self.config, step), step // self.steps_per_epoch)
+        return hyperparameters(config_at_step(self.config, step), step // self.steps_per_epoch)
 
     def advance(self, state: TrainState, step: int) -> Advance:
         """Train from `step` to the next report."""
@@ -139,7 +139,7 @@ class Trainer:
         steps = int(totals.steps)
         if self.is_flush_due(step + steps):
             state = self.functions.flush(state, self.values(step), jnp.bool_(True))
-        metrics, before = self.summary(step, counted(turns), seconds)
+        metrics, before = self.summary(step, collect_updates(turns), seconds)
         return Advance(
             state=state,
             steps=steps,
@@ -184,11 +184,11 @@ class Trainer:
         hyperparameters change; by the step alone, so that a resumed run does the same."""
         if step % self.steps_per_epoch == 0:
             return True
-        return changed(self.config, step) != changed(self.config, step - 1)
+        return config_at_step(self.config, step) != config_at_step(self.config, step - 1)
 
     def summary(
         self, step: int, updates: NDArray[np.float32], seconds: float
-    ) -> tuple[dict[str, float], list[Point]]:
+    ) -> tuple[dict[str, float], list[CurvePoint]]:
         """What the updates since `step` gave.
 
         Args:
@@ -199,8 +199,8 @@ class Trainer:
         Returns:
           A report's metrics by TensorBoard tag, and the points of its curves before it.
         """
-        config, steps = changed(self.config, step), len(updates)
-        *before, last = points(step, updates, config.log.scalars_every or len(updates))
+        config, steps = config_at_step(self.config, step), len(updates)
+        *before, last = curve_points(step, updates, config.log.scalars_every or len(updates))
         metrics = {
             **last.metrics,
             "train/learning_rate": learning_rate(config.optimizer, step // self.steps_per_epoch),
@@ -236,7 +236,7 @@ class Trainer:
 
     def _next_step(
         self, state: TrainState, step: int
-    ) -> tuple[TrainState, Hyperparameters, Array, Draws]:
+    ) -> tuple[TrainState, Hyperparameters, Array, StepRandomness]:
         """What update `step` is made of, for who looks inside it, on one device."""
         state = first_replica(state)
         draws = self.functions.draw(self.streams_lb, self.train_key, state.step, 1)

@@ -11,14 +11,14 @@ import numpy as np
 import pytest
 
 from lm.backend import execution
-from lm.backend.data_parallel import first_replica, replicated
+from lm.backend.data_parallel import first_replica, replicate
 from lm.config.load import parse_config
 from lm.config.schema import Config
 from lm.data.batches import to_streams
 from lm.model.initializers import Scales
 from lm.optim.optimizer import hyperparameters
 from lm.training.functions import CompiledFunctions, build_functions, make_static_config
-from lm.training.metrics import counted
+from lm.training.metrics import collect_updates
 from sweeps.io.atomic import read_json
 from tests.lm.helpers.training import assert_same, history, killed_at, run
 
@@ -48,13 +48,13 @@ def program(config: Config, monkeypatch: pytest.MonkeyPatch, devices: int) -> Co
 def train(program: CompiledFunctions, config: Config, steps: int) -> tuple[Any, np.ndarray]:
     """The state after so many steps, all rows up to date, and what each step measured."""
     values = hyperparameters(config, 0)
-    text = replicated(jnp.asarray(STREAMS), program.compute.shards)
+    text = replicate(jnp.asarray(STREAMS), program.compute.shards)
     state = program.initialize(jax.random.key(1), SCALES)
     turns = []
     for turn in program.chunks(state, values, text, jax.random.key(5), steps):
         state, totals = turn
         turns.append(jax.device_get(totals))
-    return program.flush(state, values, jnp.bool_(True)), counted(turns)
+    return program.flush(state, values, jnp.bool_(True)), collect_updates(turns)
 
 
 @pytest.mark.parametrize(
@@ -89,7 +89,7 @@ def test_every_device_has_the_same_bits(tiny: Compose, monkeypatch: pytest.Monke
 
 
 def test_first_replica_is_no_copy() -> None:
-    whole = replicated({"a": jnp.arange(3.0)}, 2)["a"]
+    whole = replicate({"a": jnp.arange(3.0)}, 2)["a"]
     view = first_replica({"a": whole})["a"]
     assert view.sharding.device_set == {jax.local_devices()[0]}
     assert view.unsafe_buffer_pointer() == whole.addressable_data(0).unsafe_buffer_pointer()

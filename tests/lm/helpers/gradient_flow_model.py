@@ -18,9 +18,9 @@ from lm.model.language_model import LanguageModel
 from lm.model.recurrence import Kept
 from lm.model.types import Carry, Params
 from lm.optim.optimizer import hyperparameters
-from lm.training.randomness import chance, draw_ahead
-from lm.training.state import Recipe
-from lm.training.step import batch_loss, reading_of
+from lm.training.randomness import presample, random_spec
+from lm.training.state import StepSpec
+from lm.training.step import batch_loss, step_batch
 
 VOCAB, BATCH, LENGTH, UNITS = 11, 3, 6, 5
 SIZES = (
@@ -49,10 +49,10 @@ class Case:
         ids = jnp.asarray(random.integers(0, VOCAB, (LENGTH + 1, BATCH)), jnp.int32)
         targets = ids[1:] if config.train.predict == "all" else ids[-1]
         batch = Batch(ids[:-1], targets)
-        what = chance(config.loss, config.train, VOCAB, length=9 * LENGTH)
-        rows = draw_ahead(what, jax.random.key(2), jnp.int32(0), 1)
+        what = random_spec(config.loss, config.train, VOCAB, length=9 * LENGTH)
+        rows = presample(what, jax.random.key(2), jnp.int32(0), 1)
         draws = jax.tree.map(lambda row: row[0], rows)
-        self.reading, key = reading_of(batch, draws), draws.dropout_key
+        self.reading, key = step_batch(batch, draws), draws.dropout_key
         self._call = self.params, self.carry, self.reading, hyperparameters(config, 0), key
 
     def gradient(self) -> Any:
@@ -76,10 +76,10 @@ def contributions(kept: Kept, of_u: Any) -> Full:
     return np.einsum("jbh,jkbz->jkbhz", np.asarray(kept.before[0]), np.asarray(of_u))
 
 
-def _recipe(config: Config, recurrence: str) -> Recipe:
+def _recipe(config: Config, recurrence: str) -> StepSpec:
     def make() -> LanguageModel:
         rngs = nnx.Rngs(params=jax.random.key(0))
         return LanguageModel(config.model, VOCAB, recurrence=recurrence, rngs=rngs)
 
     merge = partial(nnx.merge, nnx.graphdef(nnx.eval_shape(make)))
-    return Recipe(merge, config.loss, config.optimizer, config.train, VOCAB)
+    return StepSpec(merge, config.loss, config.optimizer, config.train, VOCAB)

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from jax import Array
 
-from lm.model.dropout import NOTHING, Dropout, Rates
+from lm.model.dropout import NO_DROPOUT, Dropout, DropoutRates
 from tests.lm.model.test_language_model import make_model
 
 TIME, BATCH, WIDTH, ROWS = 30, 8, 40, 500
@@ -19,7 +19,7 @@ ONES = jnp.ones((TIME, BATCH, WIDTH), jnp.float32)
 
 def dropout(seed: int = 0, **rates: float) -> Dropout:
     given = {name: jnp.float32(rate) for name, rate in rates.items()}
-    return Dropout(Rates(**given), jax.random.key(seed))
+    return Dropout(DropoutRates(**given), jax.random.key(seed))
 
 
 ALL = dropout(inputs=0.3, between=0.3, outputs=0.3, words=0.3, weights=0.3)
@@ -84,7 +84,7 @@ def test_each_share_alone_changes_what_is_read(name: str) -> None:
     ids = IDS[:7, :3] % 11
     clean, _ = model(ids, model.zero_carry(3))
     dropped, _ = model(ids, model.zero_carry(3), dropout(**{name: PLACES[name]}))
-    nothing, _ = model(ids, model.zero_carry(3), NOTHING)
+    nothing, _ = model(ids, model.zero_carry(3), NO_DROPOUT)
     zero, _ = model(ids, model.zero_carry(3), dropout(**{name: 0.0}))
     np.testing.assert_array_equal(clean, nothing)
     np.testing.assert_allclose(clean, zero, atol=1e-6)

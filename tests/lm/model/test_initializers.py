@@ -14,8 +14,8 @@ from lm.backend.compile_cache import Compiling
 from lm.config.load import parse_config
 from lm.config.schema import InitializerConfig
 from lm.model.initializers import BLOCK, _bits_from, matrix_initializer, scales, uniform
-from lm.optim.averaging import start_average
-from lm.optim.optimizer import build_optimizer, no_values
+from lm.optim.averaging import init_average
+from lm.optim.optimizer import build_optimizer, zero_hyperparameters
 from lm.training.functions import build_functions, make_static_config
 
 Compose = Callable[..., dict[str, Any]]
@@ -78,6 +78,6 @@ def test_the_optimizer_starts_as_optax_has_it(tiny: Compose, optimizer: str) -> 
     assert jax.tree.map(lambda x: (x.shape, x.dtype), state) == jax.tree.map(
         lambda x: (x.shape, x.dtype), program.shapes
     )
-    expected = build_optimizer(config.optimizer, no_values()).init(state.params)
+    expected = build_optimizer(config.optimizer, zero_hyperparameters()).init(state.params)
     jax.tree.map(np.testing.assert_array_equal, state.optimizer, expected)
-    jax.tree.map(np.testing.assert_array_equal, state.average, start_average(state.params, 2))
+    jax.tree.map(np.testing.assert_array_equal, state.average, init_average(state.params, 2))

@@ -13,10 +13,10 @@ from lm.config.load import parse_config
 from lm.config.schema import Config
 from lm.data.dataset import load_dataset
 from lm.monitor.monitor import Monitor
-from lm.optim.averaging import History, judge, start_average
+from lm.optim.averaging import TriggerState, init_average, update_trigger
 from lm.training.checkpoint import CheckpointManager
-from lm.training.state import TrainState, evaluated_parameters
-from lm.training.step import judged
+from lm.training.state import TrainState, evaluated_params
+from lm.training.step import record_validation_loss
 from lm.training.trainer import Trainer
 from tests.lm.helpers.packs import train_pack
 from tests.lm.helpers.training import assert_same, history, killed_at, run, signalled_at
@@ -49,14 +49,14 @@ def test_averaging_begins_where_the_authors_program_begins(patience: int) -> Non
     draw = np.random.default_rng(patience)
     courses = [np.linspace(1.2, 1, 12) + 0.3 * draw.random(12) for _ in range(20)]
     courses = [course.astype(np.float32) for course in courses]
-    history = start_average({}, patience).history
+    history = init_average({}, patience).history
     lanes = jax.tree.map(lambda x: jnp.stack([x] * len(courses)), history)
     found: list[int | None] = [None] * len(courses)
     for epoch in range(12):
-        nobody = judge(lanes, jnp.full(len(courses), 9.0), jnp.zeros(len(courses), bool))
+        nobody = update_trigger(lanes, jnp.full(len(courses), 9.0), jnp.zeros(len(courses), bool))
         assert_equal(nobody, lanes)
         losses = jnp.array([course[epoch] for course in courses])
-        lanes = judge(lanes, losses, jnp.ones(len(courses), bool))
+        lanes = update_trigger(lanes, losses, jnp.ones(len(courses), bool))
         for lane, begun in enumerate(np.asarray(lanes.begun)):
             if begun and found[lane] is None:
                 found[lane] = epoch
@@ -71,7 +71,7 @@ def assert_equal(one: Any, other: Any) -> None:
 
 def begun(state: TrainState) -> bool:
     assert state.average is not None
-    assert isinstance(state.average.history, History)
+    assert isinstance(state.average.history, TriggerState)
     return bool(state.average.history.begun)
 
 
@@ -91,12 +91,12 @@ def test_average_is_the_mean_of_the_parameters_after_each_update_since(tiny: Com
         if counts:
             seen.append(jax.tree.map(lambda x: np.asarray(x, np.float64), state.params))
         else:
-            assert_equal(evaluated_parameters(state), state.params)
+            assert_equal(evaluated_params(state), state.params)
         if number in losses:
-            state = judged(state, losses[number])
+            state = record_validation_loss(state, losses[number])
     assert len(seen) == 10
     expected = jax.tree.map(lambda *each: np.mean(each, axis=0), *seen)
-    used = evaluated_parameters(state)
+    used = evaluated_params(state)
     for mean, value in zip(jax.tree.leaves(expected), jax.tree.leaves(used), strict=True):
         np.testing.assert_allclose(value, mean, rtol=1e-5, atol=1e-7)
 

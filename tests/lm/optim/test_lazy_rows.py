@@ -14,7 +14,7 @@ from lm.config.load import parse_config
 from lm.config.schema import Config
 from lm.data.batches import to_streams
 from lm.model.initializers import Scales
-from lm.optim.lazy_rows import borrow, give_back, start_lagging
+from lm.optim.lazy_rows import gather_rows, init_last_updated, scatter_rows
 from lm.optim.optimizer import Hyperparameters, hyperparameters
 from lm.training.functions import CompiledFunctions, build_functions, make_static_config
 from lm.training.state import TrainState
@@ -123,12 +123,12 @@ def test_rows_that_are_given_back_are_written_once_and_others_stay(tiny: Compose
     tables = state.params, state.optimizer
     ids = jnp.array([7, 3, 7, 7, 0], jnp.int32)
     words = {"embedding": ids, "output": ids}
-    lent = lm.optim.lazy_rows.Tables(*tables)
-    rows, updates, places = borrow(
+    lent = lm.optim.lazy_rows.ParamsAndOptState(*tables)
+    rows, updates, places = gather_rows(
         config.optimizer,
         hyperparameters(config, 0),
         lent,
-        start_lagging(VOCAB),
+        init_last_updated(VOCAB),
         jnp.int32(0),
         words,
     )
@@ -136,7 +136,7 @@ def test_rows_that_are_given_back_are_written_once_and_others_stay(tiny: Compose
     np.testing.assert_array_equal(np.flatnonzero(updates["embedding"]), [0, 3, 7])
     weight = rows.params["embedding"]["weight"]
     changed = {**rows.params, "embedding": {"weight": weight + jnp.arange(5.0)[:, None]}}
-    after = give_back(lent, rows._replace(params=changed), places).params["embedding"]["weight"]
+    after = scatter_rows(lent, rows._replace(params=changed), places).params["embedding"]["weight"]
     moved = np.asarray(after - state.params["embedding"]["weight"]).round(4)
     expected = np.zeros(VOCAB)
     expected[[7, 3, 0]] = [0, 1, 4]

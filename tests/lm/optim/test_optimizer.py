@@ -10,7 +10,7 @@ import optax
 import pytest
 
 from lm.config.schema import OptimizerConfig
-from lm.optim.optimizer import Hyperparameters, build_optimizer, no_values
+from lm.optim.optimizer import Hyperparameters, build_optimizer, zero_hyperparameters
 from lm.optim.schedule import learning_rate
 
 MOMENTUM = OptimizerConfig(
@@ -36,7 +36,7 @@ DECAY = 0.3
 def values(clip_norm: float = np.inf, momentum: float = 0.9) -> Hyperparameters:
     numbers = {"learning_rate": 0.1, "momentum": momentum, "clip_norm": clip_norm}
     numbers["weight_decay"] = DECAY
-    return no_values()._replace(**{name: jnp.float32(x) for name, x in numbers.items()})
+    return zero_hyperparameters()._replace(**{name: jnp.float32(x) for name, x in numbers.items()})
 
 
 def descend(config: OptimizerConfig, steps: int, momentum: float) -> np.ndarray:

@@ -9,7 +9,7 @@ import pytest
 from lm.config.load import parse_config
 from lm.hooks.identity import identify
 from lm.optim.optimizer import hyperparameters
-from lm.optim.schedule import changed, steps_to_next
+from lm.optim.schedule import config_at_step, steps_until_change
 from sweeps.errors import UserError
 from sweeps.run import Stop
 from sweeps.store.metrics import read_metrics
@@ -55,9 +55,9 @@ def test_change_between_reports_happens_at_its_step(tmp_path: Path, tiny: Compos
 def test_changes_are_made_in_turn(tiny: Compose) -> None:
     first, second = "{step:5,optimizer.momentum:0.5}", "{step:9,optimizer.momentum:0.7}"
     config = parse_config(tiny(f"train.changes=[{first},{second}]"))
-    found = [hyperparameters(changed(config, step), 0).momentum for step in (4, 5, 8, 9, 20)]
+    found = [hyperparameters(config_at_step(config, step), 0).momentum for step in (4, 5, 8, 9, 20)]
     assert [float(value) for value in found] == pytest.approx([0.9, 0.5, 0.5, 0.7, 0.7])
-    assert [steps_to_next(config, step) for step in (0, 5, 9)] == [5, 4, float("inf")]
+    assert [steps_until_change(config, step) for step in (0, 5, 9)] == [5, 4, float("inf")]
 
 
 @pytest.mark.parametrize(

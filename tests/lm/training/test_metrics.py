@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 import lm.training.randomness
-from lm.training.metrics import TAGS, Point, points
+from lm.training.metrics import TAGS, CurvePoint, curve_points
 from sweeps.store.metrics import read_metrics
 from tests.lm.helpers.packs import lanes, train_pack
 from tests.lm.helpers.training import assert_same, final_state, killed_at, run
@@ -40,10 +40,10 @@ def reported(at: int, every: int) -> Iterator[int]:
 
 def test_a_point_is_the_mean_over_its_updates_and_the_last_over_what_is_left() -> None:
     updates = np.arange(20, dtype=np.float32).reshape(5, 4)
-    found = list(points(30, updates, 2))
+    found = list(curve_points(30, updates, 2))
     assert [point.step for point in found] == [32, 34, 35]
-    assert found[0] == Point(32, dict(zip(TAGS, [2, 3, 4, 5], strict=True)))
-    assert found[2] == Point(35, dict(zip(TAGS, [16, 17, 18, 19], strict=True)))
+    assert found[0] == CurvePoint(32, dict(zip(TAGS, [2, 3, 4, 5], strict=True)))
+    assert found[2] == CurvePoint(35, dict(zip(TAGS, [16, 17, 18, 19], strict=True)))
 
 
 @pytest.fixture(scope="module")

@@ -11,19 +11,19 @@ import pytest
 import lm.training.randomness
 from lm.config.load import parse_config
 from lm.config.sizes import STEPS_PER_CALL
-from lm.training.randomness import Chance, Draws, draw_ahead, draw_lanes_ahead
+from lm.training.randomness import RandomSpec, StepRandomness, presample, presample_lanes
 from tests.lm.training.test_step import BATCH, KEY, TIME, advance, start
 
 Compose = Callable[..., dict[str, Any]]
 WINDOWS = 40
 WHAT = {
-    "nothing but dropout": Chance(None, 13, None),
-    "candidates": Chance(6, 13, None),
-    "candidates and windows": Chance(6, 13, WINDOWS),
+    "nothing but dropout": RandomSpec(None, 13, None),
+    "candidates": RandomSpec(6, 13, None),
+    "candidates and windows": RandomSpec(6, 13, WINDOWS),
 }
 
 
-def row(draws: Draws, place: int) -> list[np.ndarray]:
+def row(draws: StepRandomness, place: int) -> list[np.ndarray]:
     draws = draws._replace(dropout_key=jax.random.key_data(draws.dropout_key))
     return [np.asarray(rows[place]) for rows in jax.tree.leaves(draws)]
 
@@ -34,18 +34,18 @@ def assert_same(one: list[np.ndarray], other: list[np.ndarray]) -> None:
 
 
 @pytest.mark.parametrize("what", WHAT.values(), ids=WHAT)
-def test_a_steps_draws_do_not_hang_on_where_its_call_begins(what: Chance) -> None:
-    whole = draw_ahead(what, KEY, jnp.int32(0), 30)
+def test_a_steps_draws_do_not_hang_on_where_its_call_begins(what: RandomSpec) -> None:
+    whole = presample(what, KEY, jnp.int32(0), 30)
     for first in (5, 29):
-        assert_same(row(draw_ahead(what, KEY, jnp.int32(first), 1), 0), row(whole, first))
+        assert_same(row(presample(what, KEY, jnp.int32(first), 1), 0), row(whole, first))
 
 
 @pytest.mark.parametrize("what", WHAT.values(), ids=WHAT)
-def test_lanes_draw_what_each_would_alone(what: Chance) -> None:
+def test_lanes_draw_what_each_would_alone(what: RandomSpec) -> None:
     keys, steps = jax.random.split(KEY, 3), jnp.array([4, 0, 9], jnp.int32)
-    lanes = draw_lanes_ahead(what, keys, steps, 7)
+    lanes = presample_lanes(what, keys, steps, 7)
     for lane, (key, step) in enumerate(zip(keys, steps, strict=True)):
-        alone = draw_ahead(what, key, step, 7)
+        alone = presample(what, key, step, 7)
         of_lane = jax.tree.map(lambda rows, lane=lane: rows[lane], lanes)
         for place in (0, 6):
             assert_same(row(of_lane, place), row(alone, place))
@@ -54,7 +54,7 @@ def test_lanes_draw_what_each_would_alone(what: Chance) -> None:
 def test_an_epochs_windows_are_each_drawn_once_and_those_of_the_next_in_another_order() -> None:
     what = WHAT["candidates and windows"]
     orders = [
-        np.asarray(draw_ahead(what, KEY, jnp.int32(epoch * WINDOWS), 0).start)[:WINDOWS]
+        np.asarray(presample(what, KEY, jnp.int32(epoch * WINDOWS), 0).start)[:WINDOWS]
         for epoch in (0, 1)
     ]
     for order in orders:

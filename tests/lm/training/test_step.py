@@ -21,10 +21,10 @@ from lm.model.initializers import scales
 from lm.model.language_model import LanguageModel
 from lm.optim.optimizer import Hyperparameters, hyperparameters
 from lm.training.functions import CompiledFunctions, build_functions, make_static_config
-from lm.training.metrics import StepMetrics, Totals, counted, no_totals
+from lm.training.metrics import StepMetrics, Totals, collect_updates, zero_totals
 from lm.training.multi_step import train_steps
-from lm.training.randomness import Draws
-from lm.training.state import Recipe, TrainState
+from lm.training.randomness import StepRandomness
+from lm.training.state import StepSpec, TrainState
 from lm.training.step import train_step
 from tests.lm.helpers.numpy_model import numpy_loss
 
@@ -49,11 +49,11 @@ def program(config: Config) -> CompiledFunctions:
     return build_functions(make_static_config(config, VOCAB))
 
 
-def recipe(config: Config) -> Recipe:
+def recipe(config: Config) -> StepSpec:
     """What `build_functions` compiles, for steps taken one by one."""
     model = LanguageModel(config.model, VOCAB, rngs=nnx.Rngs(params=jax.random.key(0)))
     merge = partial(nnx.merge, nnx.graphdef(model))
-    return Recipe(merge, config.loss, config.optimizer, config.train, VOCAB)
+    return StepSpec(merge, config.loss, config.optimizer, config.train, VOCAB)
 
 
 def start(config: Config) -> TrainState:
@@ -66,12 +66,12 @@ def advance(config: Config, state: TrainState, steps: int) -> tuple[TrainState, 
     return program(config).advance(copy, values, jnp.asarray(STREAMS), KEY, steps)
 
 
-def draws_of(config: Config, key: jax.Array) -> Draws:
+def draws_of(config: Config, key: jax.Array) -> StepRandomness:
     """What chance decides about a step, from its key."""
     dropout_key, candidates_key = jax.random.split(key)
     sampled = config.loss.kind != "softmax"
     draw = partial(sample_log_uniform, candidates_key, config.loss.samples, VOCAB)
-    return Draws(dropout_key, draw() if sampled else None, None)
+    return StepRandomness(dropout_key, draw() if sampled else None, None)
 
 
 def python_loop(config: Config, state: TrainState, steps: int) -> tuple[TrainState, list[float]]:
@@ -114,7 +114,7 @@ def test_steps_in_one_call_equal_a_python_loop(tiny: Compose, rule: str, loss: s
     one_call, totals = advance(config, start(config), 16)
     loop, losses = python_loop(config, start(config), 16)
     assert int(one_call.step) == int(totals.steps) == 16
-    assert counted([totals])[:, 0] == pytest.approx(losses, rel=TOLERANCE)
+    assert collect_updates([totals])[:, 0] == pytest.approx(losses, rel=TOLERANCE)
     assert_close(one_call, loop)
 
 
@@ -141,7 +141,11 @@ def windows_seen(
     steps = per_epoch * epochs
 
     def note(
-        recipe: Recipe, state: TrainState, values: Hyperparameters, batch: Batch, draws: Draws
+        recipe: StepSpec,
+        state: TrainState,
+        values: Hyperparameters,
+        batch: Batch,
+        draws: StepRandomness,
     ) -> tuple[TrainState, StepMetrics]:
         last = batch.targets if batch.targets.ndim == 1 else batch.targets[-1]
         whole = jnp.concatenate([batch.inputs_tb, last[None]])
@@ -167,7 +171,7 @@ def windows_seen(
             values = hyperparameters(config, 0)
             draws = program(config).draw(numbers, KEY, state.step, count)
             call = (values, numbers, draws, jnp.int32(count))
-            state, _ = train_steps(recipe(config), state, no_totals(), *call)
+            state, _ = train_steps(recipe(config), state, zero_totals(), *call)
     words = np.asarray(state.params["words"])
     np.testing.assert_array_equal(np.diff(words, axis=1), 1)  # words in the text's order
     np.testing.assert_array_equal(np.diff(words, axis=2), len(STREAMS))  # streams side by side
@@ -202,7 +206,7 @@ def test_fresh_models_loss_is_close_to_log_of_the_vocabulary(
 ) -> None:
     config = changed(changed(config, "train", predict=predict), "model", cell=cell)
     _, totals = advance(config, start(config), 1)
-    assert counted([totals])[:, 0] == pytest.approx(np.log(VOCAB), rel=0.05)
+    assert collect_updates([totals])[:, 0] == pytest.approx(np.log(VOCAB), rel=0.05)
 
 
 def test_update_is_no_longer_than_the_clip_level(config: Config) -> None:
@@ -213,7 +217,7 @@ def test_update_is_no_longer_than_the_clip_level(config: Config) -> None:
         after, totals = advance(changed(config, "train", clip_norm=level), before, 1)
         moved = jax.tree.map(lambda a, b: np.asarray(a - b), after.params, before.params)
         length[level] = np.sqrt(sum(float((x**2).sum()) for x in jax.tree.leaves(moved)))
-        norm[level] = float(counted([totals])[0, 1])
+        norm[level] = float(collect_updates([totals])[0, 1])
     assert norm[None] == norm[1e9] == norm[0.01] > 0.1  # what is reported is before clipping
     assert length == pytest.approx({None: norm[None], 1e9: norm[None], 0.01: 0.01}, rel=1e-4)
 
@@ -227,7 +231,7 @@ def test_first_loss_that_is_not_finite_ends_the_call(config: Config) -> None:
     assert 1 < first < 10
     assert not totals.finite
     assert int(totals.steps) == int(state.step) <= first
-    finite = np.isfinite(counted([totals])[:, :2]).all(axis=1)  # loss and gradient's norm
+    finite = np.isfinite(collect_updates([totals])[:, :2]).all(axis=1)  # loss and gradient's norm
     assert finite.tolist() == [True] * (len(finite) - 1) + [False]
     _, totals = advance(config, start(config), int(state.step) - 1)
     assert totals.finite
@@ -245,7 +249,7 @@ def test_loss_equals_a_numpy_lstm_in_float64(config: Config, predict: str) -> No
     batch = Batch(jnp.asarray(inputs), jnp.asarray(targets))
     begin = state._replace(params=params, carry=carry)
     step = jax.jit(partial(train_step, recipe(config)))
-    after, metrics = step(begin, hyperparameters(config, 0), batch, Draws(KEY, None, None))
+    after, metrics = step(begin, hyperparameters(config, 0), batch, StepRandomness(KEY, None, None))
     loss, h, c = numpy_loss(params, carry, inputs, targets)
     assert float(metrics.loss) == pytest.approx(loss, rel=TOLERANCE)
     np.testing.assert_allclose(after.carry[0][0], h, atol=TOLERANCE)

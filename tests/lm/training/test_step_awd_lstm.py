@@ -15,8 +15,8 @@ from lm.config.schema import Config
 from lm.data.batches import Batch
 from lm.model.dropout import Dropout
 from lm.optim.optimizer import hyperparameters
-from lm.training.randomness import Draws
-from lm.training.step import Reading, batch_loss, reading_of
+from lm.training.randomness import StepRandomness
+from lm.training.step import StepBatch, batch_loss, step_batch
 from tests.lm.training.test_step import BATCH, KEY, STREAMS, TIME, VOCAB, recipe, start
 
 Compose = Callable[..., dict[str, Any]]
@@ -48,7 +48,7 @@ class Masks(NamedTuple):
     weights: list[Array]
 
 
-def masks(config: Config, reading: Reading, key: Array) -> Masks:
+def masks(config: Config, reading: StepBatch, key: Array) -> Masks:
     drop = Dropout(hyperparameters(config, 0).dropout, key)
     locked = config.model.dropout_kind == "locked"
     rates = drop.rates.inputs, drop.rates.between, drop.rates.between, drop.rates.outputs
@@ -64,7 +64,7 @@ def masks(config: Config, reading: Reading, key: Array) -> Masks:
 
 
 def plain_loss(
-    params: Any, carries: Any, reading: Reading, masks: Masks
+    params: Any, carries: Any, reading: StepBatch, masks: Masks
 ) -> tuple[Array, tuple[Array, Array]]:
     """Tied LSTM layers, each time step by itself; AR with 2, TAR with 0.7 (Merity et al. 2017)."""
     vectors = params["embedding"]["weight"]
@@ -98,7 +98,7 @@ def test_loss_and_gradient_equal_those_of_a_plain_model(
     params = jax.tree.map(lambda x: 4 * x + 0.1, state.params)
     carry = jax.tree.map(lambda x: x + 0.3, state.carry)
     batch = Batch(jnp.asarray(STREAMS[3 : 3 + TIME]), jnp.asarray(STREAMS[4 : 4 + TIME]))
-    reading, key = reading_of(batch, Draws(KEY, None, None)), KEY
+    reading, key = step_batch(batch, StepRandomness(KEY, None, None)), KEY
     run = jax.value_and_grad(partial(batch_loss, recipe(config)), has_aux=True)
     (minimised, (loss, after)), grads = jax.jit(run)(params, carry, reading, values, key)
     dropped = masks(config, reading, key)

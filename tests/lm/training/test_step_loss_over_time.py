@@ -15,7 +15,7 @@ from lm.data.batches import to_streams
 from lm.model.initializers import scales
 from lm.optim.optimizer import hyperparameters
 from lm.training.functions import build_functions, make_static_config
-from lm.training.metrics import Totals, counted
+from lm.training.metrics import Totals, collect_updates
 from lm.training.state import TrainState
 
 Compose = Callable[..., dict[str, Any]]
@@ -52,6 +52,6 @@ def test_sum_is_the_mean_with_another_rate_and_another_clip_level(
     (one, seen), (other, expected) = train(summed), train(mean)
     for a, b in zip(jax.tree.leaves(one.params), jax.tree.leaves(other.params), strict=True):
         np.testing.assert_allclose(a, b, rtol=1e-5, atol=1e-6)
-    sums, means = counted([seen])[:, [0, 1, 3]], counted([expected])[:, [0, 1, 3]]
+    sums, means = collect_updates([seen])[:, [0, 1, 3]], collect_updates([expected])[:, [0, 1, 3]]
     np.testing.assert_allclose(sums, means * [1, factor, 1], rtol=1e-5)  # loss, norm, clipped
     assert sums[:, 2].sum() >= factor > 0
