@@ -24,7 +24,7 @@ from sweeps.cli.exit import exit_on_user_error
 from sweeps.config.application import Application
 from sweeps.config.compose import Composer
 from sweeps.config.hooks import locate
-from sweeps.config.options import Options, SweepOptions, checked
+from sweeps.config.options import FrameworkConfig, SweepConfig, check_config
 from sweeps.driver import run
 from sweeps.errors import UserError
 from sweeps.io.mirror import mirror_of
@@ -83,7 +83,7 @@ class RayTuneSweeper(Sweeper):
 
         The process exits with 1 if a trial failed, with 130 after Ctrl-C.
         """
-        options = checked(_options(self._master))
+        options = check_config(_options(self._master))
         found = self._space(arguments)
         output_dir = str(self._master.output_dir)
         mirror = mirror_of(output_dir) if is_url(output_dir) else None
@@ -121,15 +121,15 @@ class RayTuneSweeper(Sweeper):
         return found
 
 
-def _options(config: DictConfig) -> Options:
-    keys = list(asdict(Options()))
+def _options(config: DictConfig) -> FrameworkConfig:
+    keys = list(asdict(FrameworkConfig()))
     given = OmegaConf.masked_copy(config, keys)
-    options = OmegaConf.to_object(OmegaConf.merge(OmegaConf.structured(Options), given))
-    assert isinstance(options, Options)
+    options = OmegaConf.to_object(OmegaConf.merge(OmegaConf.structured(FrameworkConfig), given))
+    assert isinstance(options, FrameworkConfig)
     return options
 
 
-def _sweep_name(options: SweepOptions, config: DictConfig, found: space.Space) -> str:
+def _sweep_name(options: SweepConfig, config: DictConfig, found: space.Space) -> str:
     """`sweep.name`, else the sweep file's name, else the axes'."""
     chosen = options.name or config.hydra.runtime.choices.get("sweep")
     name = chosen or "_x_".join(short_keys([axis.key for axis in found.axes]))

@@ -6,7 +6,7 @@ The defaults stand in `conf/`, one file for one choice.
 from dataclasses import dataclass, field
 from typing import Any
 
-from sweeps.config.options import RayOptions, SchedulerOptions, SearchOptions, SweepOptions
+from sweeps.config.options import RayConfig, SchedulerConfig, SearchConfig, SweepConfig
 from sweeps.config.schema import option
 
 
@@ -256,10 +256,10 @@ class Config:
     train: TrainConfig = field(default_factory=TrainConfig)
     log: LogConfig = field(default_factory=LogConfig)
     gradient_flow: GradientFlowConfig = field(default_factory=GradientFlowConfig)
-    sweep: SweepOptions = field(default_factory=SweepOptions)
-    search: SearchOptions = field(default_factory=SearchOptions)
-    scheduler: SchedulerOptions = field(default_factory=SchedulerOptions)
-    ray: RayOptions = field(default_factory=RayOptions)
+    sweep: SweepConfig = field(default_factory=SweepConfig)
+    search: SearchConfig = field(default_factory=SearchConfig)
+    scheduler: SchedulerConfig = field(default_factory=SchedulerConfig)
+    ray: RayConfig = field(default_factory=RayConfig)
     seed: int = option("source of everything random", at_least=0, at_most=2**32 - 1)
     output_dir: str = option("root of all results")
     name: str | None = option("folder of a single run; null: made from its overrides")

@@ -15,7 +15,7 @@ from sweeps.errors import UserError
 
 
 @dataclass
-class SweepOptions:
+class SweepConfig:
     """`sweep`: how a sweep is named, ranked and given resources."""
 
     name: str | None = MISSING
@@ -53,7 +53,7 @@ class SweepOptions:
 
 
 @dataclass
-class SearchOptions:
+class SearchConfig:
     """`search`: which settings of the axes are trained."""
 
     kind: str = MISSING
@@ -65,7 +65,7 @@ class SearchOptions:
 
 
 @dataclass
-class SchedulerOptions:
+class SchedulerConfig:
     """`scheduler`: which trials are stopped early, or changed while they run."""
 
     kind: str = MISSING
@@ -89,7 +89,7 @@ class SchedulerOptions:
 
 
 @dataclass
-class RayOptions:
+class RayConfig:
     """`ray`: where trials run."""
 
     address: str | None = MISSING
@@ -97,13 +97,13 @@ class RayOptions:
 
 
 @dataclass
-class Options:
+class FrameworkConfig:
     """All of the above: the keys that an application's root configuration has for its sweeps."""
 
-    sweep: SweepOptions = field(default_factory=SweepOptions)
-    search: SearchOptions = field(default_factory=SearchOptions)
-    scheduler: SchedulerOptions = field(default_factory=SchedulerOptions)
-    ray: RayOptions = field(default_factory=RayOptions)
+    sweep: SweepConfig = field(default_factory=SweepConfig)
+    search: SearchConfig = field(default_factory=SearchConfig)
+    scheduler: SchedulerConfig = field(default_factory=SchedulerConfig)
+    ray: RayConfig = field(default_factory=RayConfig)
 
 
 KINDS = {
@@ -130,7 +130,7 @@ _NEEDED = {
 }
 
 
-def checked(options: Options) -> Options:
+def check_config(options: FrameworkConfig) -> FrameworkConfig:
     """Return the options, which make sense.
 
     Raises:
@@ -158,7 +158,7 @@ def checked(options: Options) -> Options:
     return options
 
 
-def _check_pack(options: Options) -> None:
+def _check_pack(options: FrameworkConfig) -> None:
     pack = options.sweep.pack
     if pack != "auto" and not (pack.isdecimal() and int(pack) >= 1):
         raise UserError(f"sweep.pack={pack} is not known; give a number from 1, or auto.")
@@ -169,14 +169,14 @@ def _check_pack(options: Options) -> None:
         )
 
 
-def leads(options: Options) -> str:
+def leads(options: FrameworkConfig) -> str:
     """The choice that makes up trials, or moves them, while others run; empty: none does."""
     if options.scheduler.kind == "pbt":
         return "scheduler=pbt"
     return "search=optuna" if options.search.kind == "optuna" else ""
 
 
-def _get(options: Options, key: str) -> Any:
+def _get(options: FrameworkConfig, key: str) -> Any:
     group, _, name = key.partition(".")
     return getattr(getattr(options, group), name)
 

@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 
 from sweeps.config.application import Application
 from sweeps.config.hooks import locate
-from sweeps.config.options import Options, leads
+from sweeps.config.options import FrameworkConfig, leads
 from sweeps.errors import UserError
 from sweeps.store.fingerprint import fingerprint
 
@@ -107,7 +107,7 @@ def _split(group: Sequence[int], width: int, evenly: bool) -> list[tuple[int, ..
     return [tuple(group[end - size : end]) for size, end in zip(sizes, ends, strict=True)]
 
 
-def build_packer(options: Options, application: Application) -> Packer | None:
+def build_packer(options: FrameworkConfig, application: Application) -> Packer | None:
     """How trials are packed; None: each is trained alone.
 
     Raises:

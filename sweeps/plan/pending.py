@@ -9,7 +9,7 @@ from rich.console import Console
 
 from sweeps.config.application import Application
 from sweeps.config.hooks import locate, source_folder
-from sweeps.config.options import Options
+from sweeps.config.options import FrameworkConfig
 from sweeps.errors import UserError
 from sweeps.io.mirror import Mirror, without_checkpoints
 from sweeps.labels import parse_number
@@ -80,7 +80,7 @@ class SweepPlan:
 
     folder: Path
     planner: Planner
-    options: Options
+    options: FrameworkConfig
     application: Application
     console: Console
     mirror: Mirror | None = None

@@ -10,7 +10,7 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-from sweeps.config.options import SweepOptions
+from sweeps.config.options import SweepConfig
 from sweeps.errors import UserError
 from sweeps.io.atomic import cannot_write, make_directory, read_json, write_json
 from sweeps.naming import digits_needed, label, short_keys, trial_name
@@ -30,7 +30,7 @@ class SweepFolder:
         folder: Path,
         axes: Sequence[Axis],
         planned: Sequence[PlannedTrial],
-        options: SweepOptions,
+        options: SweepConfig,
         population: bool = False,
         move: Callable[[Path, Path], object] = Path.rename,
     ) -> None:

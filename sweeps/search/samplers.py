@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.errors import HydraException
 
-from sweeps.config.options import SearchOptions
+from sweeps.config.options import SearchConfig
 from sweeps.errors import UserError
 from sweeps.naming import label
 from sweeps.search.space import Axis, Interval, Space, Value
@@ -95,7 +95,7 @@ def dimensions(space: Space, zipped: Sequence[Sequence[str]]) -> list[Dimension]
 
 def all_settings(
     space: Space,
-    options: SearchOptions,
+    options: SearchConfig,
     zipped: Sequence[Sequence[str]] = (),
     exclude: Sequence[str] = (),
 ) -> list[Setting]:
@@ -168,7 +168,7 @@ def _rule(text: str, keys: Sequence[str]) -> list[tuple[int, str]]:
     return rule
 
 
-def _grid(found: Sequence[Dimension], options: SearchOptions) -> Iterator[tuple[float, ...]]:
+def _grid(found: Sequence[Dimension], options: SearchConfig) -> Iterator[tuple[float, ...]]:
     """All combinations, the rightmost dimension fastest; intervals drawn anew for each trial."""
     open_ended = [dimension.key for dimension in found if dimension.interval]
     if open_ended and options.trials is None:
@@ -191,7 +191,7 @@ def _grid(found: Sequence[Dimension], options: SearchOptions) -> Iterator[tuple[
     )
 
 
-def _random(found: Sequence[Dimension], options: SearchOptions) -> Iterator[tuple[float, ...]]:
+def _random(found: Sequence[Dimension], options: SearchConfig) -> Iterator[tuple[float, ...]]:
     assert options.trials is not None
     if count_settings(found) <= options.trials:
         return _grid(found, options)

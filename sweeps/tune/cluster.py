@@ -10,7 +10,7 @@ from importlib import import_module
 from pathlib import Path
 from threading import Thread
 
-from sweeps.config.options import SweepOptions
+from sweeps.config.options import SweepConfig
 from sweeps.errors import UserError
 
 SETTINGS = {
@@ -88,7 +88,7 @@ def is_out_of_memory(error: BaseException | None) -> bool:
     return isinstance(error, OutOfMemoryError)
 
 
-def gpus_per_trial(options: SweepOptions) -> float:
+def gpus_per_trial(options: SweepConfig) -> float:
     """What the options ask for, or one where the cluster has any."""
     if options.gpus_per_trial is not None:
         return options.gpus_per_trial

@@ -4,7 +4,7 @@ import math
 from pathlib import Path
 from typing import Any
 
-from sweeps.config.options import Options, SweepOptions
+from sweeps.config.options import FrameworkConfig, SweepConfig
 from sweeps.plan.pending import PendingTrials
 from sweeps.search.samplers import Dimension
 from sweeps.store.trial import Trial, read_trial
@@ -16,7 +16,7 @@ ATTEMPTS = 200
 class Suggestions:
     """What to train next: trials that an earlier run began, then what TPE suggests."""
 
-    def __init__(self, job: PendingTrials, ranking: SweepOptions, tpe: Any) -> None:
+    def __init__(self, job: PendingTrials, ranking: SweepConfig, tpe: Any) -> None:
         """Let TPE learn from the job's earlier trials.
 
         Args:
@@ -67,7 +67,7 @@ class Suggestions:
         return self._worst(self._scores) if diverged and self._scores else None
 
 
-def build_searcher(job: PendingTrials, options: Options) -> Any:
+def build_searcher(job: PendingTrials, options: FrameworkConfig) -> Any:
     """Make a searcher for Ray Tune, whose suggestions are `{"directory": ...}`."""
     import optuna
     from ray.tune.search import Searcher

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from sweeps.config.options import SchedulerOptions, SweepOptions
+from sweeps.config.options import SchedulerConfig, SweepConfig
 from sweeps.naming import short_keys
 from sweeps.search.space import Axis
 from sweeps.store.metrics import read_metrics
@@ -27,7 +27,7 @@ class SchedulerHandle:
 
 
 def build_scheduler(
-    options: SchedulerOptions, ranking: SweepOptions, axes: Mapping[str, Axis]
+    options: SchedulerConfig, ranking: SweepConfig, axes: Mapping[str, Axis]
 ) -> SchedulerHandle:
     """Make the scheduler that the options ask for.
 
@@ -45,7 +45,7 @@ def build_scheduler(
 
 
 def replay(
-    rule: SchedulerHandle, trials: Iterable[Trial], options: SchedulerOptions, metric: str
+    rule: SchedulerHandle, trials: Iterable[Trial], options: SchedulerConfig, metric: str
 ) -> None:
     """Let ASHA or the median rule see what trials of an earlier run of this sweep reported."""
     if options.kind not in ("asha", "median"):
@@ -115,7 +115,7 @@ def _class(kind: str) -> type:
     return classes[kind]
 
 
-def _arguments(options: SchedulerOptions, axes: Mapping[str, Axis]) -> dict[str, Any]:
+def _arguments(options: SchedulerConfig, axes: Mapping[str, Axis]) -> dict[str, Any]:
     if options.kind == "asha":
         assert options.grace is not None
         assert options.factor is not None
@@ -162,7 +162,7 @@ def _bounded(config: dict[str, Any], axes: Mapping[str, Axis]) -> dict[str, Any]
     return config
 
 
-def _watched(kind: type, options: SchedulerOptions, stopped: dict[str, str]) -> type:
+def _watched(kind: type, options: SchedulerConfig, stopped: dict[str, str]) -> type:
     """The scheduler's class, made to act on scored reports alone and to say when it stops one."""
     unit = short_keys([options.time])[0]
 

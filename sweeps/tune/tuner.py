@@ -16,7 +16,7 @@ from typing import Any
 
 from sweeps.config.application import Application
 from sweeps.config.hooks import locate
-from sweeps.config.options import Options
+from sweeps.config.options import FrameworkConfig
 from sweeps.io.atomic import make_directory
 from sweeps.io.mirror import Mirror, without_checkpoints
 from sweeps.plan.packs import Pack, pack_summary
@@ -39,7 +39,7 @@ STOP = ".stop"
 def run_trials(
     job: PendingTrials,
     work: WorkerTask,
-    options: Options,
+    options: FrameworkConfig,
     *,
     application: Application,
     scratch: Path,
@@ -105,7 +105,7 @@ def _with_share(work: WorkerTask, cpus: int, gpus: float, environment: str | Non
 def _tune(
     job: PendingTrials,
     work: WorkerTask,
-    options: Options,
+    options: FrameworkConfig,
     gpus: float,
     storage: str,
     desk: RunContext,

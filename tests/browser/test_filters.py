@@ -11,7 +11,7 @@ from hydra.core.override_parser.overrides_parser import OverridesParser
 
 from lm.config.load import CONFIG_DIR, register
 from sweeps import hydra_sweeper
-from sweeps.config.options import SearchOptions
+from sweeps.config.options import SearchConfig
 from sweeps.naming import short_keys, trial_name
 from sweeps.search import space
 from sweeps.search.samplers import all_settings
@@ -58,7 +58,7 @@ def trials(name: str) -> list[dict[str, str]]:
     ]
     found = space.build_space(OverridesParser.create().parse_overrides(params), [])
     short = short_keys([axis.key for axis in found.axes])
-    grid = all_settings(found, SearchOptions("grid", None, 0))
+    grid = all_settings(found, SearchConfig("grid", None, 0))
     return [dict(zip(short, (value.label for value in one), strict=True)) for one in grid]
 
 

@@ -17,7 +17,7 @@ from lm.config.load import CONFIG_DIR, parse_config, register
 from lm.config.schema import Config
 from lm.vectors import config as vectors
 from sweeps import hydra_sweeper
-from sweeps.config.options import Options, SearchOptions, checked
+from sweeps.config.options import FrameworkConfig, SearchConfig, check_config
 from sweeps.errors import UserError
 from sweeps.search import space
 from sweeps.search.samplers import all_settings
@@ -109,20 +109,20 @@ def test_wrong_option_of_word_vectors_is_one_sentence(override: str, sentence: s
     assert "\n" not in str(error.value)
 
 
-def sweep_options(config: Config) -> Options:
-    return Options(config.sweep, config.search, config.scheduler, config.ray)
+def sweep_options(config: Config) -> FrameworkConfig:
+    return FrameworkConfig(config.sweep, config.search, config.scheduler, config.ray)
 
 
 @pytest.mark.parametrize("name", choices("search"))
 def test_search_composes_and_types(compose: Compose, name: str) -> None:
     config = check(compose(f"search={name}", "search.trials=3"))
-    assert checked(sweep_options(config)).search.kind == name
+    assert check_config(sweep_options(config)).search.kind == name
 
 
 @pytest.mark.parametrize("name", choices("scheduler"))
 def test_scheduler_composes_and_types(compose: Compose, name: str) -> None:
     config = check(compose(f"scheduler={name}"))
-    assert checked(sweep_options(config)).scheduler.kind == name
+    assert check_config(sweep_options(config)).scheduler.kind == name
 
 
 @pytest.mark.parametrize("name", SWEEPS)
@@ -134,7 +134,7 @@ def test_every_trial_of_a_sweep_composes_and_types(compose: Compose, name: str) 
     ]
     parse = OverridesParser.create().parse_overrides
     found = space.build_space(parse(params), parse([f"+sweep={name}"]))
-    grid = all_settings(found, SearchOptions("grid", None, 0))
+    grid = all_settings(found, SearchConfig("grid", None, 0))
     trials = [[value.override for value in setting] for setting in grid]
     assert len(trials) > 1
     typed_trials = {repr(check(compose(*found.fixed, *trial))) for trial in trials}

@@ -12,7 +12,7 @@ from scripts.sherlock_study import tables
 from scripts.sherlock_study.pictures import PICTURES
 from scripts.sherlock_study.trials import Course
 from sweeps import hydra_sweeper
-from sweeps.config.options import SearchOptions
+from sweeps.config.options import SearchConfig
 from sweeps.search import space
 from sweeps.search.samplers import all_settings
 from tests.scripts.sherlock_study.made_up import course
@@ -31,7 +31,7 @@ def sweep() -> Sweep:
             config = hydra.compose("config", [f"+sweep={name}"], return_hydra_config=True)
         params = [space.param_override(key, x) for key, x in config.hydra.sweeper.params.items()]
         found = space.build_space(OverridesParser.create().parse_overrides(params), [])
-        grid = all_settings(found, SearchOptions("grid", None, 0))
+        grid = all_settings(found, SearchConfig("grid", None, 0))
         keys = [axis.key for axis in found.axes]
         cell = "rnn" if "rnn" in name else "lstm"
         return [

@@ -17,7 +17,7 @@ from lm.training.functions import build_functions, make_static_config
 from lm.training.state import count_parameters
 from scripts.sherlock_study.plan import PLAN, Stage, chosen, command
 from sweeps import hydra_sweeper
-from sweeps.config.options import SearchOptions
+from sweeps.config.options import SearchConfig
 from sweeps.search import space
 from sweeps.search.samplers import all_settings
 
@@ -111,7 +111,7 @@ def trials() -> Callable[..., list[Config]]:
         texts = [space.param_override(key, text) for key, text in params.items()]
         linked = [one for one in overrides if one.startswith("sweep.zip=")]
         found = space.build_space(parse(texts), parse(list(overrides)))
-        grid = all_settings(found, SearchOptions("grid", None, 0))
+        grid = all_settings(found, SearchConfig("grid", None, 0))
         if linked:  # both axes of two values: those that step together
             grid = [grid[0], grid[-1]]
         configs = [compose([*found.fixed, *(one.override for one in trial)]) for trial in grid]

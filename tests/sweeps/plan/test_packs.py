@@ -5,7 +5,13 @@ from collections.abc import Sequence
 import pytest
 
 from sweeps.config.application import Application
-from sweeps.config.options import Options, RayOptions, SchedulerOptions, SearchOptions, SweepOptions
+from sweeps.config.options import (
+    FrameworkConfig,
+    RayConfig,
+    SchedulerConfig,
+    SearchConfig,
+    SweepConfig,
+)
 from sweeps.errors import UserError
 from sweeps.plan.packs import Pack, Packer, PackLimits, build_packer, pack_summary
 
@@ -59,12 +65,12 @@ def test_summary_counts_packs_and_the_rest() -> None:
     assert pack_summary([Pack((0,), False)]) == ""
 
 
-def options(pack: str, search: str = "grid", scheduler: str = "none") -> Options:
-    return Options(
-        SweepOptions(pack=pack),
-        SearchOptions(kind=search),
-        SchedulerOptions(kind=scheduler),
-        RayOptions(),
+def options(pack: str, search: str = "grid", scheduler: str = "none") -> FrameworkConfig:
+    return FrameworkConfig(
+        SweepConfig(pack=pack),
+        SearchConfig(kind=search),
+        SchedulerConfig(kind=scheduler),
+        RayConfig(),
     )
 
 

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from sweeps.config.options import SearchOptions
+from sweeps.config.options import SearchConfig
 from sweeps.errors import UserError
 from sweeps.plan.planner import Identify, PlannedTrial, Planner
 from sweeps.search.samplers import all_settings
@@ -20,7 +20,7 @@ def compose(overrides: Sequence[str]) -> tuple[Mapping[str, Any], Mapping[str, s
 
 
 def plan(space: Space, identify: Identify) -> list[PlannedTrial]:
-    found = all_settings(space, SearchOptions("grid", None, 0))
+    found = all_settings(space, SearchConfig("grid", None, 0))
     return Planner(space, compose, identify, "python -m app").trials(found)
 
 

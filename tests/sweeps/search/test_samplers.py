@@ -3,12 +3,12 @@
 import pytest
 from hydra.core.override_parser.overrides_parser import OverridesParser
 
-from sweeps.config.options import SearchOptions
+from sweeps.config.options import SearchConfig
 from sweeps.errors import UserError
 from sweeps.search.samplers import all_settings, dimensions, position_of
 from sweeps.search.space import Space, build_space
 
-GRID = SearchOptions("grid", None, 0)
+GRID = SearchConfig("grid", None, 0)
 
 
 def space(*texts: str) -> Space:
@@ -17,7 +17,7 @@ def space(*texts: str) -> Space:
 
 def labels(
     found: Space,
-    options: SearchOptions = GRID,
+    options: SearchConfig = GRID,
     zipped: list[list[str]] | None = None,
     exclude: list[str] | None = None,
 ) -> list[str]:
@@ -53,7 +53,7 @@ def test_exclusion_compares_values_not_spellings() -> None:
     ],
 )
 def test_nonsense_is_refused(zipped: list[list[str]], exclude: list[str], sentence: str) -> None:
-    random = SearchOptions("random", 5, 0)
+    random = SearchConfig("random", 5, 0)
     with pytest.raises(UserError, match=sentence):
         labels(space("a=1,2", "b=1,2,3", "c=interval(0,1)"), random, zipped, exclude)
 
@@ -62,44 +62,42 @@ def test_grid_with_an_interval_needs_a_number_of_draws() -> None:
     found = space("rate=interval(0,1)", "a=x,y")
     with pytest.raises(UserError, match="rate has no end of values"):
         labels(found)
-    drawn = labels(found, SearchOptions("grid", 3, 0))
+    drawn = labels(found, SearchConfig("grid", 3, 0))
     assert len(drawn) == 6
     assert len({text.split()[0] for text in drawn}) == 3
 
 
 def test_more_draws_keep_the_earlier_ones_and_so_does_another_axis() -> None:
     few, many = (
-        labels(space("rate=tag(log,interval(1e-4,1))", "a=x,y"), SearchOptions("random", n, 7))
+        labels(space("rate=tag(log,interval(1e-4,1))", "a=x,y"), SearchConfig("random", n, 7))
         for n in (5, 20)
     )
     assert many[:5] == few
     assert len(set(many)) == 20
-    wider = labels(
-        space("rate=tag(log,interval(1e-4,1))", "b=1,2,3"), SearchOptions("random", 5, 7)
-    )
+    wider = labels(space("rate=tag(log,interval(1e-4,1))", "b=1,2,3"), SearchConfig("random", 5, 7))
     assert [text.split()[0] for text in wider] == [text.split()[0] for text in few]
 
 
 def test_seed_gives_other_draws() -> None:
     found = space("rate=interval(0,1)")
-    one, other = (labels(found, SearchOptions("random", 4, seed)) for seed in (0, 1))
+    one, other = (labels(found, SearchConfig("random", 4, seed)) for seed in (0, 1))
     assert not set(one) & set(other)
 
 
 def test_random_search_of_a_small_grid_is_the_grid() -> None:
     found = space("a=1,2", "b=x,y")
-    assert labels(found, SearchOptions("random", 9, 0)) == labels(found)
+    assert labels(found, SearchConfig("random", 9, 0)) == labels(found)
 
 
 def test_random_search_never_repeats_or_draws_what_is_excluded() -> None:
     found = space("a=range(0,10)", "b=range(0,10)")
-    drawn = labels(found, SearchOptions("random", 60, 0), exclude=["a=3"])
+    drawn = labels(found, SearchConfig("random", 60, 0), exclude=["a=3"])
     assert len(set(drawn)) == 60
     assert not [text for text in drawn if text.startswith("3 ")]
 
 
 def test_log_uniform_draws_are_uniform_in_the_logarithm() -> None:
-    drawn = labels(space("rate=tag(log,interval(1e-4,1))"), SearchOptions("random", 400, 0))
+    drawn = labels(space("rate=tag(log,interval(1e-4,1))"), SearchConfig("random", 400, 0))
     decades = [sum(10.0**k <= float(x) < 10.0 ** (k + 1) for x in drawn) for k in range(-4, 0)]
     # Binomial(400, 1/4): 100 with a deviation of 8.7; five of those never happen by chance.
     assert all(abs(count - 100) < 44 for count in decades), decades

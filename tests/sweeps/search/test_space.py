@@ -3,7 +3,7 @@
 import pytest
 from hydra.core.override_parser.overrides_parser import OverridesParser
 
-from sweeps.config.options import SearchOptions
+from sweeps.config.options import SearchConfig
 from sweeps.errors import UserError
 from sweeps.search.samplers import all_settings
 from sweeps.search.space import Interval, Space, build_space, param_override
@@ -18,7 +18,7 @@ def space(params: dict[str, object], *arguments: str) -> Space:
 def overrides(found: Space) -> list[list[str]]:
     return [
         [value.override for value in setting]
-        for setting in all_settings(found, SearchOptions("grid", None, 0))
+        for setting in all_settings(found, SearchConfig("grid", None, 0))
     ]
 
 

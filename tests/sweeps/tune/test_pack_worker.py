@@ -9,7 +9,7 @@ import pytest
 from rich.console import Console
 
 from sweeps import driver
-from sweeps.config.options import Options, SchedulerOptions, SearchOptions, SweepOptions
+from sweeps.config.options import FrameworkConfig, SchedulerConfig, SearchConfig, SweepConfig
 from sweeps.plan.pending import PendingTrials
 from sweeps.run import Run
 from sweeps.store.fingerprint import fingerprint
@@ -132,8 +132,8 @@ def test_rule_judges_every_trial_of_a_pack_and_those_beside_it(
     kind: str, numbers: dict[str, float]
 ) -> None:
     absent = ("grace", "factor", "samples", "interval", "quantile", "resample", "seed")
-    options = SchedulerOptions(kind, "step", **{**dict.fromkeys(absent), **numbers})
-    rule = build_scheduler(options, SweepOptions(metric="loss", mode="min"), {})
+    options = SchedulerConfig(kind, "step", **{**dict.fromkeys(absent), **numbers})
+    rule = build_scheduler(options, SweepConfig(metric="loss", mode="min"), {})
     stopped: list[str] = []
     scheduler = pack_scheduler(rule, stopped.append)
     pack = TuneTrial("1", ["x/good", "x/fair", "x/bad"])
@@ -155,7 +155,7 @@ def test_packs_are_halved_where_memory_ran_out_and_parted_where_a_worker_died(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     paths = [tmp_path / name for name in "abc"]
-    options = Options(SweepOptions(metric="loss", mode="min", retries=2), SearchOptions())
+    options = FrameworkConfig(SweepConfig(metric="loss", mode="min", retries=2), SearchConfig())
     agenda = SimpleNamespace(
         options=options,
         console=Console(quiet=True),

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from sweeps.config.options import SchedulerOptions, SweepOptions
+from sweeps.config.options import SchedulerConfig, SweepConfig
 from sweeps.io.atomic import read_json
 from sweeps.run import Run
 from sweeps.store.trial import read_config, read_trial
@@ -56,8 +56,8 @@ def test_rule_learns_from_trials_of_an_earlier_run(
     tmp_path: Path, kind: str, numbers: dict[str, float]
 ) -> None:
     """A new trial is judged by what those that are done reported at the same time."""
-    options = SchedulerOptions(kind, "epoch", **{**dict.fromkeys(ABSENT), **numbers})
-    rule = build_scheduler(options, SweepOptions(metric="loss", mode="min"), {})
+    options = SchedulerConfig(kind, "epoch", **{**dict.fromkeys(ABSENT), **numbers})
+    rule = build_scheduler(options, SweepConfig(metric="loss", mode="min"), {})
     for at, loss in enumerate([1.0, 2.0, 3.0]):
         folder = tmp_path / str(at)
         folder.mkdir()
