@@ -1,1 +1,1 @@
-"""Files, locks, URLs and the terminal."""
+"""Files, locks, URLs, HTML pages, the terminal and the processor."""

@@ -1,4 +1,8 @@
-"""Writing files so that a reader never sees half of one, and JSON that can hold any metric."""
+"""Atomic writes of files, and JSON that can hold any metric.
+
+A file is written under another name and renamed, so that a reader sees the old content or the new
+one, never a part.
+"""
 
 import json
 import math
@@ -12,7 +16,7 @@ from sweeps.errors import UserError
 
 
 def write_text(path: Path, text: str) -> None:
-    """Replace a file's contents in one step: a reader sees the old text or the new one.
+    """Replace a file's text in one step.
 
     Raises:
       UserError: the file cannot be written (full disk, no permission).
@@ -20,9 +24,18 @@ def write_text(path: Path, text: str) -> None:
     write_bytes(path, text.encode("utf-8"))
 
 
-def write_bytes(path: Path, data: bytes, beside: str = "") -> None:
-    """The same for what is no text; `beside` names the file that is written first and renamed."""
-    new = path.with_name(f".{beside or path.name}.{os.getpid()}")
+def write_bytes(path: Path, data: bytes, temporary_name: str = "") -> None:
+    """Replace a file's bytes in one step.
+
+    Args:
+      path: the file; its folder exists.
+      data: the new content.
+      temporary_name: name of the file that is written first and renamed; by default that of `path`.
+
+    Raises:
+      UserError: the file cannot be written (full disk, no permission).
+    """
+    new = path.with_name(f".{temporary_name or path.name}.{os.getpid()}")
     try:
         new.write_bytes(data)
         new.replace(path)
@@ -32,8 +45,12 @@ def write_bytes(path: Path, data: bytes, beside: str = "") -> None:
 
 
 def write_fully(file: FileIO, data: bytes, path: Path) -> None:
-    """Write to the end; a nearly full disk takes a part first and gives its error then."""
-    try:
+    """Write all bytes to an open file.
+
+    Raises:
+      UserError: the disk is full, or the file cannot be written.
+    """
+    try:  # a nearly full disk takes a part of the bytes first, and reports its error then
         while data:
             data = data[file.write(data) :]
     except OSError as error:
@@ -41,12 +58,16 @@ def write_fully(file: FileIO, data: bytes, path: Path) -> None:
 
 
 def write_json(path: Path, values: Mapping[str, Any]) -> None:
-    """Write one JSON object; numbers that JSON lacks become the strings nan, inf and -inf."""
+    """Write one JSON object; NaN and infinities become the strings `nan`, `inf` and `-inf`.
+
+    Raises:
+      UserError: the file cannot be written.
+    """
     write_text(path, json.dumps(_encode(values), indent=2, allow_nan=False) + "\n")
 
 
 def read_json(path: Path) -> dict[str, Any] | None:
-    """Read what `write_json` wrote; None where the file is missing or is not a JSON object."""
+    """Read a file of `write_json`; None where it is missing or is not a JSON object."""
     try:
         values = json.loads(path.read_text(encoding="utf-8"))
     except (OSError, ValueError):
@@ -55,7 +76,7 @@ def read_json(path: Path) -> dict[str, Any] | None:
 
 
 def make_directory(path: Path) -> None:
-    """Create a folder that can be written to.
+    """Create a folder, and its parents, and check that files can be written in it.
 
     Raises:
       UserError: it cannot be created, or nothing can be written in it.
@@ -70,7 +91,7 @@ def make_directory(path: Path) -> None:
 
 
 def cannot_write(path: Path, error: OSError) -> UserError:
-    """The sentence for an output that cannot be written."""
+    """Return the error for an output file or folder that cannot be written."""
     reason = error.strerror or str(error)
     return UserError(
         f"cannot write {path} ({reason}); free some space or mend its permissions, or choose "
@@ -78,7 +99,7 @@ def cannot_write(path: Path, error: OSError) -> UserError:
     )
 
 
-_WORDS = {"nan": math.nan, "inf": math.inf, "-inf": -math.inf}
+_NUMBERS = {"nan": math.nan, "inf": math.inf, "-inf": -math.inf}
 
 
 def _encode(value: Any) -> Any:
@@ -94,7 +115,7 @@ def _encode(value: Any) -> Any:
 def _decode(value: Any) -> Any:
     if isinstance(value, dict):
         return {key: _decode(item) for key, item in value.items()}
-    return _WORDS.get(value, value) if isinstance(value, str) else value
+    return _NUMBERS.get(value, value) if isinstance(value, str) else value
 
 
 def _is_object(values: Any) -> bool:

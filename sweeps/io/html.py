@@ -1,6 +1,7 @@
-"""HTML pages that work from disk, without a network: everything they need stands in them.
+"""HTML pages that work from disk, without a network.
 
-Nothing in such a page may fetch anything: its content security policy says so to the browser.
+A page holds all its scripts, styles and data. Its content security policy forbids the browser to
+fetch anything.
 """
 
 import html
@@ -12,7 +13,9 @@ from typing import Any
 from sweeps.errors import UserError
 from sweeps.io.atomic import write_text
 
-POLICY = "default-src 'none'; script-src 'unsafe-inline'; style-src 'unsafe-inline'; img-src data:"
+CONTENT_POLICY = (
+    "default-src 'none'; script-src 'unsafe-inline'; style-src 'unsafe-inline'; img-src data:"
+)
 _HEAD = """<!doctype html>
 <html lang="en">
 <head>
@@ -25,42 +28,42 @@ _HEAD = """<!doctype html>
 """
 
 
-def render(frame: str, title: str, data: Any, policy: str = POLICY, **parts: str) -> str:
-    """A page's text.
+def render(template: str, title: str, data: Any, policy: str = CONTENT_POLICY, **parts: str) -> str:
+    """Return the text of a page.
 
     Args:
-      frame: what follows the title, from the style on; {{title}}, {{data}} and the names of
-        `parts` stand for their texts.
-      title: plain text.
-      data: for a script element of type application/json.
+      template: what follows the title, from the style on. {{title}}, {{data}} and the names of
+        `parts` in double braces are replaced.
+      title: plain text, not HTML.
+      data: value for a script element of type application/json.
       policy: content security policy.
-      **parts: text that is put in as it is.
+      **parts: name -> text that is inserted as it is.
 
     Raises:
-      ValueError: the data have a number that JSON lacks.
+      ValueError: the data hold NaN or an infinity, which JSON lacks.
     """
     parts |= {"title": html.escape(title), "data": json_for_script(data), "policy": policy}
-    # One pass: what is put in is not searched again.
-    return re.sub(r"\{\{(\w+)\}\}", lambda found: parts[found[1]], _HEAD + frame)
+    # One pass: an inserted text is not searched again.
+    return re.sub(r"\{\{(\w+)\}\}", lambda found: parts[found[1]], _HEAD + template)
 
 
 def json_for_script(data: Any) -> str:
-    """JSON that can stand within a script element.
+    """Return JSON text that can stand within a script element.
 
     Raises:
-      ValueError: it has a number that JSON lacks.
+      ValueError: the data hold NaN or an infinity, which JSON lacks.
     """
     text = json.dumps(data, allow_nan=False, separators=(",", ":"))
     return text.replace("<", "\\u003c")
 
 
 def write_page(path: Path, text: str, option: str) -> None:
-    """Write a page.
+    """Write the file of a page.
 
     Args:
       path: the file; its folder exists.
-      text: the page's.
-      option: of the command line that gave the path, for the message.
+      text: the page's text.
+      option: command-line option that gave the path, for the error's text.
 
     Raises:
       UserError: the file cannot be written.

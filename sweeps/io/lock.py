@@ -1,6 +1,6 @@
-"""Folders that one process at a time may write to.
+"""Locks, so that one process at a time writes to a folder.
 
-The operating system holds the lock, and lets go of it when its process ends, however that ends.
+The operating system holds a lock, and releases it when its process ends in whatever way.
 """
 
 from collections.abc import Iterator
@@ -14,23 +14,23 @@ from sweeps.io.atomic import cannot_write, make_directory
 
 
 @contextmanager
-def locked(path: Path, held: str, seconds: float = 0) -> Iterator[None]:
-    """Hold a lock while inside.
+def locked(path: Path, message: str, timeout: float = 0) -> Iterator[None]:
+    """Hold a lock while the context is entered.
 
     Args:
-      path: the lock's file; made where missing, and left behind.
-      held: the sentence for the user where another process has it.
-      seconds: how long to wait for that process to end.
+      path: the lock's file; it is made where missing, and stays.
+      message: sentence for the user where another process holds the lock.
+      timeout: seconds to wait for that process to end.
 
     Raises:
-      UserError: it is held by another process, or its file cannot be made.
+      UserError: another process holds it, or its file cannot be made.
     """
     make_directory(path.parent)
     lock = FileLock(path)
     try:
-        lock.acquire(timeout=seconds)
+        lock.acquire(timeout=timeout)
     except Timeout as error:
-        raise UserError(held) from error
+        raise UserError(message) from error
     except OSError as error:
         raise cannot_write(path, error) from error
     try:

@@ -1,4 +1,4 @@
-"""URLs of stores: what they are, how they are opened, and what their errors mean."""
+"""URLs of stores: recognising them, opening them, and their errors as sentences."""
 
 import re
 from collections.abc import Iterator
@@ -9,12 +9,15 @@ from sweeps.errors import UserError, first_line
 
 
 def is_url(text: str) -> bool:
-    """Whether an output folder is named by a URL, as in `s3://bucket/path`, not by a path."""
+    """Return whether the name of an output folder is a URL such as `s3://bucket/path`."""
     return re.match(r"[A-Za-z][A-Za-z0-9+.-]+://", text) is not None
 
 
 def open_store(url: str) -> tuple[Any, str]:
-    """A pyarrow file system and the path in it: pyarrow's own, else fsspec's."""
+    """Return the pyarrow file system of a URL, and the path in it.
+
+    Schemes that pyarrow does not know are opened by fsspec.
+    """
     import fsspec
     from pyarrow import ArrowInvalid
     from pyarrow.fs import FileSystem, FSSpecHandler, PyFileSystem
@@ -31,7 +34,7 @@ def open_store(url: str) -> tuple[Any, str]:
 
 @contextmanager
 def user_errors(url: str) -> Iterator[None]:
-    """Turn a store's errors into a sentence about the URL."""
+    """Raise a store's errors in this context as a `UserError` about the URL."""
     try:
         yield
     except UserError:
@@ -46,10 +49,10 @@ def user_errors(url: str) -> Iterator[None]:
             "as s3://bucket/path, gs://bucket/path, hdfs://host/path or file:///path."
         ) from error
     except Exception as error:  # every store has errors of its own
-        raise UserError(_failure(url, error)) from error
+        raise UserError(_unreachable(url, error)) from error
 
 
-def _failure(url: str, error: Exception) -> str:
+def _unreachable(url: str, error: Exception) -> str:
     text = first_line(error)
     if isinstance(error, PermissionError) or re.search(
         r"access.?denied|forbidden|credential|unauthori[sz]ed|\b40[13]\b", str(error), re.I

@@ -145,7 +145,7 @@ def remove_values(path: Path, keep: Callable[[Any], bool], graphs: bool = True) 
         end = after
     if changed:
         # Readers take a file whose name has `tfevents` in it for one of the run's.
-        write_bytes(path, b"".join([*parts, data[end:]]), beside="events")
+        write_bytes(path, b"".join([*parts, data[end:]]), temporary_name="events")
 
 
 def read_values(path: Path) -> list[Any]:

@@ -84,5 +84,5 @@ def stop_requests(work: WorkerTask) -> set[str]:
         return set()
     folder = Path(work.stop_file).parent
     if work.url:
-        return set(mirror_of(work.url).names("/".join(folder.parts[-2:])))
+        return set(mirror_of(work.url).list_names("/".join(folder.parts[-2:])))
     return {path.name for path in folder.iterdir()} if folder.is_dir() else set()

@@ -23,7 +23,7 @@ def test_sweep_at_a_url_goes_on_from_another_machine(toy: Any, tmp_path: Path) -
     assert "4 trials, 1 of them done before" in again.stdout
     old = {row["fault"]: row["status"] for row in toy.rows("u") if row["seed"] == "0"}
     assert old == {"raise_once": "finished", "kill_once": "finished"}
-    names = Mirror(f"file://{tmp_path}/store", tmp_path / "third").names("u")
+    names = Mirror(f"file://{tmp_path}/store", tmp_path / "third").list_names("u")
     assert len([name for name in names if ",id=" in name]) == 4
     assert all("seed=" in name for name in names if ",id=" in name)
     for row in toy.rows("u"):

@@ -42,15 +42,15 @@ def test_what_is_pushed_is_pulled_elsewhere(connect: Connect) -> None:
     worker.push("grid/a")
     driver.pull()
     assert read(driver) == read(worker)
-    assert driver.names() == ["grid"]
-    assert driver.names("grid/a") == ["checkpoints", "empty", "result"]
-    assert driver.names("grid/a/checkpoints") == ["5"]
+    assert driver.list_names() == ["grid"]
+    assert driver.list_names("grid/a") == ["checkpoints", "empty", "result"]
+    assert driver.list_names("grid/a/checkpoints") == ["5"]
 
 
 def test_a_store_without_the_folder_is_an_empty_one(connect: Connect) -> None:
     mirror = connect("worker")
     mirror.pull("grid/a")
-    assert mirror.names() == []
+    assert mirror.list_names() == []
     mirror.push("grid/a")
     assert read(mirror) == {}
 
@@ -62,7 +62,7 @@ def test_a_push_removes_what_is_gone_and_updates_what_changed(connect: Connect) 
     driver.pull()
     write(worker, result="stopped", checkpoints__7__state="seven")
     worker.push("grid/a")
-    assert driver.names("grid/a/checkpoints") == ["7"]
+    assert driver.list_names("grid/a/checkpoints") == ["7"]
     driver.pull("grid/a")
     assert read(driver) == {"grid/a/result": "stopped", "grid/a/checkpoints/7/state": "seven"}
     assert not (driver.local / "grid/a/checkpoints/5").exists()
@@ -95,8 +95,8 @@ def test_a_push_touches_no_other_trial(connect: Connect) -> None:
     other.push("grid/ab")
     write(one)
     one.push("grid/a")
-    assert one.names("grid/ab") == ["result"]
-    assert one.names("grid/a") == []
+    assert one.list_names("grid/ab") == ["result"]
+    assert one.list_names("grid/a") == []
 
 
 def test_unchanged_files_are_not_sent_again(
@@ -146,7 +146,7 @@ def test_a_push_that_dies_leaves_the_old_file(
             worker.push("grid/a")
     driver.pull()
     assert read(driver) == {"grid/a/result": "old"}
-    assert driver.names("grid/a") == ["result"]
+    assert driver.list_names("grid/a") == ["result"]
     worker.push("grid/a")
     driver.pull()
     assert read(driver) == read(worker)
@@ -183,6 +183,6 @@ def test_a_stores_errors_are_told_in_a_sentence(
         raise error
 
     monkeypatch.setattr(mirror, "_list", fail)
-    for work in (mirror.pull, mirror.push, mirror.names):
+    for work in (mirror.pull, mirror.push, mirror.list_names):
         with pytest.raises(UserError, match=words):
             work()
