@@ -10,8 +10,7 @@ from sweeps.analysis.results import print_results, write_results
 from sweeps.cli.exit import INTERRUPTED
 from sweeps.errors import UserError
 from sweeps.io.lock import locked
-from sweeps.io.mirror import beside_trials as beside_trials
-from sweeps.io.mirror import without_checkpoints
+from sweeps.io.mirror import beside_trials, without_checkpoints
 from sweeps.plan.pending import PendingTrials, SweepPlan
 from sweeps.plan.sweep_folder import SweepFolder
 from sweeps.store.sweep import read_sweep

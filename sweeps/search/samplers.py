@@ -1,7 +1,8 @@
-"""Axes -> the settings to train: which combinations, in which order. Pure.
+"""Grid and random search: the settings of a search space to train, in order. Pure.
 
-A *dimension* is one axis, or several that `sweep.zip` steps together. A *setting* has one value of
-each axis, in the axes' order.
+A *dimension* is one axis, or several axes that `sweep.zip` steps together. A *setting* has one
+value of each axis, in the axes' order. A *position* has one number for each dimension: an index
+into its values, or a number of its interval.
 """
 
 import itertools
@@ -19,25 +20,28 @@ from sweeps.naming import label
 from sweeps.search.space import Axis, Interval, Space, Value
 
 Setting = tuple[Value, ...]
+"""One value of each axis, in the axes' order."""
+Position = Sequence[float]
+"""An index into the values of each dimension, or a number of its interval."""
 
 ATTEMPTS = 100
-"""Draws for each wanted setting before a random search gives up finding new ones."""
+"""Draws of a random search for each wanted setting, before it gives up finding new ones."""
 
 
 @dataclass(frozen=True)
 class Dimension:
-    """Axes that move together."""
+    """One axis, or several with equally many values, whose n-th values belong together."""
 
     axes: tuple[Axis, ...]
 
     @property
     def key(self) -> str:
-        """Names it among the others."""
+        """Name of the dimension: the keys of its axes, joined by `+`."""
         return "+".join(axis.key for axis in self.axes)
 
     @property
     def interval(self) -> Interval | None:
-        """Of a continuous one, which is always a single axis."""
+        """Interval of a continuous dimension, which is always a single axis; else None."""
         return self.axes[0].interval
 
     @property
@@ -45,15 +49,15 @@ class Dimension:
         """Number of values; 0 for an interval."""
         return len(self.axes[0].values)
 
-    def at(self, position: float) -> dict[str, Value]:
-        """Values by axis key: of an index, or of a number of the interval."""
+    def values_at(self, position: float) -> dict[str, Value]:
+        """Return axis key -> value, at an index or at a number of the interval."""
         if self.interval:
             axis = self.axes[0]
-            return {axis.key: axis.number(self.interval.rounded(position))}
+            return {axis.key: axis.value_at(self.interval.rounded(position))}
         return {axis.key: axis.values[int(position)] for axis in self.axes}
 
-    def find(self, labels: Mapping[str, str]) -> float | None:
-        """The position with these labels, by axis key; None if there is none."""
+    def position_of(self, labels: Mapping[str, str]) -> float | None:
+        """Return the position at which the axes have these labels, by axis key; else None."""
         if self.interval:
             try:
                 number = float(labels.get(self.key, ""))
@@ -61,14 +65,18 @@ class Dimension:
                 return None
             inside = self.interval.start <= number <= self.interval.end
             return number if inside else None
-        for at in range(self.size):
-            if all(axis.values[at].label == labels.get(axis.key) for axis in self.axes):
-                return at
+        for index in range(self.size):
+            if all(axis.values[index].label == labels.get(axis.key) for axis in self.axes):
+                return index
         return None
 
 
 def dimensions(space: Space, zipped: Sequence[Sequence[str]]) -> list[Dimension]:
-    """Join the axes that are to step together; the others stand alone.
+    """Return the dimensions of a space, in the order of their first axes.
+
+    Args:
+      space: the search space.
+      zipped: groups of axis keys that step together (`sweep.zip`).
 
     Raises:
       UserError: a zipped key is no axis, stands twice, or has another number of values.
@@ -99,10 +107,17 @@ def all_settings(
     zipped: Sequence[Sequence[str]] = (),
     exclude: Sequence[str] = (),
 ) -> list[Setting]:
-    """Every setting of a grid or random search; those of Optuna come one by one, as it learns.
+    """Return every setting of a grid or random search.
 
-    A random search draws each dimension by a generator of its own, seeded by `options.seed`, its
-    key and the trial's number: more trials, or another axis, leave the draws there were.
+    A random search draws each dimension by a generator of its own, which is seeded by
+    `options.seed`, the dimension's key and the trial's number. More trials, or another axis, leave
+    the earlier draws as they were.
+
+    Args:
+      space: the search space.
+      options: kind, number of trials and seed of the search.
+      zipped: groups of axis keys that step together (`sweep.zip`).
+      exclude: settings to leave out (`sweep.exclude`).
 
     Raises:
       UserError: nothing is left, or a grid has an interval and no number of trials.
@@ -110,10 +125,10 @@ def all_settings(
     found = dimensions(space, zipped)
     excluded = exclusion_rule(space, exclude)
     draw = _random if options.kind == "random" else _grid
-    every = (setting_at(space, found, place) for place in draw(found, options))
+    drawn = (setting_at(space, found, position) for position in draw(found, options))
     kept = list(
         itertools.islice(
-            _distinct(every, excluded), options.trials if options.kind == "random" else None
+            _distinct(drawn, excluded), options.trials if options.kind == "random" else None
         )
     )
     if not kept:
@@ -121,22 +136,27 @@ def all_settings(
     return kept
 
 
-def setting_at(space: Space, found: Sequence[Dimension], place: Sequence[float]) -> Setting:
-    """The setting at a position of each dimension."""
+def setting_at(space: Space, found: Sequence[Dimension], position: Position) -> Setting:
+    """Return the setting at a position of these dimensions."""
     values: dict[str, Value] = {}
-    for dimension, position in zip(found, place, strict=True):
-        values |= dimension.at(position)
+    for dimension, number in zip(found, position, strict=True):
+        values |= dimension.values_at(number)
     return tuple(values[axis.key] for axis in space.axes)
 
 
 def position_of(found: Sequence[Dimension], labels: Mapping[str, str]) -> tuple[float, ...] | None:
-    """Where a trial with these labels lies; None if it lies outside."""
-    place = [dimension.find(labels) for dimension in found]
-    return None if None in place else tuple(at for at in place if at is not None)
+    """Return the position of a trial with these labels; None if the dimensions lack one of them."""
+    numbers = [dimension.position_of(labels) for dimension in found]
+    known = tuple(number for number in numbers if number is not None)
+    return known if len(known) == len(numbers) else None
 
 
 def exclusion_rule(space: Space, texts: Sequence[str]) -> Callable[[Setting], bool]:
-    """Whether a setting matches one of `sweep.exclude`: each text is `key=value,key=value`.
+    """Return a function that reports whether a setting is excluded.
+
+    Args:
+      space: the search space.
+      texts: `sweep.exclude`; a setting with all values of `key=value,key=value` is excluded.
 
     Raises:
       UserError: a text names what is not swept, or cannot be read.
@@ -145,12 +165,13 @@ def exclusion_rule(space: Space, texts: Sequence[str]) -> Callable[[Setting], bo
     rules = [_rule(text, keys) for text in texts]
 
     def excluded(setting: Setting) -> bool:
-        return any(all(setting[at].label == text for at, text in rule) for rule in rules)
+        return any(all(setting[index].label == text for index, text in rule) for rule in rules)
 
     return excluded
 
 
 def _rule(text: str, keys: Sequence[str]) -> list[tuple[int, str]]:
+    """Return pairs of an axis's index and its excluded label."""
     rule = []
     for part in re.split(r",(?=\s*[\w./@+]+=)", text):
         try:
@@ -169,7 +190,7 @@ def _rule(text: str, keys: Sequence[str]) -> list[tuple[int, str]]:
 
 
 def _grid(found: Sequence[Dimension], options: SearchConfig) -> Iterator[tuple[float, ...]]:
-    """All combinations, the rightmost dimension fastest; intervals drawn anew for each trial."""
+    """Yield all combinations, the rightmost dimension fastest, with intervals drawn for each."""
     open_ended = [dimension.key for dimension in found if dimension.interval]
     if open_ended and options.trials is None:
         raise UserError(
@@ -181,7 +202,7 @@ def _grid(found: Sequence[Dimension], options: SearchConfig) -> Iterator[tuple[f
     return itertools.chain.from_iterable(
         itertools.product(
             *(
-                [dimension.interval.at(_share(dimension, index, options.seed))]
+                [dimension.interval.quantile(_uniform(dimension, index, options.seed))]
                 if dimension.interval
                 else range(dimension.size)
                 for dimension in found
@@ -197,29 +218,33 @@ def _random(found: Sequence[Dimension], options: SearchConfig) -> Iterator[tuple
         return _grid(found, options)
     return (
         tuple(
-            dimension.interval.at(share) if dimension.interval else int(share * dimension.size)
+            dimension.interval.quantile(share)
+            if dimension.interval
+            else int(share * dimension.size)
             for dimension in found
-            for share in [_share(dimension, index, options.seed)]
+            for share in [_uniform(dimension, index, options.seed)]
         )
         for index in range(options.trials * ATTEMPTS)
     )
 
 
 def count_settings(found: Sequence[Dimension]) -> float:
-    """How many settings there are; infinite with an interval."""
+    """Return the number of settings, infinite with an interval."""
     product = 1.0
     for dimension in found:
         product *= float("inf") if dimension.interval else dimension.size
     return product
 
 
-def _share(dimension: Dimension, index: int, seed: int) -> float:
+def _uniform(dimension: Dimension, index: int, seed: int) -> float:
+    """Return a number from 0 to 1 for a dimension and the index of a trial."""
     return random.Random(f"{seed}/{dimension.key}/{index}").random()
 
 
-def _distinct(every: Iterable[Setting], excluded: Callable[[Setting], bool]) -> Iterator[Setting]:
+def _distinct(drawn: Iterable[Setting], excluded: Callable[[Setting], bool]) -> Iterator[Setting]:
+    """Yield each setting once, without the excluded ones."""
     seen = set()
-    for setting in every:
+    for setting in drawn:
         if setting not in seen and not excluded(setting):
             seen.add(setting)
             yield setting

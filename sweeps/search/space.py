@@ -1,4 +1,4 @@
-"""Hydra overrides -> axes. Pure: text in, values out."""
+"""The search space: Hydra overrides are read into axes. Pure."""
 
 import math
 import random
@@ -18,33 +18,34 @@ from sweeps.errors import UserError
 from sweeps.naming import label
 
 DRAWN_DIGITS = 4
-"""Significant digits of a drawn number: so names and commands stay short, and are exact."""
+"""Significant digits of a drawn number, so that names and commands are short and exact."""
 
 
 @dataclass(frozen=True)
 class Value:
-    """One setting of an axis."""
+    """One value of an axis."""
 
     override: str
-    """As Hydra reads it: `model.cell=lstm`."""
+    """The value as an override: `model.cell=lstm`."""
     label: str
-    """As names and tables show it: `lstm`."""
+    """The value as names and tables show it: `lstm`."""
 
 
 @dataclass(frozen=True)
 class Interval:
-    """All numbers from start to end, both included."""
+    """All numbers from `start` to `end`, both included."""
 
     start: float
     end: float
     log: bool = False
-    """Uniform in the logarithm."""
+    """Whether draws are uniform in the logarithm."""
     integer: bool = False
+    """Whether draws are whole numbers."""
 
-    def at(self, share: float) -> float:
-        """The number that has this share (0 to 1) of the interval's weight below it."""
+    def quantile(self, share: float) -> float:
+        """Return the number below which this share (0 to 1) of the draws lies."""
         start, end = self.start, self.end
-        if self.integer:  # each whole number has a span of its own
+        if self.integer:  # each whole number has the same share
             start, end = start - 0.5, end + 0.5
         if self.log:
             number = math.exp(math.log(start) + share * (math.log(end) - math.log(start)))
@@ -53,7 +54,7 @@ class Interval:
         return self.rounded(number)
 
     def rounded(self, number: float) -> float:
-        """The number as a trial takes it: within the interval, short to write down."""
+        """Return the nearest number within the interval that has few digits."""
         number = min(max(number, self.start), self.end)
         if self.integer:
             return round(number)
@@ -66,32 +67,38 @@ class Axis:
     """A swept option or configuration group: a list of values, or an interval of numbers."""
 
     key: str
-    """In full, without Hydra's `+`: `model.rnn_size`."""
+    """Key in full, without Hydra's `+`: `model.rnn_size`."""
     values: tuple[Value, ...]
+    """Listed values; none with an interval."""
     interval: Interval | None = None
-    element: str = ""
+    override_key: str = ""
     """The key as overrides write it, `+` included."""
 
-    def number(self, number: float) -> Value:
-        """The setting at a number of the interval."""
-        return Value(f"{self.element}={number!r}", label(number))
+    def value_at(self, number: float) -> Value:
+        """Return a number of the interval as a value."""
+        return Value(override=f"{self.override_key}={number!r}", label=label(number))
 
 
 @dataclass(frozen=True)
 class Space:
-    """What a sweep varies, in order, and the overrides that all its trials share."""
+    """The axes of a sweep, in order, and the overrides that all its trials share."""
 
     axes: tuple[Axis, ...]
     fixed: tuple[str, ...]
+    """Overrides, as Hydra reads them."""
 
 
 def build_space(params: Sequence[Override], arguments: Sequence[Override]) -> Space:
     """Join a sweep file's overrides with the command line's, which win key by key.
 
-    A key that both name keeps its place among the axes if it still is one.
+    A key that both name keeps its position among the axes if it still is one.
+
+    Args:
+      params: overrides of the sweep file.
+      arguments: overrides of the command line.
 
     Raises:
-      UserError: an axis has no values, or an interval none that it could be.
+      UserError: an axis has no values, or an interval is empty.
     """
     merged: dict[str, Override] = {}
     for override in [*params, *arguments]:
@@ -102,7 +109,7 @@ def build_space(params: Sequence[Override], arguments: Sequence[Override]) -> Sp
 
 
 def param_override(key: str, value: Any) -> str:
-    """A sweep file's entry as an override: `model.rnn_size: 128,192` -> `model.rnn_size=128,192`.
+    """Return a sweep file's entry as an override: `size: 128,192` -> `size=128,192`.
 
     Text is Hydra's override grammar; any other YAML value is one fixed value.
     """
@@ -123,17 +130,19 @@ def _fixed(override: Override) -> str:
 
 
 def _axis(key: str, override: Override) -> Axis:
-    element = override.get_key_element()
+    override_key = override.get_key_element()
     sweep = override.value()
     if override.value_type is ValueType.INTERVAL_SWEEP:
         assert isinstance(sweep, IntervalSweep)
-        return Axis(key, (), _interval(override, sweep), element)
+        return Axis(
+            key=key, values=(), interval=_interval(override, sweep), override_key=override_key
+        )
     shuffled = False
     if isinstance(sweep, ChoiceSweep | RangeSweep) and sweep.shuffle:
-        shuffled = True  # here, as Hydra would draw another order at each look
+        shuffled = True  # below, since Hydra would draw another order at each reading
         override = replace(override, _value=replace(sweep, shuffle=False))
     values = [
-        Value(f"{element}={text}", label(item))
+        Value(override=f"{override_key}={text}", label=label(item))
         for text, item in zip(
             override.sweep_string_iterator(), override.sweep_iterator(), strict=True
         )
@@ -142,7 +151,7 @@ def _axis(key: str, override: Override) -> Axis:
         raise UserError(f"{override.input_line} matches no value; check its spelling.")
     if shuffled:
         random.Random(key).shuffle(values)
-    return Axis(key, tuple(values), element=element)
+    return Axis(key=key, values=tuple(values), override_key=override_key)
 
 
 def _interval(override: Override, sweep: IntervalSweep) -> Interval:

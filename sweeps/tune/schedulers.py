@@ -152,7 +152,7 @@ def _choices(axis: Axis) -> Any:
     """What Ray draws a new number from: a list it also steps along, or a function."""
     if (interval := axis.interval) is None:
         return [float(value.label) for value in axis.values]
-    return lambda: interval.at(random.random())
+    return lambda: interval.quantile(random.random())
 
 
 def _bounded(config: dict[str, Any], axes: Mapping[str, Axis]) -> dict[str, Any]:

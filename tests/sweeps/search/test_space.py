@@ -108,9 +108,9 @@ def test_interval_without_numbers_is_refused(text: str, sentence: str) -> None:
 
 def test_numbers_of_an_interval_are_short_within_it_and_spread_as_it_says() -> None:
     logarithmic = Interval(1e-3, 1, log=True)
-    assert [logarithmic.at(share) for share in (0, 1 / 3, 1)] == [0.001, 0.01, 1.0]
-    assert Interval(0.12345678, 0.12345679).at(0.5) == pytest.approx(0.123456785)
-    whole = [Interval(1, 3, integer=True).at(share) for share in (0, 0.2, 0.4, 0.6, 0.8, 1)]
+    assert [logarithmic.quantile(share) for share in (0, 1 / 3, 1)] == [0.001, 0.01, 1.0]
+    assert Interval(0.12345678, 0.12345679).quantile(0.5) == pytest.approx(0.123456785)
+    whole = [Interval(1, 3, integer=True).quantile(share) for share in (0, 0.2, 0.4, 0.6, 0.8, 1)]
     assert whole == [1, 1, 2, 2, 3, 3]
     assert all(isinstance(number, int) for number in whole)
 
