@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from benchmarks.implementations.jax_memory import gpu_bytes
 from lm.config.schema import Config
 from lm.generation.generator import GeneratedText, GenerationRequest, generate_texts
-from lm.model.initializers import scales
+from lm.model.initializers import init_scales
 from lm.training.functions import build_functions, make_static_config
 
 
@@ -21,7 +21,7 @@ class Training:
     ) -> None:
         assert config.data.vocab_size is not None
         self.functions = build_functions(make_static_config(config, config.data.vocab_size))
-        self.params = self.functions.initialize(jax.random.key(0), scales(config.model)).params
+        self.params = self.functions.initialize(jax.random.key(0), init_scales(config.model)).params
         self.order = GenerationRequest(
             prompt=ids[:1],
             words=0,

@@ -10,7 +10,7 @@ from benchmarks.implementations.jax_memory import gpu_bytes
 from lm.backend.data_parallel import first_replica, replicate
 from lm.config.schema import Config
 from lm.data.batches import to_streams
-from lm.model.initializers import scales
+from lm.model.initializers import init_scales
 from lm.model.types import Params
 from lm.optim.optimizer import hyperparameters
 from lm.training.functions import build_functions, make_static_config
@@ -34,7 +34,7 @@ class Training:
     def start(self, seed: int) -> tuple[TrainState, Array]:
         """A state before the first step, and the key of its training."""
         init_key, key = jax.random.split(jax.random.key(seed))
-        return self.functions.initialize(init_key, scales(self.config.model)), key
+        return self.functions.initialize(init_key, init_scales(self.config.model)), key
 
     @property
     def params(self) -> Params:

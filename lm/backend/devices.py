@@ -1,4 +1,4 @@
-"""Where a trial computes: its share of the machine, and the name of what it got."""
+"""A process's share of the machine: threads, CPU devices of JAX, GPU memory; facts about both."""
 
 import os
 import platform
@@ -10,14 +10,16 @@ from typing import Any
 from sweeps.io.processor import cpuinfo_lines
 
 DEVICES = "JAX_NUM_CPU_DEVICES"
-"""Says how many devices of JAX the processor is; where the user has set it, that counts."""
+"""Environment variable of JAX: as how many devices the CPU appears. A user's value is kept."""
 
-_at_work = ContextVar("at_work", default=1)
-"""Devices that compute a program together."""
+_device_count = ContextVar("at_work", default=1)
+"""Number of devices that the program being traced is sharded over."""
 
 
 def environment(cpus: int, gpus: float) -> dict[str, str]:
-    """Environment of a worker process that holds it to its share; must be set before JAX loads.
+    """Return the environment that holds a worker process to its share of the machine.
+
+    It has to be set before JAX is imported.
 
     Args:
       cpus: threads of XLA's CPU client.
@@ -25,18 +27,21 @@ def environment(cpus: int, gpus: float) -> dict[str, str]:
     """
     threads = {**_threads(cpus), DEVICES: str(_devices(cpus))}
     if gpus == 0:
-        return {**threads, "JAX_PLATFORMS": "cpu"}  # Ray does not hide GPUs from who asked for none
+        return {
+            **threads,
+            "JAX_PLATFORMS": "cpu",
+        }  # Ray does not hide GPUs from tasks that ask for none
     share = min(gpus, 1.0)
     return {**threads, "XLA_CLIENT_MEM_FRACTION": f"{0.9 * share:.3f}"}  # a tenth for CUDA itself
 
 
 def set_devices() -> None:
-    """Set the number of devices for this process, which is no worker; before JAX loads."""
-    os.environ.setdefault(DEVICES, str(_devices(surroundings()["cpus"])))
+    """Set the number of CPU devices for a process that is no worker, before JAX is imported."""
+    os.environ.setdefault(DEVICES, str(_devices(runtime_environment()["cpus"])))
 
 
 def describe() -> str:
-    """The device that JAX computes on, as in `cpu` or `NVIDIA H200`."""
+    """Return the name of JAX's device, such as `cpu` or `NVIDIA H200`."""
     import jax
 
     return str(jax.devices()[0].device_kind)
@@ -44,48 +49,49 @@ def describe() -> str:
 
 @contextmanager
 def data_parallel(devices: int) -> Iterator[None]:
-    """Trace and compile for so many devices, which have the cores between them."""
-    token = _at_work.set(devices)
+    """Trace and compile, inside the block, for `devices` devices that share the cores."""
+    token = _device_count.set(devices)
     try:
         yield
     finally:
-        _at_work.reset(token)
+        _device_count.reset(token)
 
 
 def has_one_thread() -> bool:
-    """Whether a CPU's device computes with one thread, as in the trials of a sweep."""
+    """Whether a CPU device has one thread, as in the trials of a sweep."""
     import jax
 
-    return jax.default_backend() == "cpu" and surroundings()["cpus"] == _at_work.get()
+    return jax.default_backend() == "cpu" and runtime_environment()["cpus"] == _device_count.get()
 
 
 def prefers_eigen() -> bool:
-    """Whether matrix products of training and evaluation are Eigen's, not XLA's default, YNNPACK's.
+    """Whether Eigen computes the matrix products of training and evaluation.
 
-    So it is where it was measured to be faster: with one thread of an Intel processor with AVX-512.
+    XLA's default is YNNPACK. Eigen was measured to be faster with one thread of an Intel processor
+    with AVX-512.
     """
     facts = " ".join(processor())
     return has_one_thread() and "GenuineIntel" in facts and "avx512f" in facts
 
 
 def processor() -> set[str]:
-    """What is known of the processor's model and instruction sets, as lines of text."""
+    """Return what is known of the processor's model and instruction sets, as lines of text."""
     wanted = ("vendor_id", "cpu family", "model", "flags", "CPU part", "Features")
     facts = {line for line in cpuinfo_lines() if line.startswith(wanted)}
     return facts | {platform.machine(), platform.processor()}
 
 
-def surroundings() -> dict[str, Any]:
-    """What this process' numbers depend on besides the program: threads, and JAX's settings.
+def runtime_environment() -> dict[str, Any]:
+    """Return what this process's results depend on besides the program.
 
     Returns:
-      `cpus`: threads of XLA's CPU client; `environment`: variables that give another process the
-      same.
+      `cpus`: threads of XLA's CPU client. `environment`: the variables that give another process
+      the same threads and settings of JAX.
     """
     # As XLA counts them: NPROC, else the cores that this process may use.
     affinity = getattr(os, "sched_getaffinity", None)
     available = len(affinity(0)) if affinity else os.cpu_count() or 1
-    cpus = _asked("NPROC") or available
+    cpus = _positive_int_env("NPROC") or available
     settings = {
         name: value
         for name, value in sorted(os.environ.items())
@@ -95,12 +101,12 @@ def surroundings() -> dict[str, Any]:
 
 
 def _devices(cpus: int) -> int:
-    """Devices for data parallelism on so many cores; more than two were not measured."""
-    return min(cpus, _asked(DEVICES) or 2)
+    """Return the number of CPU devices for `cpus` cores; more than two were not measured."""
+    return min(cpus, _positive_int_env(DEVICES) or 2)
 
 
-def _asked(variable: str) -> int | None:
-    """The number, at least 1, that the user has given a variable of the environment."""
+def _positive_int_env(variable: str) -> int | None:
+    """Return the value of an environment variable if it is a whole number of at least 1."""
     text = os.environ.get(variable, "")
     return int(text) if text.isdigit() and int(text) > 0 else None
 

@@ -1,4 +1,7 @@
-"""How a program computes on the device that there is: the one place where that is chosen."""
+"""How a program runs on the device at hand: recurrence, precision, sharding, compiler options.
+
+Every choice that depends on the device is made here.
+"""
 
 import logging
 from collections.abc import Callable
@@ -9,7 +12,6 @@ import jax
 
 from lm.backend.devices import has_one_thread, prefers_eigen
 from lm.config.schema import ModelConfig, TrainConfig
-from lm.model import cudnn_lstm
 from sweeps.errors import UserError
 
 log = logging.getLogger(__name__)
@@ -17,52 +19,58 @@ log = logging.getLogger(__name__)
 T = TypeVar("T")
 
 Options = dict[str, bool | int | str]
-"""Of XLA's compiler."""
+"""Options of XLA's compiler by name."""
 ONE_PART: Options = {"xla_cpu_parallel_codegen_split_count": 1}
 EIGEN: Options = {"xla_cpu_experimental_ynn_fusion_type": "LIBRARY_FUSION_TYPE_REDUCE"}
-"""YNNPACK takes sums and maxima alone, and leaves matrix products to Eigen."""
+"""YNNPACK computes sums and maxima only; matrix products stay with Eigen."""
 O2: Options = {"xla_backend_optimization_level": 2}
-"""Compiles in less time than 3, the default, for a program that is as fast."""
+"""Compiles faster than level 3, the default, and the program is as fast."""
 QUICK: Options = {"xla_cpu_use_fusion_emitters": False, "xla_backend_optimization_level": 1}
-"""Compiles in half the time, for a program that may be slower."""
+"""Compiles in half the time; the program may be slower."""
 
-STREAMS, WORDS = 8, 128
-"""Least of a batch in a shard: with fewer streams the products of a time step were slow, with fewer
-words devices waited for each other for longer than they computed."""
-NUMBERS = 2500
-"""Most of a gradient, for each word of a batch: with more, to add up gradients can take longer than
-is gained in computing them."""
+MIN_STREAMS_PER_SHARD, MIN_TOKENS_PER_SHARD = 8, 128
+"""Smallest shard of a batch: with fewer streams the products of a time step were slow, with fewer
+tokens devices waited for each other for longer than they computed."""
+MAX_GRADIENT_PER_TOKEN = 2500
+"""Largest gradient that is worth sharding, in numbers for each token of a batch: to add up a larger
+one over the devices can take longer than sharding saves."""
 
 
-class Compute(NamedTuple):
-    """What the choices are; recorded with every trial."""
+class ExecutionPlan(NamedTuple):
+    """How a program runs; recorded with every trial."""
 
     recurrence: str
-    """`scan`: `lm.model.recurrence`. `cudnn`: NVIDIA's LSTM, `lm.model.cudnn_lstm`."""
+    """`scan`: our own loop over time. `cudnn`: the LSTM of NVIDIA's library."""
     precision: str
-    """Of matrix products: `float32` or `bfloat16`."""
+    """Precision of matrix products: `float32` or `bfloat16`."""
     shards: int = 1
     """Devices that the streams of a batch are sharded over, `lm.backend.data_parallel`."""
 
-    def told(self) -> str:
-        """The choices, for the log."""
+    def describe(self) -> str:
+        """One line for the log."""
         parallel = f", data-parallel over {self.shards} devices" if self.shards > 1 else ""
         return f"{self.recurrence} recurrence, {self.precision}{parallel}"
 
 
-def choose(
-    model: ModelConfig, train: TrainConfig, *, gradient: int, stacked: bool = False
-) -> Compute:
-    """Choose for the device that JAX computes on.
+def plan_execution(
+    model: ModelConfig,
+    train: TrainConfig,
+    *,
+    gradient: int,
+    cudnn_available: Callable[[], bool],
+    stacked: bool = False,
+) -> ExecutionPlan:
+    """Choose how to run on the device that JAX uses.
 
     Args:
-      model: its cell.
-      train: its precision, and how much a step reads.
-      gradient: numbers in that of a step.
-      stacked: whether several trials compute side by side in one program.
+      model: the options that say which cell.
+      train: the options that say which precision, and how many tokens a step reads.
+      gradient: numbers in the gradient of a step.
+      cudnn_available: says whether cuDNN's LSTM works here; called only where it would be used.
+      stacked: whether the program trains several trials side by side.
 
     Raises:
-      UserError: the precision is none of this device's.
+      UserError: this device does not have the precision.
     """
     platform = jax.default_backend()
     if train.precision == "bfloat16" and platform == "cpu":
@@ -71,26 +79,30 @@ def choose(
             "train.precision=float32."
         )
     fits = model.cell == "lstm" and train.precision == "float32" and not stacked
-    by_cudnn = fits and platform == "gpu" and cudnn_lstm.works()
+    by_cudnn = fits and platform == "gpu" and cudnn_available()
     shards = _shards(train, gradient) if platform == "cpu" and not stacked else 1
-    return Compute("cudnn" if by_cudnn else "scan", train.precision, shards)
+    recurrence = "cudnn" if by_cudnn else "scan"
+    return ExecutionPlan(recurrence=recurrence, precision=train.precision, shards=shards)
 
 
 def _shards(train: TrainConfig, gradient: int) -> int:
-    """Devices over which it pays to shard a batch."""
-    streams, words = train.batch_size, train.batch_size * train.sequence_length
-    if gradient > NUMBERS * words:
+    """Number of devices over which it pays to shard a batch."""
+    streams, tokens = train.batch_size, train.batch_size * train.sequence_length
+    if gradient > MAX_GRADIENT_PER_TOKEN * tokens:
         return 1
-    most = min(jax.local_device_count(), streams // STREAMS, words // WORDS)
+    most = min(
+        jax.local_device_count(), streams // MIN_STREAMS_PER_SHARD, tokens // MIN_TOKENS_PER_SHARD
+    )
     return next((count for count in range(most, 1, -1) if streams % count == 0), 1)
 
 
 def in_precision(precision: str, function: Callable[..., T]) -> Callable[..., T]:
-    """The function, whose matrix products are computed in this precision.
+    """Wrap a function so that its matrix products have a precision.
 
-    bfloat16: operands are rounded to it, sums are kept in float32, and so are parameters and all
-    other arrays. float32: as JAX computes it by default, on recent NVIDIA GPUs with factors of
-    TensorFloat-32.
+    Args:
+      precision: `bfloat16` rounds the operands of a product; sums, parameters and all other arrays
+        stay float32. `float32` is JAX's default for float32 arrays.
+      function: a function to be traced.
     """
     if precision == "float32":
         return function
@@ -103,30 +115,15 @@ def in_precision(precision: str, function: Callable[..., T]) -> Callable[..., T]
     return traced
 
 
-def texts_at_once() -> int:
-    """Texts that are written side by side, whatever their number: rounding depends on it.
-
-    On a CPU a single text has its words as quickly as a reader could wish, and many take a fifth
-    more time than with as many as fit; on a GPU a batch this wide takes the time of one text.
-    """
-    return 16 if jax.default_backend() == "cpu" else 256
-
-
-def tells_on_device() -> bool:
-    """Whether a look inside is summed up where it was computed: a CPU's arrays can be read by
-    anyone, and need no program for it."""
-    return jax.default_backend() != "cpu"
-
-
 def compiler_options(*, seldom: bool = False, multiplies: bool = False) -> Options:
-    """Options of XLA's compiler on a CPU; without those that this version of it does not know.
+    """Options for XLA's compiler on a CPU, as far as this version of it knows them.
 
-    With one thread the code is one part: in many, to be compiled side by side, it takes a tenth
-    longer.
+    With one thread the code is one part: code in many parts, which are compiled side by side, took
+    a tenth longer to run.
 
     Args:
       seldom: the program runs seldom, so that compiling it takes longer than running it.
-      multiplies: most of what it does, and often, is products of matrices.
+      multiplies: the program runs often, and spends most of its time in matrix products.
     """
     if jax.default_backend() != "cpu":
         return {}
@@ -141,8 +138,8 @@ def compiler_options(*, seldom: bool = False, multiplies: bool = False) -> Optio
 
 @cache
 def _takes_option(name: str, value: bool | int | str) -> bool:
-    """Whether this version of XLA knows it; each is asked for by itself, since one that is unknown
-    has all refused."""
+    """Whether this version of XLA knows an option. Each is tried by itself: XLA refuses all options
+    when it does not know one of them."""
     try:
         jax.jit(lambda x: x + 1, compiler_options={name: value})(0)
     except jax.errors.JaxRuntimeError:

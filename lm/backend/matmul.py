@@ -1,61 +1,66 @@
-"""Matrix products, as the library that computes them is fast at.
+"""Matrix products in the layout that Eigen is fast at.
 
-Eigen, where it computes training's products (`lm.backend.devices.prefers_eigen`), takes longer
-over a factor that is but viewed as transposed; copies are made where that was measured to take less
-time. T time steps, B streams, N rows of features, D their width, V words."""
+Each function here is a plain `@` whose backward pass is written by hand. Where Eigen computes the
+products (`lm.backend.devices.prefers_eigen`), it takes longer over a factor that is a transposed
+view than over a transposed copy. So copies are made where that was measured to be faster.
+
+T time steps, B streams, N rows of features, D their width, V vocabulary.
+"""
 
 import jax
 from jax import Array, lax
 
 from lm.backend.devices import prefers_eigen
 
-FEW = 192
-"""Features up to which it takes less time to copy all words' weights than to view as transposed the
-gradient of all words' logits."""
+MAX_FEATURES_TO_COPY = 192
+"""Width of the features up to which copying W^T takes less time than a transposed view of the
+gradient of the logits."""
 
 
-def transposed(x: Array) -> Array:
-    """A matrix transposed; where it pays, as a copy and not as another view of it."""
+def transpose(x: Array) -> Array:
+    """Transpose a matrix: as a copy where Eigen multiplies it, else as XLA likes."""
     return lax.optimization_barrier(x.T) if prefers_eigen() else x.T
 
 
 @jax.custom_vjp
-def times(x_tbd: Array, weights_de: Array) -> Array:
-    """x W, [T, B, E]; going back there is something to transpose."""
+def matmul(x_tbd: Array, weights_de: Array) -> Array:
+    """x W, [T, B, E]; its backward pass transposes x as `transpose` does."""
     return x_tbd @ weights_de
 
 
-def _times_forward(x_tbd: Array, weights_de: Array) -> tuple[Array, tuple[Array, Array]]:
-    return times(x_tbd, weights_de), (x_tbd, weights_de)
+def _matmul_forward(x_tbd: Array, weights_de: Array) -> tuple[Array, tuple[Array, Array]]:
+    return matmul(x_tbd, weights_de), (x_tbd, weights_de)
 
 
-def _times_backward(kept: tuple[Array, Array], of_product: Array) -> tuple[Array, Array]:
-    x_tbd, weights_de = kept
-    x_nd, of_ne = (x.reshape(-1, x.shape[-1]) for x in (x_tbd, of_product))
-    return of_product @ weights_de.T, transposed(x_nd) @ of_ne
+def _matmul_backward(residuals: tuple[Array, Array], dy: Array) -> tuple[Array, Array]:
+    x_tbd, weights_de = residuals
+    x_nd, dy_ne = (x.reshape(-1, x.shape[-1]) for x in (x_tbd, dy))
+    return dy @ weights_de.T, transpose(x_nd) @ dy_ne
 
 
-times.defvjp(_times_forward, _times_backward)
+matmul.defvjp(_matmul_forward, _matmul_backward)
 
 
 @jax.custom_vjp
-def words_first(weights_vd: Array, x_nd: Array) -> Array:
-    """W x^T, [V, N]: for it and its gradients, a matrix of all words has to be transposed once;
-    with x W^T, twice."""
-    return weights_vd @ transposed(x_nd)
+def logits_vocab_major(weights_vd: Array, x_nd: Array) -> Array:
+    """W x^T, [V, N]: logits without bias, one row for each word.
+
+    The product and its gradients transpose a matrix of V rows once; x W^T would do so twice.
+    """
+    return weights_vd @ transpose(x_nd)
 
 
-def _words_forward(weights_vd: Array, x_nd: Array) -> tuple[Array, tuple[Array, Array]]:
-    return words_first(weights_vd, x_nd), (weights_vd, x_nd)
+def _vocab_major_forward(weights_vd: Array, x_nd: Array) -> tuple[Array, tuple[Array, Array]]:
+    return logits_vocab_major(weights_vd, x_nd), (weights_vd, x_nd)
 
 
-def _words_backward(kept: tuple[Array, Array], of_product: Array) -> tuple[Array, Array]:
-    weights_vd, x_nd = kept
-    if x_nd.shape[1] <= FEW:
-        of_x = lax.optimization_barrier(transposed(weights_vd) @ of_product).T
+def _vocab_major_backward(residuals: tuple[Array, Array], dy: Array) -> tuple[Array, Array]:
+    weights_vd, x_nd = residuals
+    if x_nd.shape[1] <= MAX_FEATURES_TO_COPY:
+        dx = lax.optimization_barrier(transpose(weights_vd) @ dy).T
     else:
-        of_x = of_product.T @ weights_vd
-    return of_product @ x_nd, of_x
+        dx = dy.T @ weights_vd
+    return dy @ x_nd, dx
 
 
-words_first.defvjp(_words_forward, _words_backward)
+logits_vocab_major.defvjp(_vocab_major_forward, _vocab_major_backward)

@@ -13,7 +13,7 @@ def activation(dropped_tbh: Array) -> Array:
     return jnp.square(dropped_tbh).mean()
 
 
-def slowness(outputs_tbh: Array) -> Array:
+def temporal_activation(outputs_tbh: Array) -> Array:
     """Mean square of the differences between time steps, before dropout: fast changes are
     penalised."""
     return jnp.square(outputs_tbh[1:] - outputs_tbh[:-1]).mean()

@@ -10,7 +10,7 @@ import numpy as np
 from lm.losses.candidate_sampler import Candidates, expected_count
 
 
-class Shortlist(NamedTuple):
+class SampledOutputLayer(NamedTuple):
     """The words that a sampled loss looks at, and their rows of the output layer."""
 
     targets: jax.Array
@@ -25,14 +25,14 @@ class Shortlist(NamedTuple):
     @classmethod
     def of(
         cls, weight: jax.Array, bias: jax.Array, targets: jax.Array, candidates: Candidates
-    ) -> "Shortlist":
+    ) -> "SampledOutputLayer":
         """Pick the rows out of a whole output layer."""
         words = jnp.concatenate([targets, candidates.ids])
         return cls(targets, candidates, weight[words], bias[words], len(bias))
 
 
 def sampled_loss(
-    kind: str, features: jax.Array, words: Shortlist, *, remove_hits: bool | None = None
+    kind: str, features: jax.Array, words: SampledOutputLayer, *, remove_hits: bool | None = None
 ) -> jax.Array:
     """The sampled loss that `loss.kind` names.
 
@@ -45,7 +45,7 @@ def sampled_loss(
 
 
 def sampled_softmax_loss(
-    features: jax.Array, words: Shortlist, *, remove_hits: bool = True
+    features: jax.Array, words: SampledOutputLayer, *, remove_hits: bool = True
 ) -> jax.Array:
     """Cross entropy of the target among itself and the candidates (Jean et al. 2015)."""
     true_n, sampled_ns = _corrected_logits(features, words, remove_hits=remove_hits)
@@ -53,7 +53,9 @@ def sampled_softmax_loss(
     return jax.nn.logsumexp(logits, axis=1) - true_n
 
 
-def nce_loss(features: jax.Array, words: Shortlist, *, remove_hits: bool = False) -> jax.Array:
+def nce_loss(
+    features: jax.Array, words: SampledOutputLayer, *, remove_hits: bool = False
+) -> jax.Array:
     """Sum of 1 + S logistic losses: the target is data, the candidates are noise.
 
     Noise-contrastive estimation (Gutmann and Hyvaerinen 2010; Mnih and Teh 2012).
@@ -63,7 +65,7 @@ def nce_loss(features: jax.Array, words: Shortlist, *, remove_hits: bool = False
 
 
 def _corrected_logits(
-    features: jax.Array, words: Shortlist, *, remove_hits: bool
+    features: jax.Array, words: SampledOutputLayer, *, remove_hits: bool
 ) -> tuple[jax.Array, jax.Array]:
     """Logits less log Q, of each token's target [N] and of the candidates [N, S]."""
     targets, candidates, weight, bias, vocab_size = words

@@ -11,7 +11,7 @@ import jax
 import jax.numpy as jnp
 from jax import lax
 
-from lm.backend.matmul import words_first
+from lm.backend.matmul import logits_vocab_major
 
 
 def softmax_loss(
@@ -25,14 +25,14 @@ def softmax_loss(
     """Negative log-likelihood of the targets under the softmax over all words; `by_words`: from
     logits [V, N] instead of [N, V], which differs by rounding and in speed."""
     if by_words:
-        logits, words = words_first(weight, features) + bias[:, None], 0
+        logits, words = logits_vocab_major(weight, features) + bias[:, None], 0
     else:
         logits, words = features @ weight.T + bias[None, :], 1
     true = jnp.take_along_axis(logits, jnp.expand_dims(targets, words), axis=words)
     return jax.nn.logsumexp(logits, axis=words) - jnp.squeeze(true, words)
 
 
-def softmax_loss_in_parts(
+def chunked_softmax_loss(
     features: jax.Array, weight: jax.Array, bias: jax.Array, targets: jax.Array, words: int
 ) -> jax.Array:
     """The same, looking at so many words at once: their logits stay in the processor's cache, and

@@ -50,7 +50,7 @@ def pack_weights(weights: LayerWeights) -> Array:
 
 
 @cache
-def works() -> bool:
+def is_available() -> bool:
     """Whether it computes here what `lm.model.recurrence` does, forward and backward; the log says
     why not. It is asked once a process, of a tiny layer."""
     try:

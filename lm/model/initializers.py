@@ -27,7 +27,7 @@ WIDEN = 1 / np.float32(0.87962566103423978)
 """Over the standard deviation of a standard normal variable between -2 and 2."""
 
 
-class Scales(NamedTuple):
+class InitScales(NamedTuple):
     """The numbers that parameters start from; models that differ in them share their programs."""
 
     matrices: float
@@ -35,9 +35,9 @@ class Scales(NamedTuple):
     forget_bias: float
 
 
-def scales(config: ModelConfig) -> Scales:
+def init_scales(config: ModelConfig) -> InitScales:
     """Those of a configuration."""
-    return Scales(config.initializer.scale, config.embed_scale, config.forget_bias)
+    return InitScales(config.initializer.scale, config.embed_scale, config.forget_bias)
 
 
 def matrix_initializer(
@@ -66,10 +66,10 @@ def uniform(scale: float) -> Initializer:
 
 def zeros(size: int) -> Array:
     """Where a bias starts."""
-    return put(np.zeros(size, np.float32))
+    return to_device(np.zeros(size, np.float32))
 
 
-def put(values: Any) -> Array:
+def to_device(values: Any) -> Array:
     """Numbers of the host on the device; `jnp.asarray` would compile something for their shape."""
     return jnp.asarray(jax.device_put(values))
 
@@ -92,7 +92,7 @@ def _draw(
     words, count = jax.random.key_data(key), math.prod(shape)
     starts = [divmod(start, 1 << 32) for start in range(0, count, BLOCK)]
     blocks = [_draw_block(law, words, np.array(start, np.uint32), number) for start in starts]
-    return put(np.concatenate([np.asarray(block) for block in blocks])[:count].reshape(shape))
+    return to_device(np.concatenate([np.asarray(block) for block in blocks])[:count].reshape(shape))
 
 
 @partial(jax.jit, static_argnums=0)

@@ -14,7 +14,7 @@ import numpy as np
 from flax import nnx
 from jax import Array, lax
 
-from lm.backend.matmul import times
+from lm.backend.matmul import matmul
 from lm.config.schema import ModelConfig
 from lm.config.sizes import layer_sizes
 from lm.model import cudnn_lstm
@@ -22,10 +22,10 @@ from lm.model.cells import CELLS, RecurrentWeights, zero_carry
 from lm.model.dropout import NO_DROPOUT, Dropout
 from lm.model.initializers import (
     Initializer,
-    Scales,
+    InitScales,
+    init_scales,
     matrix_initializer,
-    put,
-    scales,
+    to_device,
     uniform,
     zeros,
 )
@@ -55,12 +55,12 @@ class Recurrence(nnx.Module):
         *,
         by: str = "scan",
         rngs: nnx.Rngs,
-        start: Scales | None = None,
+        start: InitScales | None = None,
     ) -> None:
         self.cell = CELLS[kind]
         self.by = by
         self.size = size
-        start = start or scales(config)
+        start = start or init_scales(config)
         initialize = matrix_initializer(config.initializer, start.matrices)
         width = self.cell.gates * size
         bias = np.zeros(width, np.float32)
@@ -68,7 +68,7 @@ class Recurrence(nnx.Module):
             bias[size : 2 * size] = start.forget_bias
         self.input_kernel = nnx.Param(initialize(rngs.params(), (inputs, width)))
         self.recurrent_kernel = nnx.Param(initialize(rngs.params(), (size, width)))
-        self.bias = nnx.Param(put(bias))
+        self.bias = nnx.Param(to_device(bias))
         self.recurrent_bias = nnx.Param(zeros(size)) if kind == "gru" else None
 
     def __call__(
@@ -122,7 +122,7 @@ class Hidden(nnx.Module):
         self.bias = nnx.Param(zeros(size))
 
     def __call__(self, x_tbh: Array) -> Array:
-        return jnp.tanh(times(x_tbh, self.kernel[...]) + self.bias[...][None, None, :])
+        return jnp.tanh(matmul(x_tbh, self.kernel[...]) + self.bias[...][None, None, :])
 
 
 class Output(nnx.Module):
@@ -166,7 +166,7 @@ class LanguageModel(nnx.Module):
         *,
         recurrence: str = "scan",
         rngs: nnx.Rngs,
-        start: Scales | None = None,
+        start: InitScales | None = None,
     ) -> None:
         """Draw its parameters.
 
@@ -179,7 +179,7 @@ class LanguageModel(nnx.Module):
           rngs: of the parameters.
           start: scales of the distributions; None: the configuration's.
         """
-        start = start or scales(config)
+        start = start or init_scales(config)
         self.watched = recurrence == "watched"
         self.locked = config.dropout_kind == "locked"
         initialize = matrix_initializer(config.initializer, start.matrices)

@@ -18,7 +18,7 @@ import jax.numpy as jnp
 import numpy as np
 from jax import Array, lax
 
-from lm.backend.matmul import transposed
+from lm.backend.matmul import transpose
 from lm.model.cells import Cell, RecurrentWeights
 from lm.model.types import Carry
 
@@ -110,7 +110,7 @@ def _backward(
     weights = kept.weights
     before = kept.before
     by_u, *rest = cell.slopes(kept.steps, before, kept.after)
-    transposed_kernel = transposed(weights.recurrent.kernel)
+    transposed_kernel = transpose(weights.recurrent.kernel)
 
     def body(loop: Loop, step: tuple[Array, Array, Carry]) -> tuple[Loop, Array]:
         (h, *others), over = loop
@@ -125,10 +125,10 @@ def _backward(
     of_u = _flat(of_u)
     bias = weights.recurrent.bias
     of_recurrent = RecurrentWeights(
-        transposed(_flat(before[0])) @ of_u,
+        transpose(_flat(before[0])) @ of_u,
         None if bias is None else of_u[:, -bias.shape[0] :].sum(axis=0),
     )
-    of_kernel = transposed(_flat(kept.x_tbe)) @ of_x
+    of_kernel = transpose(_flat(kept.x_tbe)) @ of_x
     of_weights = LayerWeights(of_kernel, of_x.sum(axis=0), of_recurrent)
     return of_weights, of_start, (of_x @ weights.kernel.T).reshape(kept.x_tbe.shape)
 

@@ -30,6 +30,14 @@ SATURATION_THRESHOLD = 0.97
 or 1, scaled to [-1, 1]."""
 
 
+def summarizes_on_device() -> bool:
+    """Whether statistics are computed on the device.
+
+    A CPU's arrays are read by NumPy instead, which needs no compilation.
+    """
+    return jax.default_backend() != "cpu"
+
+
 class StepTensors(NamedTuple):
     """What a step computes with; arrays of JAX or of NumPy."""
 

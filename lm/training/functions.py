@@ -11,15 +11,21 @@ from flax import nnx
 from jax import Array
 
 from lm.backend.data_parallel import first_replica, jit_data_parallel
-from lm.backend.execution import Compute, choose, compiler_options, in_precision, tells_on_device
+from lm.backend.execution import ExecutionPlan, compiler_options, in_precision, plan_execution
 from lm.config.schema import Config, LossConfig, ModelConfig, OptimizerConfig, TrainConfig
 from lm.config.static import static_config
 from lm.generation.decode import DecodeState, SamplingParams, decode, sample, start_decoding
 from lm.gradient_flow.itemize import GradientFlow, ItemizeSpec, itemize
-from lm.model.initializers import Scales, scales
+from lm.model.initializers import InitScales, init_scales
 from lm.model.language_model import LanguageModel
 from lm.model.types import Carry, Params
-from lm.monitor.statistics import StepStatistics, StepTensors, collect, collect_statistics
+from lm.monitor.statistics import (
+    StepStatistics,
+    StepTensors,
+    collect,
+    collect_statistics,
+    summarizes_on_device,
+)
 from lm.optim.lazy_rows import gradient_size
 from lm.optim.optimizer import Hyperparameters
 from lm.training.heldout import HeldOut, window_losses, word_losses
@@ -51,11 +57,11 @@ class StaticConfig(NamedTuple):
 class CompiledFunctions(NamedTuple):
     """Functions of a trial; JAX compiles each at its first call."""
 
-    compute: Compute
+    compute: ExecutionPlan
     """How they do it on this device."""
-    lanes_compute: Compute
+    lanes_compute: ExecutionPlan
     """How those do it that take lanes."""
-    initialize: Callable[[Array, Scales], TrainState]
+    initialize: Callable[[Array, InitScales], TrainState]
     """(key, scales) -> the state before the first update; nothing is compiled for its shapes."""
     shapes: TrainState
     """Of such a state: `jax.ShapeDtypeStruct` in place of its arrays."""
@@ -160,7 +166,13 @@ def make_static_config(config: Config, vocab_size: int) -> StaticConfig:
 @lru_cache(maxsize=8)
 def build_functions(key: StaticConfig) -> CompiledFunctions:
     """Make a trial's functions."""
-    chosen = partial(choose, key.model, key.train, gradient=gradient_size(*key))
+    chosen = partial(
+        plan_execution,
+        key.model,
+        key.train,
+        gradient=gradient_size(*key),
+        cudnn_available=cudnn_lstm.is_available,
+    )
     compute, lanes_compute = chosen(), chosen(stacked=True)
     alone = _recipe(key, compute.recurrence)._replace(shards=compute.shards)
     stacked = _recipe(key, lanes_compute.recurrence)
@@ -169,14 +181,15 @@ def build_functions(key: StaticConfig) -> CompiledFunctions:
     multiplies = partial(jax.jit, compiler_options=compiler_options(multiplies=True))
     seldom = partial(jax.jit, compiler_options=compiler_options(seldom=True))
     sharded = partial(jit_data_parallel, compute.shards)
-    shapes = state_shapes(alone, partial(_model, key, "scan"), scales(key.model))
+    shapes = state_shapes(alone, partial(_model, key, "scan"), init_scales(key.model))
 
-    def initialize(rng: Array, start: Scales) -> TrainState:
+    def initialize(rng: Array, start: InitScales) -> TrainState:
         return init_state(alone, shapes, _model(key, "scan", rng, start))
 
     def in_its_precision(function: Callable[..., T], spec: StepSpec) -> Callable[..., T]:
         return in_precision(compute.precision, partial(function, spec))
 
+    statistics = collect_statistics if summarizes_on_device() else collect
     return CompiledFunctions(
         compute,
         lanes_compute,
@@ -186,7 +199,9 @@ def build_functions(key: StaticConfig) -> CompiledFunctions:
         sharded(in_its_precision(train_steps, alone), multiplies=True),
         sharded(partial(flush, alone), seldom=True),
         multiplies(in_its_precision(evaluate, alone)),
-        seldom(in_its_precision(collect_statistics if tells_on_device() else collect, watched)),
+        seldom(
+            in_its_precision(collect_statistics if summarizes_on_device() else collect, watched)
+        ),
         often(in_its_precision(itemize, itemised), static_argnums=0),
         seldom(in_its_precision(write_sample, stacked)),
         seldom(partial(start_texts, stacked)),
@@ -199,7 +214,7 @@ def build_functions(key: StaticConfig) -> CompiledFunctions:
     )
 
 
-def _model(key: StaticConfig, recurrence: str, rng: Array, start: Scales) -> LanguageModel:
+def _model(key: StaticConfig, recurrence: str, rng: Array, start: InitScales) -> LanguageModel:
     rngs = nnx.Rngs(params=rng)
     return LanguageModel(key.model, key.vocab_size, recurrence=recurrence, rngs=rngs, start=start)
 
@@ -212,7 +227,7 @@ def draw_for(
 
 
 def _recipe(key: StaticConfig, recurrence: str) -> StepSpec:
-    make = partial(_model, key, recurrence, start=scales(key.model))
+    make = partial(_model, key, recurrence, start=init_scales(key.model))
     graph = nnx.graphdef(nnx.eval_shape(make, jax.random.key(0)))
     merge = partial(nnx.merge, graph)
     return StepSpec(merge, key.loss, key.optimizer, key.train, key.vocab_size)

@@ -21,7 +21,7 @@ from lm.config.schema import TrainConfig
 from lm.config.sizes import softmax_chunk_size
 from lm.data.batches import Ids
 from lm.data.windows import evaluation_window, num_predictions
-from lm.losses.softmax import softmax_loss_in_parts
+from lm.losses.softmax import chunked_softmax_loss
 from lm.model.language_model import LanguageModel
 from lm.model.types import Carry
 
@@ -35,7 +35,7 @@ SLIDING_WINDOWS = 256
 
 def _losses(features: Array, weight: Array, bias: Array, targets: Array) -> Array:
     words = softmax_chunk_size(jax.default_backend(), one_thread=has_one_thread())
-    return softmax_loss_in_parts(features, weight, bias, targets, words)
+    return chunked_softmax_loss(features, weight, bias, targets, words)
 
 
 _one_by_one = sequential_vmap(_losses)

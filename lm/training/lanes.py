@@ -13,7 +13,7 @@ from jax import Array
 from numpy.typing import NDArray
 
 from lm.config.sizes import STEPS_PER_CALL
-from lm.model.initializers import put
+from lm.model.initializers import to_device
 from lm.optim.averaging import averaged_updates
 from lm.optim.optimizer import Hyperparameters
 from lm.training.metrics import CurvePoint, Totals, zero_totals
@@ -66,7 +66,7 @@ class VmappedTrainer:
         self._width = width
         self._lanes: dict[int, _Lane] = {}
         like = trainer.functions.shapes
-        self._state = jax.tree.map(lambda x: put(np.zeros((width, *x.shape), x.dtype)), like)
+        self._state = jax.tree.map(lambda x: to_device(np.zeros((width, *x.shape), x.dtype)), like)
         self._totals = _stack([zero_totals()] * width)
         self._values: tuple[Any, Hyperparameters] | None = None
         self._keys = jnp.stack([trainer.train_key] * width)

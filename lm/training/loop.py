@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from typing import Any
 
-from lm.backend.compile_cache import use_cache, watch
+from lm.backend.compile_cache import record_compilations, use_cache
 from lm.config.load import parse_config
 from lm.data.dataset import load_dataset
 from lm.optim.averaging import averaged_updates
@@ -32,10 +32,10 @@ def train(values: Mapping[str, Any], run: Run) -> None:
     use_cache()
     course = TrainingSession(Trainer(config, text), run)
     state = course.start()
-    with watch() as compiling:
+    with record_compilations() as compiling:
         state, compile_seconds = course.trainer.compile(state)
     compute = course.trainer.functions.compute
-    course.record(compute, compile_seconds, compile_cache=compiling.origin)
+    course.record(compute, compile_seconds, compile_cache=compiling.cache_status)
     _train_on(course, state)
 
 

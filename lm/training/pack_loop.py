@@ -6,7 +6,7 @@ from typing import Any
 
 import jax
 
-from lm.backend.compile_cache import use_cache, watch
+from lm.backend.compile_cache import record_compilations, use_cache
 from lm.config.load import parse_config
 from lm.config.static import pack_key
 from lm.data.dataset import load_dataset
@@ -60,9 +60,9 @@ def _train(configs: Sequence[Mapping[str, Any]], runs: Sequence[Run]) -> None:
     if not lanes.places:
         return
     log.info("Training %d trials as lanes of one program, %d wide.", len(lanes.places), width)
-    with watch() as compiling:
+    with record_compilations() as compiling:
         compile_seconds = lanes.compile()
-    facts: dict[str, int | str] = {"compile_cache": compiling.origin, "lanes": width}
+    facts: dict[str, int | str] = {"compile_cache": compiling.cache_status, "lanes": width}
     for index in lanes.places:
         if courses[index].step == 0:
             courses[index].views.begin(lanes.extract(index))

@@ -6,7 +6,7 @@ import time
 from collections.abc import Iterable, Mapping
 
 from lm.backend import devices
-from lm.backend.execution import Compute
+from lm.backend.execution import ExecutionPlan
 from lm.monitor.monitor import Monitor
 from lm.training.checkpoint import CheckpointManager
 from lm.training.metrics import CurvePoint
@@ -59,17 +59,17 @@ class TrainingSession:
         log.info("Going on from the checkpoint of step %d.", self.step)
         return restored
 
-    def record(self, compute: Compute, compile_seconds: float, **facts: int | str) -> None:
+    def record(self, compute: ExecutionPlan, compile_seconds: float, **facts: int | str) -> None:
         """Add to the provenance what the trial runs on, and tell the log how it computes."""
         device = devices.describe()
-        log.info("Computing on %s: %s.", device, compute.told())
+        log.info("Computing on %s: %s.", device, compute.describe())
         self.run.add_provenance(
             device=device,
             **compute._asdict(),
             parameters=count_parameters(self.trainer.functions.shapes.params),
             compile_seconds=round(compile_seconds, 3),
             volatile=["time/words_per_second"],
-            **devices.surroundings(),
+            **devices.runtime_environment(),
             **facts,
         )
 

@@ -16,7 +16,7 @@ from jax import Array
 
 from lm.backend.data_parallel import first_replica
 from lm.config.schema import LossConfig, OptimizerConfig, TrainConfig
-from lm.model.initializers import Scales
+from lm.model.initializers import InitScales
 from lm.model.language_model import LanguageModel
 from lm.model.types import Carry, Params
 from lm.optim.averaging import Average, averaged_params, init_average
@@ -55,11 +55,11 @@ class TrainState(NamedTuple):
     """None: there never is one."""
 
 
-Make = Callable[[Array, Scales], LanguageModel]
+Make = Callable[[Array, InitScales], LanguageModel]
 """(key, scales) -> a model with its first parameters."""
 
 
-def state_shapes(spec: StepSpec, make: Make, start: Scales) -> TrainState:
+def state_shapes(spec: StepSpec, make: Make, start: InitScales) -> TrainState:
     """Shapes and types of a training state: `jax.ShapeDtypeStruct` in place of its arrays."""
 
     def begin(key: Array) -> TrainState:

@@ -16,9 +16,9 @@ from lm.backend.data_parallel import all_reduce, shard
 from lm.backend.devices import prefers_eigen
 from lm.config.schema import LossConfig
 from lm.data.batches import Batch
-from lm.losses import activation_penalties
+from lm.losses.activation_penalties import activation, temporal_activation
 from lm.losses.candidate_sampler import Candidates
-from lm.losses.sampled import Shortlist, sampled_loss
+from lm.losses.sampled import SampledOutputLayer, sampled_loss
 from lm.losses.softmax import softmax_loss
 from lm.model.dropout import Dropout
 from lm.model.language_model import LanguageModel, Read
@@ -65,9 +65,9 @@ def batch_loss(
     loss = _target_losses(spec, model, seen.features, reading).mean()
     minimised = loss
     if spec.loss.activation_penalty > 0:
-        minimised += hyperparams.activation_penalty * activation_penalties.activation(seen.dropped)
+        minimised += hyperparams.activation_penalty * activation(seen.dropped)
     if spec.loss.slowness_penalty > 0:
-        minimised += hyperparams.slowness_penalty * activation_penalties.slowness(seen.outputs)
+        minimised += hyperparams.slowness_penalty * temporal_activation(seen.outputs)
     if (steps := steps_summed(spec.loss, reading)) > 1:
         minimised *= steps
     return minimised, (loss, besides)
@@ -83,7 +83,7 @@ def _target_losses(
         by_words = prefers_eigen()
         return softmax_loss(features, weight, bias, reading.targets, by_words=by_words)
     rows = weight[reading.outputs], bias[reading.outputs]
-    words = Shortlist(reading.targets, reading.candidates, *rows, spec.vocab_size)
+    words = SampledOutputLayer(reading.targets, reading.candidates, *rows, spec.vocab_size)
     remove_hits = spec.loss.remove_accidental_hits
     return sampled_loss(spec.loss.kind, features, words, remove_hits=remove_hits)
 

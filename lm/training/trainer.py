@@ -20,7 +20,7 @@ from lm.data.windows import num_predictions, steps_per_epoch
 from lm.generation.decode import uniforms
 from lm.generation.prompt import PROMPT_OPTION, choose_prompt
 from lm.gradient_flow.itemize import GradientFlow, ItemizeSpec
-from lm.model.initializers import scales
+from lm.model.initializers import init_scales
 from lm.model.types import Params
 from lm.monitor.statistics import StepStatistics, StepTensors, summarize
 from lm.optim.optimizer import Hyperparameters, hyperparameters
@@ -95,7 +95,7 @@ class Trainer:
 
     def start(self) -> TrainState:
         """The state before the first update."""
-        return self.functions.initialize(self.init_key, scales(self.config.model))
+        return self.functions.initialize(self.init_key, init_scales(self.config.model))
 
     def compile(self, state: TrainState) -> tuple[TrainState, float]:
         """Compile by taking no step and evaluating no window; gives the seconds it took."""

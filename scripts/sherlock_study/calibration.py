@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from benchmarks.harness.tables import Table
 from lm.losses.candidate_sampler import sample_log_uniform
-from lm.losses.sampled import Shortlist, nce_loss
+from lm.losses.sampled import SampledOutputLayer, nce_loss
 from scripts.sherlock_study import published
 
 BATCHES, BATCH_SIZE, SAMPLES = 500, 32, 64
@@ -42,5 +42,5 @@ def mean_loss(bias: NDArray[np.float64], law: NDArray[np.float64]) -> tuple[str,
 def _batch_loss(bias: Array, key: Array, targets: Array) -> Array:
     """Of a model without features: its logits are the biases."""
     candidates = sample_log_uniform(key, SAMPLES, len(bias))
-    words = Shortlist.of(jnp.zeros((len(bias), 1)), bias, targets, candidates)
+    words = SampledOutputLayer.of(jnp.zeros((len(bias), 1)), bias, targets, candidates)
     return nce_loss(jnp.zeros((len(targets), 1)), words).mean()

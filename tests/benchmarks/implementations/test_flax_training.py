@@ -13,7 +13,7 @@ from benchmarks.harness.synthetic_text import synthetic_text
 from benchmarks.implementations import flax_training, lm_training
 from lm.config.schema import Config
 from lm.losses.candidate_sampler import Candidates
-from lm.losses.sampled import Shortlist, sampled_softmax_loss
+from lm.losses.sampled import SampledOutputLayer, sampled_softmax_loss
 
 Configure = Callable[..., Config]
 TOLERANCE = 1e-5
@@ -78,7 +78,7 @@ def test_sampled_loss_of_the_peer_equals_ours(configure: Configure) -> None:
     peer = flax_training.sampled_softmax_loss(model, features, targets, drawn)
     weight, bias = model.output.embedding[...], model.bias[...]
     candidates = Candidates(jnp.asarray(ids), jnp.int32(tries))
-    words = Shortlist.of(weight, bias, targets, candidates)
+    words = SampledOutputLayer.of(weight, bias, targets, candidates)
     ours = sampled_softmax_loss(features, words)
     assert float(peer) == pytest.approx(float(ours.mean()), rel=TOLERANCE)
 

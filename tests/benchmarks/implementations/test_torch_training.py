@@ -12,7 +12,7 @@ from benchmarks.harness.synthetic_text import synthetic_text
 from benchmarks.implementations import lm_training, log_uniform
 from lm.config.schema import Config
 from lm.losses.candidate_sampler import Candidates
-from lm.losses.sampled import Shortlist, sampled_softmax_loss
+from lm.losses.sampled import SampledOutputLayer, sampled_softmax_loss
 from lm.training.heldout import make_windows, mean_loss
 from sweeps.errors import UserError
 
@@ -74,7 +74,7 @@ def test_sampled_loss_of_the_peer_equals_ours() -> None:
     )
     bias = jnp.asarray(output.bias.detach().numpy())
     candidates = Candidates(jnp.asarray(ids), jnp.int32(tries))
-    words = Shortlist.of(jnp.asarray(weight), bias, jnp.asarray(targets), candidates)
+    words = SampledOutputLayer.of(jnp.asarray(weight), bias, jnp.asarray(targets), candidates)
     ours = sampled_softmax_loss(features, words)
     assert peer.item() == pytest.approx(float(ours.mean()), rel=TOLERANCE)
 

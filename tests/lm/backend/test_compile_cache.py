@@ -12,7 +12,7 @@ import jax
 import pytest
 from jax.experimental.compilation_cache import compilation_cache
 
-from lm.backend.compile_cache import use_cache, watch
+from lm.backend.compile_cache import record_compilations, use_cache
 from sweeps.io.atomic import read_json
 from tests.lm.helpers.training import history
 
@@ -55,9 +55,9 @@ def compile_() -> Compile:
 
     def run() -> str:
         use_cache()
-        with watch() as compiling:
+        with record_compilations() as compiling:
             assert compiled(2.0) == 8.0
-        return compiling.origin
+        return compiling.cache_status
 
     return run
 
@@ -142,15 +142,15 @@ def test_cache_of_the_user_s_own_is_left_alone(folder: Path, tmp_path: Path) -> 
 
 
 def test_other_warnings_pass_through() -> None:
-    with pytest.warns(UserWarning, match="something else"), watch():
+    with pytest.warns(UserWarning, match="something else"), record_compilations():
         warnings.warn("something else", stacklevel=1)
 
 
 def test_watching_ends_with_its_block() -> None:
-    with watch() as compiling:
+    with record_compilations() as compiling:
         pass
     jax.jit(lambda x: 3 * x)(1.0)
-    assert compiling.origin == "kept"
+    assert compiling.cache_status == "kept"
 
 
 def test_cached_programs_give_the_same_bits_and_no_others_are_taken(

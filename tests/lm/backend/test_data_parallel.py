@@ -15,7 +15,7 @@ from lm.backend.data_parallel import first_replica, replicate
 from lm.config.load import parse_config
 from lm.config.schema import Config
 from lm.data.batches import to_streams
-from lm.model.initializers import Scales
+from lm.model.initializers import InitScales
 from lm.optim.optimizer import hyperparameters
 from lm.training.functions import CompiledFunctions, build_functions, make_static_config
 from lm.training.metrics import collect_updates
@@ -25,7 +25,7 @@ from tests.lm.helpers.training import assert_same, history, killed_at, run
 Compose = Callable[..., dict[str, Any]]
 VOCAB = 60
 STREAMS = to_streams(np.random.default_rng(0).integers(0, VOCAB, 1600).astype(np.int32), 16)
-SCALES = Scales(*(jnp.float32(0.5) for _ in Scales._fields))
+SCALES = InitScales(*(jnp.float32(0.5) for _ in InitScales._fields))
 SHARDED = (
     *("loss.kind=sampled_softmax", "loss.samples=5"),
     *("train.batch_size=16", "train.sequence_length=16"),

@@ -5,7 +5,7 @@ import os
 import pytest
 
 from lm.backend import devices
-from lm.backend.devices import DEVICES, environment, set_devices, surroundings
+from lm.backend.devices import DEVICES, environment, runtime_environment, set_devices
 
 
 def test_surroundings_of_a_worker_are_its_share(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -13,7 +13,7 @@ def test_surroundings_of_a_worker_are_its_share(monkeypatch: pytest.MonkeyPatch)
     for name, value in share.items():
         monkeypatch.setenv(name, value)
     monkeypatch.setenv("XLA_FLAGS", "--a")
-    found = surroundings()
+    found = runtime_environment()
     assert found["cpus"] == 3
     assert {**share, "XLA_FLAGS": "--a"}.items() <= found["environment"].items()
 
@@ -32,12 +32,12 @@ def test_cores_are_at_most_two_devices_unless_the_user_says_so(
     assert environment(cpus, 0)[DEVICES] == devices
     set_devices()
     assert os.environ[DEVICES] == (asked or devices)
-    assert surroundings()["environment"][DEVICES] == os.environ[DEVICES]
+    assert runtime_environment()["environment"][DEVICES] == os.environ[DEVICES]
 
 
 def test_threads_that_nobody_set_are_the_cores_at_hand(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("NPROC", raising=False)
-    found = surroundings()
+    found = runtime_environment()
     assert 1 <= found["cpus"] <= (os.cpu_count() or 1)
     assert found["environment"]["NPROC"] == str(found["cpus"])
 

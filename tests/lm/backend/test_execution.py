@@ -10,7 +10,7 @@ import pytest
 from jax.experimental import rnn
 
 from lm.backend import execution
-from lm.backend.execution import Compute, choose, compiler_options, in_precision
+from lm.backend.execution import ExecutionPlan, compiler_options, in_precision, plan_execution
 from lm.config.load import parse_config
 from lm.config.schema import Config
 from lm.model import cudnn_lstm
@@ -48,18 +48,26 @@ def test_cudnn_is_taken_on_a_gpu_where_it_fits(
     recurrence: str,
 ) -> None:
     monkeypatch.setattr(execution.jax, "default_backend", lambda: "gpu")
-    monkeypatch.setattr(cudnn_lstm, "works", lambda: True)
     model, train = replace(config.model, cell=cell), with_precision(config, precision)
-    assert choose(model, train, gradient=1, stacked=stacked) == Compute(recurrence, precision)
+    assert plan_execution(
+        model, train, gradient=1, cudnn_available=lambda: True, stacked=stacked
+    ) == ExecutionPlan(recurrence=recurrence, precision=precision)
 
 
 def test_cpu_takes_the_scan_and_refuses_bfloat16(
     config: Config, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(execution.jax, "default_backend", lambda: "cpu")
-    assert choose(config.model, config.train, gradient=1) == Compute("scan", "float32")
+    assert plan_execution(
+        config.model, config.train, gradient=1, cudnn_available=lambda: False
+    ) == ExecutionPlan(recurrence="scan", precision="float32")
     with pytest.raises(UserError, match=r"take train\.precision=float32"):
-        choose(config.model, with_precision(config, "bfloat16"), gradient=1)
+        plan_execution(
+            config.model,
+            with_precision(config, "bfloat16"),
+            gradient=1,
+            cudnn_available=lambda: False,
+        )
 
 
 def test_bfloat16_products_keep_float32_sums() -> None:
@@ -105,7 +113,7 @@ def test_cudnn_is_used_only_where_it_gives_our_numbers(
     monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture, lstm: Any, said: str
 ) -> None:
     monkeypatch.setattr(rnn, "lstm", lstm)
-    assert cudnn_lstm.works.__wrapped__() == (not said)
+    assert cudnn_lstm.is_available.__wrapped__() == (not said)
     assert said in caplog.text
 
 

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from lm.backend import matmul
-from lm.backend.matmul import times, transposed, words_first
+from lm.backend.matmul import logits_vocab_major, transpose
 from lm.config.load import parse_config
 from lm.losses.softmax import softmax_loss
 from lm.monitor.graph import model_graph
@@ -41,8 +41,8 @@ def test_times_is_the_product_with_its_gradients(
     monkeypatch: pytest.MonkeyPatch, eigen: bool
 ) -> None:
     monkeypatch.setattr(matmul, "prefers_eigen", lambda: eigen)
-    np.testing.assert_array_equal(jax.jit(transposed)(draw(0, N, E)), draw(0, N, E).T)
-    check(times, lambda x, weights: x @ weights, draw(0, T, B, E), draw(1, E, V))
+    np.testing.assert_array_equal(jax.jit(transpose)(draw(0, N, E)), draw(0, N, E).T)
+    check(matmul.matmul, lambda x, weights: x @ weights, draw(0, T, B, E), draw(1, E, V))
 
 
 @pytest.mark.parametrize("few", [True, False])
@@ -50,8 +50,8 @@ def test_words_first_is_the_transposed_product_with_its_gradients(
     monkeypatch: pytest.MonkeyPatch, few: bool
 ) -> None:
     monkeypatch.setattr(matmul, "prefers_eigen", lambda: True)
-    monkeypatch.setattr(matmul, "FEW", E if few else E - 1)
-    check(words_first, lambda weights, x: weights @ x.T, draw(0, V, E), draw(1, N, E))
+    monkeypatch.setattr(matmul, "MAX_FEATURES_TO_COPY", E if few else E - 1)
+    check(logits_vocab_major, lambda weights, x: weights @ x.T, draw(0, V, E), draw(1, N, E))
 
 
 def test_full_softmax_is_the_same_by_words() -> None:
@@ -70,7 +70,7 @@ def test_full_softmax_is_the_same_by_words() -> None:
 def test_copies_are_made_for_eigen_alone(monkeypatch: pytest.MonkeyPatch) -> None:
     def compiled(eigen: bool) -> str:
         monkeypatch.setattr(matmul, "prefers_eigen", lambda: eigen)
-        product = jax.jit(lambda x, weights: x @ transposed(weights))
+        product = jax.jit(lambda x, weights: x @ transpose(weights))
         return product.lower(jnp.ones((5, 3)), jnp.ones((7, 3))).compile().as_text()
 
     assert "rhs_contracting_dims={0}" in compiled(eigen=True)

@@ -14,7 +14,7 @@ from lm.data.vocabulary import Vocabulary
 from lm.evaluation import scoring
 from lm.evaluation.neural_cache import best_cache, interpolate
 from lm.evaluation.scoring import evaluation_config, score_tokens
-from lm.model.initializers import scales
+from lm.model.initializers import init_scales
 from lm.training.functions import build_functions, make_static_config
 from lm.training.load import TrainedModel
 from sweeps.errors import UserError
@@ -34,7 +34,7 @@ def trained(tiny: Compose, request: pytest.FixtureRequest) -> TrainedModel:
     """A model that is as it was born, but whose words differ more from each other."""
     config = parse_config(tiny(f"train.sequence_length={TIME}", *request.param))
     program = build_functions(make_static_config(config, VOCAB))
-    params = program.initialize(jax.random.key(0), scales(config.model)).params
+    params = program.initialize(jax.random.key(0), init_scales(config.model)).params
     for name in params.keys() - {"layers"}:
         params[name] = jax.tree.map(lambda x: 4 * x, params[name])
     words = [str(i) for i in range(VOCAB)]

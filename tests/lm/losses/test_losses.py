@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 
 from lm.losses.candidate_sampler import Candidates, sample_log_uniform
-from lm.losses.sampled import Shortlist, nce_loss, sampled_loss, sampled_softmax_loss
-from lm.losses.softmax import softmax_loss, softmax_loss_in_parts
+from lm.losses.sampled import SampledOutputLayer, nce_loss, sampled_loss, sampled_softmax_loss
+from lm.losses.softmax import chunked_softmax_loss, softmax_loss
 
 V, D, N = 12, 3, 5
 TRIES = 9
@@ -58,7 +58,9 @@ def evaluate(kind, parameters, targets, ids, tries, remove_hits):
     loss = {"sampled_softmax": sampled_softmax_loss, "nce": nce_loss}[kind]
     candidates = Candidates(ids, jnp.asarray(tries, jnp.int32))
     features, *output = parameters
-    return loss(features, Shortlist.of(*output, targets, candidates), remove_hits=remove_hits)
+    return loss(
+        features, SampledOutputLayer.of(*output, targets, candidates), remove_hits=remove_hits
+    )
 
 
 @pytest.mark.parametrize("words", [1, 5, 6, 12, 100])
@@ -66,7 +68,7 @@ def evaluate(kind, parameters, targets, ids, tries, remove_hits):
 def test_softmax_is_the_same_a_few_words_at_a_time(words: int, scale: float) -> None:
     (features, weight, bias), targets, _ = example(np.float32)
     call = (scale * features, weight, scale * bias, targets)
-    found = jax.jit(softmax_loss_in_parts, static_argnums=4)(*call, words)
+    found = jax.jit(chunked_softmax_loss, static_argnums=4)(*call, words)
     np.testing.assert_allclose(found, softmax_loss(*call), rtol=1e-5, atol=1e-6)
 
 
@@ -166,7 +168,7 @@ def test_hits_are_removed_where_tensorflow_does(kind, removes):
     def losses(parameters, targets):
         features, *output = parameters
         drawn = sample_log_uniform(jax.random.key(5), 8, V)
-        words = Shortlist.of(*output, targets, drawn)
+        words = SampledOutputLayer.of(*output, targets, drawn)
         *explicit, default = [
             sampled_loss(kind, features, words, remove_hits=remove)
             for remove in (False, True, None)
@@ -192,7 +194,7 @@ def test_stacked_trials_equal_one_by_one_and_compile_once(kind):
         if kind == "softmax":
             return softmax_loss(inputs, *output)
         drawn = sample_log_uniform(key, 6, V)
-        return sampled_loss(kind, inputs, Shortlist.of(*output, drawn))
+        return sampled_loss(kind, inputs, SampledOutputLayer.of(*output, drawn))
 
     alone = [loss(key, weight) for key, weight in zip(keys, weights, strict=True)]
     assert len(traces) == 1

@@ -10,10 +10,10 @@ import pytest
 from jax.extend.random import threefry_2x32
 from jax.nn.initializers import variance_scaling
 
-from lm.backend.compile_cache import Compiling
+from lm.backend.compile_cache import CompilationStats
 from lm.config.load import parse_config
 from lm.config.schema import InitializerConfig
-from lm.model.initializers import BLOCK, _bits_from, matrix_initializer, scales, uniform
+from lm.model.initializers import BLOCK, _bits_from, init_scales, matrix_initializer, uniform
 from lm.optim.averaging import init_average
 from lm.optim.optimizer import build_optimizer, zero_hyperparameters
 from lm.training.functions import build_functions, make_static_config
@@ -56,25 +56,25 @@ def test_places_beyond_32_bits_have_numbers_of_their_own() -> None:
 
 
 def test_nothing_is_compiled_for_another_shape(tiny: Compose) -> None:
-    compiling = Compiling()
+    compiling = CompilationStats()
     for sizes in (["model.rnn_size=5"], ["model.rnn_size=6", "model.embed_size=9"]):
         config = parse_config(tiny(*sizes, "model.cell=gru"))
         program = build_functions(make_static_config(config, 20))
         if "model.rnn_size=6" in sizes:
             jax.monitoring.register_event_duration_secs_listener(compiling.count)
         try:
-            jax.block_until_ready(program.initialize(jax.random.key(0), scales(config.model)))
+            jax.block_until_ready(program.initialize(jax.random.key(0), init_scales(config.model)))
         finally:
             if "model.rnn_size=6" in sizes:
                 jax.monitoring.unregister_event_duration_listener(compiling.count)
-    assert compiling.origin == "kept"
+    assert compiling.cache_status == "kept"
 
 
 @pytest.mark.parametrize("optimizer", ["momentum", "adam", "rmsprop", "sgd"])
 def test_the_optimizer_starts_as_optax_has_it(tiny: Compose, optimizer: str) -> None:
     config = parse_config(tiny(f"optimizer={optimizer}", "optimizer.average_patience=2"))
     program = build_functions(make_static_config(config, 20))
-    state = program.initialize(jax.random.key(0), scales(config.model))
+    state = program.initialize(jax.random.key(0), init_scales(config.model))
     assert jax.tree.map(lambda x: (x.shape, x.dtype), state) == jax.tree.map(
         lambda x: (x.shape, x.dtype), program.shapes
     )

@@ -129,7 +129,7 @@ def test_a_device_that_sums_up_itself_tells_the_same(
     trainer = trainer_of(tiny, "model.cell=lstm", *overrides)
     state, step = advanced(trainer)
     here = look(trainer, state, step)
-    monkeypatch.setattr(functions, "tells_on_device", lambda: True)
+    monkeypatch.setattr(functions, "summarizes_on_device", lambda: True)
     key = functions.make_static_config(trainer.config, len(trainer.vocabulary))
     trainer.functions = functions.build_functions.__wrapped__(key)
     monkeypatch.setattr("lm.training.trainer.summarize", None)  # not called

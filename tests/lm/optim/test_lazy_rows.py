@@ -13,7 +13,7 @@ import lm.training.state
 from lm.config.load import parse_config
 from lm.config.schema import Config
 from lm.data.batches import to_streams
-from lm.model.initializers import Scales
+from lm.model.initializers import InitScales
 from lm.optim.lazy_rows import gather_rows, init_last_updated, scatter_rows
 from lm.optim.optimizer import Hyperparameters, hyperparameters
 from lm.training.functions import CompiledFunctions, build_functions, make_static_config
@@ -24,7 +24,7 @@ VOCAB = 60
 STREAMS = to_streams(np.random.default_rng(0).integers(0, VOCAB, 200).astype(np.int32) // 3 * 2, 3)
 """Odd words never occur, and many occur again after a long while."""
 KEY = jax.random.key(5)
-SCALES = Scales(*(jnp.float32(0.5) for _ in Scales._fields))
+SCALES = InitScales(*(jnp.float32(0.5) for _ in InitScales._fields))
 TOLERANCE = 1e-5
 TIED = ("model.tie_weights=true", "model.embed_size=6")
 

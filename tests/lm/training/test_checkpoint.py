@@ -11,7 +11,7 @@ import pytest
 
 from lm.config.load import parse_config
 from lm.config.schema import Config
-from lm.model.initializers import scales
+from lm.model.initializers import init_scales
 from lm.training.checkpoint import CheckpointManager
 from lm.training.functions import build_functions, make_static_config
 from lm.training.state import TrainState
@@ -22,7 +22,7 @@ Compose = Callable[..., dict[str, Any]]
 
 def start(config: Config) -> TrainState:
     program = build_functions(make_static_config(config, 20))
-    return program.initialize(jax.random.key(0), scales(config.model))
+    return program.initialize(jax.random.key(0), init_scales(config.model))
 
 
 @pytest.fixture(scope="module")

@@ -9,7 +9,7 @@ import pytest
 
 from lm.config.load import parse_config
 from lm.config.schema import Config
-from lm.model.initializers import scales
+from lm.model.initializers import init_scales
 from lm.training.functions import build_functions, make_static_config
 from lm.training.state import TrainState, count_parameters
 
@@ -18,7 +18,7 @@ Compose = Callable[..., dict[str, Any]]
 
 def start(config: Config, seed: int = 0) -> TrainState:
     program = build_functions(make_static_config(config, 20))
-    return program.initialize(jax.random.key(seed), scales(config.model))
+    return program.initialize(jax.random.key(seed), init_scales(config.model))
 
 
 @pytest.mark.parametrize(

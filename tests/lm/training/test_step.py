@@ -17,7 +17,7 @@ from lm.config.schema import Config
 from lm.data.batches import Batch, to_streams
 from lm.data.windows import steps_per_epoch
 from lm.losses.candidate_sampler import sample_log_uniform
-from lm.model.initializers import scales
+from lm.model.initializers import init_scales
 from lm.model.language_model import LanguageModel
 from lm.optim.optimizer import Hyperparameters, hyperparameters
 from lm.training.functions import CompiledFunctions, build_functions, make_static_config
@@ -57,7 +57,7 @@ def recipe(config: Config) -> StepSpec:
 
 
 def start(config: Config) -> TrainState:
-    return program(config).initialize(jax.random.key(1), scales(config.model))
+    return program(config).initialize(jax.random.key(1), init_scales(config.model))
 
 
 def advance(config: Config, state: TrainState, steps: int) -> tuple[TrainState, Totals]:

@@ -12,7 +12,7 @@ import pytest
 from lm.config.load import parse_config
 from lm.config.schema import Config
 from lm.data.batches import to_streams
-from lm.model.initializers import scales
+from lm.model.initializers import init_scales
 from lm.optim.optimizer import hyperparameters
 from lm.training.functions import build_functions, make_static_config
 from lm.training.metrics import Totals, collect_updates
@@ -26,7 +26,7 @@ SAMPLED = ("loss.kind=sampled_softmax", "loss.samples=5")
 
 def train(config: Config) -> tuple[TrainState, Totals]:
     program = build_functions(make_static_config(config, VOCAB))
-    state = program.initialize(jax.random.key(1), scales(config.model))
+    state = program.initialize(jax.random.key(1), init_scales(config.model))
     values = hyperparameters(config, 0)
     call = (values, jnp.asarray(STREAMS), jax.random.key(5), STEPS)
     return program.advance(state, *call)
