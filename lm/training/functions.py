@@ -16,6 +16,7 @@ from lm.config.schema import Config, LossConfig, ModelConfig, OptimizerConfig, T
 from lm.config.static import static_config
 from lm.generation.decode import DecodeState, SamplingParams, decode, sample, start_decoding
 from lm.gradient_flow.itemize import GradientFlow, ItemizeSpec, itemize
+from lm.model import cudnn_lstm
 from lm.model.initializers import InitScales, init_scales
 from lm.model.language_model import LanguageModel
 from lm.model.types import Carry, Params
@@ -199,9 +200,7 @@ def build_functions(key: StaticConfig) -> CompiledFunctions:
         sharded(in_its_precision(train_steps, alone), multiplies=True),
         sharded(partial(flush, alone), seldom=True),
         multiplies(in_its_precision(evaluate, alone)),
-        seldom(
-            in_its_precision(collect_statistics if summarizes_on_device() else collect, watched)
-        ),
+        seldom(in_its_precision(statistics, watched)),
         often(in_its_precision(itemize, itemised), static_argnums=0),
         seldom(in_its_precision(write_sample, stacked)),
         seldom(partial(start_texts, stacked)),
