@@ -26,7 +26,7 @@ from benchmarks.harness import command_line, tables
 from benchmarks.harness.compose import compose_values
 from benchmarks.implementations.torch_ptb import SETTINGS, Reference, Settings, read
 from lm.config.load import parse_config
-from lm.data.corpora import corpus_files
+from lm.data.corpora import open_corpus
 from lm.data.dataset import load_dataset
 from lm.model.types import Params
 from lm.training.state import TrainState, evaluated_params
@@ -67,7 +67,7 @@ def compare(
       UserError: the two read the text differently, or ours diverges.
     """
     config = parse_config(values)
-    text, theirs = load_dataset(config.data), read(corpus_files(config.data)[0].parent)
+    text, theirs = load_dataset(config.data), read(open_corpus(config.data).files()[0].parent)
     if any(not np.array_equal(getattr(text, split), ids) for split, ids in theirs.items()):
         raise UserError("the two number the words differently; data.vocab_size must keep all.")
     part = round(share * len(text.train))

@@ -1,6 +1,7 @@
-"""Where text comes from: configuration -> the raw text of each split."""
+"""Corpora: `data.name` -> the files of a corpus, and the raw text of its splits."""
 
 import hashlib
+from abc import ABC, abstractmethod
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -17,8 +18,8 @@ PTB_FILES = ("ptb.train.txt", "ptb.valid.txt", "ptb.test.txt")
 
 
 @dataclass(frozen=True)
-class Corpus:
-    """Raw text; `valid` and `test` are None where the corpus has no split of its own."""
+class RawText:
+    """The text of a corpus; `valid` and `test` are None where it has no split of its own."""
 
     train: str
     valid: str | None = None
@@ -36,81 +37,143 @@ class Corpus:
         return digest.hexdigest()
 
 
-def corpus_files(config: DataConfig) -> list[Path]:
-    """The files that a corpus is read from, whether they are there or not."""
-    root = _root(config)
-    if config.name == "lee":
-        folder = root or gensim_folder(LEE_FILE)
-        return [folder / LEE_FILE] if folder else []
-    if config.name == "sherlock":
-        return [(root or cache_dir() / "sherlock") / book.filename for book in SHERLOCK]
-    if config.name == "ptb":
-        return [(root or cache_dir() / "ptb") / name for name in PTB_FILES]
-    if config.name == "code":
-        return source_files(_sources(config))
-    return _named(config)
-
-
-def read_corpus(config: DataConfig) -> Corpus:
-    """Read the corpus that `data` names; downloads Sherlock Holmes where no copy is at hand.
+def open_corpus(config: DataConfig) -> "Corpus":
+    """Find the corpus that `data.name` names; nothing is read yet.
 
     Raises:
-      UserError: a file is missing or unusable; says which, and where to put it.
+      UserError: `data.root` is not a folder.
     """
-    root, files = _root(config), corpus_files(config)
-    if config.name == "lee":
-        return Corpus(_read_lee(root, files))
-    if config.name == "sherlock":
-        return Corpus(read_sherlock(root))
-    if config.name == "ptb":
-        return _read_ptb(files[0].parent)
-    if config.name == "code":
-        return Corpus(read_source_code(_sources(config), config.characters))
-    return Corpus(join([read_text(path) for path in files])[: config.characters])
+    return _CORPORA.get(config.name, TextFiles)(config)
 
 
-def _named(config: DataConfig) -> list[Path]:
-    """What `data.files` names."""
-    root = _root(config)
-    paths = [Path(file).expanduser() for file in config.files]
-    return [path if root is None else root / path for path in paths]
+class Corpus(ABC):
+    """A corpus on disk."""
 
-
-def _sources(config: DataConfig) -> list[Path]:
-    """Files and folders with source code."""
-    return _named(config) or [_root(config) or standard_library()]
-
-
-def _root(config: DataConfig) -> Path | None:
-    root = None if config.root is None else Path(config.root).expanduser()
-    if root is not None and not root.is_dir():
-        raise UserError(f"data.root={config.root} is not a folder; name the one with the files.")
-    return root
-
-
-def _read_lee(root: Path | None, files: list[Path]) -> str:
-    if root is not None:
-        require(root, [LEE_FILE], "it comes with gensim, under gensim/test/test_data.")
-    if not files:
-        raise UserError(
-            f"data=lee reads {LEE_FILE} from the package gensim, which does not have it here; run "
-            f"`pip install gensim`, or put {LEE_FILE} into a folder and give data.root=DIR."
-        )
-    return read_text(files[0])
-
-
-def _read_ptb(folder: Path) -> Corpus:
-    advice = (
-        f"put {', '.join(PTB_FILES)} (as prepared by Mikolov: simple-examples/data) there, or into "
-        "any folder given as data.root=DIR."
-    )
-    paths = require(folder, PTB_FILES, advice)
-    texts = [read_text(path) for path in paths]
-    for path, text in zip(paths, texts, strict=True):
-        if UNKNOWN not in text:
+    def __init__(self, config: DataConfig) -> None:
+        self._config = config
+        self._root = None if config.root is None else Path(config.root).expanduser()
+        if self._root is not None and not self._root.is_dir():
             raise UserError(
-                f"{path} has no {UNKNOWN} in it, so that it is not of the Penn Treebank as "
-                "Mikolov prepared it; give data.root=DIR with its three files, or read other text "
-                "with data=text."
+                f"data.root={config.root} is not a folder; name the one with the files."
             )
-    return Corpus(*texts)
+
+    @abstractmethod
+    def files(self) -> list[Path]:
+        """The files that the corpus is read from, whether they exist or not."""
+
+    @abstractmethod
+    def read(self) -> RawText:
+        """Read the files.
+
+        Raises:
+          UserError: a file is missing or unusable; says which, and where to put it.
+        """
+
+    def _named_files(self) -> list[Path]:
+        """Paths of `data.files`, relative to `data.root` where that is given."""
+        paths = [Path(file).expanduser() for file in self._config.files]
+        return [path if self._root is None else self._root / path for path in paths]
+
+
+class Lee(Corpus):
+    """`data=lee`: the Lee Background Corpus, which comes with gensim."""
+
+    def files(self) -> list[Path]:
+        """One file; none where gensim is not installed."""
+        folder = self._root or gensim_folder(LEE_FILE)
+        return [folder / LEE_FILE] if folder else []
+
+    def read(self) -> RawText:
+        """Read the file as one text."""
+        if self._root is not None:
+            require(self._root, [LEE_FILE], "it comes with gensim, under gensim/test/test_data.")
+        files = self.files()
+        if not files:
+            raise UserError(
+                f"data=lee reads {LEE_FILE} from the package gensim, which does not have it here; "
+                f"run `pip install gensim`, or put {LEE_FILE} into a folder and give "
+                "data.root=DIR."
+            )
+        return RawText(read_text(files[0]))
+
+
+class Sherlock(Corpus):
+    """`data=sherlock`: three books from Project Gutenberg."""
+
+    def files(self) -> list[Path]:
+        """One file a book."""
+        folder = self._root or cache_dir() / "sherlock"
+        return [folder / book.filename for book in SHERLOCK]
+
+    def read(self) -> RawText:
+        """Read the books as one text; downloads those that the cache folder lacks."""
+        return RawText(read_sherlock(self._root))
+
+
+class PennTreebank(Corpus):
+    """`data=ptb`: the Penn Treebank as Mikolov prepared it, with its own splits."""
+
+    def files(self) -> list[Path]:
+        """One file a split."""
+        return [self._folder / name for name in PTB_FILES]
+
+    @property
+    def _folder(self) -> Path:
+        return self._root or cache_dir() / "ptb"
+
+    def read(self) -> RawText:
+        """Read the three splits."""
+        advice = (
+            f"put {', '.join(PTB_FILES)} (as prepared by Mikolov: simple-examples/data) there, or "
+            "into any folder given as data.root=DIR."
+        )
+        paths = require(self._folder, PTB_FILES, advice)
+        train, valid, test = (_read_ptb_file(path) for path in paths)
+        return RawText(train=train, valid=valid, test=test)
+
+
+def _read_ptb_file(path: Path) -> str:
+    text = read_text(path)
+    if UNKNOWN not in text:
+        raise UserError(
+            f"{path} has no {UNKNOWN} in it, so that it is not of the Penn Treebank as "
+            "Mikolov prepared it; give data.root=DIR with its three files, or read other text "
+            "with data=text."
+        )
+    return text
+
+
+class SourceCode(Corpus):
+    """`data=code`: C or Python files, those of Python's standard library unless told otherwise."""
+
+    def files(self) -> list[Path]:
+        """The files named, and the sources below the folders named."""
+        return source_files(self._places())
+
+    def read(self) -> RawText:
+        """Read the sources as one text, at most `data.characters` of it."""
+        return RawText(read_source_code(self._places(), self._config.characters))
+
+    def _places(self) -> list[Path]:
+        return self._named_files() or [self._root or standard_library()]
+
+
+class TextFiles(Corpus):
+    """`data=text`: the files of `data.files`, one after another."""
+
+    def files(self) -> list[Path]:
+        """The files in the order given."""
+        return self._named_files()
+
+    def read(self) -> RawText:
+        """Read the files as one text, at most `data.characters` of it."""
+        text = join([read_text(path) for path in self.files()])
+        return RawText(text[: self._config.characters])
+
+
+_CORPORA: dict[str, type[Corpus]] = {
+    "lee": Lee,
+    "sherlock": Sherlock,
+    "ptb": PennTreebank,
+    "code": SourceCode,
+}

@@ -1,16 +1,18 @@
-"""Text -> ids: tokenisation, splits and vocabulary."""
+"""A corpus as ids: read, cut into tokens, split and numbered."""
 
+import sys
 import time
 from dataclasses import asdict, dataclass, replace
 from functools import lru_cache
 from pathlib import Path
+from types import ModuleType
 
 import numpy as np
 from numpy.typing import NDArray
 
 from lm.config.schema import DataConfig
-from lm.data import token_cache
-from lm.data.corpora import Corpus, corpus_files, read_corpus
+from lm.data import text_files, token_cache, tokenizer, vocabulary
+from lm.data.corpora import RawText, open_corpus
 from lm.data.tokenizer import tokenize
 from lm.data.vocabulary import Vocabulary, build_vocabulary
 from sweeps.errors import UserError
@@ -18,9 +20,9 @@ from sweeps.errors import UserError
 
 @dataclass(frozen=True)
 class Dataset:
-    """A corpus as ids: one int32 vector a split (`test` may be empty), and what they mean.
+    """A corpus as ids: one int32 vector for each split, and the vocabulary that numbers them.
 
-    Shared by all trials of a process, and so read-only.
+    `test` may be empty. All trials of a process share one dataset, so its arrays are read-only.
     """
 
     train: NDArray[np.int32]
@@ -32,20 +34,22 @@ class Dataset:
 
 
 def load_dataset(config: DataConfig) -> Dataset:
-    """Read, cut, split and number a corpus, or take what that gave before: see
-    `lm.data.token_cache`.
+    """Read a corpus, cut it into tokens, split it and number its types.
+
+    What that gave is kept on disk (`lm.data.token_cache`) and, for files that did not change, in
+    the process.
 
     Raises:
       UserError: a file is missing or unusable, or a split has no tokens.
     """
-    stamps = _stamps(corpus_files(config))
+    stamps = _stamps(open_corpus(config).files())
     if stamps is None:
         return _load(config)
     return _load_once(replace(config, files=tuple(config.files)), stamps)  # type: ignore[arg-type]
 
 
 def _stamps(paths: list[Path]) -> tuple[object, ...] | None:
-    """What changes when a file does; None where a file is missing, or may be changing just now."""
+    """Values that change when a file does; None where one is missing or was written just now."""
     try:
         stats = [path.stat() for path in paths]
     except OSError:
@@ -61,29 +65,34 @@ def _load_once(config: DataConfig, stamps: tuple[object, ...]) -> Dataset:
 
 
 def _load(config: DataConfig) -> Dataset:
-    corpus = read_corpus(config)
+    text = open_corpus(config).read()
     options = asdict(config)
     del options["root"], options["files"]
-    folder = token_cache.cache_path(text=corpus.digest, **options)
+    folder = token_cache.cache_path(modules=_modules(), text=text.digest, **options)
     if kept := token_cache.load(folder):
         splits, vocabulary = kept
     else:
-        tokens = _split(corpus, config)
+        tokens = _split(text, config)
         vocabulary = build_vocabulary(tokens[0], tokens[1] + tokens[2], config.vocab_size)
         splits = dict(zip(("train", "valid", "test"), map(vocabulary.encode, tokens), strict=True))
         for ids in splits.values():
             ids.flags.writeable = False
         token_cache.store(folder, splits, vocabulary)
-    return Dataset(**splits, vocabulary=vocabulary, digest=corpus.digest)
+    return Dataset(**splits, vocabulary=vocabulary, digest=text.digest)
 
 
-def _split(corpus: Corpus, config: DataConfig) -> tuple[list[str], list[str], list[str]]:
-    """Train, valid and test tokens: the corpus' own, or contiguous pieces in this order."""
-    if corpus.valid is not None and corpus.test is not None:
-        texts = (corpus.train, corpus.valid, corpus.test)
-        train, valid, test = (tokenize(text, config) for text in texts)
+def _modules() -> list[ModuleType]:
+    """The modules whose code decides a text's ids."""
+    return [tokenizer, vocabulary, text_files, sys.modules[__name__]]
+
+
+def _split(text: RawText, config: DataConfig) -> tuple[list[str], list[str], list[str]]:
+    """Tokens of train, valid and test: the corpus's own splits, or contiguous pieces in order."""
+    if text.valid is not None and text.test is not None:
+        texts = (text.train, text.valid, text.test)
+        train, valid, test = (tokenize(split, config) for split in texts)
         return train, valid, test
-    tokens = tokenize(corpus.train, config)
+    tokens = tokenize(text.train, config)
     if not tokens:
         raise UserError(f"the corpus {config.name} has no tokens in it; give a text with words.")
     n_test = round(len(tokens) * config.test_fraction)

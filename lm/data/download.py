@@ -1,4 +1,4 @@
-"""One file from the web into a folder, whole or not at all, with a progress bar."""
+"""Download one file into a folder, whole or not at all, with a progress bar."""
 
 import http.client
 import os
@@ -18,7 +18,7 @@ CHUNK = 1 << 16
 
 
 class DownloadError(Exception):
-    """The file could not be had; the message says why, in half a sentence."""
+    """A download failed; the message gives the reason, in half a sentence."""
 
 
 def fetch(url: str, path: Path, accept: Callable[[bytes], bytes]) -> None:
@@ -65,7 +65,7 @@ def _receive(url: str, name: str) -> bytes:
 
 
 def _reason(error: Exception) -> str:
-    # urllib wraps "no such host" and its kind; an HTTP status is told best by itself.
+    # urllib wraps "no such host" and its kind; an HTTP status says most by itself.
     if isinstance(error, URLError) and not isinstance(error, HTTPError):
         return str(error.reason)
     return str(error) or type(error).__name__

@@ -19,7 +19,7 @@ class Book(NamedTuple):
 
     @property
     def url(self) -> str:
-        """Where its text is."""
+        """Address of the plain text."""
         return f"https://www.gutenberg.org/cache/epub/{self.number}/pg{self.number}.txt"
 
 
@@ -28,14 +28,14 @@ SHERLOCK = (
     Book(2852, "hound_of_the_baskervilles.txt"),
     Book(2097, "sign_of_the_four.txt"),
 )
-"""In the study's order, which decides what a contiguous split holds out."""
+"""The books in the study's order, which decides what a contiguous split holds out."""
 
 _LEAST = 100_000
-"""Characters; the shortest of the three books has 240,000."""
+"""Fewest characters of a book; the shortest of the three has 240,000."""
 
 
 def extract_book(text: str) -> str | None:
-    """The book in a Gutenberg file: the lines between the markers that do not name the project.
+    """Cut the book out of a Gutenberg file: lines between the markers, none that name the project.
 
     None where a marker is missing.
     """
@@ -51,7 +51,10 @@ def extract_book(text: str) -> str | None:
 
 
 def read_sherlock(root: Path | None) -> str:
-    """The three books one after another, from `root` or else from the cache, downloaded if needed.
+    """Read the three books one after another; downloads those that the cache folder lacks.
+
+    Args:
+      root: the folder to read; None: the cache folder.
 
     Raises:
       UserError: files are missing and cannot be downloaded, or one is not a Gutenberg text.
@@ -95,7 +98,7 @@ def _download(book: Book, folder: Path, missing: list[Book]) -> None:
 
 
 def _plain(text: str) -> str:
-    """Today's Gutenberg typography -> that of the plain ASCII texts which the study read."""
+    """Turn today's Gutenberg typography into that of the ASCII texts that the study read."""
     return text.translate(STRAIGHT_QUOTES).replace("\u2014", "--").replace("_", "")
 
 

@@ -11,10 +11,10 @@ from lm.data.text_files import join, read_text
 from sweeps.errors import UserError
 
 LANGUAGES = ((".c", ".h"), (".py",))
-"""Suffixes of each."""
+"""Suffixes of each language's files."""
 
 SKIPPED = frozenset(("__pycache__", "dist-packages", "site-packages", "test", "tests"))
-"""Folders of other people's packages, and of tests, which repeat themselves."""
+"""Folders left out: other people's packages, and tests, which repeat themselves."""
 
 
 def standard_library() -> Path:
@@ -23,11 +23,11 @@ def standard_library() -> Path:
 
 
 def source_files(places: Sequence[Path]) -> list[Path]:
-    """Files as they are named, and those of the folders among them.
+    """Find source files: the files named, and the sources below the folders named.
 
-    Of a folder, and those below it, its C or its Python sources, of whichever there are more. They
-    come in the order of a hash of their names, so that what is held out is like what is trained on,
-    and a part of the text like the whole; it is the same wherever the folder lies.
+    A folder gives its C or its Python sources, whichever are more. They are sorted by a hash of
+    their names: then the held-out part resembles the rest, and a part of the text resembles the
+    whole. The order does not depend on where the folder lies.
 
     Raises:
       UserError: a folder has no such files.
@@ -36,9 +36,9 @@ def source_files(places: Sequence[Path]) -> list[Path]:
 
 
 def read_source_code(places: Sequence[Path], characters: int | None) -> str:
-    """Read them one after another, until there are so many characters; None: all.
+    """Read sources one after another, until there are `characters` of them; None: all.
 
-    Of a folder's files those are left out that are empty or not UTF-8.
+    Files of a folder that are empty or not UTF-8 are left out.
 
     Raises:
       UserError: a file that was named is missing or unusable, or no folder has a usable source.
@@ -73,7 +73,7 @@ def _gather(folder: Path) -> list[Path]:
     chosen = max(found, key=len)
     if not chosen:
         raise UserError(f"{folder} has no C or Python sources in it; name another, or files.")
-    return sorted(chosen, key=lambda path: _mixed(path.relative_to(folder)))
+    return sorted(chosen, key=lambda path: _hash(path.relative_to(folder)))
 
 
 def _below(folder: Path) -> Iterator[Path]:
@@ -82,5 +82,5 @@ def _below(folder: Path) -> Iterator[Path]:
         yield from (Path(parent, name) for name in names)
 
 
-def _mixed(name: Path) -> bytes:
+def _hash(name: Path) -> bytes:
     return hashlib.sha256(name.as_posix().encode()).digest()

@@ -1,4 +1,4 @@
-"""Text files on disk, and the folder where downloaded ones are kept."""
+"""Text files on disk."""
 
 import importlib.util
 from collections.abc import Sequence
@@ -7,7 +7,7 @@ from pathlib import Path
 from sweeps.errors import UserError
 
 STRAIGHT_QUOTES = str.maketrans("\u2018\u2019\u201c\u201d", "''\"\"")
-"""Typographic quotes -> the ASCII ones that the word tokenisation knows."""
+"""Translates typographic quotes into the ASCII ones that the word tokenizer knows."""
 
 
 def read_text(path: Path) -> str:
@@ -35,13 +35,13 @@ def read_text(path: Path) -> str:
 
 
 def join(texts: Sequence[str]) -> str:
-    """Texts one after another; the last word of one never runs into the first of the next."""
+    """Join texts, so that the last word of one never runs into the first of the next."""
     *firsts, last = texts
     return "".join(text if text.endswith("\n") else text + "\n" for text in firsts) + last
 
 
 def require(folder: Path, names: Sequence[str], advice: str) -> list[Path]:
-    """The paths of a corpus' files.
+    """Paths of files that must be in a folder.
 
     Raises:
       UserError: some are missing; says which, and `advice` on where to get them.
@@ -53,7 +53,10 @@ def require(folder: Path, names: Sequence[str], advice: str) -> list[Path]:
 
 
 def gensim_folder(file: str) -> Path | None:
-    """Where gensim has a file that it carries; importing it takes seconds. None: nowhere."""
+    """Find the folder of a file that comes with gensim, without its import, which takes seconds.
+
+    None where gensim or the file is missing.
+    """
     spec = importlib.util.find_spec("gensim")
     places = (spec.submodule_search_locations if spec else None) or ()
     folders = (Path(place, "test", "test_data") for place in places)

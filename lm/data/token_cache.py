@@ -1,18 +1,20 @@
-"""Texts as ids, kept in the cache folder: cut and numbered once a machine, then mapped from disk.
+"""Token ids on disk: a text is cut and numbered once a machine, then mapped from the cache folder.
 
-An entry is a folder named by all that its content hangs on. It appears in one step, so that no
-process meets half of one; its checksums tell a damaged one, which is as good as none.
+An entry is a folder, named by a hash of all that its content depends on. It appears in one step, so
+no process meets half of one. It holds checksums, and a damaged entry counts as missing.
 """
 
 import hashlib
+import inspect
 import logging
 import os
 import shutil
 import time
 import unicodedata
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from contextlib import suppress
 from pathlib import Path
+from types import ModuleType
 from typing import Any
 
 import numpy as np
@@ -30,21 +32,25 @@ Splits = Mapping[str, NDArray[np.int32]]
 """Ids of train, valid and test."""
 
 UNUSED_DAYS = 30
-"""After so long an entry goes; there is one for each text, and each way to cut and number it."""
+"""Days without use after which an entry is deleted."""
 
-_CODE = ("tokenizer.py", "dataset.py", "vocabulary.py", "text_files.py")
 _SPLITS = ("train", "valid", "test")
 
 
-def cache_path(**content: Any) -> Path:
-    """The folder for what is made of this, by this code and this Python's Unicode tables."""
-    code = hashlib.sha256(b"".join(Path(__file__).with_name(name).read_bytes() for name in _CODE))
+def cache_path(*, modules: Iterable[ModuleType], **content: Any) -> Path:
+    """The folder of an entry.
+
+    Args:
+      modules: whose code decides the ids; with other code, the entry is another one.
+      content: all else that the ids depend on, besides Python's Unicode tables.
+    """
+    code = hashlib.sha256("".join(map(inspect.getsource, modules)).encode())
     facts = {**content, "code": code.hexdigest(), "unicode": unicodedata.unidata_version}
     return cache_dir() / "tokens" / fingerprint(facts)[:32]
 
 
 def load(folder: Path) -> tuple[Splits, Vocabulary] | None:
-    """Map an entry's ids into memory, read-only; None where it is missing or damaged."""
+    """Map the ids of an entry into memory, read-only; None where it is missing or damaged."""
     sums = read_json(folder / "sums.json")
     try:
         if sums is None or sums != _checksums(folder):
@@ -60,7 +66,7 @@ def load(folder: Path) -> tuple[Splits, Vocabulary] | None:
 
 
 def store(folder: Path, splits: Splits, vocabulary: Vocabulary) -> None:
-    """Make an entry, and drop those that are long unused; where that cannot be, the log says so."""
+    """Write an entry, and delete those that are long unused; a failure is logged, not raised."""
     beside = folder.with_name(f".{folder.name}.{os.getpid()}")
     try:
         beside.mkdir(parents=True, exist_ok=True)

@@ -1,4 +1,4 @@
-"""The types of a text, numbered by how often they occur, and their file `vocab.tsv`."""
+"""Vocabulary: the types of a text, numbered by frequency, and their file `vocab.tsv`."""
 
 import re
 from collections import Counter
@@ -22,7 +22,7 @@ _SIGNS = {escaped: sign for sign, escaped in _ESCAPES.items()}
 
 @dataclass(frozen=True)
 class Vocabulary:
-    """Types in the order of their ids; `counts` are those in the training text, never rising.
+    """Types in the order of their ids, and their counts in the training text, which never rise.
 
     The log-uniform candidate sampler relies on that order, so <unk> too stands where its count
     puts it.
@@ -52,7 +52,7 @@ class Vocabulary:
         return int(self.encode([word])[0])
 
     def encode(self, tokens: Sequence[str]) -> NDArray[np.int32]:
-        """Tokens [N] -> ids int32[N].
+        """Turn tokens [N] into ids i32[N].
 
         Raises:
           UserError: a token is unknown and the vocabulary has no <unk>.
@@ -67,7 +67,7 @@ class Vocabulary:
         return ids
 
     def decode(self, ids: Iterable[int]) -> list[str]:
-        """Ids -> tokens."""
+        """Turn ids into tokens."""
         return [self.words[i] for i in ids]
 
     def save(self, path: Path) -> None:
@@ -123,7 +123,7 @@ def build_vocabulary(
 
 
 def visible(word: str) -> str:
-    """Newlines and the like as escapes, and a blank in quotes."""
+    """A word for display: newlines and the like as escapes, a blank in quotes."""
     return repr(word) if word.isspace() and word.isprintable() else repr(word)[1:-1]
 
 

@@ -1,11 +1,18 @@
-"""How many windows a text holds; plain arithmetic, so that a command can check it before JAX."""
+"""How many windows a text holds.
+
+Plain arithmetic without JAX, so that a command can check a text before it loads JAX.
+"""
 
 from lm.config.schema import TrainConfig
 from sweeps.errors import UserError
 
 
 def windows_in_stream(length: int, train: TrainConfig) -> int:
-    """Windows of a stream: touching ones for `predict=all` (Zaremba et al. 2014), else all."""
+    """Windows of a stream of `length` tokens.
+
+    With `predict=all` windows touch (Zaremba et al. 2014); with `predict=last` one begins at each
+    token that has a window and the word after it.
+    """
     if train.predict == "all":
         return (length - 1) // train.sequence_length
     return length - train.sequence_length
@@ -29,9 +36,9 @@ def steps_per_epoch(tokens: int, train: TrainConfig) -> int:
 
 
 def evaluation_window(train: TrainConfig) -> tuple[int, int]:
-    """Streams side by side and steps of a window in which a held-out text is read, `predict=all`.
+    """Shape of the windows of a held-out text with `predict=all`: streams and steps.
 
-    With fewer streams than in training a window is as much longer: nothing hangs on its length,
+    With fewer streams than in training a window is as much longer: no loss depends on its length,
     and the softmax is fast where it sees many words at once.
     """
     streams = train.eval_batch_size or train.batch_size
@@ -39,12 +46,12 @@ def evaluation_window(train: TrainConfig) -> tuple[int, int]:
 
 
 def context_size(train: TrainConfig) -> int:
-    """Tokens before the first one that an evaluation predicts."""
+    """Tokens before the first token that an evaluation predicts."""
     return 1 if train.predict == "all" else train.sequence_length
 
 
 def num_predictions(tokens: int, train: TrainConfig) -> int:
-    """Tokens that an evaluation predicts: all that have the context that training gives them.
+    """Tokens that an evaluation predicts: all that have as much context as in training.
 
     Raises:
       UserError: there are none.

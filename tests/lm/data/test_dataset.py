@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from lm.config.schema import DataConfig
-from lm.data.corpora import read_corpus
+from lm.data.corpora import open_corpus
 from lm.data.dataset import load_dataset
 from lm.data.tokenizer import tokenize
 from sweeps.errors import UserError
@@ -97,7 +97,7 @@ def test_empty_split_is_refused(
 
 def test_sherlock_has_the_study_s_counts(real_data: Callable[[str], str], options: Options) -> None:
     config = options("sherlock", root=real_data("sherlock"))
-    counts = Counter(tokenize(read_corpus(config).train, config))
+    counts = Counter(tokenize(open_corpus(config).read().train, config))
     assert (counts.total(), len(counts)) == (247_812, 11_756)
     text = load_dataset(config)
     assert len(text.train) + len(text.valid) + len(text.test) == 247_812

@@ -12,6 +12,7 @@ import pytest
 
 from lm.config.schema import DataConfig
 from lm.data import dataset, token_cache
+from lm.data.corpora import TextFiles
 from lm.data.dataset import Dataset, load_dataset
 
 Options = Callable[..., DataConfig]
@@ -110,7 +111,7 @@ def test_a_process_reads_an_unchanged_text_once(
     path = Path(config.files[0])
     os.utime(path, (0, time.time() - 60))
     text = load_dataset(config)
-    monkeypatch.setattr(dataset, "read_corpus", None)
+    monkeypatch.setattr(TextFiles, "read", None)
     assert load_dataset(config) is text
     monkeypatch.undo()
     monkeypatch.setenv("XDG_CACHE_HOME", str(cache.parent.parent))
@@ -122,7 +123,7 @@ def test_other_code_makes_another_entry(
     cache: Path, text_options: Options, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     load_dataset(text_options(STORY))
-    monkeypatch.setattr(token_cache, "_CODE", ("tokens.py",))
+    monkeypatch.setattr(dataset, "_modules", lambda: [dataset])
     load_dataset(text_options(STORY))
     assert len(list(cache.iterdir())) == 2
 
