@@ -1,1 +1,1 @@
-"""Comparison of trials: ranking, replicates, importance, tables."""
+"""Comparison of trials: ranking, replicates, importance, tables and data frames."""

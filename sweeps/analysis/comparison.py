@@ -1,4 +1,4 @@
-"""The trials to compare: of one sweep or of several, filtered, scored by one metric, ranked."""
+"""Comparison of the trials of one sweep or several: filtered, scored by a metric, ranked."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -15,21 +15,23 @@ from sweeps.store.sweep import Sweep, read_sweep
 
 @dataclass(frozen=True)
 class Comparison:
-    """Trials beside each other."""
+    """Ranked trials of one sweep or several."""
 
     sweeps: tuple[Sweep, ...]
     names: tuple[str, ...]
-    """Of the sweeps, each a name of its own."""
+    """Names of the sweeps, all different."""
     axes: tuple[str, ...]
-    """Of all sweeps, keys in full."""
+    """Keys in full of the axes of all sweeps."""
     replicate: str | None
     """Axis whose values repeat a setting; None where these trials have one value of it."""
     metric: str
+    """Tag that the trials are ranked by."""
     mode: str
+    """Which value is best: `min` or `max`."""
     trials: tuple[ScoredTrial, ...]
-    """In rank."""
-    left_out: int = 0
-    """Trials that the filter left out."""
+    """All trials that pass the filter, the best first."""
+    filtered_out: int = 0
+    """Number of trials that do not pass the filter."""
 
 
 def compare_sweeps(
@@ -41,14 +43,14 @@ def compare_sweeps(
     """Read sweeps and rank their trials.
 
     Args:
-      folders: the sweeps'.
-      filter: keeps the runs it is found in (see `RunFilter`).
-      metric: a tag; None for the sweeps' own.
-      mode: `min` or `max`; None for that of the first sweep.
+      folders: folders of sweeps.
+      filter: regular expression that a run's name must match (see `RunFilter`); None: all.
+      metric: a tag; None for the sweeps' own metric.
+      mode: `min` or `max`; None for the mode of the first sweep.
 
     Raises:
-      UserError: a folder holds no sweep, the filter cannot be read, or leaves nothing; no trial
-        has the metric, or the sweeps have different ones.
+      UserError: a folder holds no sweep; the filter is no regular expression, or no run matches;
+        no trial has the metric, or the sweeps have different metrics.
     """
     matches = RunFilter(filter)
     sweeps = read_sweeps(folders)
@@ -72,12 +74,12 @@ def compare_sweeps(
         metric=metric,
         mode=mode,
         trials=tuple(rank(scored, mode)),
-        left_out=len(every) - len(kept),
+        filtered_out=len(every) - len(kept),
     )
 
 
 def compare_trials(sweep: Sweep) -> Comparison:
-    """All trials of one sweep by its own metric, whatever became of them."""
+    """Rank all trials of one sweep by its own metric, whatever their status."""
     every = unscored_trials([sweep])
     scored = [_scored(one, sweep.metric, sweep.mode, sweep.mode) for one in every]
     return Comparison(
@@ -92,7 +94,7 @@ def compare_trials(sweep: Sweep) -> Comparison:
 
 
 def read_sweeps(folders: Sequence[str | Path]) -> list[Sweep]:
-    """Read every sweep once.
+    """Read every sweep once, even if it is named twice.
 
     Raises:
       UserError: a folder is missing, or holds no sweep.
@@ -102,21 +104,21 @@ def read_sweeps(folders: Sequence[str | Path]) -> list[Sweep]:
 
 
 def sweep_names(sweeps: Sequence[Sweep]) -> list[str]:
-    """Folder names; whole paths where two are called the same."""
+    """Return the names of the sweeps' folders, or their whole paths where two names are equal."""
     names = [sweep.folder.resolve().name for sweep in sweeps]
     return names if len(set(names)) == len(names) else [str(sweep.folder) for sweep in sweeps]
 
 
 def axes_of(sweeps: Sequence[Sweep]) -> tuple[str, ...]:
-    """The axes of all sweeps, in the order in which they came."""
+    """Return the axes of all sweeps, each once, in the order of the sweeps."""
     return tuple(dict.fromkeys(axis for sweep in sweeps for axis in sweep.axes))
 
 
 def unscored_trials(sweeps: Sequence[Sweep]) -> list[ScoredTrial]:
-    """All trials, not scored yet, with run names and a label on every sweep's axes.
+    """Return all trials without a score, with run names and a label on the axes of all sweeps.
 
-    A run's name is the trial's; `<sweep>/<trial>` where there are several sweeps, as TensorBoard
-    has it when it is started above them.
+    A run's name is the trial's. With several sweeps it is `<sweep>/<trial>`, as in a TensorBoard of
+    the folder that holds the sweeps.
     """
     axes = axes_of(sweeps)
     found = []
@@ -126,7 +128,7 @@ def unscored_trials(sweeps: Sequence[Sweep]) -> list[ScoredTrial]:
             settings = {axis: rest.get(axis) or trial.settings.get(axis, MISSING) for axis in axes}
             run = trial.directory.name
             run = f"{name}/{run}" if len(sweeps) > 1 else run
-            found.append(ScoredTrial(trial, settings=settings, name=run, sweep=name))
+            found.append(ScoredTrial(trial=trial, settings=settings, name=run, sweep=name))
     return found
 
 
@@ -141,7 +143,7 @@ def _read(folder: Path) -> Sweep:
 
 
 def _constant(sweep: Sweep, axis: str) -> str:
-    """The label that all trials of a sweep share on another sweep's axis."""
+    """Return the label that all trials of a sweep share on another sweep's axis."""
     if axis in sweep.base:
         return label(sweep.base[axis])
     for trial in sweep.trials[:1]:
@@ -165,13 +167,13 @@ def _replicate(sweeps: Sequence[Sweep], trials: Sequence[ScoredTrial]) -> str | 
     return None
 
 
-def _scored(one: ScoredTrial, metric: str, mode: str, kept: str) -> ScoredTrial:
-    best, step = best_value(one.trial, metric, mode, kept=kept == mode)
+def _scored(one: ScoredTrial, metric: str, mode: str, recorded_mode: str) -> ScoredTrial:
+    best, step = best_value(one.trial, metric, mode, recorded=recorded_mode == mode)
     return replace(one, best=best, step=step)
 
 
 def _require(metric: str, scored: Sequence[ScoredTrial]) -> None:
-    """Refuse a metric that no trial has ever reported."""
+    """Raise a `UserError` if no trial ever reported the metric."""
     tags: dict[str, None] = {}
     for one in scored:
         tags |= dict.fromkeys(one.trial.metrics)

@@ -1,4 +1,4 @@
-"""Sweeps as pandas frames, for notebooks: `sweeps.load("outputs/layer_grid")`."""
+"""Sweeps as pandas data frames, for notebooks: `sweeps.load("outputs/layer_grid")`."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -13,33 +13,41 @@ from sweeps.labels import MISSING, are_numbers, parse_number
 from sweeps.naming import RunFilter
 from sweeps.store.metrics import metric_tags, read_metrics
 
-POINT = ("trial", "step", "wall_time", "relative_time", "tag", "value")
+METRIC_COLUMNS = ("trial", "step", "wall_time", "relative_time", "tag", "value")
+"""Columns of `Frames.metrics`."""
 
 
 @dataclass(frozen=True)
 class Frames:
-    """One sweep, or several, as two tables; with several, both have a column `sweep` first."""
+    """One sweep or several as two data frames; with several, both begin with a column `sweep`."""
 
     trials: pd.DataFrame
-    """One row a trial, by name: trial, status, a column an axis (its key in full; numbers where
-    all labels are), step, total_steps, seconds, `best/<metric>`, `best/step`, the last value of
-    each tag, error, directory, command."""
+    """One row for each trial, ordered by name.
+
+    Columns: trial, status, one for each axis (its key in full; numbers where all labels are
+    numbers), step, total_steps, seconds, `best/<metric>`, `best/step`, the last value of each tag,
+    error, directory, command.
+    """
     metrics: pd.DataFrame
-    """One row a value: trial, step, wall_time (seconds since 1970), relative_time (seconds since
-    the trial's first report, pauses before a resume included), tag, value (NaN and infinite ones
-    too)."""
+    """One row for each reported value.
+
+    Columns: trial, step, wall_time (seconds since 1970), relative_time (seconds since the trial's
+    first report, pauses before a resume included), tag, value (NaN and infinities, too).
+    """
 
 
 def load(*folders: str | Path, filter: str | None = None) -> Frames:
-    """Read sweeps.
+    """Read sweeps into data frames.
 
     Args:
-      folders: the sweeps'.
-      filter: regular expression, found anywhere in a run's name, case ignored, as in
-        TensorBoard's run box; the name is the trial's, `<sweep>/<trial>` with several sweeps.
+      *folders: folders of sweeps, at least one.
+      filter: regular expression that is found anywhere in a run's name, case ignored, as in
+        TensorBoard's run box. A run's name is the trial's; with several sweeps it is
+        `<sweep>/<trial>`. None: all runs.
 
     Raises:
       UserError: a folder holds no sweep, or the filter is no regular expression.
+      TypeError: no folder is given.
     """
     if not folders:
         raise TypeError("load takes at least one folder")
@@ -49,8 +57,8 @@ def load(*folders: str | Path, filter: str | None = None) -> Frames:
     several = len(sweeps) > 1
     bests = dict.fromkeys(f"best/{sweep.metric}" for sweep in sweeps)
     return Frames(
-        _trials(scored, axes_of(sweeps), list(bests), several),
-        _metrics(scored, several),
+        trials=_trials(scored, axes_of(sweeps), list(bests), several),
+        metrics=_metrics(scored, several),
     )
 
 
@@ -89,7 +97,7 @@ def _row(one: ScoredTrial) -> dict[str, Any]:
 
 
 def _column(labels: Sequence[str]) -> pd.Series:
-    """Whole numbers stay whole; a label that is not there is missing."""
+    """Return an axis's labels as integers, floats or texts; a missing label is a missing value."""
     if not are_numbers(labels):
         return pd.Series([None if label == MISSING else label for label in labels], dtype="str")
     values = pd.Series([parse_number(label) for label in labels], dtype="float64")
@@ -98,7 +106,7 @@ def _column(labels: Sequence[str]) -> pd.Series:
 
 
 def _metrics(scored: Sequence[ScoredTrial], several: bool) -> pd.DataFrame:
-    columns: dict[str, list[Any]] = {name: [] for name in ("sweep", *POINT)}
+    columns: dict[str, list[Any]] = {name: [] for name in ("sweep", *METRIC_COLUMNS)}
     for one in scored:
         rows = read_metrics(one.trial.directory / "metrics.csv")
         for row in rows:

@@ -1,8 +1,8 @@
-"""How much of the metric's variance each axis explains: fANOVA, as Optuna has it.
+"""Importance of axes: the share of a metric's variance that each explains, by Optuna's fANOVA.
 
 Hutter, Hoos and Leyton-Brown, "An Efficient Approach for Assessing Hyperparameter Importance",
-ICML 2014. A forest is fitted to the best values; an axis's importance is the variance of the
-forest's mean over all other axes, as a share of the whole. What the shares leave to 1 is in
+ICML 2014. A random forest is fitted to the best values. An axis's importance is the variance of the
+forest's mean over all other axes, as a share of the whole variance. The rest to 1 is the share of
 interactions of axes.
 """
 
@@ -13,39 +13,39 @@ from typing import Any
 from sweeps.analysis.ranking import ScoredTrial
 from sweeps.labels import are_numbers, sort_labels
 
-LEAST = 4
-"""Trials below which a forest says nothing."""
-DEPTH = 8
-"""Of the trees. At 2,000 trials the shares agree with those of unbounded trees to the second
+MIN_TRIALS = 4
+"""With fewer trials no forest is fitted."""
+MAX_DEPTH = 8
+"""Depth of the trees. At 2,000 trials the shares agree with those of unbounded trees to the second
 digit, in 4 s instead of 90."""
 
 
 @dataclass(frozen=True)
 class Importance:
-    """Axis -> share of the variance, 0 to 1, the largest first; empty for a reason."""
+    """Importance of the axes of a comparison."""
 
     shares: dict[str, float] = field(default_factory=dict)
+    """Axis -> share of the variance, 0 to 1, the largest first; empty if there is a `reason`."""
     trials: int = 0
-    """Finished and stopped trials with a finite value: those it is computed from."""
+    """Number of trials that it is computed from: finished or stopped, with a finite value."""
     reason: str = ""
     """Why there are no shares."""
     single: tuple[str, ...] = ()
-    """Axes with one value, which are left out."""
+    """Axes with a single value, which are left out."""
 
 
 def axis_importance(
     scored: Sequence[ScoredTrial], axes: Sequence[str], seed: int = 0
 ) -> Importance:
-    """Compute the axes' importance.
+    """Compute the importance of axes.
 
-    A number stands by its place among the axis's values, so that each value has the same weight
-    and neither the axis's scale nor its logarithm changes the result.
+    A number is replaced by its rank among the axis's values. Each value then has the same weight,
+    and the result does not depend on the axis's scale.
 
     Args:
-      scored: trials, with their settings; those without a finite value are left out, and so are
-        those that neither finished nor were stopped.
+      scored: trials with their settings; only finished and stopped ones with a finite value count.
       axes: keys in full.
-      seed: of the forest.
+      seed: seed of the forest.
     """
     used = [one for one in scored if one.counted]
     values = [one.best for one in used if one.best is not None]
@@ -54,8 +54,10 @@ def axis_importance(
     single = tuple(axis for axis in axes if axis not in varied)
     complete = all(one.settings[axis] in labels[axis] for one in used for axis in varied)
     reason = ""
-    if len(used) < LEAST:
-        reason = f"it needs {LEAST} finished trials with a finite value, and there are {len(used)}"
+    if len(used) < MIN_TRIALS:
+        reason = (
+            f"it needs {MIN_TRIALS} finished trials with a finite value, and there are {len(used)}"
+        )
     elif not varied:
         reason = "no axis has two values among the finished trials"
     elif not complete:
@@ -63,10 +65,10 @@ def axis_importance(
     elif min(values) == max(values):
         reason = "all trials have the same value"
     if reason:
-        return Importance({}, len(used), reason, single)
+        return Importance(trials=len(used), reason=reason, single=single)
     settings = [{axis: one.settings[axis] for axis in varied} for one in used]
     shares = _fanova(settings, values, {axis: labels[axis] for axis in varied}, seed)
-    return Importance(shares, len(used), "", single)
+    return Importance(shares=shares, trials=len(used), single=single)
 
 
 def _fanova(
@@ -80,15 +82,19 @@ def _fanova(
 
     spaces: dict[str, Any] = {}
     for axis, known in labels.items():
-        if are_numbers(known):  # half a place on either side: the outer values weigh as the others
+        if are_numbers(known):
+            # Half a rank on either side: the outer values weigh as much as the others.
             spaces[axis] = FloatDistribution(-0.5, len(known) - 0.5)
         else:
             spaces[axis] = CategoricalDistribution(known)
-    places = {axis: {text: float(at) for at, text in enumerate(labels[axis])} for axis in labels}
+    ranks = {
+        axis: {text: float(rank) for rank, text in enumerate(known)}
+        for axis, known in labels.items()
+    }
 
     def params(setting: dict[str, str]) -> dict[str, Any]:
         return {
-            axis: places[axis][text] if isinstance(spaces[axis], FloatDistribution) else text
+            axis: ranks[axis][text] if isinstance(spaces[axis], FloatDistribution) else text
             for axis, text in setting.items()
         }
 
@@ -102,7 +108,7 @@ def _fanova(
                 for one, value in zip(settings, values, strict=True)
             ]
         )
-        evaluator = optuna.importance.FanovaImportanceEvaluator(max_depth=DEPTH, seed=seed)
+        evaluator = optuna.importance.FanovaImportanceEvaluator(max_depth=MAX_DEPTH, seed=seed)
         shares = evaluator.evaluate(study)
     finally:
         optuna.logging.set_verbosity(verbosity)

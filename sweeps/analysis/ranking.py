@@ -1,4 +1,4 @@
-"""Which trial is best: status first, then the best value of a metric."""
+"""Ranking of trials: by status first, then by the best value of a metric."""
 
 import math
 from collections.abc import Iterable, Mapping, Sequence
@@ -11,41 +11,48 @@ from sweeps.store.trial import Trial
 
 @dataclass(frozen=True)
 class ScoredTrial:
-    """A trial with its best value of a metric; None where it has none, NaN not being one."""
+    """A trial with its best value of a metric."""
 
     trial: Trial
     best: float | None = None
+    """Best value; None where the trial reported none but NaN."""
     step: int | None = None
-    """Of the best value."""
+    """Update step of the best value."""
     settings: Mapping[str, str] = field(default_factory=dict)
     """Axis key in full -> label."""
     name: str = ""
-    """The run's, as TensorBoard shows it."""
+    """Name of the trial's run, as TensorBoard shows it."""
     sweep: str = ""
-    """Name of its sweep."""
+    """Name of the trial's sweep."""
 
     @property
     def counted(self) -> bool:
-        """Whether means and importance count it."""
+        """Whether means and importance count the trial."""
         known = self.best is not None and math.isfinite(self.best)
         return known and self.trial.status in COUNTED
 
 
 def rank(scored: Iterable[ScoredTrial], mode: str) -> list[ScoredTrial]:
-    """The best first; trials of equal status without a value after those with one."""
-    return sorted(scored, key=lambda one: (_place(one.trial.status), _loss(one.best, mode)))
+    """Return the trials, the best first.
+
+    Among trials of equal status, those without a value come last.
+    """
+    return sorted(scored, key=lambda one: (_status_rank(one.trial.status), _loss(one.best, mode)))
 
 
-def best_value(trial: Trial, metric: str, mode: str, kept: bool) -> tuple[float | None, int | None]:
-    """The best value of a metric in a trial, and its step.
+def best_value(
+    trial: Trial, metric: str, mode: str, recorded: bool
+) -> tuple[float | None, int | None]:
+    """Return the best value of a metric in a trial, and its update step.
 
     Args:
-      trial: as it stands.
-      metric: its tag.
+      trial: the trial.
+      metric: the metric's tag.
       mode: `min` or `max`.
-      kept: whether the trial's own `best` is in this mode; else metrics.csv is searched.
+      recorded: whether the best value in the trial's result is by this mode; otherwise
+        `metrics.csv` is searched.
     """
-    if kept and trial.best is not None and trial.best["metric"] == metric:
+    if recorded and trial.best is not None and trial.best["metric"] == metric:
         return trial.best_of(metric)
     return best_row(read_metrics(trial.directory / "metrics.csv"), metric, mode)
 
@@ -53,7 +60,7 @@ def best_value(trial: Trial, metric: str, mode: str, kept: bool) -> tuple[float 
 def best_row(
     rows: Sequence[Mapping[str, float]], metric: str, mode: str
 ) -> tuple[float | None, int | None]:
-    """The first of the best values in a metrics table, and its step; NaN never wins."""
+    """Return the best value in a metrics table and the first step that has it; NaN is no value."""
     found = [row for row in rows if not math.isnan(row.get(metric, math.nan))]
     if not found:
         return None, None
@@ -61,12 +68,12 @@ def best_row(
     return top[metric], int(top["step"])
 
 
-def _place(status: str) -> int:
+def _status_rank(status: str) -> int:
     return STATUSES.index(status) if status in STATUSES else len(STATUSES)
 
 
 def _loss(value: float | None, mode: str) -> tuple[bool, float]:
-    """Smaller is better; no value comes after an infinite one."""
+    """Return a sort key, smaller for better values; no value comes after an infinite one."""
     if value is None:
         return True, 0.0
     return False, value if mode == "min" else -value

@@ -1,4 +1,4 @@
-"""Trials that differ in the replicate axis only, such as seeds, as one setting. Pure."""
+"""Means over trials: over the replicates of a setting, such as seeds, and at each axis value."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -11,45 +11,49 @@ from sweeps.labels import label_ranges
 
 @dataclass(frozen=True)
 class ReplicateGroup:
-    """One setting: the best values of its finished trials, summarised."""
+    """The trials that differ in the replicate axis only, with the mean of their best values."""
 
     settings: Mapping[str, str]
-    """Label of every axis but the replicate one."""
+    """Axis -> label, without the replicate axis."""
     mean: float | None
     """None where no trial has finished."""
     deviation: float | None
-    """Sample standard deviation (n - 1 below the fraction); None below two trials."""
+    """Sample standard deviation (divided by n - 1); None below two trials."""
     n: int
-    """Finished trials with a finite value: those that the mean is over."""
+    """Number of trials that the mean is over: finished, with a finite value."""
     trials: int
-    """All trials of the setting."""
+    """Number of all trials of the setting."""
     sweep: str = ""
+    """Name of the trials' sweep."""
 
 
 def group_replicates(
     scored: Iterable[ScoredTrial], replicate: str, mode: str
 ) -> list[ReplicateGroup]:
-    """Group trials by all other axes, and rank the groups.
+    """Group trials by all axes but the replicate one, and rank the groups.
 
-    Groups whose trials have all finished come first, then those of which some have, then the
-    others; each by the mean. A setting that diverges at one seed in three is no better than the
-    two others make it look.
+    Groups whose trials have all finished come first, then groups with some finished trials, then
+    the others. Within each class the mean decides. So a setting that diverges at one seed in three
+    ranks behind those that never do.
 
     Args:
-      scored: trials, with their settings.
-      replicate: the axis in which the trials of a group differ.
-      mode: `min` or `max`.
+      scored: trials with their settings.
+      replicate: axis in which the trials of a group differ.
+      mode: which mean is best, `min` or `max`.
     """
     members: dict[tuple[str, ...], list[ScoredTrial]] = {}
     for one in scored:
         rest = [f"{key}={text}" for key, text in one.settings.items() if key != replicate]
         members.setdefault((one.sweep, *rest), []).append(one)
     found = [_group(trials, replicate) for trials in members.values()]
-    return sorted(found, key=lambda group: _place(group, mode))
+    return sorted(found, key=lambda group: _rank_key(group, mode))
 
 
 def mean_and_deviation(values: list[float]) -> tuple[float | None, float | None]:
-    """The mean, None of nothing, and the sample standard deviation, None below two values."""
+    """Return the mean and the sample standard deviation.
+
+    The mean of no values is None, and so is the deviation of fewer than two.
+    """
     if not values:
         return None, None
     return fmean(values), stdev(values) if len(values) > 1 else None
@@ -63,37 +67,52 @@ def _group(trials: list[ScoredTrial], replicate: str) -> ReplicateGroup:
         if one.trial.status == "finished" and one.best is not None and isfinite(one.best)
     ]
     mean, deviation = mean_and_deviation(values)
-    return ReplicateGroup(settings, mean, deviation, len(values), len(trials), trials[0].sweep)
+    return ReplicateGroup(
+        settings=settings,
+        mean=mean,
+        deviation=deviation,
+        n=len(values),
+        trials=len(trials),
+        sweep=trials[0].sweep,
+    )
 
 
-def _place(group: ReplicateGroup, mode: str) -> tuple[bool, bool, float]:
+def _rank_key(group: ReplicateGroup, mode: str) -> tuple[bool, bool, float]:
     mean = group.mean or 0.0
     return group.n == 0, group.n < group.trials, mean if mode == "min" else -mean
 
 
 @dataclass(frozen=True)
 class Marginal:
-    """One value of one axis, or one range of them."""
+    """The mean of all trials at one value of an axis, or in one range of its values."""
 
     label: str
+    """The value's label, or the range's name."""
     mean: float | None
-    """None where none of its trials counts."""
+    """Mean of the best values; None where no trial counts."""
     deviation: float | None
-    """Sample standard deviation; None below two trials."""
+    """Sample standard deviation (divided by n - 1); None below two trials."""
     n: int
-    """Finished and stopped trials with a finite value: those that the mean is over."""
+    """Number of trials that the mean is over: finished or stopped, with a finite value."""
 
 
 def marginal_means(scored: Sequence[ScoredTrial], axes: Sequence[str]) -> dict[str, list[Marginal]]:
-    """Every axis -> its values in order (see `axes.ranges`), each with the mean of its trials."""
-    return {axis: _of(scored, axis) for axis in axes}
+    """Return axis -> its values in order, or ranges of them, each with the mean of its trials.
+
+    See `sweeps.labels.label_ranges` for the ranges.
+    """
+    return {axis: _axis_means(scored, axis) for axis in axes}
 
 
-def _of(scored: Sequence[ScoredTrial], axis: str) -> list[Marginal]:
+def _axis_means(scored: Sequence[ScoredTrial], axis: str) -> list[Marginal]:
     names = label_ranges(one.settings[axis] for one in scored)
     name_of = {label: name for name, labels in names.items() for label in labels}
     values: dict[str, list[float]] = {name: [] for name in names}
     for one in scored:
         if one.counted and one.best is not None and one.settings[axis] in name_of:
             values[name_of[one.settings[axis]]].append(one.best)
-    return [Marginal(name, *mean_and_deviation(v), len(v)) for name, v in values.items()]
+    means = []
+    for name, known in values.items():
+        mean, deviation = mean_and_deviation(known)
+        means.append(Marginal(label=name, mean=mean, deviation=deviation, n=len(known)))
+    return means

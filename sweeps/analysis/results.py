@@ -1,4 +1,4 @@
-"""What a sweep ends with: `results.csv`, and its short form on the terminal."""
+"""Results of a sweep: `results.csv`, and the best trials on the terminal."""
 
 import csv
 import io
@@ -14,13 +14,17 @@ from sweeps.io.console import print_line, print_rest, print_table
 from sweeps.store.compile_times import in_total, read_compiling
 
 TOP = 50
-"""Rows shown on the terminal."""
+"""Number of rows on the terminal."""
 
 
 def write_results(path: Path, comparison: Comparison) -> None:
-    """Write `results.csv`: a row a trial, in rank, with settings, status, metrics and command.
+    """Write `results.csv`: a row for each trial, the best first.
 
-    What trials recorded of their compilation has columns where any did.
+    It has columns for settings, status, last metrics, best value, seconds, directory and command,
+    and for compilation times where any trial recorded them.
+
+    Raises:
+      UserError: the file cannot be written.
     """
     axes, metric = comparison.axes, comparison.metric
     tags = list(dict.fromkeys(tag for one in comparison.trials for tag in one.trial.metrics))
@@ -48,7 +52,7 @@ def print_results(
     """Print the ranked trials of one sweep, then where everything is and how to go on.
 
     Args:
-      console: where to.
+      console: where to print.
       comparison: the trials of one sweep, at least one.
       reproduce_command: command that runs a trial again and compares, given its folder.
       board_command: command that shows the runs of a folder; None: TensorBoard's own.

@@ -1,4 +1,4 @@
-"""Trials as tables on the terminal."""
+"""Tables of trials for the terminal."""
 
 from collections.abc import Iterable, Sequence
 
@@ -21,16 +21,16 @@ STATUS_COLOURS = {
 
 
 def ranking_table(comparison: Comparison, top: int) -> Table:
-    """The best trials, a row each."""
+    """Return a table of the best trials, a row each."""
     table = make_table("#", *_setting_heads(comparison, comparison.axes))
     for name in (f"best {comparison.metric}", "at step"):
         table.add_column(name, justify="right")
     table.add_column("status")
     table.add_column("seconds", justify="right")
     table.add_column("id")
-    for place, one in enumerate(comparison.trials[:top], start=1):
+    for position, one in enumerate(comparison.trials[:top], start=1):
         table.add_row(
-            str(place),
+            str(position),
             *_setting_cells(comparison, one.sweep, one.settings.values()),
             format_number(one.best),
             "" if one.step is None else str(one.step),
@@ -42,7 +42,7 @@ def ranking_table(comparison: Comparison, top: int) -> Table:
 
 
 def replicate_table(comparison: Comparison, top: int) -> Table:
-    """The best settings, a row each: mean, deviation and number of their replicates."""
+    """Return a table of the best settings, a row each, with the mean over their replicates."""
     assert comparison.replicate
     axes = [axis for axis in comparison.axes if axis != comparison.replicate]
     table = make_table(*_setting_heads(comparison, axes), "mean", "deviation", "finished")

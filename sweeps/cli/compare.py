@@ -1,6 +1,6 @@
 """Compare the trials of sweeps: on the terminal, and as a page with `--html`.
 
-An application names this its own command: `python -m lm.compare outputs/layer_grid`.
+An application gives this command a name of its own: `python -m lm.compare outputs/layer_grid`.
 """
 
 import argparse
@@ -20,8 +20,8 @@ from sweeps.io.console import format_number, make_table, print_line, print_rest,
 from sweeps.naming import short_keys
 from sweeps.store.status import STATUSES
 
-BAR = 30
-"""Characters of a share of 1."""
+BAR_WIDTH = 30
+"""Characters of the bar of a share of 1."""
 
 
 @exit_on_user_error()
@@ -31,8 +31,8 @@ def main(
     """Run the command.
 
     Args:
-      arguments: of the command line; None for this process's.
-      command: what it is called in its help.
+      arguments: command-line arguments; None for those of this process.
+      command: name of the command in its help.
     """
     options = _parser(command).parse_args(arguments)
     comparison = compare_sweeps(options.folders, options.filter, options.metric, options.mode)
@@ -52,10 +52,10 @@ def print_comparison(
     """Print the ranked table, replicates, marginal means and importance.
 
     Args:
-      console: where to.
-      comparison: what.
-      shares: its axes' importance.
-      top: rows of the longer tables.
+      console: where to print.
+      comparison: the ranked trials.
+      shares: importance of the axes.
+      top: number of rows of the longer tables.
     """
     print_line(console, headline(comparison))
     if not comparison.trials:
@@ -77,13 +77,13 @@ def print_comparison(
 
 
 def headline(comparison: Comparison) -> str:
-    """What is compared, in one line."""
+    """Return a line with the sweeps, the number of trials and the metric."""
     counts = Counter(one.trial.status for one in comparison.trials)
     known = [f"{counts[status]} {status}" for status in STATUSES if counts[status]]
     names = ", ".join(comparison.names)
     trials = f"{len(comparison.trials)} trials"
-    if comparison.left_out:
-        trials += f" of {len(comparison.trials) + comparison.left_out}"
+    if comparison.filtered_out:
+        trials += f" of {len(comparison.trials) + comparison.filtered_out}"
     best = "lowest" if comparison.mode == "min" else "highest"
     ended = f" ({', '.join(known)})" if known else ""
     return f"{names}: {trials}{ended} by {comparison.metric}, {best} first"
@@ -110,9 +110,9 @@ def _marginals(comparison: Comparison) -> Table:
     table = make_table("axis", "value", "mean", "deviation", "trials")
     found = marginal_means(comparison.trials, comparison.axes)
     for name, values in zip(short_keys(comparison.axes), found.values(), strict=True):
-        for place, value in enumerate(values):
+        for row, value in enumerate(values):
             table.add_row(
-                "" if place else name,
+                "" if row else name,
                 value.label,
                 format_number(value.mean),
                 format_number(value.deviation, 3),
@@ -127,7 +127,7 @@ def _importance(comparison: Comparison, shares: Importance) -> Table:
     rows = [(names[axis], share) for axis, share in shares.shares.items()]
     table = Table(box=None, show_header=False, pad_edge=False)
     for name, share in [*rows, ("(interactions)", rest)]:
-        table.add_row(name, f"{share:6.1%}", "█" * round(share * BAR))
+        table.add_row(name, f"{share:6.1%}", "█" * round(share * BAR_WIDTH))
     return table
 
 
