@@ -15,7 +15,7 @@ from typing import Any
 from benchmarks.harness import command_line, interleaving, tables
 from benchmarks.harness.compose import compose_values
 from benchmarks.harness.configurations import CONFIGURATIONS
-from benchmarks.harness.interleaving import Entrant, Measured, Plan, take_turns
+from benchmarks.harness.interleaving import Implementation, Measurement, TimingPlan, run_interleaved
 from benchmarks.harness.machine import has_torch
 from lm.cli.arguments import comma_list, positive_int
 from sweeps.cli.exit import exit_on_user_error
@@ -29,14 +29,16 @@ DEFAULT = ["sherlock", "ptb_small"]
 HEADER = ("", "texts", "ms a word", "least", "most", "words/s", "ratio", "compile s", "peak MB")
 
 
-def measure(values: Mapping[str, Any], samples: int, threads: int, plan: Plan) -> list[Measured]:
+def measure(
+    values: Mapping[str, Any], samples: int, threads: int, plan: TimingPlan
+) -> list[Measurement]:
     """Time every implementation with so many texts side by side."""
-    entrants = [
-        Entrant(name, module, values, threads, options={"samples": samples})
+    implementations = [
+        Implementation(name, module, values, threads, options={"samples": samples})
         for name, module in MODULES.items()
         if name != "PyTorch" or has_torch()
     ]
-    return take_turns(entrants, plan)
+    return run_interleaved(implementations, plan)
 
 
 def main(arguments: Sequence[str]) -> None:
@@ -56,7 +58,7 @@ def main(arguments: Sequence[str]) -> None:
     interleaving.add_options(parser)
     options = parser.parse_intermixed_args(arguments)
     names, overrides = command_line.split(options.what, "configuration", CONFIGURATIONS, DEFAULT)
-    page, plan = tables.Page(options.markdown), interleaving.plan(options)
+    page, plan = tables.Page(options.markdown), interleaving.timing_plan(options)
     if not has_torch():
         page.say("PyTorch is left out: pip install -e '.[bench]' would bring it.")
     for name in names:
@@ -73,18 +75,18 @@ def main(arguments: Sequence[str]) -> None:
         page.show(tables.Table(title, HEADER, rows, str(plan)))
 
 
-def _rows(samples: int, items: Sequence[Measured]) -> list[list[str]]:
+def _rows(samples: int, items: Sequence[Measurement]) -> list[list[str]]:
     peer = next((item for item in items if item.name == "PyTorch"), None)
     return [_row(samples, item, None if item is peer else peer) for item in items]
 
 
-def _row(samples: int, item: Measured, peer: Measured | None) -> list[str]:
-    ms = [1000 * value for value in (item.middle, min(item.step_seconds), max(item.step_seconds))]
+def _row(samples: int, item: Measurement, peer: Measurement | None) -> list[str]:
+    ms = [1000 * value for value in (item.median, min(item.step_seconds), max(item.step_seconds))]
     return [
         item.name,
         f"{samples:,}",
         *(f"{value / samples:.4f}" for value in ms),
-        f"{samples / item.middle:,.0f}",
+        f"{samples / item.median:,.0f}",
         f"{interleaving.ratio(peer, item):.2f}" if peer else "",
         f"{item.compile_seconds:.2f}",
         f"{item.peak_bytes / 1e6:.0f}",

@@ -19,10 +19,10 @@ from typing import Any, NamedTuple
 from benchmarks.harness import command_line, interleaving, machine, tables
 from benchmarks.harness.compose import compose_values
 from benchmarks.harness.configurations import CONFIGURATIONS
-from benchmarks.harness.flops import step_operations
-from benchmarks.harness.interleaving import Entrant, Measured, Plan, take_turns
+from benchmarks.harness.flops import flops_per_step
+from benchmarks.harness.interleaving import Implementation, Measurement, TimingPlan, run_interleaved
 from benchmarks.harness.machine import has_torch
-from benchmarks.harness.peak import measure_peak
+from benchmarks.harness.peak import measure_peak_flops
 from lm.config.load import parse_config
 from sweeps.cli.exit import exit_on_user_error
 from sweeps.errors import UserError
@@ -35,92 +35,95 @@ HEADER = (
 )
 
 
-class Card:
-    """Where all compute, and how each side is told."""
+class Device:
+    """The device that all implementations compute on."""
 
-    def __init__(self, device: str) -> None:
-        """Look for it.
+    def __init__(self, kind: str) -> None:
+        """Measure its peak.
 
         Raises:
           UserError: there is no GPU, or JAX cannot use it.
         """
-        self.device = device
+        self.kind = kind
         self.threads = os.cpu_count() or 1
-        if device == "gpu":
+        if kind == "gpu":
             _require_gpu()
-        self.peak = measure_peak(self.threads, device)
+        self.peak = measure_peak_flops(self.threads, kind)
 
-    def entrants(self, values: Mapping[str, Any], lanes: Sequence[int]) -> list[Entrant]:
+    def implementations(
+        self, values: Mapping[str, Any], lanes: Sequence[int]
+    ) -> list[Implementation]:
         """The peers with one trial, and ours with each number of lanes."""
-        gpus = 1.0 if self.device == "gpu" else 0.0
-        found = []
-        if has_torch(self.device):
-            options = {"device": "cuda" if gpus else "cpu"}
-            found.append(
-                Entrant(
-                    "PyTorch",
-                    "benchmarks.implementations.torch_training",
-                    values,
-                    self.threads,
-                    gpus,
-                    options,
-                )
+        gpus = float(self.kind == "gpu")
+
+        def make(
+            name: str, module: str, options: Mapping[str, Any] | None = None
+        ) -> Implementation:
+            return Implementation(
+                name=name,
+                module=f"benchmarks.implementations.{module}",
+                values=values,
+                threads=self.threads,
+                gpus=gpus,
+                options=options,
             )
-        found.append(
-            Entrant("Flax", "benchmarks.implementations.flax_training", values, self.threads, gpus)
-        )
-        for count in lanes:
-            module = (
-                "benchmarks.implementations.lm_training"
-                if count == 1
-                else "benchmarks.implementations.lm_lanes"
-            )
-            width = None if count == 1 else {"lanes": count}
-            found.append(Entrant("ours", module, values, self.threads, gpus, width))
+
+        found = [make("Flax", "flax_training")]
+        if has_torch(self.kind):
+            device = "cuda" if self.kind == "gpu" else "cpu"
+            found.insert(0, make("PyTorch", "torch_training", {"device": device}))
+        found += [
+            make("ours", "lm_training")
+            if count == 1
+            else make("ours", "lm_lanes", {"lanes": count})
+            for count in lanes
+        ]
         return found
 
 
-class Result(NamedTuple):
-    """What one took, with so many trials."""
+class LanesMeasurement(NamedTuple):
+    """A measurement of an implementation that trains a number of trials at a time."""
 
-    measured: Measured
+    measurement: Measurement
     lanes: int
 
     @property
     def rate(self) -> float:
-        """Steps of one trial in a second, summed over its trials."""
-        return self.lanes / self.measured.middle
+        """Steps per second, each lane's counted."""
+        return self.lanes / self.measurement.median
 
     def cells(self, words: int) -> list[str]:
-        """Name, lanes, milliseconds and words per second."""
-        one = self.measured
-        seconds = one.middle, min(one.step_seconds), max(one.step_seconds)
+        """Name, lanes, milliseconds and words per second, for steps of so many words."""
+        one = self.measurement
+        seconds = one.median, min(one.step_seconds), max(one.step_seconds)
         milliseconds = [f"{1000 * value:.2f}" for value in seconds]
         return [one.name, str(self.lanes), *milliseconds, f"{self.rate * words:,.0f}"]
 
 
 def measure(
-    name: str, values: Mapping[str, Any], lanes: Sequence[int], card: Card, plan: Plan
+    name: str, values: Mapping[str, Any], lanes: Sequence[int], device: Device, plan: TimingPlan
 ) -> tables.Table:
     """Time one configuration."""
     config = parse_config(values)
     words = config.train.batch_size * config.train.sequence_length
-    entrants = card.entrants(values, lanes)
+    implementations = device.implementations(values, lanes)
     results = [
-        Result(one, (entrant.options or {}).get("lanes", 1))
-        for one, entrant in zip(take_turns(entrants, plan), entrants, strict=True)
+        LanesMeasurement(one, (implementation.options or {}).get("lanes", 1))
+        for one, implementation in zip(
+            run_interleaved(implementations, plan), implementations, strict=True
+        )
     ]
-    peer = next((result for result in results if result.measured.name == "PyTorch"), None)
-    own = next((result for result in results if result.measured.name == "ours"), None)
-    share = step_operations(config) / card.peak
+    peer = next((result for result in results if result.measurement.name == "PyTorch"), None)
+    own = next((result for result in results if result.measurement.name == "ours"), None)
+    share = flops_per_step(config) / device.peak
     rows = [
         [
             *result.cells(words),
             _times(result, peer if peer is not result else None),
             _times(result, own if result.lanes > 1 and own and own.lanes == 1 else None),
             f"{share * result.rate:.1%}",
-            f"{result.measured.compile_seconds:.1f}",
-            f"{result.measured.peak_bytes / 1e6:.0f}",
+            f"{result.measurement.compile_seconds:.1f}",
+            f"{result.measurement.peak_bytes / 1e6:.0f}",
         ]
         for result in results
     ]
@@ -133,16 +136,16 @@ def main(arguments: Sequence[str]) -> None:
     jobs = {"sherlock": options.lanes} | {name: [1] for name in PTB}
     jobs = {name: lanes for name, lanes in jobs.items() if name in options.configurations}
     values = {name: compose_values([*CONFIGURATIONS[name], *options.overrides]) for name in jobs}
-    card, plan = Card(options.device), interleaving.plan(options)
+    device, plan = Device(options.device), interleaving.timing_plan(options)
     page = tables.Page(options.markdown)
     if not has_torch(options.device):
         page.say("PyTorch is left out: it is not installed, or finds no GPU.")
-    page.say(f"Matrix-multiply peak: {card.peak / 1e12:.2f} trillion a second.")
+    page.say(f"Matrix-multiply peak: {device.peak / 1e12:.2f} trillion a second.")
     for name, lanes in jobs.items():
-        page.show(measure(name, values[name], lanes, card, plan))
+        page.show(measure(name, values[name], lanes, device, plan))
 
 
-def _times(result: Result, other: Result | None) -> str:
+def _times(result: LanesMeasurement, other: LanesMeasurement | None) -> str:
     return f"{result.rate / other.rate:.2f}" if other else ""
 
 

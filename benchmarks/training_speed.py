@@ -18,10 +18,10 @@ from typing import Any
 from benchmarks.harness import command_line, interleaving, tables
 from benchmarks.harness.compose import compose_values
 from benchmarks.harness.configurations import CONFIGURATIONS
-from benchmarks.harness.flops import step_operations
-from benchmarks.harness.interleaving import Entrant, Measured, Plan, take_turns
+from benchmarks.harness.flops import flops_per_step
+from benchmarks.harness.interleaving import Implementation, Measurement, TimingPlan, run_interleaved
 from benchmarks.harness.machine import has_torch
-from benchmarks.harness.peak import measure_peak
+from benchmarks.harness.peak import measure_peak_flops
 from lm.config.load import parse_config
 from sweeps.cli.exit import exit_on_user_error
 from sweeps.errors import UserError
@@ -40,8 +40,8 @@ HEADER = (
 
 
 def measure(
-    values: Mapping[str, Any], threads: Sequence[int], plan: Plan
-) -> dict[int, list[Measured]]:
+    values: Mapping[str, Any], threads: Sequence[int], plan: TimingPlan
+) -> dict[int, list[Measurement]]:
     """Time every implementation with each number of threads.
 
     Args:
@@ -50,8 +50,9 @@ def measure(
       plan: how long.
     """
     return {
-        count: take_turns(
-            [Entrant(name, module, values, count) for name, module in _installed().items()], plan
+        count: run_interleaved(
+            [Implementation(name, module, values, count) for name, module in _installed().items()],
+            plan,
         )
         for count in threads
     }
@@ -62,14 +63,14 @@ def main(arguments: Sequence[str]) -> None:
     options = _parse(arguments)
     jobs = [(name, cell) for name in options.configurations for cell in options.cells]
     jobs_values = {job: _compose(*job, options.overrides) for job in jobs}
-    page, plan = tables.Page(options.markdown), interleaving.plan(options)
+    page, plan = tables.Page(options.markdown), interleaving.timing_plan(options)
     if "PyTorch" not in _installed():
         page.say("PyTorch is left out: pip install -e '.[bench]' would bring it.")
     peaks = dict.fromkeys(options.threads, 0.0)
     for (name, cell), values in jobs_values.items():
         measured = measure(values, options.threads, plan)
         # The best so far, for a busy moment lowers it; so every table is preceded by another look.
-        peaks = {count: max(peak, measure_peak(count)) for count, peak in peaks.items()}
+        peaks = {count: max(peak, measure_peak_flops(count)) for count, peak in peaks.items()}
         page.show(_table(f"{name}, {cell}", values, measured, peaks, plan))
 
 
@@ -87,40 +88,40 @@ def _installed() -> dict[str, str]:
 def _table(
     name: str,
     values: Mapping[str, Any],
-    measured: Mapping[int, Sequence[Measured]],
+    measured: Mapping[int, Sequence[Measurement]],
     peaks: Mapping[int, float],
-    plan: Plan,
+    plan: TimingPlan,
 ) -> tables.Table:
     config = parse_config(values)
     words = config.train.batch_size * config.train.sequence_length
     rows = []
     for threads, items in measured.items():
-        floor = step_operations(config) / peaks[threads]
+        floor = flops_per_step(config) / peaks[threads]
         peer = next((item for item in items if item.name == "PyTorch"), None)
         rows += [_row(item, threads, peer, words, floor) for item in items]
     floors = ", ".join(
-        f"{1000 * step_operations(config) / peak:.2f} ms on {threads} ({peak / 1e9:.0f} GFLOP/s)"
+        f"{1000 * flops_per_step(config) / peak:.2f} ms on {threads} ({peak / 1e9:.0f} GFLOP/s)"
         for threads, peak in peaks.items()
     )
     caption = f"{plan} All of the peak would be {floors} thread(s)."
     if config.loss.kind != "softmax":
-        own = ", ".join(f"{1000 * items[-1].settle_seconds:.1f}" for items in measured.values())
+        own = ", ".join(f"{1000 * items[-1].flush_seconds:.1f}" for items in measured.values())
         caption += f" The end of an epoch takes ours {own} ms more."
     return tables.Table(f"{name}, {words} words a step", HEADER, rows, caption)
 
 
 def _row(
-    item: Measured, threads: int, peer: Measured | None, words: int, floor: float
+    item: Measurement, threads: int, peer: Measurement | None, words: int, floor: float
 ) -> list[str]:
-    ms = [1000 * value for value in (item.middle, min(item.step_seconds), max(item.step_seconds))]
+    ms = [1000 * value for value in (item.median, min(item.step_seconds), max(item.step_seconds))]
     compared = peer is not None and peer is not item
     return [
         item.name,
         str(threads),
         *(f"{value:.2f}" for value in ms),
-        f"{words / item.middle:,.0f}",
+        f"{words / item.median:,.0f}",
         f"{interleaving.ratio(peer, item):.2f}" if peer and compared else "",
-        f"{floor / item.middle:.0%}",
+        f"{floor / item.median:.0%}",
         f"{item.compile_seconds:.2f}",
         f"{item.peak_bytes / 1e6:.0f}",
     ]

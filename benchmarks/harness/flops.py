@@ -6,7 +6,7 @@ from lm.config.sizes import rnn_sizes
 GATES = {"rnn": 1, "gru": 3, "lstm": 4}
 
 
-def step_operations(config: Config) -> float:
+def flops_per_step(config: Config) -> float:
     """Floating-point operations of a step's matrix products, forward and backward.
 
     A product of [n, k] and [k, m] takes 2 n k m, and its backward pass two more of that size. What

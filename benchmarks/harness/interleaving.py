@@ -1,4 +1,8 @@
-"""Several implementations take turns, so that a slow moment of the machine meets all of them."""
+"""Times several implementations in interleaved rounds.
+
+Each round gives every implementation its turn, so that a slow moment of the machine meets all of
+them. asv calls it interleaving rounds.
+"""
 
 import argparse
 import statistics
@@ -6,17 +10,17 @@ from collections.abc import Mapping, Sequence
 from contextlib import ExitStack
 from typing import Any, NamedTuple
 
-from benchmarks.harness.worker import Contender, Turn
+from benchmarks.harness.worker import Timing, Worker
 
-WARM_UP = 3
-"""Steps before the first turn, that caches and clocks settle in."""
+WARMUP_STEPS = 3
+"""Steps before the first round, which fill caches and raise the clock."""
 
-MOST_STEPS = 2000
-"""In a turn."""
+MAX_STEPS = 2000
+"""Steps in a round, at most."""
 
 
-class Entrant(NamedTuple):
-    """An implementation with what it is to train; see `Contender`."""
+class Implementation(NamedTuple):
+    """An implementation and the configuration that it trains; the arguments of a `Worker`."""
 
     name: str
     module: str
@@ -26,95 +30,104 @@ class Entrant(NamedTuple):
     options: Mapping[str, Any] | None = None
 
 
-class Measured(NamedTuple):
-    """What an implementation took."""
+class Measurement(NamedTuple):
+    """Time and memory that an implementation took."""
 
     name: str
     step_seconds: list[float]
-    """Of each round."""
+    """Seconds of a step, for each round."""
     compile_seconds: float
-    """Until the first step is done, less a later step."""
+    """Seconds until the first step is done, less those of a later step."""
     peak_bytes: int
-    settle_seconds: float
-    """For what is left for the end of an epoch, in addition to its steps."""
+    flush_seconds: float
+    """Seconds of the work that is left for the end of an epoch, in addition to its steps."""
 
     @property
-    def middle(self) -> float:
+    def median(self) -> float:
         """Median seconds of a step."""
         return statistics.median(self.step_seconds)
 
 
-class Plan(NamedTuple):
+class TimingPlan(NamedTuple):
     """How long to measure."""
 
     rounds: int
-    """Turns that each one gets."""
     seconds: float
-    """Of a turn, about."""
+    """Seconds that a round should take each implementation, about."""
     steps: int | None = None
-    """In a turn, whatever they take."""
+    """Steps in a round, whatever they take; None: as many as take `seconds`."""
 
     def __str__(self) -> str:
-        """As a table's caption has it."""
-        turns = f"{self.steps} steps" if self.steps else f"about {self.seconds:g} s"
-        return f"Medians of {self.rounds} rounds of {turns}."
+        """The plan as a table's caption has it."""
+        length = f"{self.steps} steps" if self.steps else f"about {self.seconds:g} s"
+        return f"Medians of {self.rounds} rounds of {length}."
 
 
 def add_options(parser: argparse.ArgumentParser, seconds: float = 1.0) -> None:
-    """The options that make a plan."""
-    parser.add_argument("--rounds", type=int, default=5, help="turns of each (default: 5)")
+    """Add the options that make a `TimingPlan`."""
+    parser.add_argument("--rounds", type=int, default=5, help="rounds of each (default: 5)")
     parser.add_argument(
-        "--seconds", type=float, default=seconds, help=f"of a turn, about (default: {seconds:g})"
+        "--seconds", type=float, default=seconds, help=f"of a round, about (default: {seconds:g})"
     )
-    parser.add_argument("--steps", type=int, help="in a turn, instead of --seconds")
+    parser.add_argument("--steps", type=int, help="in a round, instead of --seconds")
 
 
-def plan(options: argparse.Namespace) -> Plan:
-    """The plan that the command line asks for."""
-    return Plan(options.rounds, options.seconds, options.steps)
+def timing_plan(options: argparse.Namespace) -> TimingPlan:
+    """Make the plan that the command line asks for."""
+    return TimingPlan(rounds=options.rounds, seconds=options.seconds, steps=options.steps)
 
 
-def take_turns(entrants: Sequence[Entrant], plan: Plan) -> list[Measured]:
-    """Time every entrant; only one computes at a time."""
+def run_interleaved(
+    implementations: Sequence[Implementation], plan: TimingPlan
+) -> list[Measurement]:
+    """Time every implementation; only one computes at a time."""
     with ExitStack() as stack:
-        contenders = [
+        workers = [
             stack.enter_context(
-                Contender(one.module, one.values, one.threads, one.gpus, one.options)
+                Worker(
+                    module=one.module,
+                    values=one.values,
+                    threads=one.threads,
+                    gpus=one.gpus,
+                    options=one.options,
+                )
             )
-            for one in entrants
+            for one in implementations
         ]
-        steps = [plan.steps or _steps(contender, plan.seconds) for contender in contenders]
-        turns: list[list[Turn]] = [[] for _ in contenders]
+        steps = [plan.steps or _steps_in(worker, plan.seconds) for worker in workers]
+        timings: list[list[Timing]] = [[] for _ in workers]
         for _ in range(plan.rounds):
-            for place, contender in enumerate(contenders):
-                turns[place].append(contender.train(steps[place]))
+            for place, worker in enumerate(workers):
+                timings[place].append(worker.train(steps[place]))
         return [
-            _summary(one.name, contender, taken, count)
-            for one, contender, taken, count in zip(entrants, contenders, turns, steps, strict=True)
+            _measurement(one.name, worker, taken, count)
+            for one, worker, taken, count in zip(
+                implementations, workers, timings, steps, strict=True
+            )
         ]
 
 
-def _steps(contender: Contender, seconds: float) -> int:
-    """So many take about so long."""
-    contender.train(WARM_UP)
-    each = contender.train(WARM_UP).seconds / WARM_UP
-    return min(MOST_STEPS, max(2, round(seconds / each)))
-
-
-def ratio(peer: Measured, own: Measured) -> float:
+def ratio(peer: Measurement, own: Measurement) -> float:
     """The peer's time over one's own: the median of the rounds' ratios."""
     rounds = zip(peer.step_seconds, own.step_seconds, strict=True)
     return statistics.median(theirs / ours for theirs, ours in rounds)
 
 
-def _summary(name: str, contender: Contender, turns: Sequence[Turn], steps: int) -> Measured:
-    step_seconds = [turn.seconds / steps for turn in turns]
-    first = contender.first_turn.seconds
-    contender.settle()  # compiles
-    return Measured(
-        name,
-        step_seconds,
+def _steps_in(worker: Worker, seconds: float) -> int:
+    """Find the number of steps that take about so many seconds."""
+    worker.train(WARMUP_STEPS)
+    each = worker.train(WARMUP_STEPS).seconds / WARMUP_STEPS
+    return min(MAX_STEPS, max(2, round(seconds / each)))
+
+
+def _measurement(name: str, worker: Worker, timings: Sequence[Timing], steps: int) -> Measurement:
+    step_seconds = [timing.seconds / steps for timing in timings]
+    first = worker.first_step.seconds
+    worker.flush()  # compiles
+    return Measurement(
+        name=name,
+        step_seconds=step_seconds,
         compile_seconds=max(0.0, first - statistics.median(step_seconds)),
-        peak_bytes=max(turn.peak_bytes for turn in turns),
-        settle_seconds=contender.settle(),
+        peak_bytes=max(timing.peak_bytes for timing in timings),
+        flush_seconds=worker.flush(),
     )

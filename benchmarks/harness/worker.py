@@ -1,8 +1,8 @@
-"""One implementation in a process of its own, held to so many threads, that trains when told to.
+"""Runs one implementation in a process of its own, limited to a number of threads.
 
-So several of them can take turns on an otherwise idle machine, none pays another's imports, and
-each has its own peak memory. Both ends of the pipe stand here: `Contender` is the one that tells,
-`serve` the one that trains; a message is a line of JSON.
+Several workers can take turns on an otherwise idle machine: none pays another's imports, and each
+has its own peak memory. `Worker` is the parent's end of the pipe, `serve` the child's. A message is
+a line of JSON.
 """
 
 import importlib
@@ -24,21 +24,21 @@ from lm.config.load import parse_config
 from sweeps.errors import UserError
 
 ON_DEMAND = {"XLA_PYTHON_CLIENT_PREALLOCATE": "false"}
-"""On a GPU all contenders hold memory at a time; none may take it for the others' turns."""
+"""On a GPU all workers hold memory at the same time, so none may reserve it in advance."""
 
 
-class Turn(NamedTuple):
-    """What some steps cost."""
+class Timing(NamedTuple):
+    """Time and memory that some steps took."""
 
     seconds: float
     loss: float
-    """Mean, in nats per word."""
+    """Mean loss, in nats per word."""
     peak_bytes: int
-    """Most memory in use so far: on a GPU there, else what is resident of the process."""
+    """Peak memory so far: on the GPU where one is used, else resident memory of the process."""
 
 
-class Contender:
-    """The process of an implementation."""
+class Worker:
+    """The process that trains an implementation."""
 
     def __init__(
         self,
@@ -48,14 +48,14 @@ class Contender:
         gpus: float = 0.0,
         options: Mapping[str, Any] | None = None,
     ) -> None:
-        """Start it and wait for its first step.
+        """Start the process and wait for its first step.
 
         Args:
-          module: has a class Training(config, ids, **options) with the methods run(steps) -> mean
-            loss, settle() -> what is left for the end of an epoch, and device_bytes() -> most bytes
-            in use on a GPU, or None on the CPU.
+          module: has a class Training(config, ids, **options) with three methods: run(steps) trains
+            and returns the mean loss, flush() does the work that is left for the end of an epoch,
+            device_bytes() returns the peak bytes on the GPU, or None on the CPU.
           values: a composed configuration.
-          threads: that it may compute with.
+          threads: number of threads that it may compute with.
           gpus: share of a GPU's memory that it may reserve; 0 computes on the CPU.
         """
         self._module = module
@@ -67,15 +67,15 @@ class Contender:
             cwd=Path(__file__).parents[2],
             env=os.environ | environment(threads, gpus) | ON_DEMAND,
         )
-        self.first_turn = Turn(*self._ask([values, options or {}]))
+        self.first_step = Timing(*self._ask([values, options or {}]))
 
-    def train(self, steps: int) -> Turn:
-        """Let it take steps, and wait for them."""
-        return Turn(*self._ask(steps))
+    def train(self, steps: int) -> Timing:
+        """Train for a number of steps, and wait for them."""
+        return Timing(*self._ask(steps))
 
-    def settle(self) -> float:
-        """Let it do what is left for the end of an epoch; gives the seconds it takes."""
-        return Turn(*self._ask(0)).seconds
+    def flush(self) -> float:
+        """Do the work that is left for the end of an epoch; returns its seconds."""
+        return Timing(*self._ask(0)).seconds
 
     def __enter__(self) -> Self:
         return self
@@ -87,7 +87,7 @@ class Contender:
         pipe = self._process
         assert pipe.stdin
         assert pipe.stdout
-        with suppress(BrokenPipeError):  # it has ended, and gives no answer
+        with suppress(BrokenPipeError):  # the process has ended, and answers nothing
             pipe.stdin.write(json.dumps(message) + "\n")
             pipe.stdin.flush()
         answer = pipe.stdout.readline()
@@ -98,9 +98,9 @@ class Contender:
 
 
 def serve(module: str, messages: IO[str], answers: IO[str]) -> None:
-    """Train as told, until the messages end: so many steps, or 0 for what ends an epoch.
+    """Train for as many steps as each message says, until the messages end; 0: flush.
 
-    The first answer is about construction and the first step, imports left out.
+    The first answer counts construction and the first step, but not imports.
     """
     training_class = importlib.import_module(module).Training
     values, options = json.loads(messages.readline())
@@ -114,11 +114,11 @@ def serve(module: str, messages: IO[str], answers: IO[str]) -> None:
         if steps:
             loss = training.run(steps)
         else:
-            training.settle()
+            training.flush()
         seconds = time.perf_counter() - began
         resident = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
         peak = training.device_bytes() or resident
-        print(json.dumps(Turn(seconds, loss, peak)), file=answers, flush=True)
+        print(json.dumps(Timing(seconds, loss, peak)), file=answers, flush=True)
         message = messages.readline()
         if not message:
             return

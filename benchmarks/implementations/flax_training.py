@@ -148,7 +148,7 @@ class Training:
             losses.append(loss)
         return float(np.mean(jax.device_get(losses)))
 
-    def settle(self) -> None:
+    def flush(self) -> None:
         """Nothing is left for the end of an epoch."""
 
     def device_bytes(self) -> int | None:

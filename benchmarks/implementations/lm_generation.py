@@ -42,7 +42,7 @@ class Training:
         """The texts."""
         return list(generate_texts(self.functions, self.params, self.order._replace(words=words)))
 
-    def settle(self) -> None:
+    def flush(self) -> None:
         """Nothing is left for the end."""
 
     def device_bytes(self) -> int | None:

@@ -40,7 +40,7 @@ class Training(lm_training.Training):
         *_, taken = in_chunks(steps)
         return float(totals.updates[:, :taken, 0].mean())
 
-    def settle(self) -> None:
+    def flush(self) -> None:
         """What an epoch ends with: bring rows that no step has touched up to date."""
         due = jnp.ones(len(self.key), bool)
         self.state = self.functions.flush_lanes(self.state, self.values, due)

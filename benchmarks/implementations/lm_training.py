@@ -39,10 +39,10 @@ class Training:
     @property
     def params(self) -> Params:
         """The model's parameters after the last step."""
-        self.settle()
+        self.flush()
         return first_replica(self.state.params)
 
-    def settle(self) -> None:
+    def flush(self) -> None:
         """What an epoch ends with: bring rows that no step has touched up to date."""
         self.state = self.functions.flush(self.state, self.values, jnp.bool_(True))
         jax.block_until_ready(self.state)

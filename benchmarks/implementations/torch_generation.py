@@ -49,7 +49,7 @@ class Training:
         ids_n = torch.searchsorted(sums_nv, luck_n1, right=True)[:, 0]
         return ids_n.clamp_(max=sums_nv.shape[1] - 1)
 
-    def settle(self) -> None:
+    def flush(self) -> None:
         """Nothing is left for the end."""
 
     def device_bytes(self) -> int | None:

@@ -115,7 +115,7 @@ class Training:
             total += self._step(*self._next_window())
         return float(total) / steps
 
-    def settle(self) -> None:
+    def flush(self) -> None:
         """Nothing is left for the end of an epoch."""
 
     def device_bytes(self) -> int | None:

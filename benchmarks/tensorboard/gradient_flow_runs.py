@@ -66,7 +66,7 @@ def write_run(
         losses = rng.gamma(2.0, 1.2 - 0.8 * age, (items, length))
         labels = _labels(rng, losses, step, age, words)
         labels["share_beyond"] = dict.fromkeys(components, 0.031 if horizon else 0.0)
-        overview = np.stack([brief(record.norms) for record in records.values()])
+        overview = np.stack([overview_row(record.norms) for record in records.values()])
         values = [
             summary(OVERVIEW, _tensor(overview), DATA_CLASS_TENSOR, content),
             *(blob(f"{PREFIX}{name}", encode(one), content) for name, one in records.items()),
@@ -99,7 +99,7 @@ def made(
     return ComponentRecord(norms, (norms / 40).astype(np.float32), each)
 
 
-def brief(norms: np.ndarray) -> np.ndarray:
+def overview_row(norms: np.ndarray) -> np.ndarray:
     """Largest, sum, and steps back until a tenth of the peak."""
     below = norms[0] < 0.1 * norms[0].max(axis=1, keepdims=True)
     horizons = np.where(below.any(axis=1), below.argmax(axis=1), norms.shape[-1])

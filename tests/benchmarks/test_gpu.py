@@ -6,7 +6,7 @@ import pytest
 from benchmarks import gpu
 from benchmarks.gpu import main
 from benchmarks.harness import machine
-from benchmarks.harness.interleaving import Entrant, Measured, Plan
+from benchmarks.harness.interleaving import Implementation, Measurement, TimingPlan
 from sweeps.errors import UserError
 
 TINY = ["data.vocab_size=50", "model.embed_size=4", "model.rnn_size=4", "model.hidden_size=4"]
@@ -22,7 +22,7 @@ def rows_of(output: str) -> list[list[str]]:
 def test_command_prints_a_row_for_each_implementation(
     capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(gpu, "measure_peak", lambda *_: 1e12)
+    monkeypatch.setattr(gpu, "measure_peak_flops", lambda *_: 1e12)
     main(["ptb_small", *BRIEF, *TINY])
     rows = rows_of(capsys.readouterr().out)
     torch = importlib.util.find_spec("torch") is not None
@@ -33,16 +33,18 @@ def test_command_prints_a_row_for_each_implementation(
 def test_lanes_are_compared_with_one_and_with_the_peer(
     capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    taken: list[Entrant] = []
+    taken: list[Implementation] = []
 
-    def take_turns(entrants: Sequence[Entrant], plan: Plan) -> list[Measured]:
-        taken.extend(entrants)
-        each = zip(entrants, (0.004, 0.005, 0.002, 0.003), strict=True)
-        return [Measured(one.name, [seconds], 1.0, 7_000_000, 0.0) for one, seconds in each]
+    def run_interleaved(
+        implementations: Sequence[Implementation], plan: TimingPlan
+    ) -> list[Measurement]:
+        taken.extend(implementations)
+        each = zip(implementations, (0.004, 0.005, 0.002, 0.003), strict=True)
+        return [Measurement(one.name, [seconds], 1.0, 7_000_000, 0.0) for one, seconds in each]
 
-    monkeypatch.setattr(gpu, "measure_peak", lambda *_: 1e12)
+    monkeypatch.setattr(gpu, "measure_peak_flops", lambda *_: 1e12)
     monkeypatch.setattr(gpu, "has_torch", lambda *_: True)
-    monkeypatch.setattr(gpu, "take_turns", take_turns)
+    monkeypatch.setattr(gpu, "run_interleaved", run_interleaved)
     main(["sherlock", "--lanes=1,3", *BRIEF, *TINY])
     assert [row[:2] + row[5:8] for row in rows_of(capsys.readouterr().out)] == [
         ["PyTorch", "1", "1,500", "", ""],

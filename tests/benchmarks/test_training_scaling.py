@@ -3,7 +3,7 @@ from collections.abc import Sequence
 import pytest
 
 from benchmarks import training_scaling
-from benchmarks.harness.interleaving import Entrant, Measured, Plan
+from benchmarks.harness.interleaving import Implementation, Measurement, TimingPlan
 from benchmarks.training_scaling import main
 from sweeps.errors import UserError
 
@@ -15,15 +15,17 @@ def test_each_value_has_a_row_that_compares_both_sides_and_the_first_value(
 ) -> None:
     """As if a word took the peer 3 ms and us 1, and all of us 2 ms a step besides."""
 
-    def take_turns(entrants: Sequence[Entrant], plan: Plan) -> list[Measured]:
-        lengths = [one.values["train"]["sequence_length"] for one in entrants]
-        each = zip(entrants, lengths, (3, 1), strict=True)
+    def run_interleaved(
+        implementations: Sequence[Implementation], plan: TimingPlan
+    ) -> list[Measurement]:
+        lengths = [one.values["train"]["sequence_length"] for one in implementations]
+        each = zip(implementations, lengths, (3, 1), strict=True)
         seconds = {one.name: (2 + length * words) / 1000 for one, length, words in each}
         return [
-            Measured(name, [9.0, s, s / 2], 1.0, 7_000_000, 0.04) for name, s in seconds.items()
+            Measurement(name, [9.0, s, s / 2], 1.0, 7_000_000, 0.04) for name, s in seconds.items()
         ]
 
-    monkeypatch.setattr(training_scaling, "take_turns", take_turns)
+    monkeypatch.setattr(training_scaling, "run_interleaved", run_interleaved)
     monkeypatch.setattr(training_scaling, "has_torch", lambda: True)
     main(["length", "--most=10", "--markdown", *TINY])
     lines = capsys.readouterr().out.splitlines()

@@ -7,7 +7,7 @@ from benchmarks import training_speed
 from benchmarks.harness.compose import compose_values
 from benchmarks.harness.configurations import CONFIGURATIONS
 from benchmarks.harness.synthetic_text import synthetic_text
-from benchmarks.harness.worker import Contender
+from benchmarks.harness.worker import Worker
 from benchmarks.training_speed import main
 from lm.config.load import parse_config
 from sweeps.errors import UserError
@@ -25,7 +25,7 @@ TINY = [
 def test_command_prints_a_row_for_each_implementation(
     capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(training_speed, "measure_peak", lambda *_: 1e12)
+    monkeypatch.setattr(training_speed, "measure_peak_flops", lambda *_: 1e12)
     main(["default", "--threads=1", "--rounds=1", "--steps=2", "--markdown", *TINY])
     lines = capsys.readouterr().out.splitlines()
     assert lines[0].startswith("Machine: ")
@@ -67,4 +67,4 @@ def test_bad_input_is_refused(arguments: list[str], sentence: str) -> None:
 
 def test_process_that_ends_early_is_reported() -> None:
     with pytest.raises(UserError, match=r"benchmarks\.nowhere ended early"):
-        Contender("benchmarks.nowhere", compose_values(TINY), threads=1)
+        Worker("benchmarks.nowhere", compose_values(TINY), threads=1)

@@ -3,7 +3,7 @@ import jax.numpy as jnp
 import pytest
 
 from benchmarks.harness.compose import compose_values
-from benchmarks.harness.flops import step_operations
+from benchmarks.harness.flops import flops_per_step
 from lm.config.load import parse_config
 
 
@@ -23,7 +23,7 @@ def test_operations_of_small_models_as_counted_by_hand(
 ) -> None:
     small = ["data.vocab_size=5", "model.embed_size=2", "model.rnn_size=3"]
     small += ["train.batch_size=2", "train.sequence_length=4", *overrides]
-    assert step_operations(parse_config(compose_values(small))) == expected
+    assert flops_per_step(parse_config(compose_values(small))) == expected
 
 
 def test_a_product_s_backward_pass_takes_two_of_its_size() -> None:

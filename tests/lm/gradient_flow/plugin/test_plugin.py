@@ -17,7 +17,7 @@ from urllib.request import urlopen
 import numpy as np
 import pytest
 
-from benchmarks.tensorboard.gradient_flow_runs import brief, write_run
+from benchmarks.tensorboard.gradient_flow_runs import overview_row, write_run
 from lm.gradient_flow.codec import decode
 from lm.gradient_flow.plugin import tags
 from lm.gradient_flow.plugin.loader import PLUGIN, Loader
@@ -98,7 +98,9 @@ def test_every_record_is_kept_and_given_out_as_it_was_written(url: str) -> None:
         assert [name for name, _ in header["parts"]] == ["layer_1/c", "layer_1/h"]
         size = header["parts"][0][1]
         record = decode(body[size:])
-        np.testing.assert_allclose(values[steps.index(step), 0], brief(record.norms), rtol=2e-3)
+        np.testing.assert_allclose(
+            values[steps.index(step), 0], overview_row(record.norms), rtol=2e-3
+        )
 
 
 @pytest.mark.parametrize(
