@@ -15,8 +15,9 @@ from sweeps.plan.pending import PendingTrials, SweepPlan
 from sweeps.plan.sweep_folder import SweepFolder
 from sweeps.store.sweep import read_sweep
 from sweeps.store.trial import move_aside
+from sweeps.tensorboard.custom_scalars import write_charts
 from sweeps.tensorboard.hparams import rewrite_hparams
-from sweeps.tensorboard.replicate_runs import write_charts, write_replicate_runs
+from sweeps.tensorboard.replicate_runs import write_replicate_runs
 from sweeps.tune.outcome import MemoryRanOut, Outcome, finalize_status
 from sweeps.tune.progress import Progress
 from sweeps.tune.task import WorkerTask

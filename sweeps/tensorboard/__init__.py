@@ -1,1 +1,1 @@
-"""Event files, hyperparameters, charts and links of TensorBoard, and its server."""
+"""TensorBoard: event files, hyperparameters, charts, projector, links and the server."""

@@ -1,20 +1,40 @@
-"""Which charts TensorBoard's Custom Scalars tab shows for a sweep. Pure."""
+"""The charts of TensorBoard's Custom Scalars tab for a sweep.
 
+They stand in an event file in the sweep's own folder. TensorBoard merges headings and charts that
+are equal in several sweeps.
+"""
+
+import re
 from collections.abc import Mapping, Sequence
-from typing import NamedTuple
+from typing import Any, NamedTuple
+
+from tensorboard.plugins.custom_scalar.layout_pb2 import (
+    Category,
+    Chart,
+    MarginChartContent,
+    MultilineChartContent,
+)
+from tensorboard.plugins.custom_scalar.layout_pb2 import Layout as LayoutProto
+
+from sweeps.naming import short_keys
+from sweeps.store.sweep import Sweep
+from sweeps.tensorboard.event_file import EVENT_FILES, EventWriter, read_values
+from sweeps.tensorboard.protos import plugin_value, string_tensor
+
+LAYOUT_TAG = "custom_scalars__config__"
 
 Charts = Mapping[str, Sequence[str]]
-"""Title -> tags whose curves it shows together."""
+"""Title -> tags whose curves one chart shows together."""
 
 
 class Lines(NamedTuple):
-    """Curves of every run, a line each."""
+    """A chart with a line for each tag of each run."""
 
     tags: Sequence[str]
 
 
 class Band(NamedTuple):
-    """A curve with a band around it; three tags."""
+    """A chart of one curve with a band around it: three tags."""
 
     value: str
     lower: str
@@ -25,38 +45,80 @@ Layout = Mapping[str, Mapping[str, Lines | Band]]
 """Heading -> title -> chart."""
 
 
+def write_charts(sweep: Sweep, charts: Charts) -> None:
+    """Write the charts into the sweep's own folder, if they are not there already.
+
+    Raises:
+      UserError: the folder cannot be written.
+    """
+    layout = chart_layout(charts, replicate_name(sweep))
+    wanted = [layout_value(layout)] if layout else []
+    earlier = sorted(sweep.folder.glob(EVENT_FILES))
+    if [value for path in earlier for value in read_values(path)] == wanted:
+        return
+    for path in earlier:
+        path.unlink(missing_ok=True)
+    if wanted:
+        writer = EventWriter(sweep.folder, start=None)
+        writer.write_values(wanted)
+        writer.close()
+
+
 def chart_layout(charts: Charts, replicate: str | None) -> Layout:
-    """The charts; with replicates, also one for each tag with its mean and deviation.
+    """Return the layout of the charts; with replicates, also a band chart for each tag.
 
     Args:
-      charts: as the application has them.
+      charts: the application's charts.
       replicate: short name of the axis whose values repeat a setting; None: there is none.
     """
-    # TensorBoard merges headings and charts that are the same in several sweeps.
-    found: dict[str, Mapping[str, Lines | Band]] = {}
+    layout: dict[str, Mapping[str, Lines | Band]] = {}
     if charts:
-        found["Curves"] = {title: Lines(list(tags)) for title, tags in charts.items()}
+        layout["Curves"] = {title: Lines(list(tags)) for title, tags in charts.items()}
     if charts and replicate:
         bands = {tag: band_tags(tag, replicate) for tag in chart_tags(charts)}
-        found[f"Mean and deviation over {replicate}"] = bands
-    return found
+        layout[f"Mean and deviation over {replicate}"] = bands
+    return layout
 
 
 def chart_tags(charts: Charts) -> list[str]:
-    """All tags, once each."""
+    """Return the tags of all charts, each once."""
     return list(dict.fromkeys(tag for tags in charts.values() for tag in tags))
 
 
 def band_tags(tag: str, replicate: str) -> Band:
-    """Tags of a mean and of what lies one deviation below and above it.
+    """Return the tags of a curve's mean, and of the curves one deviation below and above it.
 
-    None of them is the tag itself: of a run that has some of the three, TensorBoard complains that
-    it lacks the others.
+    None of them is the curve's own tag. In a run that has some of the three tags, TensorBoard
+    complains that the others are missing.
     """
-    below = f"{aggregate_name(replicate)}/{tag}"
-    return Band(f"{below}/mean", f"{below}/lower", f"{below}/upper")
+    prefix = f"{aggregate_name(replicate)}/{tag}"
+    return Band(value=f"{prefix}/mean", lower=f"{prefix}/lower", upper=f"{prefix}/upper")
 
 
 def aggregate_name(replicate: str) -> str:
-    """What aggregates over an axis are called."""
+    """Return the folder and tag prefix of means over an axis."""
     return f"over_{replicate}"
+
+
+def replicate_name(sweep: Sweep) -> str | None:
+    """Return the short name of the axis whose values repeat a setting, or None."""
+    short = dict(zip(sweep.axes, short_keys(sweep.axes), strict=True))
+    return short.get(sweep.replicate or "")
+
+
+def layout_value(layout: Layout) -> Any:
+    """Return a layout as a `Summary.Value`."""
+    categories = [
+        Category(title=title, chart=[_chart(name, content) for name, content in charts.items()])
+        for title, charts in layout.items()
+    ]
+    content = LayoutProto(category=categories).SerializeToString()
+    return plugin_value(LAYOUT_TAG, "custom_scalars", string_tensor(content))
+
+
+def _chart(title: str, content: Lines | Band) -> Any:
+    if isinstance(content, Band):
+        series = MarginChartContent.Series(**content._asdict())
+        return Chart(title=title, margin=MarginChartContent(series=[series]))
+    exactly = [f"{re.escape(tag)}$" for tag in content.tags]
+    return Chart(title=title, multiline=MultilineChartContent(tag=exactly))

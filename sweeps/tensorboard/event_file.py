@@ -1,12 +1,12 @@
-"""TensorBoard's event files: written, read and rewritten here.
+"""Writing, reading and rewriting of TensorBoard's event files.
 
-Events are framed here rather than by a writer of the usual libraries, because those have faults
-that a sweep meets every day: tensorboardX loses the records still in its queue when a process is
-killed and gives two writers of one second the same file; tensorboard's own `EventFileWriter`
-reports a full disk from its thread, after the fact; both compute checksums in Python. A record is
-a header of twelve bytes, the event, and a checksum (TFRecord), so the whole of it is `_frame`.
-Nothing is buffered: when `write` returns, the values outlive this process, and a full disk has
-been reported. A report costs a tenth of a millisecond.
+No writer of the usual libraries is used, because they have faults that a sweep meets every day.
+tensorboardX loses the records still in its queue when a process is killed, and gives two writers of
+one second the same file. tensorboard's own `EventFileWriter` reports a full disk from its thread,
+after the fact. Both compute checksums in Python. A record is a header of twelve bytes, the event,
+and a checksum (TFRecord), so `_frame` is all there is to writing one. Nothing is buffered: when a
+method that writes returns, the values outlive this process, and a full disk has been reported. A
+report costs a tenth of a millisecond.
 
 TensorBoard keeps every file of a run open, so a run has one file for each process that trained it.
 """
@@ -34,17 +34,26 @@ from sweeps.tensorboard.protos import summary_value
 from sweeps.tensorboard.values import Summary
 
 EVENT_FILES = "events.out.tfevents.*"
-"""Names of event files."""
+"""Pattern of the names of event files."""
 
 
 class EventWriter:
-    """Appends to a new event file of a TensorBoard run."""
+    """A new event file of a TensorBoard run.
+
+    All methods that write raise a `UserError` if the disk is full. When one returns, the operating
+    system has the values.
+    """
 
     def __init__(self, directory: Path, start: int | None) -> None:
-        """Open a file whose points take the place of older ones at `start` and after it."""
+        """Open a file.
+
+        Args:
+          directory: the run's folder; it exists.
+          start: TensorBoard drops the points of older files at this step and later; None: none.
+        """
         self._file, self.path = _open_new(directory)
         self._described: set[str] = set()
-        source = SourceMetadata(writer="sweeps.store.metrics")
+        source = SourceMetadata(writer=__name__)
         self._append(Event(file_version="brain.Event:2", source_metadata=source))
         # TensorBoard drops older points at a START, but not at the first one that it sees.
         # So every file carries one.
@@ -52,7 +61,13 @@ class EventWriter:
             self._append(Event(step=start, session_log=SessionLog(status=SessionLog.START)))
 
     def write_scalars(self, step: int, wall_time: float, metrics: Mapping[str, float]) -> None:
-        """Write all values of a step as one event."""
+        """Write metrics of an update step, by tag, as one event.
+
+        Args:
+          step: the update step.
+          wall_time: seconds since 1970.
+          metrics: tag -> value.
+        """
         values = [SummaryProto.Value(tag=tag, simple_value=value) for tag, value in metrics.items()]
         self._append(Event(step=step, wall_time=wall_time, summary=SummaryProto(value=values)))
 
@@ -69,7 +84,7 @@ class EventWriter:
         self._described.update(summaries)
 
     def write_values(self, values: Iterable[Any], step: int = 0) -> None:
-        """Write values that are in TensorBoard's form already, as one event."""
+        """Write `Summary.Value` protocol buffers as one event."""
         self._append(Event(step=step, summary=SummaryProto(value=values)))
 
     def write_graph(self, graph: bytes) -> None:
@@ -77,7 +92,7 @@ class EventWriter:
         self._append(Event(graph_def=graph))
 
     def close(self) -> None:
-        """Close the file; there is nothing left to write."""
+        """Close the file."""
         self._file.close()
 
     def _append(self, event: Any) -> None:
@@ -85,11 +100,11 @@ class EventWriter:
 
 
 def last_intact_step(directory: Path) -> int:
-    """The last step before which no event file has a damaged or missing record.
+    """Return the last step up to which no event file has a damaged or missing record.
 
-    A reader stops at the first such record of a file. A process that is killed leaves none; a
-    machine that goes down may. Without any file it is -1. Only scalars count: they can be written
-    again.
+    A reader stops at the first such record of a file. A killed process leaves none; a machine that
+    goes down may. The step is -1 without any file. Only scalars count, because only they can be
+    written again.
     """
     paths = list(directory.glob(EVENT_FILES))
     sound = sys.maxsize if paths else -1
@@ -105,7 +120,9 @@ def last_intact_step(directory: Path) -> int:
 
 
 def append_values(directory: Path, values: Iterable[Any]) -> None:
-    """Write values to the last event file of a run, or to a new one if that is damaged or missing.
+    """Append `Summary.Value` protocol buffers to the last event file of a run.
+
+    A new file is made where the last one is damaged or missing.
 
     Raises:
       UserError: the file cannot be written.
@@ -121,12 +138,14 @@ def append_values(directory: Path, values: Iterable[Any]) -> None:
 
 
 def remove_values(path: Path, keep: Callable[[Any], bool], graphs: bool = True) -> None:
-    """Leave out summary values of an event file, and graphs; what is damaged stays so.
+    """Remove summary values, and graphs, from an event file.
+
+    The bytes after the first damaged record stay as they are.
 
     Args:
-      path: the file; it is replaced in one step, and only if anything is left out.
-      keep: whether a summary value stays.
-      graphs: whether graphs do.
+      path: the file; it is replaced in one step, and only if anything is removed.
+      keep: whether a `Summary.Value` stays.
+      graphs: whether graphs stay.
 
     Raises:
       UserError: the file cannot be written.
@@ -149,30 +168,30 @@ def remove_values(path: Path, keep: Callable[[Any], bool], graphs: bool = True) 
 
 
 def read_values(path: Path) -> list[Any]:
-    """All summary values of an event file, up to the first damage."""
+    """Return all `Summary.Value`s of an event file, up to the first damaged record."""
     return [value for event, _ in _records(path.read_bytes()) for value in event.summary.value]
 
 
 def _records(data: bytes) -> Iterator[tuple[Any, int]]:
-    """Events up to the first damage, each with where it ends."""
-    at = 0
-    while at < len(data):
-        header = data[at : at + 8]
+    """Yield the events up to the first damaged record, each with the offset of its end."""
+    offset = 0
+    while offset < len(data):
+        header = data[offset : offset + 8]
         size = struct.unpack("<Q", header)[0] if len(header) == 8 else 0
-        body = data[at + 12 : at + 12 + size]
-        if data[at : at + 16 + size] != _frame(body) or len(body) < size:
+        body = data[offset + 12 : offset + 12 + size]
+        if data[offset : offset + 16 + size] != _frame(body) or len(body) < size:
             return
-        at += 16 + size
-        yield Event.FromString(body), at
+        offset += 16 + size
+        yield Event.FromString(body), offset
 
 
 def _end(data: bytes) -> int:
-    """Where the first damage is."""
+    """Return the offset of the first damaged record."""
     return max((end for _, end in _records(data)), default=0)
 
 
 def _open_new(directory: Path) -> tuple[FileIO, Path]:
-    """Create an event file under a name that sorts by time and that no other process has."""
+    """Create an event file whose name sorts by time and is used by no other process."""
     host = socket.gethostname()
     while True:
         seconds, nanoseconds = divmod(time.time_ns(), 10**9)
@@ -192,12 +211,12 @@ def _framed(event: Any) -> bytes:
 
 
 def _frame(data: bytes) -> bytes:
-    """One TFRecord: length, its checksum, data, its checksum; little-endian."""
+    """Return a TFRecord: length, its checksum, data, its checksum; little-endian."""
     header = struct.pack("<Q", len(data))
     return header + _checksum(header) + data + _checksum(data)
 
 
 def _checksum(data: bytes) -> bytes:
-    """CRC-32C, rotated and offset as TensorFlow masks it in `lib/hash/crc32c.h`."""
+    """Return the CRC-32C, rotated and offset as TensorFlow masks it in `lib/hash/crc32c.h`."""
     crc = crc32c.crc32c(data)
     return struct.pack("<I", ((crc >> 15 | crc << 17) + 0xA282EAD8) & 0xFFFFFFFF)

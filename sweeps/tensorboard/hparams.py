@@ -1,43 +1,50 @@
-"""How a trial stands in TensorBoard's table of hyperparameters, and its configuration as a text.
+"""A trial's row in TensorBoard's table of hyperparameters, and its configuration as a text.
 
-Each trial tells of itself alone, in its own run: TensorBoard then takes the union of all runs'
-columns. It believes the first that it finds in a run, so there is never more than one.
+Each trial describes itself in its own run, and TensorBoard shows the union of all runs' columns.
+It reads the first description in a run, so a run never has more than one.
 
-A column has one type. With a word among its numbers it would be one of words, whose filter hides
-the numbers, in other sweeps too. An option whose labels are of several types has therefore a second
+A column has one type. A word among its numbers would make it a column of words, whose filter hides
+the numbers of other sweeps, too. An option whose labels are of several types has therefore a second
 column, `<name> as text`, for the trials of that sweep.
 """
 
 import math
 import os
 import shlex
+import time
 from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from types import NoneType
 from typing import Any
+
+from tensorboard.plugins.hparams.api_pb2 import STATUS_FAILURE, STATUS_SUCCESS
+from tensorboard.plugins.hparams.plugin_data_pb2 import (
+    HParamsPluginData,
+    SessionEndInfo,
+    SessionStartInfo,
+)
 
 from sweeps.io.atomic import read_json
 from sweeps.labels import parse_number
 from sweeps.naming import setting_name, short_keys
 from sweeps.store.trial import Trial, read_config, read_trial, to_yaml
 from sweeps.tensorboard.event_file import EVENT_FILES, append_values, remove_values
-from sweeps.tensorboard.protos import (
-    SESSION_END,
-    SESSION_START,
-    Setting,
-    session_end,
-    session_start,
-    text_value,
-)
+from sweeps.tensorboard.protos import empty_tensor, plugin_value, text_value
 
+SESSION_START = "_hparams_/session_start_info"
+SESSION_END = "_hparams_/session_end_info"
 CONFIG = "config"
-"""Tag of the text."""
+"""Tag of the text with the configuration."""
+
+HParam = bool | float | str
+"""What a cell of the table can hold."""
+
 SUCCEEDED = {"finished": True, "stopped": True, "diverged": False, "failed": False}
-"""Statuses of trials that have ended: that a rule stopped a trial is no failure of it."""
+"""Status of a trial that has ended -> whether TensorBoard shows it as a success."""
 
 
 def start_values(directory: Path) -> list[Any]:
-    """What a trial's run tells of it from the start; nothing where the folder holds no trial."""
+    """Return the values that describe a trial in its run; none where the folder holds no trial."""
     trial = read_trial(directory)
     if not trial.fingerprint:
         return []
@@ -49,24 +56,24 @@ def start_values(directory: Path) -> list[Any]:
         for name, (key, label) in zip(names, labels.items(), strict=True)
     )
     return [
-        session_start(cells, f"{directory.parent.name}/{group}" if group else ""),
+        _session_start(cells, f"{directory.parent.name}/{group}" if group else ""),
         text_value(CONFIG, _markdown(trial, config)),
     ]
 
 
 def have_mixed_types(labels: Iterable[str]) -> bool:
-    """Whether no column of one type can show all these labels, in the order of their type."""
+    """Return whether no column of a single type can show all these labels."""
     types = {type(_typed(label)) for label in labels}
     return types == {NoneType} or len(types) > 1
 
 
 def end_values(status: str) -> list[Any]:
-    """What a trial's run tells of its end; nothing while it may go on."""
-    return [session_end(SUCCEEDED[status])] if status in SUCCEEDED else []
+    """Return the values that say how a trial ended; none while it may be resumed."""
+    return [_session_end(SUCCEEDED[status])] if status in SUCCEEDED else []
 
 
 def remove_hparams(directory: Path) -> None:
-    """Take back what a trial's run tells of it.
+    """Remove the description of a trial, and how it ended, from its run.
 
     Raises:
       UserError: its event files cannot be written.
@@ -78,11 +85,11 @@ def remove_hparams(directory: Path) -> None:
 
 
 def rewrite_hparams(directory: Path, status: str | None = None) -> None:
-    """Let the run of a trial that is not being trained tell of it what is true now.
+    """Describe a trial that is not being trained anew, as its folder is now.
 
     Args:
       directory: the trial's folder.
-      status: None: as its result says.
+      status: how the trial ended; None: as its result says.
 
     Raises:
       UserError: its event files cannot be written.
@@ -93,28 +100,34 @@ def rewrite_hparams(directory: Path, status: str | None = None) -> None:
 
 
 def _replicate(directory: Path, config: Mapping[str, Any]) -> str | None:
-    """The axis whose values share a row of the table; none of what repeats a trial as it was."""
-    again = "reproduces" in (read_json(directory / "provenance.json") or {})
-    aside = ".old-" in directory.name
-    return None if again or aside else (config.get("sweep") or {}).get("replicate")
+    """Return the axis whose values share a row of the table.
+
+    Reproductions and trials that were moved aside have a row of their own: None.
+    """
+    reproduction = "reproduces" in (read_json(directory / "provenance.json") or {})
+    moved_aside = ".old-" in directory.name
+    return None if reproduction or moved_aside else (config.get("sweep") or {}).get("replicate")
 
 
 def _grouped(labels: Mapping[str, str], replicate: str | None) -> tuple[dict[str, str], str]:
-    """The settings that a table shows, and what those have in common that share them."""
+    """Return the labels that a row shows, and the name of the group of trials that share the row.
+
+    The name is empty for a trial with a row of its own.
+    """
     shared = {key: text for key, text in labels.items() if key != replicate}
     if not shared or len(shared) == len(labels):
         return dict(labels), ""
     return shared, setting_name(dict(zip(short_keys(list(shared)), shared.values(), strict=True)))
 
 
-def _cell(name: str, label: str, as_text: bool) -> tuple[str, Setting]:
-    """A column and what stands in it."""
+def _cell(name: str, label: str, as_text: bool) -> tuple[str, HParam]:
+    """Return the name of a label's column, and the content of its cell."""
     value = _typed(label)
     return (f"{name} as text", label) if as_text or value is None else (name, value)
 
 
-def _typed(label: str) -> Setting | None:
-    """A label as a value; None where it is nothing that a column of one type could hold."""
+def _typed(label: str) -> HParam | None:
+    """Return a label as a value; None for null and infinities, which no typed column can hold."""
     if label in ("true", "false"):
         return label == "true"
     value = parse_number(label)
@@ -124,7 +137,7 @@ def _typed(label: str) -> Setting | None:
 
 
 def _options(config: Mapping[str, Any], prefix: str = "") -> Iterator[str]:
-    """The keys of all options: a column's name is the same in every sweep of a program."""
+    """Yield the keys of all options, so that an option's column has one name in all sweeps."""
     for key, value in config.items():
         if isinstance(value, Mapping):
             yield from _options(value, f"{prefix}{key}.")
@@ -138,3 +151,31 @@ def _markdown(trial: Trial, config: Mapping[str, Any]) -> str:
         here = shlex.quote(os.path.relpath(trial.directory))
         parts.append(f"Run again and compare:\n\n```sh\n{trial.verify} {here}\n```")
     return "\n\n".join([*parts, f"```yaml\n{to_yaml(dict(config))}```"])
+
+
+def _session_start(cells: Mapping[str, HParam], group: str) -> Any:
+    """Return the value that describes a trial; without a group it has a row of its own.
+
+    TensorBoard's columns are those of all runs only while no run describes the whole experiment.
+    """
+    info = SessionStartInfo(group_name=group, start_time_secs=time.time())
+    for name, cell in cells.items():
+        if isinstance(cell, bool):
+            info.hparams[name].bool_value = cell
+        elif isinstance(cell, str):
+            info.hparams[name].string_value = cell
+        else:
+            info.hparams[name].number_value = cell
+    return _hparams_value(SESSION_START, HParamsPluginData(session_start_info=info))
+
+
+def _session_end(succeeded: bool) -> Any:
+    """Return the value that says how a trial ended."""
+    status = STATUS_SUCCESS if succeeded else STATUS_FAILURE
+    info = SessionEndInfo(status=status, end_time_secs=time.time())
+    return _hparams_value(SESSION_END, HParamsPluginData(session_end_info=info))
+
+
+def _hparams_value(tag: str, data: Any) -> Any:
+    # TensorBoard reads the metadata, and skips a value that has nothing else.
+    return plugin_value(tag, "hparams", empty_tensor(), data.SerializeToString())

@@ -1,4 +1,4 @@
-"""Links to TensorBoard's Time Series page with its filters filled in for a sweep's axes. Pure."""
+"""Links to TensorBoard's Time Series dashboard, with filters for the axes of a sweep. Pure."""
 
 import json
 import re
@@ -9,41 +9,43 @@ from urllib.parse import quote, urlencode
 from sweeps.labels import MAX_VALUES, MISSING, sort_labels
 
 FEW_VALUES = 5
-"""An axis with more gets no link for each of them."""
+"""An axis with more values gets no link for each of them."""
 
 
 class Link(NamedTuple):
-    """An address, and what it shows."""
+    """A URL of TensorBoard with a run filter."""
 
     shows: str
+    """Short description of the selected runs: `all`, `coloured by AXIS`, `AXIS=VALUE`."""
     runs: int
-    """How many runs its filter selects."""
+    """Number of runs that the filter selects."""
     url: str
 
 
 class Dashboard(NamedTuple):
-    """What every link has in common."""
+    """The part of the Time Series dashboard's state that all links share."""
 
     url: str
-    """Of TensorBoard, ending in a slash."""
+    """URL of TensorBoard, ending in a slash."""
     pinned: Sequence[str] = ()
     """Tags of the scalars whose cards stand at the top."""
     tags: str = ""
-    """Expression that selects cards; empty: all."""
+    """Regular expression that selects cards by their tags; empty: all."""
 
 
-def dashboard_url(view: Dashboard, runs: str = "", colour: str = "") -> str:
-    """The address of the Time Series page.
+def dashboard_url(dashboard: Dashboard, runs: str = "", colour: str = "") -> str:
+    """Return the URL of the Time Series dashboard.
 
     Args:
-      view: what it shows.
-      runs: expression that selects runs; empty: all.
-      colour: expression with a group, whose text gives a run its colour; empty: each its own.
+      dashboard: what all links share.
+      runs: regular expression that selects runs; empty: all.
+      colour: regular expression with one group; runs with equal text in the group have one colour.
+        Empty: each run has its own.
     """
-    cards = [{"plugin": "scalars", "tag": tag} for tag in view.pinned]
+    cards = [{"plugin": "scalars", "tag": tag} for tag in dashboard.pinned]
     query = {
         "runFilter": runs,
-        "tagFilter": view.tags,
+        "tagFilter": dashboard.tags,
         "runColorGroup": f"regex:{colour}" if colour else "",
         "pinnedCards": json.dumps(cards, separators=(",", ":")) if cards else "",
     }
@@ -51,42 +53,45 @@ def dashboard_url(view: Dashboard, runs: str = "", colour: str = "") -> str:
     # Everything is encoded but letters, digits and _.-~: a terminal that makes addresses clickable
     # ends one at a bracket, a quote or a comma.
     encoded = urlencode(given, quote_via=quote, safe="")
-    return f"{view.url}?{encoded}#timeseries" if encoded else f"{view.url}#timeseries"
+    return f"{dashboard.url}?{encoded}#timeseries" if encoded else f"{dashboard.url}#timeseries"
 
 
 def sweep_links(
-    view: Dashboard, folder: str, axes: Sequence[str], runs: Mapping[str, Mapping[str, str]]
+    dashboard: Dashboard, folder: str, axes: Sequence[str], runs: Mapping[str, Mapping[str, str]]
 ) -> list[Link]:
-    """Links for one sweep: all of it, coloured by each axis, and each value of an axis with few.
+    """Return the links for one sweep.
+
+    There is one for all its runs, one that colours them by each axis, and one for each value of an
+    axis with few values.
 
     Args:
-      view: what they show.
-      folder: the sweep's in TensorBoard's run names; empty where these begin with the trial's.
+      dashboard: what all links share.
+      folder: the sweep's folder in TensorBoard's run names; empty where these begin with the
+        trial's name.
       axes: short names.
-      runs: name -> label of each axis, in the axes' order.
+      runs: run name -> axis -> label.
     """
     start = f"^{escape_regex(folder)}/" if folder else ""
-    found = [Link("all", len(runs), dashboard_url(view, start))]
+    found = [Link(shows="all", runs=len(runs), url=dashboard_url(dashboard, start))]
     for axis in axes:
         values = sort_labels(settings.get(axis, MISSING) for settings in runs.values())
         if not 1 < len(values) <= MAX_VALUES:
             continue
-        before = f"{start or '^'}(?:.*,)?{escape_regex(axis)}="
-        coloured = dashboard_url(view, start, f"{before}([^,]+),")
-        found.append(Link(f"coloured by {axis}", _count(before, runs), coloured))
+        prefix = f"{start or '^'}(?:.*,)?{escape_regex(axis)}="
+        url = dashboard_url(dashboard, start, f"{prefix}([^,]+),")
+        found.append(Link(shows=f"coloured by {axis}", runs=_count(prefix, runs), url=url))
         for value in values if len(values) <= FEW_VALUES else ():
-            expression = f"{before}{escape_regex(value)},"
-            found.append(
-                Link(f"{axis}={value}", _count(expression, runs), dashboard_url(view, expression))
-            )
+            matches = f"{prefix}{escape_regex(value)},"
+            url = dashboard_url(dashboard, matches)
+            found.append(Link(shows=f"{axis}={value}", runs=_count(matches, runs), url=url))
     return [link for link in found if link.runs]
 
 
 def _count(expression: str, names: Iterable[str]) -> int:
-    """How many names match. Long ones lack their last axes, so this may be none."""
+    """Return how many names match. Long names lack their last axes, so none may match."""
     return sum(re.search(expression, name, re.IGNORECASE) is not None for name in names)
 
 
 def escape_regex(text: str) -> str:
-    """Text as an expression that JavaScript and Python read alike."""
+    """Return a regular expression that matches a text in JavaScript and in Python."""
     return re.sub(r"([.^$*+?()\[\]{}|\\])", r"\\\1", text)

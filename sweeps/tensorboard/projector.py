@@ -1,8 +1,9 @@
-"""A run's vectors for TensorBoard's projector: raw numbers, what each point is, and where both lie.
+"""Files of TensorBoard's projector for a run: vectors, metadata of the points, and a configuration.
 
-TensorBoard reads all runs' files whenever it meets a new run, and a single damaged one takes the
-whole tab away. So the configuration is written last, over complete files whose names hold the
-shape: it fits them at any time, and one that TensorBoard has read before never fits other numbers.
+TensorBoard reads the files of all runs whenever it finds a new run, and a single damaged file makes
+the whole tab fail. So the configuration is written last, when the files that it names are complete.
+Their names hold the shape of the vectors. So a configuration that TensorBoard read earlier never
+names vectors of another shape.
 """
 
 import json
@@ -16,17 +17,20 @@ from sweeps.io.atomic import cannot_write, make_directory, write_bytes, write_te
 from sweeps.tensorboard.values import Embedding
 
 CONFIG = "projector_config.pbtxt"
-"""In the run's folder, and all files that it names below that: TensorBoard refuses others."""
+"""Name of the configuration in the run's folder.
+
+TensorBoard refuses files that do not lie below that folder."""
 
 FOLDER = "projector"
+"""Name of the folder of the other files, in the run's folder."""
 
 
 def write_embeddings(directory: Path, embeddings: Mapping[str, Embedding]) -> None:
-    """Replace what the projector shows of a run.
+    """Replace the embeddings that the projector shows of a run.
 
     Args:
       directory: the run's folder; it exists.
-      embeddings: by name, which may hold any characters but a slash.
+      embeddings: name -> embedding; a name may hold any characters but a slash.
 
     Raises:
       UserError: the disk is full, or the folder cannot be written.
@@ -47,10 +51,11 @@ def write_embeddings(directory: Path, embeddings: Mapping[str, Embedding]) -> No
 
 
 def tensor_bytes(vectors: NDArray[np.float32]) -> bytes:
-    """float32, little-endian, row by row; as a table of text where those bytes look like text.
+    """Return vectors as float32, little-endian, row by row, or as a table of text.
 
-    For TensorBoard takes a file for text up to the first line that is not UTF-8, and fails at a
-    line of text that holds no numbers. All zeros look so, and of others one in some hundreds.
+    TensorBoard takes a file for text up to the first line that is not UTF-8, and fails at a line of
+    text that holds no numbers. So vectors whose bytes begin with a line of UTF-8 are written as
+    text: all zeros, and one in some hundreds of others.
     """
     data = vectors.tobytes()
     try:
@@ -62,14 +67,17 @@ def tensor_bytes(vectors: NDArray[np.float32]) -> bytes:
 
 
 def metadata_text(rows: Sequence[Sequence[str]], columns: Sequence[str]) -> str:
-    """A table with a head; without one where there is one column, as the projector wants it."""
+    """Return a table of metadata; the projector wants no heading where there is one column."""
     lines = [columns, *rows] if len(columns) > 1 else rows
     return "".join("\t".join(map(_cell, line)) + "\n" for line in lines)
 
 
 def _cell(text: str) -> str:
-    """A text as the projector can show it: it cuts at tabs and newlines, skips blank lines, takes
-    blanks for the number 0, and its search fails at an empty cell."""
+    """Return a text as the projector can show it.
+
+    The projector cuts texts at tabs and newlines, skips blank lines and reads blanks as the number
+    0. Its search fails at an empty cell.
+    """
     if not text:
         return '""'
     if text.isspace():
@@ -78,7 +86,7 @@ def _cell(text: str) -> str:
 
 
 def _entry(name: str, shape: Sequence[int], tensor: str, metadata: str) -> str:
-    """One embedding of a `ProjectorConfig`, in the text form of protocol buffers."""
+    """Return an embedding of a `ProjectorConfig`, in the text form of protocol buffers."""
     texts = {"tensor_name": name, "metadata_path": metadata, "tensor_path": tensor}
     lines = [f"  {key}: {json.dumps(text)}" for key, text in texts.items()]
     lines += [f"  tensor_shape: {size}" for size in shape]
@@ -86,7 +94,7 @@ def _entry(name: str, shape: Sequence[int], tensor: str, metadata: str) -> str:
 
 
 def _remove_others(folder: Path, kept: set[str]) -> None:
-    """Those of another shape, and what a killed process has left."""
+    """Remove files of other shapes, and those that a killed process left."""
     try:
         for path in folder.iterdir():
             if path.name not in kept:

@@ -1,8 +1,8 @@
-"""What TensorBoard shows of a sweep beside its trials: charts, and means over replicates.
+"""TensorBoard runs of means over replicates, such as seeds.
 
-TensorBoard cannot average runs, so each setting that several trials repeat has a run of its own,
-`<sweep>/over_seed/embed_size=64,rnn_size=192,`. A curve's mean stands there under the curve's own
-tag, and with a band of one sample deviation under three others (see
+TensorBoard cannot average runs. So each setting that several trials repeat gets a run of its own,
+`<sweep>/over_seed/embed_size=64,rnn_size=192,`. It has a curve's mean under the curve's own tag,
+and once more under three tags with a band of one sample deviation (see
 `sweeps.tensorboard.custom_scalars.band_tags`).
 """
 
@@ -20,63 +20,50 @@ from sweeps.tensorboard.custom_scalars import (
     Charts,
     aggregate_name,
     band_tags,
-    chart_layout,
     chart_tags,
+    replicate_name,
 )
-from sweeps.tensorboard.event_file import EVENT_FILES, EventWriter, read_values
-from sweeps.tensorboard.protos import layout_value as layout_value
-
-
-def write_charts(sweep: Sweep, charts: Charts) -> None:
-    """Leave the charts in the sweep's own folder, if they are not there already.
-
-    Raises:
-      UserError: the folder cannot be written.
-    """
-    wanted = [layout_value(found)] if (found := chart_layout(charts, _replicate(sweep))) else []
-    earlier = sorted(sweep.folder.glob(EVENT_FILES))
-    if [value for path in earlier for value in read_values(path)] == wanted:
-        return
-    for path in earlier:
-        path.unlink(missing_ok=True)
-    if wanted:
-        writer = EventWriter(sweep.folder, start=None)
-        writer.write_values(wanted)
-        writer.close()
+from sweeps.tensorboard.event_file import EventWriter
 
 
 def write_replicate_runs(sweep: Sweep, charts: Charts) -> list[str]:
-    """Make the runs of means anew.
+    """Write the runs of means anew.
 
     Args:
-      sweep: with its trials as they stand.
-      charts: whose tags are averaged.
+      sweep: the sweep, just read.
+      charts: charts whose tags are averaged.
 
     Returns:
-      Names of the folders, below the sweep's, that were written or removed.
+      Names of the folders in the sweep's folder that were written or removed.
 
     Raises:
       UserError: they cannot be written.
     """
-    touched = [path.name for path in sweep.folder.glob(aggregate_name("*")) if _is_aggregate(path)]
-    for name in touched:
+    changed = [path.name for path in sweep.folder.glob(aggregate_name("*")) if _is_aggregate(path)]
+    for name in changed:
         _remove(sweep.folder / name)
-    if (replicate := _replicate(sweep)) is None or not charts:
-        return touched
+    if (replicate := replicate_name(sweep)) is None or not charts:
+        return changed
     below = sweep.folder / aggregate_name(replicate)
     for setting, tables in _settings(sweep).items():
         if len(tables) > 1:
             _write(below / setting, mean_rows(tables, chart_tags(charts)), replicate)
-    return list(dict.fromkeys([*touched, below.name]))
+    return list(dict.fromkeys([*changed, below.name]))
 
 
 def mean_rows(tables: Sequence[Sequence[Row]], tags: Sequence[str]) -> list[tuple[Row, Row]]:
-    """Mean and sample deviation of each tag at the steps at which all tables have it.
+    """Return the mean and sample deviation of each tag at the steps at which all tables have it.
 
-    A mean over those that got so far would flatter a setting. What is no finite number has no mean.
+    A mean over the tables that reach a step would flatter a setting. The mean is NaN where a value
+    is not finite.
+
+    Args:
+      tables: metrics of the replicates of one setting.
+      tags: tags to average.
 
     Returns:
-      Rows of means and rows of deviations, by step; `step` and `wall_time` are in the former.
+      Pairs of a row of means and a row of deviations, ordered by step. The former also has `step`
+      and `wall_time`, the latest of the replicates.
     """
     found: list[tuple[Row, Row]] = []
     by_step = [merge_steps(table) for table in tables]
@@ -98,14 +85,8 @@ def _mean(values: list[float]) -> tuple[float, float]:
     return mean or 0.0, deviation or 0.0
 
 
-def _replicate(sweep: Sweep) -> str | None:
-    """Short name of the axis whose values repeat a setting, if this sweep has it."""
-    short = dict(zip(sweep.axes, short_keys(sweep.axes), strict=True))
-    return short.get(sweep.replicate or "")
-
-
 def _settings(sweep: Sweep) -> dict[str, list[list[dict[str, float]]]]:
-    """Metrics of the finished trials of each setting, by its name."""
+    """Return name of a setting -> metrics of each of its finished trials."""
     short = dict(zip(sweep.axes, short_keys(sweep.axes), strict=True))
     found: dict[str, list[list[dict[str, float]]]] = {}
     for trial in sweep.trials:
@@ -130,7 +111,7 @@ def _write(directory: Path, rows: Sequence[tuple[Row, Row]], replicate: str) -> 
 
 
 def _is_aggregate(path: Path) -> bool:
-    """Whether a folder is none of a trial whose first axis has such a name."""
+    """Return whether a folder holds means, and not a trial whose first axis begins with `over_`."""
     return path.is_dir() and "=" not in path.name
 
 

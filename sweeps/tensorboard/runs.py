@@ -1,4 +1,4 @@
-"""Which TensorBoard runs a folder has, and a view of those whose names match."""
+"""The TensorBoard runs below a folder, and a folder of links to those whose names match."""
 
 import os
 import shutil
@@ -12,25 +12,26 @@ ROOT = "."
 
 
 def find_runs(folder: Path) -> dict[str, list[str]]:
-    """Name of each run below a folder, as TensorBoard has it -> names of its event files."""
+    """Return the runs below a folder: name, as TensorBoard shows it -> names of its event files."""
     runs: dict[str, list[str]] = {}
     seen: set[str] = set()
-    for at, folders, files in os.walk(folder, followlinks=True):
-        real = os.path.realpath(at)
-        if real in seen:  # by a link to it, or to a folder above it
+    for path, folders, files in os.walk(folder, followlinks=True):
+        real = os.path.realpath(path)
+        if real in seen:  # a link led to it, or to a folder above it
             folders.clear()
             continue
         seen.add(real)
         folders.sort()
         if events := [name for name in files if "tfevents" in name]:
-            runs[Path(at).relative_to(folder).as_posix()] = events
+            runs[Path(path).relative_to(folder).as_posix()] = events
     return runs
 
 
 class FilteredLogdir:
-    """A temporary folder of links to the runs that match, kept up to date by `refresh`.
+    """A temporary log directory of links to the runs that match; `refresh` brings it up to date.
 
-    A run above a run that matches is in it too: a sweep's own one has the layout of its charts.
+    It also has the runs in the folders above a run that matches: a sweep's own run holds the layout
+    of its charts.
     """
 
     def __init__(self, folder: Path, matches: Callable[[str], bool]) -> None:
@@ -46,7 +47,7 @@ class FilteredLogdir:
         shutil.rmtree(self.path)  # links to folders are removed, not followed
 
     def refresh(self) -> dict[str, list[str]]:
-        """Bring the links up to date; gives the runs that there are links to."""
+        """Bring the links up to date, and return the linked runs: name -> names of event files."""
         runs = find_runs(self._folder)
         kept = filter_runs(runs, self._matches)
         links = self._wanted(kept, runs)
@@ -55,18 +56,18 @@ class FilteredLogdir:
         for name in links.keys() - self._links.keys():
             link = self.path / name
             link.parent.mkdir(parents=True, exist_ok=True)
-            if link.is_dir():  # ours, left empty: there were runs below this one
+            if link.is_dir():  # a folder of this class, left empty by runs that are gone
                 shutil.rmtree(link)
             link.symlink_to(links[name])
         self._links = links
         return kept
 
     def _wanted(self, kept: Mapping[str, list[str]], runs: Mapping[str, object]) -> dict[str, Path]:
-        """Path of each link -> what it links to."""
+        """Return path of each link -> what it links to."""
         above = {parent for name in runs for parent in _parents(name)}
         links: dict[str, Path] = {}
         for name, files in kept.items():
-            if name in above:  # a link to it would bring the runs below it
+            if name in above:  # a link to its folder would add the runs below it
                 links |= {f"{name}/{file}": self._folder / name / file for file in files}
             else:
                 links[name] = self._folder / name
@@ -76,13 +77,13 @@ class FilteredLogdir:
 def filter_runs(
     runs: Mapping[str, list[str]], matches: Callable[[str], bool]
 ) -> dict[str, list[str]]:
-    """The runs that match, and the runs above them."""
+    """Return the runs that match, and the runs in the folders above them."""
     found = {name for name in runs if matches(name)}
     found |= {parent for name in found for parent in _parents(name)}
     return {name: files for name, files in runs.items() if name in found}
 
 
 def _parents(name: str) -> list[str]:
-    """The names of the folders above a run, and that of the root."""
+    """Return the names of the folders above a run, the root included."""
     parts = name.split("/")
     return [ROOT, *("/".join(parts[:size]) for size in range(1, len(parts)))]

@@ -1,8 +1,8 @@
-"""TensorBoard in this process, set up for sweeps.
+"""TensorBoard's server in this process, set up for sweeps.
 
-In this process rather than in one of its own, because then a taken port is an exception, the port
-that was free is known, and nothing is left behind however this process ends: TensorBoard's data
-server ends with it.
+It runs in this process rather than in one of its own for three reasons: a port in use raises an
+exception, the port that was free is known, and TensorBoard's data server ends with this process in
+whatever way that ends.
 """
 
 import io
@@ -19,28 +19,33 @@ from urllib.request import ProxyHandler, build_opener
 from sweeps.errors import UserError
 
 SAMPLES = {"scalars": 10_000, "histograms": 500, "text": 500, "images": 100}
-"""Points kept of a tag; TensorBoard keeps 1,000 scalars, 100 histograms and texts, 10 images."""
+"""Plugin -> points kept of a tag.
+
+TensorBoard's own numbers are 1,000 scalars, 100 histograms and texts, and 10 images."""
 RELOAD_SECONDS = 5
-"""Seconds between two looks for new points."""
+"""Seconds between two searches for new points."""
 DATA_SERVER_FILES = 32
-"""Descriptors that TensorBoard's data server may need beside one for each event file."""
-PATIENCE = 5.0
-"""Seconds without a further run after which loading is waited for no longer."""
-COMMON_LIMIT = 10_240
-"""The most open files that macOS grants where it says that there is no limit."""
+"""Open files that TensorBoard's data server may need beside the event files."""
+LOAD_TIMEOUT = 5.0
+"""Seconds without a further loaded run after which `wait_for_runs` gives up."""
+MACOS_OPEN_FILES = 10_240
+"""Most open files that macOS grants where it reports no limit."""
 
 
 @contextmanager
 def serve(folder: Path, host: str, port: int) -> Iterator[str]:
-    """Serve a folder of runs while entered; gives the URL, which ends in a slash.
+    """Serve a folder of runs while the context is entered.
 
     Args:
       folder: TensorBoard's log directory.
       host: address to listen at.
-      port: 0 for any that is free.
+      port: port to listen at; 0: any that is free.
+
+    Yields:
+      The URL, which ends in a slash.
 
     Raises:
-      UserError: the port or the host cannot be had.
+      UserError: TensorBoard cannot listen at this host and port.
     """
     from tensorboard import program
 
@@ -55,16 +60,16 @@ def serve(folder: Path, host: str, port: int) -> Iterator[str]:
         samples_per_plugin=dict(SAMPLES),
         window_title=folder.resolve().name,
     )
-    said = io.StringIO()
+    stderr = io.StringIO()
     try:
-        with redirect_stderr(said):
+        with redirect_stderr(stderr):
             url = str(board.launch())
     except program.TensorBoardPortInUseError as error:
-        raise UserError(_taken(port)) from error
+        raise UserError(_port_in_use(port)) from error
     except program.TensorBoardServerException as error:
         raise UserError(f"{error.msg}; give another --host or --port.") from error
-    except SystemExit as error:  # the web server's way to say that it cannot listen
-        why = (said.getvalue().splitlines() or ["no reason was given"])[-1]
+    except SystemExit as error:  # how the web server reports that it cannot listen
+        why = (stderr.getvalue().splitlines() or ["no reason was given"])[-1]
         raise UserError(
             f"TensorBoard cannot listen at {host}:{port} ({why}); give another --host or --port."
         ) from error
@@ -73,7 +78,10 @@ def serve(folder: Path, host: str, port: int) -> Iterator[str]:
 
 
 def has_data_server() -> bool:
-    """Whether TensorBoard has its data server; its loader in Python takes minutes for many runs."""
+    """Return whether TensorBoard's data server is installed.
+
+    Without it, TensorBoard's loader in Python takes minutes for many runs.
+    """
     from tensorboard.data import server_ingester
 
     try:
@@ -84,44 +92,47 @@ def has_data_server() -> bool:
 
 
 def raise_open_file_limit(needed: int) -> int:
-    """Raise this process's limit of open files as far as may be; gives the limit.
+    """Raise this process's limit of open files as far as allowed, and return the limit.
 
-    TensorBoard keeps every event file open, and leaves out, with no word in the page, the runs
-    whose files it cannot open.
+    TensorBoard keeps every event file open. It leaves out runs whose files it cannot open, and the
+    page does not say so.
+
+    Args:
+      needed: number of files to be opened.
     """
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
-    for limit in (hard, max(needed, soft, COMMON_LIMIT)):
+    for limit in (hard, max(needed, soft, MACOS_OPEN_FILES)):
         with suppress(ValueError, OSError):
             resource.setrlimit(resource.RLIMIT_NOFILE, (limit, hard))
             break
     return resource.getrlimit(resource.RLIMIT_NOFILE)[0]
 
 
-def wait_for_runs(url: str, expected: int, tell: Callable[[int], object]) -> int:
+def wait_for_runs(url: str, expected: int, on_progress: Callable[[int], object]) -> int:
     """Wait until TensorBoard lists its runs, or for as long as more of them appear.
 
-    A page that is opened earlier shows only what is there until it is told to reload.
+    A page that is opened earlier shows only the runs that are loaded then, until it is reloaded.
 
     Args:
-      url: TensorBoard's.
-      expected: how many there are.
-      tell: is told how many are listed, whenever it is asked.
+      url: URL of TensorBoard.
+      expected: number of runs.
+      on_progress: called with the number of listed runs after each request.
 
     Returns:
-      How many are listed.
+      Number of listed runs.
     """
     listed, changed = -1, time.monotonic()
-    while listed < expected and time.monotonic() - changed < PATIENCE:
+    while listed < expected and time.monotonic() - changed < LOAD_TIMEOUT:
         if (now := len(get_json(url, "data/runs") or [])) != listed:
             listed, changed = now, time.monotonic()
-        tell(listed)
+        on_progress(listed)
         time.sleep(0.1)
     return listed
 
 
 def get_json(url: str, route: str, seconds: float = 30) -> Any:
-    """What TensorBoard answers, read from JSON; None where it gives no such answer in time."""
-    direct = build_opener(ProxyHandler({}))  # this machine is asked by no proxy
+    """Request a route of TensorBoard and return its JSON; None where no JSON comes in time."""
+    direct = build_opener(ProxyHandler({}))  # a proxy is no way to this machine
     try:
         with direct.open(url + route, timeout=seconds) as answer:
             return json.load(answer)
@@ -129,7 +140,8 @@ def get_json(url: str, route: str, seconds: float = 30) -> Any:
         return None
 
 
-def _taken(port: int) -> str:
+def _port_in_use(port: int) -> str:
+    """Return the sentence about a port that another program has."""
     known = get_json(f"http://localhost:{port}/", "data/environment", seconds=2)
     where = known.get("data_location") if isinstance(known, dict) else None
     by = f"by a TensorBoard of {where}" if where else "by another program"

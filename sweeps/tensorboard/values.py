@@ -1,54 +1,55 @@
-"""What a run can show beside its metrics, as plain values."""
+"""What a run can show in TensorBoard beside its metrics, as plain values."""
 
 from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 
 class Histogram(NamedTuple):
-    """Values that were counted in n buckets."""
+    """Counts of values in n buckets."""
 
     edges: Sequence[float]
-    """n + 1 of them, finite, ascending."""
+    """Bounds of the buckets: n + 1 finite numbers in ascending order."""
     counts: Sequence[float]
-    """n: how many values lie in each bucket."""
+    """Number of values in each of the n buckets."""
 
 
 class Text(NamedTuple):
-    """Words to be read."""
+    """A text in Markdown."""
 
     markdown: str
 
 
 class Embedding(NamedTuple):
-    """Points that have names, for the projector."""
+    """Points with names, for TensorBoard's projector."""
 
     vectors: Any
     """Array f32[N, D]."""
     rows: Sequence[Sequence[str]]
-    """What is known of each point, N times a cell for each column."""
+    """Metadata of each of the N points: a cell for each column."""
     columns: Sequence[str]
-    """What the cells are called."""
+    """Headings of the metadata's columns."""
 
 
 class Tensor(NamedTuple):
     """Numbers for a plugin of TensorBoard."""
 
     values: Any
-    """Array f32, of any shape."""
+    """Array f32 of any shape."""
     plugin: str
-    """Its name."""
+    """Name of the plugin."""
     content: bytes
-    """What the plugin is told of all records under this tag; the first one's counts."""
+    """The plugin's own metadata of the tag; that of the tag's first value counts."""
 
 
 class Blob(NamedTuple):
-    """Bytes for a plugin of TensorBoard, in a form of its own."""
+    """Bytes for a plugin of TensorBoard, in a format of its own."""
 
     data: bytes
     plugin: str
+    """Name of the plugin."""
     content: bytes
-    """As a tensor's."""
+    """The plugin's own metadata of the tag; that of the tag's first value counts."""
 
 
 Summary = Histogram | Text | Tensor | Blob
-"""What a run shows at a step."""
+"""What a run logs under a tag at an update step."""

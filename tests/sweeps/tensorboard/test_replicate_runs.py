@@ -1,7 +1,7 @@
-"""Charts of a sweep, and runs of means over its seeds, read back by TensorBoard's own readers."""
+"""Runs of means over a sweep's seeds, read back by TensorBoard's own readers."""
 
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from pathlib import Path
 from statistics import fmean, stdev
 from typing import Any
@@ -9,7 +9,8 @@ from typing import Any
 import pytest
 
 from sweeps.store.sweep import read_sweep
-from sweeps.tensorboard.replicate_runs import mean_rows, write_charts, write_replicate_runs
+from sweeps.tensorboard.custom_scalars import write_charts
+from sweeps.tensorboard.replicate_runs import mean_rows, write_replicate_runs
 
 CHARTS = {"Loss": ["train/loss", "valid/loss"], "Other": ["other"]}
 Look = Callable[[Path], Any]
@@ -61,21 +62,3 @@ def test_mean_is_taken_where_every_replicate_has_got_to() -> None:
     assert first == ({"step": 1, "wall_time": 9.0, "a": 2.0}, {"a": stdev([1, 3])})
     assert last[0]["step"] == 3
     assert math.isnan(last[0]["a"])
-
-
-def one(setting: Mapping[str, Any], step: int) -> float:
-    return 1.0
-
-
-def test_charts_of_two_sweeps_are_shown_once(make_sweep: Any, look: Look) -> None:
-    settings = [{"rate": rate, "seed": 0} for rate in (1, 2)]
-    folders = [make_sweep(settings, one, name=name, replicate="seed") for name in ("a", "b")]
-    for folder in folders:
-        write_charts(read_sweep(folder), CHARTS)
-    lines, bands = look(folders[0].parent).layout()["category"]
-    assert [chart["title"] for chart in lines["chart"]] == ["Loss", "Other"]
-    assert lines["chart"][0]["multiline"] == {"tag": ["train/loss$", "valid/loss$"]}
-    assert bands["title"] == "Mean and deviation over seed"
-    assert [chart["title"] for chart in bands["chart"]] == ["train/loss", "valid/loss", "other"]
-    [series] = bands["chart"][0]["margin"]["series"]
-    assert series["lower"] == "over_seed/train/loss/lower"
