@@ -1,4 +1,4 @@
-"""How fast texts are written, one and a thousand of them, beside a loop in PyTorch, on the CPU.
+"""Speed of generation, of one text and of a thousand, beside a loop in PyTorch, on the CPU.
 
     python -m benchmarks.generation_speed                          # sherlock and ptb_small
     python -m benchmarks.generation_speed ptb_medium --samples 1,16,1000 --markdown

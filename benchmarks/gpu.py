@@ -1,4 +1,4 @@
-"""How fast models train on a GPU, beside PyTorch with cuDNN and Flax on the same card.
+"""Speed of training on a GPU, beside PyTorch with cuDNN and Flax on one card.
 
     python -m benchmarks.gpu --markdown      # about 5 minutes
     python -m benchmarks.gpu --device cpu --lanes 1,2 model.rnn_size=8    # tries the program
@@ -6,7 +6,7 @@
 Two tables: words per second of 1, 8, 64 and 256 trials of the Sherlock study as lanes of one
 program, which PyTorch trains one at a time; and one trial each of PTB small, medium and large. All
 compute in float32 with TF32 products, PyTorch's by `set_float32_matmul_precision("high")`. Memory
-is what each side has had in use on the card.
+is the peak that each implementation has used on the card.
 """
 
 import argparse

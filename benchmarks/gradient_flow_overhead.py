@@ -35,11 +35,11 @@ LENGTHS = (25, 100, 400)
 EVERY = 100
 """Updates between two records."""
 STEPS = 20
-"""In a call, as training makes them between two reports."""
+"""Steps in a call, as training makes them between two reports."""
 
 
 class Cost(NamedTuple):
-    """Of one configuration; milliseconds, megabytes."""
+    """Cost of one configuration, in milliseconds and megabytes."""
 
     step: float
     record: float
@@ -67,16 +67,16 @@ class Bench:
         self._draws = draw(training.streams_lb, training.key, training.state.step, 1)
 
     def measure(self, rounds: int) -> Cost:
-        """Let steps and records take turns."""
-        turns: dict[str, list[float]] = {"step": [], "record": [], "encode": []}
+        """Measure steps and records in interleaved rounds."""
+        times: dict[str, list[float]] = {"step": [], "record": [], "encode": []}
         self._training.run(1)
         kilobytes = sum(map(len, self._encode(self._record()))) / 1000
         for _ in range(rounds):
-            turns["step"].append(_ms(lambda: self._training.run(STEPS)) / STEPS)
-            turns["record"].append(_ms(self._record))
+            times["step"].append(_ms(lambda: self._training.run(STEPS)) / STEPS)
+            times["record"].append(_ms(self._record))
             flow = self._record()
-            turns["encode"].append(_ms(lambda flow=flow: self._encode(flow)))  # type: ignore[misc]
-        medians = {name: statistics.median(ms) for name, ms in turns.items()}
+            times["encode"].append(_ms(lambda flow=flow: self._encode(flow)))  # type: ignore[misc]
+        medians = {name: statistics.median(ms) for name, ms in times.items()}
         return Cost(**medians, **self._arrays(), kilobytes=kilobytes)
 
     @property
@@ -126,7 +126,7 @@ def _megabytes(lowered: Any) -> float:
 
 
 def table(cell: str, lengths: Sequence[int], overrides: Sequence[str], rounds: int) -> tables.Table:
-    """A row for each length of the window."""
+    """Measure a row for each length of the window."""
     rows = []
     for length in lengths:
         options = [f"model.cell={cell}", f"train.sequence_length={length}", *overrides]
@@ -153,7 +153,7 @@ def main(arguments: Sequence[str]) -> None:
     parser = command_line.parser("benchmarks.gradient_flow_overhead", __doc__)
     parser.add_argument("what", nargs="*", help="cells (default: all), and Hydra overrides")
     parser.add_argument("--lengths", type=int, nargs="+", default=LENGTHS, help="of the window, T")
-    parser.add_argument("--rounds", type=int, default=9, help="turns of each (default: 9)")
+    parser.add_argument("--rounds", type=int, default=9, help="rounds of each (default: 9)")
     parser.add_argument("--threads", type=int, default=1, help="of XLA (default: 1)")
     options: argparse.Namespace = parser.parse_intermixed_args(arguments)
     cells, overrides = command_line.split(options.what, "cell", CELLS, CELLS)

@@ -1,4 +1,4 @@
-"""How the tab "Gradient flow" bears many records: seconds, and memory of tab and server.
+"""Scale of the tab "Gradient flow": seconds, and memory of tab and server with many records.
 
     python -m benchmarks.gradient_flow_tab_scale          # 10 trials of 500 records
     python -m benchmarks.gradient_flow_tab_scale --trials 2 --records 10000 --length 25
@@ -24,10 +24,10 @@ from benchmarks.tensorboard.gradient_flow_runs import write_run
 
 EVERY = 100
 SECONDS = 180
-"""How long the page may take for anything."""
+"""Seconds that the page may take for anything."""
 KEYS = 15
 READY = "main#flow[data-ready]:not([aria-busy])"
-HEADS = (
+HEADER = (
     "events MB",
     "served s",
     "tab s",
@@ -40,30 +40,30 @@ HEADS = (
 )
 
 
-class Measured(NamedTuple):
-    """What was measured, in the order of `HEADS`."""
+class TabMeasurement(NamedTuple):
+    """Measured values, in the order of `HEADER`."""
 
     events: float
     """MB of the event files."""
     served: float
     """Seconds from the command's start until it printed its links."""
     tab: float
-    """From opening the tab's address until a batch is drawn, TensorBoard's own start included."""
+    """Seconds from opening the tab's address until a batch is drawn, with the page's own start."""
     compared: float
-    """From choosing a second trial until both are drawn."""
+    """Seconds from choosing a second trial until both are drawn."""
     batch: float
     """Milliseconds from a key to the batch 10 further on, which is loaded first; median."""
     preview: float
-    """From pointing at the overview to the batch there."""
+    """Milliseconds from pointing at the overview to the batch there."""
     heap: float
     """MB of JavaScript's heap and arrays after all that, TensorBoard's own page included."""
     alone: float
-    """The same of TensorBoard's page with a tab that shows nothing."""
+    """MB of TensorBoard's page with a tab that shows nothing."""
     server: float
     """Resident MB of TensorBoard's data server."""
 
 
-def measure(trials: int, records: int, length: int) -> Measured:
+def measure(trials: int, records: int, length: int) -> TabMeasurement:
     """Write runs, serve them, and use the tab."""
     with tempfile.TemporaryDirectory() as scratch:
         folder = Path(scratch)
@@ -74,13 +74,13 @@ def measure(trials: int, records: int, length: int) -> Measured:
         began = time.perf_counter()
         with browser.board(folder) as board:
             served = time.perf_counter() - began
-            times = use(board.url, names)
+            times = measure_tab(board.url, names)
             [server] = psutil.Process(board.process.pid).children()
-            return Measured(size, served, *times, server.memory_info().rss / 1e6)
+            return TabMeasurement(size, served, *times, server.memory_info().rss / 1e6)
 
 
-def use(url: str, names: list[str]) -> tuple[float, float, float, float, float, float]:
-    """Seconds, milliseconds and MB as in `Measured`, from `tab` to `alone`."""
+def measure_tab(url: str, names: list[str]) -> tuple[float, float, float, float, float, float]:
+    """Seconds, milliseconds and MB as in `TabMeasurement`, from `tab` to `alone`."""
     with browser.browser() as opened:
         page = opened.new_page(viewport={"width": 1280, "height": 900})
         page.set_default_timeout(1000 * SECONDS)
@@ -170,7 +170,7 @@ def main() -> None:
     found = measure(given.trials, given.records, given.length)
     cells = [f"{value:.0f}" if value >= 100 else f"{value:.3g}" for value in found]
     title = f"{given.trials} trials of {given.records} records of {given.length} steps"
-    page.show(tables.Table(title, HEADS, [cells], "", words=0))
+    page.show(tables.Table(title, HEADER, [cells], "", words=0))
 
 
 if __name__ == "__main__":

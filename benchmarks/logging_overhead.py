@@ -1,4 +1,4 @@
-"""What a trial's record costs beside training: reports, looks inside, text and vectors.
+"""Overhead of logging beside training: reports, histograms, text and vectors.
 
     python -m benchmarks.logging_overhead                               # the shipped options on Lee
     python -m benchmarks.logging_overhead --rounds 11 data=sherlock     # other overrides
@@ -33,7 +33,7 @@ EVERY: tuple[tuple[int, int | None], ...] = ((1, None), (5, None), (20, None), (
 """Updates between two reports, of which `train.report_every` ships with 20; and between two points
 of the curves, if those are finer (`log.scalars_every`)."""
 UPDATES = 60
-"""Of a round, each way."""
+"""Updates in a round, with and without reports."""
 TAGS = (
     "train/loss",
     "train/grad_norm",
@@ -57,13 +57,13 @@ class Bench:
 
     @property
     def params(self) -> dict[str, Any]:
-        """What the model is evaluated by."""
+        """Parameters that the model is evaluated by."""
         from lm.training.state import evaluated_params
 
         return evaluated_params(self.state)
 
     def seconds(self, every: int, points: int | None, report: bool) -> tuple[float, float]:
-        """Make a round's updates, so many in a call, and with a report after each call or not.
+        """Make a round's updates, `every` in a call, and with a report after each call or not.
 
         Returns:
           Seconds of wall time, and of CPU time.
@@ -91,7 +91,7 @@ Shares = dict[tuple[int, int | None], list[tuple[float, float]]]
 
 
 def measure(bench: Bench, rounds: int) -> tuple[float, Shares, float]:
-    """Milliseconds of an update; what part of it reports take; milliseconds of a report."""
+    """Measure milliseconds of an update, the share that reports take, milliseconds of a report."""
     plain: list[float] = []
     shares: Shares = {every: [] for every in EVERY}
     bench.seconds(UPDATES, None, report=False)
@@ -110,14 +110,14 @@ def measure(bench: Bench, rounds: int) -> tuple[float, Shares, float]:
 
 
 class Shown(NamedTuple):
-    """What one kind of view costs."""
+    """Cost of one kind of logging."""
 
     name: str
     every: int
-    """Updates between two."""
+    """Updates between two of them."""
     ms: float
     kilobytes: float
-    """On disk, each time."""
+    """Kilobytes on disk, each time."""
 
 
 def measure_views(bench: Bench, rounds: int) -> list[Shown]:
@@ -150,7 +150,7 @@ def _size(folder: Path) -> int:
 
 
 def compose(overrides: Sequence[str]) -> dict[str, Any]:
-    """The values of a run."""
+    """Compose the values of a run."""
     register()
     hydra_sweeper.register()
     with hydra.initialize_config_dir(str(CONFIG_DIR), version_base="1.3"):

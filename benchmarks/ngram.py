@@ -1,4 +1,4 @@
-"""What a recurrent model has to beat: count-based models on the same split and vocabulary.
+"""N-gram baselines on the split and vocabulary of a recurrent model.
 
     python -m benchmarks.ngram data=sherlock data.root=DIR
 
@@ -23,7 +23,7 @@ from sweeps.cli.exit import exit_on_user_error
 
 
 def perplexity(probabilities: Floats) -> float:
-    """exp of the mean negative log-likelihood per token."""
+    """Return exp of the mean negative log-likelihood per token."""
     return float(np.exp(-np.log(probabilities).mean()))
 
 

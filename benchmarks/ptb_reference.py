@@ -1,4 +1,4 @@
-"""Penn Treebank beside PyTorch: the same start, the same batches, epoch by epoch.
+"""Penn Treebank beside PyTorch: equal initial parameters, equal batches, epoch by epoch.
 
     python -m benchmarks.ptb_reference data.root=DIR                       # small, two epochs
     python -m benchmarks.ptb_reference --size medium --slice 0.1 data.root=DIR
@@ -42,20 +42,20 @@ HEADER = (
 
 
 class Epoch(NamedTuple):
-    """What one side has come to."""
+    """Losses of one implementation after an epoch."""
 
     train: float
-    """Loss over the epoch, nats per word, as the parameters moved."""
+    """Mean training loss of the epoch, nats per word, as the parameters moved."""
     valid: float
-    """Loss after it."""
+    """Validation loss after the epoch, nats per word."""
     seconds: float
-    """Of training and evaluation."""
+    """Seconds of training and evaluation."""
 
 
 def compare(
     values: Mapping[str, Any], settings: Settings, epochs: int, share: float
 ) -> Iterator[tuple[Epoch, Epoch]]:
-    """Train both from one start; gives ours and the reference after each epoch.
+    """Train both from one start; yields ours and the reference after each epoch.
 
     Args:
       values: our configuration.

@@ -1,4 +1,4 @@
-"""What a sweep costs beside training: its wall time against its trials' own.
+"""Overhead of a sweep beside training: its wall time against the time of its updates.
 
     python -m benchmarks.sweep_overhead                        # learning_rate, 2 epochs on Lee
     python -m benchmarks.sweep_overhead +sweep=layer_grid      # another sweep, other overrides
@@ -6,7 +6,7 @@
 runs a real sweep in a temporary folder and prints where the time of its busiest slot went. A slot
 is what a trial occupies; there are as many as fit on this machine's cores. Training is the time of
 the updates alone, so that evaluation and checkpoints count as overhead. The first trial of a slot
-starts a process, which loads its libraries and compiles; what the later ones cost is told apart.
+starts a process, which loads its libraries and compiles; what later ones cost is shown by itself.
 Compiled programs and texts come from the cache of whoever runs this, as in a user's sweep; an
 empty `XDG_CACHE_HOME` shows a machine's first sweep.
 """
@@ -35,8 +35,8 @@ from sweeps.store.trial import read_config, read_trial
 DEFAULT_SWEEP = ("+sweep=learning_rate", "train.epochs=2")
 
 
-class Spent(NamedTuple):
-    """A trial's seconds; those that are neither compiling nor updates are the rest of it."""
+class TrialTimes(NamedTuple):
+    """Seconds of a trial; the rest of them is evaluation, checkpoints and loading."""
 
     start: float
     """Seconds since the epoch, as `end`."""
@@ -44,9 +44,9 @@ class Spent(NamedTuple):
     compiling: float
     updates: float
     slots: int
-    """Trials like this one that fit on the machine side by side."""
+    """Number of trials like this one that fit on the machine at a time."""
     compiled: str = "miss"
-    """Where its programs came from: `lm.backend.compile_cache`."""
+    """Origin of its programs: `lm.backend.compile_cache`."""
 
 
 class Sweep(NamedTuple):
@@ -54,12 +54,12 @@ class Sweep(NamedTuple):
 
     start: float
     end: float
-    trials: list[Spent]
-    """In the order of their starts."""
+    trials: list[TrialTimes]
+    """Trials in the order of their starts."""
 
     @property
     def slots(self) -> int:
-        """Trials that ran side by side."""
+        """Number of trials that ran at a time."""
         return max(1, min(len(self.trials), *(trial.slots for trial in self.trials)))
 
 
@@ -77,10 +77,10 @@ def run_sweep(overrides: Sequence[str]) -> Sweep:
         if done.returncode:
             raise UserError(f"the sweep failed: {(done.stderr or done.stdout).strip()}")
         results = sorted(Path(folder).glob("*/*/result.json"))
-        return Sweep(start, end, sorted(read_spent(path.parent) for path in results))
+        return Sweep(start, end, sorted(read_trial_times(path.parent) for path in results))
 
 
-def read_spent(directory: Path) -> Spent:
+def read_trial_times(directory: Path) -> TrialTimes:
     """Read a finished trial's folder.
 
     Raises:
@@ -92,7 +92,7 @@ def read_spent(directory: Path) -> Spent:
     config = read_config(directory)
     words = config["train"]["batch_size"] * config["train"]["sequence_length"]
     end = (directory / "result.json").stat().st_mtime
-    return Spent(
+    return TrialTimes(
         end - trial.seconds,
         end,
         facts["compile_seconds"],
@@ -114,37 +114,37 @@ def update_seconds(metrics: Path, words_per_step: int) -> float:
     return seconds
 
 
-def lanes(trials: Sequence[Spent], slots: int) -> list[list[Spent]]:
-    """The trials of each slot; each started where one was free first."""
-    found: list[list[Spent]] = [[] for _ in range(slots)]
+def trials_by_slot(trials: Sequence[TrialTimes], slots: int) -> list[list[TrialTimes]]:
+    """Group trials by slot; each is taken to start in the slot that was free first."""
+    found: list[list[TrialTimes]] = [[] for _ in range(slots)]
     for trial in trials:
-        min(found, key=lambda lane: lane[-1].end if lane else 0.0).append(trial)
+        min(found, key=lambda slot: slot[-1].end if slot else 0.0).append(trial)
     return found
 
 
-def busiest_slot(trials: Sequence[Spent], slots: int) -> list[Spent]:
-    """Those of the slot whose trials took longest."""
-    found = lanes(trials, slots)
-    return max(found, key=lambda lane: sum(trial.end - trial.start for trial in lane))
+def busiest_slot(trials: Sequence[TrialTimes], slots: int) -> list[TrialTimes]:
+    """Return the trials of the slot whose trials took longest."""
+    found = trials_by_slot(trials, slots)
+    return max(found, key=lambda slot: sum(trial.end - trial.start for trial in slot))
 
 
-def after_the_first(sweep: Sweep) -> list[float]:
-    """Seconds that each trial after the first of its slot cost that slot, beside its updates."""
+def overhead_of_later_trials(sweep: Sweep) -> list[float]:
+    """Return the seconds, beside its updates, that each trial after its slot's first cost."""
     return [
         trial.end - before.end - trial.updates
-        for lane in lanes(sweep.trials, sweep.slots)
-        for before, trial in pairwise(lane)
+        for slot in trials_by_slot(sweep.trials, sweep.slots)
+        for before, trial in pairwise(slot)
     ]
 
 
-def account(sweep: Sweep) -> dict[str, float]:
-    """Where the wall time went, in seconds; the parts add up to it."""
+def break_down(sweep: Sweep) -> dict[str, float]:
+    """Break the wall time down, in seconds; the parts add up to it."""
     first = min(trial.start for trial in sweep.trials)
     last = max(trial.end for trial in sweep.trials)
-    lane = busiest_slot(sweep.trials, sweep.slots)
-    updates = sum(trial.updates for trial in lane)
-    compiling = sum(trial.compiling for trial in lane)
-    inside = sum(trial.end - trial.start for trial in lane)
+    slot = busiest_slot(sweep.trials, sweep.slots)
+    updates = sum(trial.updates for trial in slot)
+    compiling = sum(trial.compiling for trial in slot)
+    inside = sum(trial.end - trial.start for trial in slot)
     return {
         "training updates": updates,
         "before the first trial": first - sweep.start,
@@ -164,7 +164,7 @@ def main(overrides: Sequence[str]) -> None:
 
 def _table(sweep: Sweep) -> Table:
     count, wall = len(sweep.trials), sweep.end - sweep.start
-    parts = account(sweep)
+    parts = break_down(sweep)
     training = sum(trial.updates for trial in sweep.trials)
     per_trial = (wall * sweep.slots - training) / count
     table = Table(title=f"{count} trials, {sweep.slots} at a time", show_footer=True)
@@ -174,7 +174,7 @@ def _table(sweep: Sweep) -> Table:
     for name, seconds in parts.items():
         table.add_row(name, f"{seconds:.1f}", f"{seconds / wall:.0%}")
     overhead = wall - parts["training updates"]
-    later = after_the_first(sweep)
+    later = overhead_of_later_trials(sweep)
     more = f"{statistics.mean(later):.2f} s a trial after the first of a slot; " if later else ""
     origins = Counter(trial.compiled for trial in sweep.trials)
     table.caption = (

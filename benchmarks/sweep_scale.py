@@ -1,4 +1,4 @@
-"""What a trial costs in a sweep of many: seconds, and memory of the command.
+"""Scale of a sweep: seconds a trial, and memory of the command, with many trials.
 
 python -m benchmarks.sweep_scale --trials 100 500 2000
 
@@ -17,7 +17,7 @@ import psutil
 
 
 def measure(trials: int, folder: Path) -> tuple[float, float]:
-    """Run a sweep; gives seconds, and the largest resident size of its process in MB."""
+    """Run a sweep; returns seconds, and the largest resident size of its process in MB."""
     command = [sys.executable, "-m", "benchmarks.harness.empty_objective", "--multirun"]
     command += [f"seed=range(0,{trials})", f"output_dir={folder}"]
     began, most = time.perf_counter(), 0

@@ -1,4 +1,4 @@
-"""A whole sweep, ours beside PyTorch and Ray Tune: wall time of `layer_grid` at 5 epochs.
+"""Wall time of a whole sweep, ours beside PyTorch and Ray Tune: `layer_grid` at 5 epochs.
 
     python -m benchmarks.sweep_speed data=sherlock data.root=DIR    # some 40 minutes on 2 cores
     python -m benchmarks.sweep_speed train.epochs=1                 # on Lee, some 8 minutes
@@ -43,34 +43,34 @@ SCALARS = [
 ]
 
 
-class Done(NamedTuple):
-    """A sweep that has run."""
+class SweepRun(NamedTuple):
+    """Time and results of a sweep."""
 
     seconds: float
     perplexities: list[float]
-    """Best of each trial on the validation split."""
+    """Best perplexity of each trial on the validation split."""
 
 
-def run_ours(folder: Path, overrides: Sequence[str], caches: Path) -> Done:
+def run_ours(folder: Path, overrides: Sequence[str], caches: Path) -> SweepRun:
     """Run our command; what it keeps for later sweeps is in the folder `caches`."""
     command = ["lm.sweep", "+sweep=layer_grid", *overrides, f"output_dir={folder}"]
     seconds, _ = _run(command, caches)
     trials = [read_trial(path.parent) for path in sorted(folder.glob("*/*/result.json"))]
     best = [trial.best_of("valid/perplexity")[0] for trial in trials]
-    return Done(seconds, [value for value in best if value is not None])
+    return SweepRun(seconds, [value for value in best if value is not None])
 
 
-def run_peer(folder: Path, overrides: Sequence[str], caches: Path) -> Done:
+def run_peer(folder: Path, overrides: Sequence[str], caches: Path) -> SweepRun:
     """Run the peer's command."""
     seconds, output = _run(
         ["benchmarks.implementations.torch_sweep", str(folder), *overrides], caches
     )
     (found,) = [line for line in output.splitlines() if line.startswith("perplexities: ")]
-    return Done(seconds, [float(word) for word in found.split()[1:]])
+    return SweepRun(seconds, [float(word) for word in found.split()[1:]])
 
 
-def run_row(name: str, folder: Path, overrides: Sequence[str]) -> Done:
-    """Run what a row of the table is of; the sweeps of a round share its folder."""
+def run_row(name: str, folder: Path, overrides: Sequence[str]) -> SweepRun:
+    """Run the sweep of a row of the table; the sweeps of a round share its folder."""
     if name == PEER:
         return run_peer(folder / "peer", overrides, folder / "peer's caches")
     if name == BARE:
@@ -78,9 +78,11 @@ def run_row(name: str, folder: Path, overrides: Sequence[str]) -> Done:
     return run_ours(folder / {OURS: "ours", AGAIN: "again"}[name], overrides, folder / "caches")
 
 
-def measure(overrides: Sequence[str], rounds: int, rows: Sequence[str]) -> dict[str, list[Done]]:
+def measure(
+    overrides: Sequence[str], rounds: int, rows: Sequence[str]
+) -> dict[str, list[SweepRun]]:
     """Run these rows, round after round, in this order."""
-    done: dict[str, list[Done]] = {name: [] for name in rows}
+    done: dict[str, list[SweepRun]] = {name: [] for name in rows}
     for number in range(rounds):
         with tempfile.TemporaryDirectory() as folder:
             for row in rows:
@@ -109,7 +111,7 @@ def main(arguments: Sequence[str]) -> None:
 
 
 def _run(command: Sequence[str], caches: Path) -> tuple[float, str]:
-    """Run a module; gives wall seconds and output."""
+    """Run a module; returns wall seconds and output."""
     began = time.perf_counter()
     ended = subprocess.run(
         [sys.executable, "-m", *command],
@@ -123,7 +125,7 @@ def _run(command: Sequence[str], caches: Path) -> tuple[float, str]:
     return seconds, ended.stdout
 
 
-def _row(name: str, done: dict[str, list[Done]]) -> list[str]:
+def _row(name: str, done: dict[str, list[SweepRun]]) -> list[str]:
     seconds = [one.seconds for one in done[name]]
     ratios = [peer.seconds / one for peer, one in zip(done[PEER], seconds, strict=True)]
     perplexities = done[name][-1].perplexities

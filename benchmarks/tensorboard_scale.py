@@ -1,4 +1,4 @@
-"""How TensorBoard bears the runs of a large sweep: seconds, memory, and whether runs are lost.
+"""Scale of TensorBoard: seconds, memory and lost runs with the runs of a large sweep.
 
 python -m benchmarks.tensorboard_scale --runs 500 2000
 
@@ -24,19 +24,19 @@ import psutil
 
 from benchmarks.harness import tables
 from benchmarks.tensorboard import browser
-from benchmarks.tensorboard.copied_runs import make_runs, train
+from benchmarks.tensorboard.copied_runs import copy_runs, train_sources
 from sweeps.cli.board import MAX_SELECTED_RUNS
 
 PAUSE = 3.0
-"""Seconds between two looks at what is loaded."""
+"""Seconds between two requests for what is loaded."""
 FILTER = "rnn_size=192.*hidden_size=96"
 TAG = "train/loss"
 TAGS = "^(train|valid)/(loss|perplexity)$"
 SECONDS = 180
-"""How long the page may take for anything."""
+"""Seconds that the page may take for anything."""
 
 
-HEADS = (
+HEADER = (
     "all listed s",
     "all loaded s",
     "lost",
@@ -51,53 +51,53 @@ HEADS = (
 )
 
 
-class Served(NamedTuple):
-    """What was measured without a browser."""
+class ServerMeasurement(NamedTuple):
+    """Values that are measured without a browser."""
 
     listed: float
     """Seconds from the command's start until it printed its links."""
     loaded: float
-    """The same until all runs had points."""
+    """Seconds from the command's start until all runs had points."""
     lost: int
-    """Runs without a point of `TAG`."""
+    """Number of runs without a point of `TAG`."""
     server: float
     """Resident MB of TensorBoard's data server."""
     command: float
     """Resident MB of the command."""
 
 
-class Drawn(NamedTuple):
-    """What was measured in the browser: seconds, one after the other, and memory."""
+class PageMeasurement(NamedTuple):
+    """Values that are measured in the browser: seconds, one after the other, and memory."""
 
     listed: float
-    """From opening the page until it lists all runs."""
+    """Seconds from opening the page until it lists all runs."""
     drawn: float
-    """From then until the first chart has curves; NaN with runs that start unselected."""
+    """Seconds from then until the first chart has curves; NaN with runs that start unselected."""
     key: float
-    """For each key of a run filter that is typed, until just its runs are listed."""
+    """Seconds for each key of a run filter that is typed, until just its runs are listed."""
     selected: float
-    """From selecting these until the first chart has their curves."""
+    """Seconds from selecting these until the first chart has their curves."""
     heap: float
-    """MB of JavaScript's heap then."""
+    """MB of JavaScript's heap after that."""
     link: float
-    """From opening a link with that filter until it lists its runs, and draws them if it does."""
+    """Seconds from opening a link with that filter until its runs are listed (and drawn)."""
 
 
-def serve(folder: Path, names: Sequence[str]) -> tuple[Served, Drawn | None]:
+def measure(folder: Path, names: Sequence[str]) -> tuple[ServerMeasurement, PageMeasurement | None]:
     """Serve a tree of runs, and look at it where there is a browser."""
     began = time.perf_counter()
     with browser.board(folder) as board:
         listed = time.perf_counter() - began
         lost = len(names) - len(_loaded(board.url, names))
         loaded = time.perf_counter() - began
-        drawn = None if browser.missing() else look(board.url, names)
+        drawn = None if browser.missing() else measure_page(board.url, names)
         command = psutil.Process(board.process.pid)
         [server] = command.children()
-        served = Served(listed, loaded, lost, _megabytes(server), _megabytes(command))
+        served = ServerMeasurement(listed, loaded, lost, _megabytes(server), _megabytes(command))
     return served, drawn
 
 
-def look(url: str, names: Sequence[str]) -> Drawn:
+def measure_page(url: str, names: Sequence[str]) -> PageMeasurement:
     """Open the page, filter its runs, select them, wait for a chart; then do it by a link."""
     found = sum(re.search(FILTER, name) is not None for name in names)
     few = len(names) <= MAX_SELECTED_RUNS
@@ -126,7 +126,7 @@ def look(url: str, names: Sequence[str]) -> Drawn:
         link = time.perf_counter() - began
     listed, drawn, typed, selected = (after - before for before, after in pairwise(marks))
     key = typed / len(FILTER)
-    return Drawn(listed, drawn if few else math.nan, key, selected, heap, link)
+    return PageMeasurement(listed, drawn if few else math.nan, key, selected, heap, link)
 
 
 def _open(page: Any, url: str, runs: str, number: int) -> None:
@@ -176,23 +176,23 @@ def main() -> None:
         page.say(f"Nothing is measured in a browser, for {reason}.")
     rows = []
     with tempfile.TemporaryDirectory() as scratch:
-        source = given.source or train(Path(scratch, "trained"))
+        source = given.source or train_sources(Path(scratch, "trained"))
         trials = sorted(path.parent for path in source.glob("*/trial.json"))
         size = sum(path.stat().st_size for path in source.glob("*/*tfevents*")) / len(trials)
         for runs in given.runs:
             folder = Path(scratch, str(runs))
-            served, drawn = serve(folder, make_runs(trials, folder / "grid", runs))
+            served, drawn = measure(folder, copy_runs(trials, folder / "grid", runs))
             rows.append(
                 [
                     str(runs),
                     *_cells(served),
-                    *(_cells(drawn) if drawn else [""] * len(Drawn._fields)),
+                    *(_cells(drawn) if drawn else [""] * len(PageMeasurement._fields)),
                 ]
             )
     page.show(
         tables.Table(
             f"Runs of {size / 1e3:.0f} kB of events each",
-            ("runs", *HEADS),
+            ("runs", *HEADER),
             rows,
             "Seconds are from the command's start, and in the page from one step to the next. "
             f"With more than {MAX_SELECTED_RUNS} runs nothing is drawn before some are selected.",
@@ -201,7 +201,7 @@ def main() -> None:
     )
 
 
-def _cells(measured: Served | Drawn) -> list[str]:
+def _cells(measured: ServerMeasurement | PageMeasurement) -> list[str]:
     """Three digits; nothing for what was not measured."""
     digits = (f"{value:.0f}" if value > 100 else f"{value:.3g}" for value in measured)
     return ["" if text == "nan" else text for text in digits]

@@ -1,4 +1,4 @@
-"""How the time of a step grows: with vocabulary, width, sequence length, and lanes in a pack.
+"""Scaling of the time of a step with vocabulary, width, sequence length, and lanes in a pack.
 
     python -m benchmarks.training_scaling         # all of them, one thread; about 8 minutes
     python -m benchmarks.training_scaling vocabulary --threads 2 --markdown
@@ -26,7 +26,7 @@ from sweeps.cli.exit import exit_on_user_error
 
 
 class Axis(NamedTuple):
-    """What grows: an option, or, if that is `lanes`, what one program trains at a time."""
+    """An option that grows, or `lanes`, the number of trials in one program."""
 
     option: str
     values: Sequence[int]

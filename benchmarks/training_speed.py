@@ -1,4 +1,4 @@
-"""How fast a model trains, beside the same training in PyTorch and in Flax, on the CPU.
+"""Speed of training beside PyTorch and Flax, on the CPU.
 
     python -m benchmarks.training_speed                                  # four configurations, LSTM
     python -m benchmarks.training_speed --cells rnn,gru,lstm --markdown  # all cells, to paste

@@ -1,1 +1,1 @@
-"""What a person runs around the program."""
+"""Commands of those who develop the project; `sherlock_study` is a package of its own."""

@@ -15,7 +15,7 @@ from lm.gradient_flow.plugin.event_reader import RunRecords, read_run
 EARLY, LATE = 500, 25_000
 """Updates: the batches before the first, and those from the second on."""
 BACK = 8
-"""Steps."""
+"""Steps back from a loss."""
 
 
 def main() -> None:
@@ -23,12 +23,12 @@ def main() -> None:
     for folder in map(Path, sys.argv[1:]):
         if (run := read_run(folder)).overviews:
             print(folder.name)
-            tell_horizons(run)
-            tell_largest(run)
+            print_horizons(run)
+            print_largest(run)
 
 
-def tell_horizons(run: RunRecords) -> None:
-    """Of each component: the horizon, and what is left of a loss some steps back, early and late.
+def print_horizons(run: RunRecords) -> None:
+    """Print for each component the horizon and the share of a loss that is left some steps back.
 
     Of the losses of the second half of a window, relative to the peak of each.
     """
@@ -43,8 +43,8 @@ def tell_horizons(run: RunRecords) -> None:
         print(f"  {name}: early {spans[0]}; late {spans[1]}")
 
 
-def tell_largest(run: RunRecords) -> None:
-    """Of the first component: the largest contribution of each batch, and the loss it came from."""
+def print_largest(run: RunRecords) -> None:
+    """Print the largest contribution of each batch in the first component, and its loss."""
     name = run.about["components"][0]
     found = []
     for batch in run.batches.values():

@@ -1,4 +1,4 @@
-"""Record a picture of the gradient flow of runs, as an address and a pointer have it.
+"""Record a picture of the gradient flow of runs.
 
 pip install playwright
 python -m lm.gradient_flow outputs/gradient_flow --html flow.html

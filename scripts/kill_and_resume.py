@@ -28,18 +28,18 @@ def start(folder: Path, overrides: list[str]) -> subprocess.Popen[bytes]:
 
 
 def finished(folder: Path) -> tuple[int, int]:
-    """Trials that have finished, and all."""
+    """Count the trials that have finished, and all trials."""
     results = [read_json(path / "result.json") or {} for path in folder.glob("sweep/*,id=*")]
     return sum(found.get("status") == "finished" for found in results), len(results)
 
 
 def table(folder: Path) -> Any:
-    """The result table, by trial."""
+    """Read the result table, by trial."""
     return sweeps.load(folder / "sweep").trials.drop(columns=TIMED).set_index("trial").sort_index()
 
 
 def reports(folder: Path) -> Any:
-    """Every value that every trial reported, by trial, step and tag."""
+    """Read every value that every trial reported, by trial, step and tag."""
     rows = sweeps.load(folder / "sweep").metrics
     rows = rows[rows["tag"] != "time/words_per_second"]
     return rows.set_index(["trial", "step", "tag"])["value"].sort_index()

@@ -1,4 +1,4 @@
-"""What the commands' lines have in common."""
+"""Command-line parsing that the benchmarks share."""
 
 import argparse
 from collections.abc import Collection, Sequence
@@ -8,7 +8,7 @@ from sweeps.errors import UserError
 
 
 def parser(module: str, docstring: str | None) -> argparse.ArgumentParser:
-    """A parser whose help is the module's docstring, with the options of a page."""
+    """Make a parser whose help is the module's docstring, with the option `--markdown`."""
     description, _, rest = (docstring or "").partition("\n\n")
     made = argparse.ArgumentParser(
         f"python -m {module}",
@@ -23,7 +23,7 @@ def parser(module: str, docstring: str | None) -> argparse.ArgumentParser:
 def split(
     words: Sequence[str], kind: str, known: Collection[str], default: Collection[str]
 ) -> tuple[list[str], list[str]]:
-    """What is to be measured, `default` where nothing is named, and Hydra overrides.
+    """Split words into names of what to measure, else `default`, and Hydra overrides.
 
     Raises:
       UserError: a word is no override and not known.

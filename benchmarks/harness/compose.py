@@ -1,4 +1,4 @@
-"""A command line's overrides -> the configuration that `python -m lm.train` would make of them."""
+"""Composes the configuration that `python -m lm.train` would make of some overrides."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -13,7 +13,7 @@ from sweeps.errors import UserError
 
 
 def compose_values(overrides: Sequence[str]) -> dict[str, Any]:
-    """Plain values, as `lm.config.load.parse_config` takes them.
+    """Compose plain values, as `lm.config.load.parse_config` takes them.
 
     Raises:
       UserError: an override is not known, or its value does not fit.

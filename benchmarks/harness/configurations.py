@@ -1,4 +1,4 @@
-"""What is measured: overrides of the shipped options, by name.
+"""Configurations that are measured: overrides of the shipped options, by name.
 
 The text is synthetic (`benchmarks.harness.synthetic_text`), so that no corpus is needed. The time
 of a step depends on neither learning rate nor initial scale; the values here keep every model from

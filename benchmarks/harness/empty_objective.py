@@ -1,4 +1,4 @@
-"""A program with nothing to do, to see what a sweep costs by itself.
+"""A program whose objective does nothing, to measure the overhead of a sweep.
 
 python -m benchmarks.harness.empty_objective --multirun 'seed=range(0,100)'
 """
@@ -55,12 +55,12 @@ CONFIG = {
 
 
 def identify(config: Mapping[str, Any]) -> Mapping[str, Any]:
-    """The seed alone."""
+    """Identify a trial by its seed."""
     return {"seed": config["seed"]}
 
 
 def report(config: Mapping[str, Any], run: Run) -> None:
-    """Two reports, and done."""
+    """Report twice and end."""
     for step in (1, 2):
         run.report(step, {"loss": float(config["seed"]) / step}, 2)
         run.checkpoint_saved()
@@ -68,7 +68,7 @@ def report(config: Mapping[str, Any], run: Run) -> None:
 
 @hydra.main(version_base="1.3", config_path=None, config_name="trivial")
 def main(config: Any) -> None:
-    """There is no single run."""
+    """Run the sweep; a single run does not exist."""
 
 
 if __name__ == "__main__":

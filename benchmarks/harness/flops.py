@@ -1,4 +1,4 @@
-"""The arithmetic that a training step needs, whoever computes it."""
+"""Floating-point operations that a training step needs, in any implementation."""
 
 from lm.config.schema import Config
 from lm.config.sizes import rnn_sizes
@@ -7,7 +7,7 @@ GATES = {"rnn": 1, "gru": 3, "lstm": 4}
 
 
 def flops_per_step(config: Config) -> float:
-    """Floating-point operations of a step's matrix products, forward and backward.
+    """Count the floating-point operations of a step's matrix products, forward and backward.
 
     A product of [n, k] and [k, m] takes 2 n k m, and its backward pass two more of that size. What
     grows with single numbers only (gates, dropout, the optimizer's update) is left out, so that the

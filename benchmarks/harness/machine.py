@@ -55,7 +55,7 @@ def _version(package: str) -> str:
 
 
 def _processor() -> str:
-    """Its name, and the widest vectors that it has: what matrix products hang on."""
+    """Name of the processor and its widest vectors, on which matrix products depend."""
     facts: dict[str, str] = {}
     info = Path("/proc/cpuinfo")
     if info.is_file():

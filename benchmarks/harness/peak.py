@@ -21,7 +21,7 @@ TIMES = 12
 
 
 def measure_peak_flops(threads: int, device: str = "cpu") -> float:
-    """Operations per second, the best of PyTorch and JAX."""
+    """Measure operations per second, the best of PyTorch and JAX."""
     libraries = ["jax", "torch"] if has_torch(device) else ["jax"]
     return max(_measure_apart(library, threads, device) for library in libraries)
 

@@ -12,7 +12,7 @@ EPOCH_STEPS = 100
 
 
 def synthetic_text(config: Config) -> NDArray[np.int32]:
-    """Words drawn one by one, log-uniformly: Zipf's law, so rows are touched as in a real text."""
+    """Draw words log-uniformly (Zipf's law), so that rows are touched as in a real text."""
     vocab_size, train = config.data.vocab_size, config.train
     assert vocab_size is not None
     length = train.batch_size * (train.sequence_length * EPOCH_STEPS + 1)

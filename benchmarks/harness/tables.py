@@ -1,4 +1,4 @@
-"""A table for the terminal, or one to paste into RESULTS.md."""
+"""Tables for the terminal, or to paste into RESULTS.md."""
 
 import argparse
 from collections.abc import Sequence

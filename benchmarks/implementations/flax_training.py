@@ -1,4 +1,4 @@
-"""The same training in Flax and Optax as they come: `nnx.RNN` around Flax's own cells.
+"""Training in Flax and Optax as they come: `nnx.RNN` around Flax's own cells.
 
 Model, loss, clipping and update rule are those of `lm`, on the same ids. The step is one function
 compiled by `jax.jit` over the parameters (no graph is walked while it trains), its state donated;
@@ -21,13 +21,13 @@ from numpy.typing import NDArray
 
 from benchmarks.implementations.jax_memory import gpu_bytes
 from benchmarks.implementations.log_uniform import LogUniform
-from benchmarks.implementations.supported import check
+from benchmarks.implementations.supported import check_supported
 from lm.config.schema import Config, ModelConfig
 
 CELLS = {"rnn": nnx.SimpleCell, "gru": nnx.GRUCell, "lstm": nnx.OptimizedLSTMCell}
 
 Carry: TypeAlias = Any
-"""Of Flax's cell: an array [B, H], or two of them."""
+"""Carry of a Flax cell: an array [B, H], or two of them."""
 
 
 class LanguageModel(nnx.Module):
@@ -50,7 +50,7 @@ class LanguageModel(nnx.Module):
         self.bias = nnx.Param(jnp.zeros(vocab_size))
 
     def __call__(self, ids_tb: Array, carries: list[Carry], key: Array) -> tuple[Array, Any]:
-        """Read words; gives features for the softmax [N, D], and the carries after the last."""
+        """Read words; returns features for the softmax [N, D], and the carries after the last."""
         rngs = nnx.Rngs(dropout=key)
         x = self.dropout(self.embedding(ids_tb), rngs=rngs)
         after = []
@@ -63,7 +63,7 @@ class LanguageModel(nnx.Module):
 
 
 class State(NamedTuple):
-    """What a step changes."""
+    """Everything that a step changes."""
 
     params: Any
     optimizer: optax.OptState
@@ -71,7 +71,7 @@ class State(NamedTuple):
     step: Array
 
 
-class Draw(NamedTuple):
+class Candidates(NamedTuple):
     """Candidates of a sampled loss, shared by a batch."""
 
     ids: NDArray[np.int32]
@@ -88,7 +88,7 @@ def softmax_loss(model: LanguageModel, features: Array, targets: Array) -> Array
 
 
 def sampled_softmax_loss(
-    model: LanguageModel, features: Array, targets: Array, drawn: Draw
+    model: LanguageModel, features: Array, targets: Array, drawn: Candidates
 ) -> Array:
     """Mean cross entropy of each target among itself and the candidates (Jean et al. 2015)."""
     vocab_size, count = model.output.num_embeddings, len(targets)
@@ -116,7 +116,7 @@ class Training:
         Raises:
           UserError: the configuration has no counterpart here.
         """
-        check(config)
+        check_supported(config)
         vocab_size, train = config.data.vocab_size, config.train
         assert vocab_size is not None
         self.config = config
@@ -140,7 +140,7 @@ class Training:
         self.position = 0
 
     def run(self, steps: int) -> float:
-        """Take so many steps; gives their mean loss, in nats per word."""
+        """Take a number of steps; returns their mean loss, in nats per word."""
         losses = []
         for _ in range(steps):
             inputs_tb, targets = self._next_window()
@@ -149,7 +149,7 @@ class Training:
         return float(np.mean(jax.device_get(losses)))
 
     def flush(self) -> None:
-        """Nothing is left for the end of an epoch."""
+        """Do nothing: every step updates all rows."""
 
     def device_bytes(self) -> int | None:
         """Most memory in use on the GPU so far; None on the CPU."""
@@ -164,14 +164,14 @@ class Training:
         self.position += length
         return window[:-1], window[1:].reshape(-1)
 
-    def _draw(self) -> Draw | None:
+    def _draw(self) -> Candidates | None:
         if self.config.loss.kind == "softmax":
             return None
         candidates = self.sampler.draw()
-        return Draw(candidates.ids.astype(np.int32), np.array(candidates.tries, np.float32))
+        return Candidates(candidates.ids.astype(np.int32), np.array(candidates.tries, np.float32))
 
     def _step(
-        self, state: State, inputs_tb: Array, targets: Array, drawn: Draw | None
+        self, state: State, inputs_tb: Array, targets: Array, drawn: Candidates | None
     ) -> tuple[State, Array]:
         key = jax.random.fold_in(jax.random.key(self.config.seed), state.step)
         loss_and_grad = jax.value_and_grad(
@@ -186,7 +186,7 @@ class Training:
         self,
         inputs_tb: Array,
         targets: Array,
-        drawn: Draw | None,
+        drawn: Candidates | None,
         key: Array,
         params: Any,
         carries: list[Carry],

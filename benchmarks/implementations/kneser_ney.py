@@ -28,7 +28,7 @@ class _Order(NamedTuple):
     """[K]: count less discount, over the count of the n-gram's history."""
     histories: Keys
     left_over: Floats
-    """What the discounts leave of a history's probability, for the order below."""
+    """Probability of a history that the discounts leave to the order below."""
 
 
 class KneserNey:
@@ -82,7 +82,7 @@ def _estimate(grams: Keys, counts: Keys, vocab_size: int) -> _Order:
 
 
 def _discounts(counts: Keys) -> Floats:
-    """Of counts 0, 1, 2 and from 3 on: Chen and Goodman's equation 26."""
+    """Discounts of the counts 0, 1, 2 and 3 or more: equation 26 of Chen and Goodman."""
     n = np.bincount(np.minimum(counts, 5), minlength=6).astype(np.float64)
     if not n[1:5].all():
         # Too small a text for the estimates: absolute discounting at a usual value.

@@ -14,7 +14,7 @@ from lm.training.functions import build_functions, make_static_config
 
 
 class Training:
-    """Writes texts by a fresh model: how long that takes does not hang on what it knows."""
+    """Writes texts by a fresh model, for the time does not depend on what it has learned."""
 
     def __init__(
         self, config: Config, ids: NDArray[np.int32], samples: int = 1, temperature: float = 1.0
@@ -34,16 +34,16 @@ class Training:
         )
 
     def run(self, steps: int) -> float:
-        """Write so many words of each text."""
+        """Write a number of words of each text."""
         self.write(steps)
         return 0.0
 
     def write(self, words: int) -> Sequence[GeneratedText]:
-        """The texts."""
+        """Write the texts and return them."""
         return list(generate_texts(self.functions, self.params, self.order._replace(words=words)))
 
     def flush(self) -> None:
-        """Nothing is left for the end."""
+        """Do nothing: generation leaves no work for later."""
 
     def device_bytes(self) -> int | None:
         """Most memory in use on the GPU so far; None on the CPU."""

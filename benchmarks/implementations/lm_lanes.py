@@ -1,4 +1,4 @@
-"""Our training of several trials, which differ in their seeds, as the lanes of a pack."""
+"""Training of several trials by `lm`, which differ in their seeds, as the lanes of a pack."""
 
 from functools import partial
 
@@ -15,7 +15,7 @@ from sweeps.errors import UserError
 
 
 class Training(lm_training.Training):
-    """Trains lanes of one configuration on a text; a step is one of each of them."""
+    """Trains lanes of one configuration on a text; a step is one update of each lane."""
 
     def __init__(self, config: Config, ids: NDArray[np.int32], lanes: int) -> None:
         super().__init__(config, ids)
@@ -25,8 +25,10 @@ class Training(lm_training.Training):
         self.state, self.key = jax.tree.map(lambda *lane: jnp.stack(lane), *starts)
 
     def run(self, steps: int) -> float:
-        """Take so many steps; gives the mean loss over all lanes of those of the last call, in nats
-        per word.
+        """Take a number of steps.
+
+        Returns:
+          Mean loss over all lanes and the steps of the last compiled call, in nats per word.
 
         Raises:
           UserError: a lane diverged.
@@ -41,7 +43,7 @@ class Training(lm_training.Training):
         return float(totals.updates[:, :taken, 0].mean())
 
     def flush(self) -> None:
-        """What an epoch ends with: bring rows that no step has touched up to date."""
+        """Bring rows that no step has touched up to date, as at the end of an epoch."""
         due = jnp.ones(len(self.key), bool)
         self.state = self.functions.flush_lanes(self.state, self.values, due)
         jax.block_until_ready(self.state)

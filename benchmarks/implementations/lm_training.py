@@ -1,4 +1,4 @@
-"""Our training on a given text, without the folders, reports and checkpoints of a run."""
+"""Training on a text by `lm`, without the folders, reports and checkpoints of a run."""
 
 import jax
 import jax.numpy as jnp
@@ -32,7 +32,7 @@ class Training:
         self.state, self.key = self.start(config.seed)
 
     def start(self, seed: int) -> tuple[TrainState, Array]:
-        """A state before the first step, and the key of its training."""
+        """Return a state before the first step, and the random key of its training."""
         init_key, key = jax.random.split(jax.random.key(seed))
         return self.functions.initialize(init_key, init_scales(self.config.model)), key
 
@@ -43,15 +43,15 @@ class Training:
         return first_replica(self.state.params)
 
     def flush(self) -> None:
-        """What an epoch ends with: bring rows that no step has touched up to date."""
+        """Bring rows that no step has touched up to date, as at the end of an epoch."""
         self.state = self.functions.flush(self.state, self.values, jnp.bool_(True))
         jax.block_until_ready(self.state)
 
     def run(self, steps: int) -> float:
-        """Take so many steps; gives their mean loss, in nats per word.
+        """Take a number of steps; returns their mean loss, in nats per word.
 
         Raises:
-          UserError: the training diverged, so that it took fewer.
+          UserError: the training diverged, so that it took fewer steps.
         """
         turns = []
         call = (self.values, self._replicated_lb, self.key, steps)

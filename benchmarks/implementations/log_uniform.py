@@ -1,5 +1,4 @@
-"""The peers' candidate sampler: that of `lm.losses.candidate_sampler` in NumPy, drawing on the
-host."""
+"""Candidate sampler of `lm.losses.candidate_sampler` in NumPy, for PyTorch and Flax."""
 
 import math
 from typing import NamedTuple

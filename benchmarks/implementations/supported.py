@@ -1,11 +1,11 @@
-"""Which configurations the peers can train."""
+"""Configurations that the PyTorch and Flax implementations can train."""
 
 from operator import attrgetter
 
 from lm.config.schema import Config
 from sweeps.errors import UserError
 
-KNOWN = {
+SUPPORTED = {
     "loss.kind": ("softmax", "sampled_softmax"),
     "loss.over_time": ("mean",),
     "loss.activation_penalty": (0,),
@@ -25,10 +25,10 @@ KNOWN = {
 }
 
 
-def check(config: Config) -> None:
-    """Raise UserError for a configuration that has no counterpart among the peers."""
-    for key, known in KNOWN.items():
+def check_supported(config: Config) -> None:
+    """Raise UserError for a configuration that PyTorch and Flax are not programmed for here."""
+    for key, supported in SUPPORTED.items():
         value = attrgetter("optimizer.kind" if key == "optimizer" else key)(config)
-        if value not in known:
-            shown = "null" if known[0] is None else known[0]
+        if value not in supported:
+            shown = "null" if supported[0] is None else supported[0]
             raise UserError(f"{key}={value} has no counterpart among the peers; use {shown}.")

@@ -1,4 +1,4 @@
-"""The same in PyTorch, as one who knows it would write it: all texts side by side, word by word.
+"""Generation of texts in PyTorch, as an expert would write it: all texts at once, word by word.
 
 A word is drawn where the running sum of the probabilities passes a uniform number: on a CPU that
 takes less time than `torch.multinomial`, which draws a number for each word of the vocabulary.
@@ -14,7 +14,7 @@ from lm.config.schema import Config
 
 
 class Training:
-    """Writes texts by a fresh model; for `benchmarks.harness.worker`, a step is a word."""
+    """Writes texts by a fresh model; a step of the harness is one word."""
 
     def __init__(
         self, config: Config, ids: NDArray[np.int32], samples: int = 1, temperature: float = 1.0
@@ -26,13 +26,13 @@ class Training:
         self.temperature = temperature
 
     def run(self, steps: int) -> float:
-        """Write so many words of each text."""
+        """Write a number of words of each text."""
         self.write(steps)
         return 0.0
 
     @torch.inference_mode()
     def write(self, words: int) -> NDArray[np.int64]:
-        """The texts, [words, N]."""
+        """Write texts; returns their ids, [words, N]."""
         ids_n, found = self.begin, []
         state: State = None
         for _ in range(words):
@@ -50,8 +50,8 @@ class Training:
         return ids_n.clamp_(max=sums_nv.shape[1] - 1)
 
     def flush(self) -> None:
-        """Nothing is left for the end."""
+        """Do nothing: generation leaves no work for later."""
 
     def device_bytes(self) -> int | None:
-        """It is a CPU's."""
+        """Return None, for this computes on the CPU."""
         return None

@@ -16,7 +16,7 @@ import torch.nn.functional as F  # noqa: N812 (its usual name)
 from torch import Tensor, nn
 
 State = tuple[Tensor, Tensor] | None
-"""h and c of the layers; None is zero."""
+"""States h and c of the layers; None is zero."""
 
 
 class Settings(NamedTuple):
@@ -38,7 +38,7 @@ SETTINGS = {
     "medium": Settings(650, 35, 0.5, 6, 0.8, 5),
     "large": Settings(1500, 35, 0.35, 14, 1 / 1.15, 10),
 }
-"""Of the tutorial since 2017."""
+"""Configurations of the tutorial since 2017."""
 
 
 def read(folder: Path) -> dict[str, Tensor]:
@@ -92,7 +92,7 @@ class Reference:
         self.optimizer = torch.optim.SGD(trained, lr=settings.learning_rate)
 
     def train(self, ids: Tensor, epoch: int) -> float:
-        """Train for one epoch; gives its mean loss in nats per word."""
+        """Train for one epoch; returns its mean loss in nats per word."""
         settings, total, state = self.settings, 0.0, None
         self.optimizer.param_groups[0]["lr"] = rate(settings, epoch)
         length = len(ids) // settings.batch_size

@@ -1,4 +1,4 @@
-"""`+sweep=layer_grid` in PyTorch and Ray Tune, as one who knows both would write it: the peer.
+"""`+sweep=layer_grid` in PyTorch and Ray Tune, as an expert would write it.
 
     python -m benchmarks.implementations.torch_sweep FOLDER data=sherlock data.root=DIR
 
@@ -74,7 +74,7 @@ def _report(training: Training, metrics: dict[str, float]) -> None:
 
 
 def sweep(folder: Path, overrides: Sequence[str]) -> list[float]:
-    """Run the grid; gives each trial's best perplexity on the validation split.
+    """Run the grid; returns each trial's best perplexity on the validation split.
 
     Raises:
       UserError: a trial failed.

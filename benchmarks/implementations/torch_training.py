@@ -1,4 +1,4 @@
-"""The same training in PyTorch, as one who knows it would write it: the peer to be compared with.
+"""Training in PyTorch, as an expert would write it, to compare `lm` with.
 
 Model, loss, clipping and update rule are those of `lm`, on the same ids: `nn.LSTM` over the whole
 sequence, time-major ids cut without a copy, the output layer's rows taken by one `F.embedding`
@@ -19,13 +19,13 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from benchmarks.implementations.log_uniform import Candidates, LogUniform
-from benchmarks.implementations.supported import check
+from benchmarks.implementations.supported import check_supported
 from lm.config.schema import Config, ModelConfig
 
 RECURRENCES = {"rnn": nn.RNN, "gru": nn.GRU, "lstm": nn.LSTM}
 
 State: TypeAlias = tuple[Tensor, ...] | Tensor | None
-"""Of the recurrence between two batches; None is zero."""
+"""State of the recurrence between two batches; None is zero."""
 
 
 class LanguageModel(nn.Module):
@@ -46,14 +46,14 @@ class LanguageModel(nn.Module):
         self.output = nn.Linear(config.hidden_size or config.rnn_size, vocab_size)
 
     def forward(self, ids_tb: Tensor, state: State) -> tuple[Tensor, State]:
-        """Read words; gives features for the softmax [N, D], and the state after the last word."""
+        """Read words; returns features for the softmax [N, D], and the state after the last."""
         x, state = self.recurrence(self.dropout(self.embedding(ids_tb)), state)
         x = self.dropout(x).flatten(0, 1)
         return x if self.hidden is None else torch.tanh(self.hidden(x)), state
 
 
 def log_expected_count(ids: Tensor, tries: int, samples: int, vocab_size: int) -> Tensor:
-    """How often each id is expected among the candidates, as a logarithm."""
+    """Logarithm of the expected number of times that each id is among the candidates."""
     p = torch.log1p(1 / (ids + 1.0)) / math.log1p(vocab_size)
     if tries == samples:
         return torch.log(samples * p)
@@ -90,7 +90,7 @@ class Training:
         Raises:
           UserError: the configuration has no counterpart here.
         """
-        check(config)
+        check_supported(config)
         torch.set_flush_denormal(True)
         torch.set_float32_matmul_precision("high")  # TF32 on a GPU, as JAX has it
         vocab_size, batch_size = config.data.vocab_size, config.train.batch_size
@@ -109,14 +109,14 @@ class Training:
         self.state: State = None
 
     def run(self, steps: int) -> float:
-        """Take so many steps; gives their mean loss, in nats per word."""
+        """Take a number of steps; returns their mean loss, in nats per word."""
         total = torch.zeros((), device=self.streams_lb.device)
         for _ in range(steps):
             total += self._step(*self._next_window())
         return float(total) / steps
 
     def flush(self) -> None:
-        """Nothing is left for the end of an epoch."""
+        """Do nothing: every step updates all rows."""
 
     def device_bytes(self) -> int | None:
         """Most memory in use on the GPU so far; None on the CPU."""

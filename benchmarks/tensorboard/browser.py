@@ -20,7 +20,7 @@ NAMES = ("chromium", "chromium-browser", "google-chrome")
 # The projector and plotly draw by WebGL, which a machine without a screen has in software.
 ARGUMENTS = ("--no-sandbox", "--use-angle=swiftshader", "--enable-unsafe-swiftshader")
 SECONDS = 300
-"""How long `lm.board` may take to load all runs."""
+"""Seconds that `lm.board` may take to load all runs."""
 
 
 class Board(NamedTuple):
@@ -28,7 +28,7 @@ class Board(NamedTuple):
 
     url: str
     text: str
-    """All that it printed."""
+    """Everything that the command printed."""
     process: subprocess.Popen[bytes]
 
 

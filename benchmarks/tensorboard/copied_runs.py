@@ -21,18 +21,18 @@ AXES = {
 }
 METRIC = "valid/perplexity"
 TRIALS = ("+sweep=clip_level", "train.epochs=4")
-"""What is trained where no trials are given."""
+"""Overrides of the sweep that is trained where no trials are given."""
 
 
-def train(output: Path) -> Path:
-    """Train a few real trials; gives the sweep's folder."""
+def train_sources(output: Path) -> Path:
+    """Train a few real trials; returns the sweep's folder."""
     command = [sys.executable, "-m", "lm.sweep", *TRIALS, f"output_dir={output}"]
     subprocess.run(command, check=True, stdout=subprocess.DEVNULL)
     return output / "clip_level"
 
 
-def make_runs(sources: Sequence[Path], folder: Path, runs: int) -> list[str]:
-    """Write a sweep of copies of trials; gives the runs' names.
+def copy_runs(sources: Sequence[Path], folder: Path, runs: int) -> list[str]:
+    """Write a sweep of copies of trials; returns the runs' names.
 
     Args:
       sources: folders of real trials.

@@ -39,7 +39,9 @@ def write_run(
     version: int = VERSION,
     words: bool = False,
 ) -> None:
-    """A run, or more of one; its gradients reach further with age, and less far without gates."""
+    """Write a run, or further records of one.
+
+    Its gradients reach further as training proceeds, and less far in cells without gates."""
     folder.mkdir(parents=True, exist_ok=True)
     parts = ["h", "c"] if cell == "lstm" else ["h"]
     components = [f"layer_{layer}/{part}" for layer in range(1, layers + 1) for part in parts]
@@ -60,7 +62,7 @@ def write_run(
         rng = np.random.default_rng(step)
         age = number / max(1, len(steps) - 1)
         records = {
-            name: made(rng, cell, age, place, items, length, horizon or length, units)
+            name: make_record(rng, cell, age, place, items, length, horizon or length, units)
             for place, name in enumerate(components)
         }
         losses = rng.gamma(2.0, 1.2 - 0.8 * age, (items, length))
@@ -76,7 +78,7 @@ def write_run(
     writer.close()
 
 
-def made(
+def make_record(
     rng: np.random.Generator,
     cell: str,
     age: float,
@@ -86,7 +88,7 @@ def made(
     reach: int,
     units: int,
 ) -> ComponentRecord:
-    """Contributions that vanish with distance."""
+    """Make a record of contributions that vanish with distance."""
     t, k = np.arange(length)[:, None], np.arange(reach)
     decay = DECAY[cell] * (0.6 + 0.4 * age) + 0.02 * place
     rough = rng.lognormal(0, 0.35, (items, length, reach))
@@ -100,7 +102,7 @@ def made(
 
 
 def overview_row(norms: np.ndarray) -> np.ndarray:
-    """Largest, sum, and steps back until a tenth of the peak."""
+    """Summarize contributions: largest, sum, and steps back until a tenth of the peak."""
     below = norms[0] < 0.1 * norms[0].max(axis=1, keepdims=True)
     horizons = np.where(below.any(axis=1), below.argmax(axis=1), norms.shape[-1])
     return np.array([norms.max(), norms.sum(), horizons.mean()], np.float32)
@@ -135,14 +137,14 @@ def _labels(
 
 
 def summary(tag: str, tensor: Any, data_class: int, content: bytes) -> Any:
-    """A value in TensorBoard's form."""
+    """Make a summary value of TensorBoard."""
     plugin = SummaryMetadata.PluginData(plugin_name=PLUGIN, content=content)
     metadata = SummaryMetadata(plugin_data=plugin, data_class=data_class)
     return Summary.Value(tag=tag, metadata=metadata, tensor=tensor)
 
 
 def blob(tag: str, data: bytes, content: bytes) -> Any:
-    """Bytes in TensorBoard's form."""
+    """Make a summary value of TensorBoard that holds bytes."""
     shape = TensorShapeProto(dim=[TensorShapeProto.Dim(size=1)])
     tensor = TensorProto(dtype=DT_STRING, tensor_shape=shape, string_val=[data])
     return summary(tag, tensor, DATA_CLASS_BLOB_SEQUENCE, content)

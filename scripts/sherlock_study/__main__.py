@@ -23,11 +23,11 @@ from scripts.sherlock_study import tables, words
 from scripts.sherlock_study.document import fill
 from scripts.sherlock_study.findings import findings
 from scripts.sherlock_study.plan import PLAN, Stage, chosen, command
-from scripts.sherlock_study.trials import Course, read
+from scripts.sherlock_study.trials import StudyTrial, read
 
 DOCUMENT = Path(__file__).parents[2] / "docs" / "sherlock.md"
 OUTPUT = "outputs/sherlock"
-WRITTEN: dict[str, tuple[str, Callable[[Sequence[Course]], str]]] = {
+WRITTEN: dict[str, tuple[str, Callable[[Sequence[StudyTrial]], str]]] = {
     "vectors": ("sherlock_sequence_length", words.vectors),
     "generated": ("sherlock_sequence_length", words.generated),
     "splits": ("sherlock_predict", words.splits),
@@ -97,7 +97,7 @@ def write_figures(root: Path, check: bool, chromium: str | None) -> int:
     from scripts.sherlock_study.pictures import PICTURES, save  # plotly, which a check does without
 
     found = {name: (read(root, sweep), draw) for name, (sweep, draw) in PICTURES.items()}
-    figures = {name: draw(courses) for name, (courses, draw) in found.items() if courses}
+    figures = {name: draw(trials) for name, (trials, draw) in found.items() if trials}
     save(figures, DOCUMENT.parent, chromium)
     print(f"{DOCUMENT}, and pictures: {', '.join(figures) or 'none'}")
     return 0
@@ -107,11 +107,11 @@ def parts(root: Path) -> dict[str, str]:
     """Name in the document -> what belongs there."""
     made: dict[str, str] = {}
     for name, (sweep, table) in tables.TABLES.items():
-        courses = read(root, sweep)
-        made[name] = as_markdown(table(courses)).rstrip() if courses else missing(sweep)
+        trials = read(root, sweep)
+        made[name] = as_markdown(table(trials)).rstrip() if trials else missing(sweep)
     for name, (sweep, write) in WRITTEN.items():
-        courses = [course for course in read(root, sweep) if course.ends]
-        made[name] = write(courses) if courses else missing(sweep)
+        trials = [trial for trial in read(root, sweep) if trial.ends]
+        made[name] = write(trials) if trials else missing(sweep)
     made["findings"] = as_markdown(findings({s.sweep: read(root, s.sweep) for s in PLAN})).rstrip()
     made["calibration"] = calibrated(root)
     made["plan"] = as_markdown(planned()).rstrip()
@@ -127,13 +127,13 @@ def missing(sweep: str) -> str:
 
 def calibrated(root: Path) -> str:
     """The losses of models that know little, for the vocabulary of the trials."""
-    courses = read(root, "sherlock_predict")
-    if not courses:
+    trials = read(root, "sherlock_predict")
+    if not trials:
         return missing("sherlock_predict")
     from lm.data.vocabulary import Vocabulary
     from scripts.sherlock_study.calibration import calibration
 
-    counts = Vocabulary.load(courses[0].directory / "vocab.tsv").counts
+    counts = Vocabulary.load(trials[0].directory / "vocab.tsv").counts
     return as_markdown(calibration(counts)).rstrip()
 
 

@@ -1,4 +1,4 @@
-"""What the training loss is of two models that know little: all logits 0, and word frequencies."""
+"""Training loss of two models that know little: all logits 0, and word frequencies."""
 
 from functools import partial
 
@@ -40,7 +40,7 @@ def mean_loss(bias: NDArray[np.float64], law: NDArray[np.float64]) -> tuple[str,
 
 
 def _batch_loss(bias: Array, key: Array, targets: Array) -> Array:
-    """Of a model without features: its logits are the biases."""
+    """Loss of a model without features, whose logits are the biases."""
     candidates = sample_log_uniform(key, SAMPLES, len(bias))
     words = SampledOutputLayer.of(jnp.zeros((len(bias), 1)), bias, targets, candidates)
     return nce_loss(jnp.zeros((len(targets), 1)), words).mean()

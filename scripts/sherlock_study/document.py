@@ -1,4 +1,4 @@
-"""The generated parts of docs/sherlock.md: between two marks, so that the rest is written by hand.
+"""Fills the generated parts of docs/sherlock.md, which stand between two marks.
 
 <!-- figures: momentum -->
 ...

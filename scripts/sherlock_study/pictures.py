@@ -12,13 +12,13 @@ from plotly.subplots import make_subplots
 from benchmarks.tensorboard.browser import browser
 from scripts.sherlock_study import published
 from scripts.sherlock_study.tables import RULES, saturated
-from scripts.sherlock_study.trials import Course, pick
+from scripts.sherlock_study.trials import StudyTrial, pick
 
 BLUE, ORANGE, GREEN, RED, GREY = "#0072b2", "#e69f00", "#009e73", "#d55e00", "#777777"
-"""Okabe and Ito's, which the colour-blind can tell apart."""
+"""Colours of Okabe and Ito, which the colour-blind can distinguish."""
 SIZE = {"width": 1100, "height": 420}
 MILLISECONDS = 180_000
-"""For the browser to draw one, on a machine that may be training beside it."""
+"""Time for the browser to draw one, on a machine that may train at the same time."""
 LOG = {"type": "log", "tickvals": [n * 10**k for k in range(4) for n in (1, 2, 5)]}
 """A logarithmic axis, labelled at 1, 2, 5, ..., 5000."""
 
@@ -60,14 +60,14 @@ def line(
     )
 
 
-def trace(courses: Sequence[Course]) -> go.Figure:
+def trace(trials: Sequence[StudyTrial]) -> go.Figure:
     """Loss over epochs beside the study's, with the level of the word frequencies."""
     figure = panels("NCE", "the first ten epochs")
     theirs = list(published.TRACE), list(published.TRACE.values())
     for panel, most in ((1, 75), (2, 10)):
         line(figure, panel, theirs, "study", GREY, mode="lines+markers")
         for predict, color in (("last", BLUE), ("all", ORANGE)):
-            if (found := pick(courses, predict=predict)) is not None:
+            if (found := pick(trials, predict=predict)) is not None:
                 line(figure, panel, found.series("train/loss"), f"predict={predict}", color)
         figure.add_hline(published.UNIGRAM, line_dash="dot", line_color=GREY, row=1, col=panel)
         figure.update_xaxes(title="epoch", range=[0, most], row=1, col=panel)
@@ -75,26 +75,26 @@ def trace(courses: Sequence[Course]) -> go.Figure:
     return figure
 
 
-def layers(courses: Sequence[Course]) -> go.Figure:
+def layers(trials: Sequence[StudyTrial]) -> go.Figure:
     """Eight layer sizes, coloured by the hidden layer's width."""
     figure = panels("NCE", "perplexity of the validation split")
     for width, color in (("64", ORANGE), ("96", BLUE)):
-        for course in courses:
-            if course.setting("hidden_size") == width:
+        for trial in trials:
+            if trial.setting("hidden_size") == width:
                 for panel, tag in ((1, "train/loss"), (2, "valid/perplexity")):
-                    line(figure, panel, course.series(tag), f"hidden {width}", color)
+                    line(figure, panel, trial.series(tag), f"hidden {width}", color)
     figure.update_xaxes(title="epoch")
-    if ends := [course.ends[-1]["train/loss"] for course in courses if course.ends]:
+    if ends := [trial.ends[-1]["train/loss"] for trial in trials if trial.ends]:
         figure.update_yaxes(range=[0.95 * min(ends), 1.5 * max(ends)], row=1, col=1)
     figure.update_yaxes(**LOG, row=1, col=2)
     return figure
 
 
-def optimizers(courses: Sequence[Course]) -> go.Figure:
+def optimizers(trials: Sequence[StudyTrial]) -> go.Figure:
     """Update rules over epochs and over seconds of training."""
     figure = panels("over epochs", "over seconds of training")
     for (name, rule), color in zip(RULES.items(), (BLUE, ORANGE, GREEN), strict=True):
-        if (found := pick(courses, experiment=name)) is not None:
+        if (found := pick(trials, experiment=name)) is not None:
             line(figure, 1, found.series("train/loss"), rule, color)
             timed = [(seconds, row["train/loss"]) for seconds, row in found.seconds()]
             line(figure, 2, ([x for x, _ in timed], [y for _, y in timed]), rule, color)
@@ -102,11 +102,11 @@ def optimizers(courses: Sequence[Course]) -> go.Figure:
     return figure
 
 
-def basic_rnn(courses: Sequence[Course]) -> go.Figure:
+def basic_rnn(trials: Sequence[StudyTrial]) -> go.Figure:
     """The basic RNN's loss, gradient and saturation."""
     figure = panels("NCE", "gradient norm", "share of saturated outputs")
     for steps, color in (("3", ORANGE), ("5", BLUE), ("10", GREEN)):
-        if (found := pick(courses, sequence_length=steps)) is not None:
+        if (found := pick(trials, sequence_length=steps)) is not None:
             for panel, tag in ((1, "train/loss"), (2, "train/grad_norm")):
                 line(figure, panel, found.series(tag), f"{steps} steps", color)
             looks = found.series("within/saturation/layer_1/out")
@@ -117,12 +117,12 @@ def basic_rnn(courses: Sequence[Course]) -> go.Figure:
     return figure
 
 
-def saturation(courses: Sequence[Course]) -> go.Figure:
+def saturation(trials: Sequence[StudyTrial]) -> go.Figure:
     """Learning rates: loss, and saturated units."""
     figure = panels("NCE", "share of saturated tanh(cell state)")
     rates = ("0.001", "0.01", "0.03", "0.1")
     for rate, color in zip(rates, (RED, ORANGE, BLUE, GREEN), strict=True):
-        if (found := pick(courses, learning_rate=rate)) is not None:
+        if (found := pick(trials, learning_rate=rate)) is not None:
             line(figure, 1, found.series("train/loss"), rate, color)
             looks = [row["time/epoch"] for row in found.rows if _looked(row)]
             line(figure, 2, (looks, saturated(found)), rate, color)
@@ -135,12 +135,12 @@ def _looked(row: Mapping[str, float]) -> bool:
     return "within/saturation/layer_1/cell_out" in row
 
 
-def held_out(courses: Sequence[Course]) -> go.Figure:
+def held_out(trials: Sequence[StudyTrial]) -> go.Figure:
     """Training loss and validation loss over epochs."""
     figure = panels("NCE, training text", "perplexity, validation text")
     lowest = math.inf
     for predict, color in (("last", BLUE), ("all", ORANGE)):
-        if (found := pick(courses, predict=predict)) is not None:
+        if (found := pick(trials, predict=predict)) is not None:
             name = f"predict={predict}"
             line(figure, 1, found.series("train/loss"), name, color)
             epochs, perplexities = found.series("valid/perplexity")
@@ -153,7 +153,7 @@ def held_out(courses: Sequence[Course]) -> go.Figure:
     return figure
 
 
-PICTURES: dict[str, tuple[str, Callable[[Sequence[Course]], go.Figure]]] = {
+PICTURES: dict[str, tuple[str, Callable[[Sequence[StudyTrial]], go.Figure]]] = {
     "sherlock_trace": ("sherlock_predict", trace),
     "sherlock_layers": ("sherlock_layers", layers),
     "sherlock_optimizers": ("sherlock_optimizer", optimizers),
@@ -171,7 +171,7 @@ def save(figures: Mapping[str, go.Figure], folder: Path, chromium: str | None) -
 
 
 def draw(opened: Any, figures: Mapping[str, go.Figure], folder: Path) -> None:
-    """The same in a browser that is open."""
+    """Draw figures in a browser that is open, and save each as `<name>.png`."""
     page = opened.new_page(viewport=SIZE)
     page.set_default_timeout(MILLISECONDS)
     with tempfile.TemporaryDirectory() as place:

@@ -1,4 +1,4 @@
-"""What is run: every sweep of the study, shortened to what two cores are to finish in an hour."""
+"""Plan of the runs: every sweep of the study, shortened so that two cores finish in an hour."""
 
 from collections.abc import Iterable, Sequence
 from typing import NamedTuple
@@ -8,17 +8,17 @@ class Stage(NamedTuple):
     """A sweep of the study and how long each of its trials is."""
 
     sweep: str
-    """The file of conf/sweep, and the folder."""
+    """Name of the file in conf/sweep, and of the folder."""
     trials: int
     overrides: tuple[str, ...]
     epochs: str
-    """In words, beside those of the study."""
+    """Epochs in words, beside those of the study."""
     minutes: float
-    """Measured, on two cores of its own."""
+    """Minutes that it took on two idle cores."""
 
 
 def _changes(*rates: tuple[int, float]) -> str:
-    """A schedule: updates before it, learning rate."""
+    """Make a schedule from updates and the learning rates that hold from there."""
     parts = (f"{{step: {step}, optimizer.learning_rate: {rate}}}" for step, rate in rates)
     return f"[{', '.join(parts)}]"
 
@@ -29,7 +29,7 @@ SCHEDULES = [
     _changes((2000, 0.15), (8000, 0.45)),
     _changes((3000, 0.15), (10000, 0.2)),
 ]
-"""Those of conf/sweep/sherlock_schedule.yaml at a tenth of its updates, for 3 epochs, not 27."""
+"""The schedules of sherlock_schedule.yaml at a tenth of its updates, for 3 epochs, not 27."""
 
 PLAN = (
     Stage(
@@ -62,12 +62,12 @@ PLAN = (
         6,
     ),
 )
-"""In the order in which they are run. A sweep copies what another one has trained: the trials of 6
-epochs that predict the last word are one, and so are those of one epoch at the rate 0.05."""
+"""Stages in the order in which they run. A sweep copies what another one has trained: the trials of
+6 epochs that predict the last word are one, and so are those of one epoch at the rate 0.05."""
 
 
 def key(override: str) -> str:
-    """What an override sets."""
+    """Return the key that an override sets."""
     return override.partition("=")[0].lstrip("+~")
 
 

@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterable, Sequence
 
 from benchmarks.harness.tables import Table
 from scripts.sherlock_study import published
-from scripts.sherlock_study.trials import Course, Row, pick
+from scripts.sherlock_study.trials import Row, StudyTrial, pick
 
 NONE = "-"
 RULES = {"sherlock": "momentum", "sherlock_adam": "Adam", "sherlock_rmsprop": "RMSProp"}
@@ -22,53 +22,53 @@ SATURATION = {"rnn": "out", "gru": "candidate", "lstm": "cell_out"}
 
 
 def number(value: float | None, digits: int = 2) -> str:
-    """A number for a cell of a table; whole from 1,000."""
+    """Format a number for a cell of a table; whole from 1,000."""
     return NONE if value is None else f"{value:,.{digits if abs(value) < 1000 else 0}f}"
 
 
-def of(row: Row | None, tag: str, digits: int = 2) -> str:
-    """A value of a report."""
+def value_of(row: Row | None, tag: str, digits: int = 2) -> str:
+    """Format the value of a tag in a report."""
     return number(None if row is None else row.get(tag), digits)
 
 
 def percent(value: float | None) -> str:
-    """A share."""
+    """Format a share."""
     return NONE if value is None else f"{value:.0%}"
 
 
-def saturated(course: Course) -> list[float]:
-    """Shares of saturated units of the recurrence's tanh, at each look."""
-    name = SATURATION[str(course.config["model"]["cell"])]
-    return course.values(f"within/saturation/layer_1/{name}")
+def saturated(trial: StudyTrial) -> list[float]:
+    """Shares of saturated units of the recurrence's tanh, in each report that has them."""
+    name = SATURATION[str(trial.config["model"]["cell"])]
+    return trial.values(f"within/saturation/layer_1/{name}")
 
 
-def trace(courses: Sequence[Course]) -> Table:
+def trace(trials: Sequence[StudyTrial]) -> Table:
     """Loss over epochs beside the study's 75."""
-    last, every = pick(courses, predict="last"), pick(courses, predict="all")
-    longest = max((len(course.ends) for course in courses), default=0)
+    last, every = pick(trials, predict="last"), pick(trials, predict="all")
+    longest = max((len(trial.ends) for trial in trials), default=0)
     epochs = [epoch for epoch in (1, 2, 3, 5, 8, 10, 20, 30, 40, 50, 60, 75) if epoch <= longest]
 
     def cells(epoch: int) -> list[str]:
         theirs = [number(found.get(epoch), 3) for found in (published.TRACE, published.TRACE_AGAIN)]
-        ends = [course.end(epoch) if course else None for course in (last, every)]
+        ends = [trial.end(epoch) if trial else None for trial in (last, every)]
         tags = ("train/loss", "valid/perplexity")
-        return [str(epoch), *theirs, *(of(end, tag, 2) for end in ends for tag in tags)]
+        return [str(epoch), *theirs, *(value_of(end, tag, 2) for end in ends for tag in tags)]
 
     header = ["epoch", "study", "again", "`last`", "perplexity", "`all`", "perplexity"]
     return Table("NCE over epochs", header, [cells(epoch) for epoch in epochs])
 
 
-def momentum(courses: Sequence[Course]) -> Table:
+def momentum(trials: Sequence[StudyTrial]) -> Table:
     """Learning rate x momentum after one epoch."""
     rows = []
     for (rate, kept), theirs in published.GRID.items():
-        found = pick(courses, learning_rate=rate, momentum=kept)
+        found = pick(trials, learning_rate=rate, momentum=kept)
         end = found.end(1) if found else None
-        rows.append([rate, kept, number(theirs), of(end, "train/loss"), status(found)])
+        rows.append([rate, kept, number(theirs), value_of(end, "train/loss"), status(found)])
     theirs_first = sorted(published.GRID, key=lambda one: published.GRID[one])
     ours_first = [
-        (course.setting("learning_rate"), course.setting("momentum"))
-        for course in by_loss(courses, 1)
+        (trial.setting("learning_rate"), trial.setting("momentum"))
+        for trial in ranked_by_loss(trials, 1)
     ]
     header = ["learning rate", "momentum", "study", "ours", ""]
     caption = (
@@ -83,32 +83,32 @@ def _order(settings: Iterable[tuple[str, str]]) -> str:
     return ", ".join("/".join(one) for one in settings)
 
 
-def status(course: Course | None) -> str:
-    """How a trial ended, where it is not as usual."""
-    if course is None:
+def status(trial: StudyTrial | None) -> str:
+    """Return how a trial ended, empty where it finished."""
+    if trial is None:
         return "not run"
-    return "" if course.status == "finished" else course.status
+    return "" if trial.status == "finished" else trial.status
 
 
-def by_loss(courses: Iterable[Course], epoch: int) -> list[Course]:
-    """Those that have ended an epoch, the lowest loss first."""
-    ended = [(end["train/loss"], course) for course in courses if (end := course.end(epoch))]
-    return [course for _, course in sorted(ended, key=lambda one: one[0])]
+def ranked_by_loss(trials: Iterable[StudyTrial], epoch: int) -> list[StudyTrial]:
+    """Rank the trials that have ended an epoch by its loss, the lowest first."""
+    ended = [(end["train/loss"], trial) for trial in trials if (end := trial.end(epoch))]
+    return [trial for _, trial in sorted(ended, key=lambda one: one[0])]
 
 
-def clip_level(courses: Sequence[Course]) -> Table:
+def clip_level(trials: Sequence[StudyTrial]) -> Table:
     """Clip levels beside the study's."""
     rows = []
     for level, (first, second, end) in published.CLIPPED.items():
-        found = pick(courses, clip_norm=level)
+        found = pick(trials, clip_norm=level)
         last = found.ends[-1] if found and found.ends else None
         seen = saturated(found) if found else []
         clipped = statistics.fmean(found.values("train/clipped_share")) if found else None
         rows.append(
             [
                 *(level, number(first, 1), number(second, 1), number(end)),
-                of(found.end(1) if found else None, "train/loss"),
-                of(last, "valid/perplexity", 0),
+                value_of(found.end(1) if found else None, "train/loss"),
+                value_of(last, "valid/perplexity", 0),
                 percent(clipped),
                 percent(max(seen, default=None)),
             ]
@@ -118,16 +118,16 @@ def clip_level(courses: Sequence[Course]) -> Table:
     return Table("NCE by clip level, learning rate 0.01", header, rows)
 
 
-def layers(courses: Sequence[Course]) -> Table:
+def layers(trials: Sequence[StudyTrial]) -> Table:
     """Eight layer sizes, the best first, and whether the hidden width alone groups them."""
-    epoch = min((len(course.ends) for course in courses), default=0)
-    ranked = by_loss(courses, epoch)
+    epoch = min((len(trial.ends) for trial in trials), default=0)
+    ranked = ranked_by_loss(trials, epoch)
     axes = ("hidden_size", "rnn_size", "embed_size")
     rows = []
-    for course in ranked:
-        end = course.end(epoch)
-        sizes = [course.setting(axis) for axis in axes]
-        rows.append([*sizes, of(end, "train/loss", 3), of(end, "valid/perplexity", 1)])
+    for trial in ranked:
+        end = trial.end(epoch)
+        sizes = [trial.setting(axis) for axis in axes]
+        rows.append([*sizes, value_of(end, "train/loss", 3), value_of(end, "valid/perplexity", 1)])
     header = ["hidden", "recurrence", "embedding", f"NCE, epoch {epoch}", "perplexity"]
     words = [f"{axis} {gap(ranked, axis, epoch)}" for axis in axes]
     groups = ["the two groups of the study: " + ("yes" if _split(ranked) else "no")]
@@ -135,98 +135,98 @@ def layers(courses: Sequence[Course]) -> Table:
     return Table("The layer grid", header, rows, caption + groups[0] + ".", words=3)
 
 
-def gap(courses: Sequence[Course], axis: str, epoch: int) -> str:
+def gap(trials: Sequence[StudyTrial], axis: str, epoch: int) -> str:
     """`loss_gap` for a caption."""
-    found = loss_gap(courses, axis, epoch)
+    found = loss_gap(trials, axis, epoch)
     return NONE if found is None else f"{found:+.3f}"
 
 
-def loss_gap(courses: Sequence[Course], axis: str, epoch: int) -> float | None:
+def loss_gap(trials: Sequence[StudyTrial], axis: str, epoch: int) -> float | None:
     """Mean loss with the smaller value of an axis of two, less that with the larger."""
-    values = sorted({int(course.setting(axis)) for course in courses})
+    values = sorted({int(trial.setting(axis)) for trial in trials})
     if len(values) != 2:
         return None
     small, large = (
         statistics.fmean(
-            course.ends[epoch - 1]["train/loss"]
-            for course in courses
-            if course.setting(axis) == str(value)
+            trial.ends[epoch - 1]["train/loss"]
+            for trial in trials
+            if trial.setting(axis) == str(value)
         )
         for value in values
     )
     return small - large
 
 
-def _split(ranked: Sequence[Course]) -> bool:
+def _split(ranked: Sequence[StudyTrial]) -> bool:
     """Whether all wide hidden layers come before all narrow ones."""
-    widths = [int(course.setting("hidden_size")) for course in ranked]
+    widths = [int(trial.setting("hidden_size")) for trial in ranked]
     return len(set(widths)) == 2 and widths == sorted(widths, reverse=True)
 
 
-def cells(courses: Sequence[Course]) -> Table:
+def cells(trials: Sequence[StudyTrial]) -> Table:
     """LSTM and GRU at three learning rates, and how long an update takes."""
     rows = []
     for cell in ("lstm", "gru"):
         for rate in ("0.01", "0.05", "0.1"):
-            found = pick(courses, cell=cell, learning_rate=rate)
+            found = pick(trials, cell=cell, learning_rate=rate)
             end = found.ends[-1] if found and found.ends else None
             ms = number(found.update_ms if found else None, 1)
-            measured = [of(end, tag) for tag in ("train/loss", "valid/perplexity")]
+            measured = [value_of(end, tag) for tag in ("train/loss", "valid/perplexity")]
             rows.append([cell, rate, *measured, ms, status(found)])
-    spreads = [f"{cell} {_spread(courses, cell)}" for cell in ("lstm", "gru")]
+    spreads = [f"{cell} {_spread(trials, cell)}" for cell in ("lstm", "gru")]
     caption = f"Largest less smallest loss over the rates: {', '.join(spreads)}."
     header = ["cell", "learning rate", "NCE", "perplexity", "ms an update", ""]
     return Table("LSTM and GRU", header, rows, caption, words=2)
 
 
-def _spread(courses: Sequence[Course], cell: str) -> str:
-    found = [c.ends[-1]["train/loss"] for c in courses if c.ends and c.setting("cell") == cell]
+def _spread(trials: Sequence[StudyTrial], cell: str) -> str:
+    found = [c.ends[-1]["train/loss"] for c in trials if c.ends and c.setting("cell") == cell]
     return number(max(found) - min(found)) if found else NONE
 
 
-def learning_rate(courses: Sequence[Course]) -> Table:
+def learning_rate(trials: Sequence[StudyTrial]) -> Table:
     """Learning rates, their loss and how many units are saturated."""
     rows = []
     for rate in ("0.001", "0.01", "0.03", "0.1"):
-        found = pick(courses, learning_rate=rate)
+        found = pick(trials, learning_rate=rate)
         end = found.ends[-1] if found and found.ends else None
         seen = saturated(found) if found else []
         peak = [percent(max(seen)), percent(seen[-1])] if seen else [NONE, NONE]
-        measured = [of(end, tag) for tag in ("train/loss", "valid/perplexity")]
+        measured = [value_of(end, tag) for tag in ("train/loss", "valid/perplexity")]
         rows.append([rate, *measured, *peak, status(found)])
     header = ["learning rate", "NCE", "perplexity", "most saturated", "in the end", ""]
     return Table("Learning rates, momentum 0.8", header, rows)
 
 
-def optimizers(courses: Sequence[Course]) -> Table:
+def optimizers(trials: Sequence[StudyTrial]) -> Table:
     """Update rules per epoch and per second."""
-    shown = {name: pick(courses, experiment=name) for name in RULES}
+    shown = {name: pick(trials, experiment=name) for name in RULES}
     shortest = min(
-        (course.update_ms * course.rows[-1]["step"] / 1000 for course in shown.values() if course),
+        (trial.update_ms * trial.rows[-1]["step"] / 1000 for trial in shown.values() if trial),
         default=0.0,
     )
     rows = []
-    for name, course in shown.items():
-        end = course.ends[-1] if course and course.ends else None
-        ms = number(course.update_ms if course else None, 1)
-        seconds = of(loss_after(course, shortest) if course else None, "train/loss")
-        measured = [of(end, tag) for tag in ("train/loss", "valid/perplexity")]
-        rows.append([RULES[name], *measured, ms, seconds, status(course)])
+    for name, trial in shown.items():
+        end = trial.ends[-1] if trial and trial.ends else None
+        ms = number(trial.update_ms if trial else None, 1)
+        seconds = value_of(loss_after(trial, shortest) if trial else None, "train/loss")
+        measured = [value_of(end, tag) for tag in ("train/loss", "valid/perplexity")]
+        rows.append([RULES[name], *measured, ms, seconds, status(trial)])
     header = ["rule", "NCE", "perplexity", "ms an update", f"NCE after {shortest:.0f} s", ""]
     return Table("Update rules", header, rows)
 
 
-def loss_after(course: Course, seconds: float) -> dict[str, float] | None:
+def loss_after(trial: StudyTrial, seconds: float) -> dict[str, float] | None:
     """The last report within so many seconds of training."""
-    within = [row for spent, row in course.seconds() if spent <= seconds * 1.02]
+    within = [row for spent, row in trial.seconds() if spent <= seconds * 1.02]
     return dict(within[-1]) if within else None
 
 
-def basic_rnn(courses: Sequence[Course]) -> Table:
+def basic_rnn(trials: Sequence[StudyTrial]) -> Table:
     """The basic RNN's loss, gradient and saturation at each sequence length."""
     rows = []
     for steps, theirs in published.EXPLODED.items():
-        found = pick(courses, sequence_length=steps)
+        found = pick(trials, sequence_length=steps)
         if found is None:
             rows.append([steps, theirs, *[NONE] * 6])
             continue
@@ -235,7 +235,7 @@ def basic_rnn(courses: Sequence[Course]) -> Table:
         seen = saturated(found)
         rows.append(
             [
-                *(steps, theirs, exploded(found), number(min(losses)), number(losses[-1])),
+                *(steps, theirs, explosion_step(found), number(min(losses)), number(losses[-1])),
                 number(max(finite, default=None), 1),
                 f"{percent(seen[0])}, {percent(max(seen))}, {percent(seen[-1])}" if seen else NONE,
                 status(found),
@@ -243,7 +243,7 @@ def basic_rnn(courses: Sequence[Course]) -> Table:
         )
     header = ["steps", "study exploded", "ours", "lowest NCE", "last NCE", "largest gradient"]
     header += ["saturated: first, most, last", ""]
-    updates = max((int(course.rows[-1]["step"]) for course in courses), default=0)
+    updates = max((int(trial.rows[-1]["step"]) for trial in trials), default=0)
     caption = (
         f"Exploded: the first loss above {TIMES_LOWEST} times the lowest before it, in {updates:,} "
         "updates. Losses and gradient norms are means over 250 updates."
@@ -251,10 +251,10 @@ def basic_rnn(courses: Sequence[Course]) -> Table:
     return Table("The basic RNN", header, rows, caption)
 
 
-def exploded(course: Course) -> str:
+def explosion_step(trial: StudyTrial) -> str:
     """The update of the first loss far above the lowest before it; `never`, or diverged."""
     lowest = math.inf
-    for row in course.rows:
+    for row in trial.rows:
         loss = row["train/loss"]
         if not math.isfinite(loss) or loss > TIMES_LOWEST * lowest:
             return f"{int(row['step']):,}"
@@ -262,34 +262,34 @@ def exploded(course: Course) -> str:
     return "never"
 
 
-def schedule(courses: Sequence[Course]) -> Table:
+def schedule(trials: Sequence[StudyTrial]) -> Table:
     """Learning rates that change."""
     rows = []
-    best_first = [*by_loss(courses, min((len(one.ends) for one in courses), default=0))]
-    for course in best_first:
-        changes = course.config["train"]["changes"]
-        rates = [course.config["optimizer"]["learning_rate"]]
+    best_first = [*ranked_by_loss(trials, min((len(one.ends) for one in trials), default=0))]
+    for trial in best_first:
+        changes = trial.config["train"]["changes"]
+        rates = [trial.config["optimizer"]["learning_rate"]]
         rates += [change["optimizer.learning_rate"] for change in changes]
         steps = [f"{int(change['step']):,}" for change in changes]
-        end = course.ends[-1] if course.ends else None
-        measured = [of(end, tag) for tag in ("train/loss", "valid/perplexity")]
+        end = trial.ends[-1] if trial.ends else None
+        measured = [value_of(end, tag) for tag in ("train/loss", "valid/perplexity")]
         name = ", ".join(f"{rate:g}" for rate in rates)
-        rows.append([name, ", ".join(steps) or NONE, *measured, status(course)])
+        rows.append([name, ", ".join(steps) or NONE, *measured, status(trial)])
     header = ["learning rates", "from update", "NCE", "perplexity", ""]
     return Table("Learning rates that change", header, rows, words=2)
 
 
-def best_epoch(course: Course) -> int:
-    """That of the lowest validation loss, from 1."""
-    losses = [end["valid/loss"] for end in course.ends]
+def best_epoch(trial: StudyTrial) -> int:
+    """Return the epoch of the lowest validation loss, from 1."""
+    losses = [end["valid/loss"] for end in trial.ends]
     return losses.index(min(losses)) + 1
 
 
-def held_out(courses: Sequence[Course]) -> Table:
+def held_out(trials: Sequence[StudyTrial]) -> Table:
     """The training loss and the validation split: where each is lowest."""
     rows = []
     for predict in ("last", "all"):
-        found = pick(courses, predict=predict)
+        found = pick(trials, predict=predict)
         if found is None or not found.ends:
             rows.append([f"`{predict}`", *[NONE] * 6])
             continue
@@ -307,7 +307,7 @@ def held_out(courses: Sequence[Course]) -> Table:
     return Table("The validation split", header, rows)
 
 
-TABLES: dict[str, tuple[str, Callable[[Sequence[Course]], Table]]] = {
+TABLES: dict[str, tuple[str, Callable[[Sequence[StudyTrial]], Table]]] = {
     "trace": ("sherlock_predict", trace),
     "momentum": ("sherlock_momentum", momentum),
     "clip_level": ("sherlock_clip_level", clip_level),

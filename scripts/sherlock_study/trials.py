@@ -10,10 +10,10 @@ from sweeps.store.sweep import read_sweep
 from sweeps.store.trial import read_config
 
 Row = Mapping[str, float]
-"""A report: step, wall_time and a value a tag."""
+"""Values of a report by tag, with `step` and `wall_time`."""
 
 
-class Course(NamedTuple):
+class StudyTrial(NamedTuple):
     """A trial and all that it reported."""
 
     settings: Mapping[str, str]
@@ -48,7 +48,7 @@ class Course(NamedTuple):
 
     @property
     def _words(self) -> int:
-        """Read in an update."""
+        """Words that an update reads."""
         return int(self.config["train"]["batch_size"] * self.config["train"]["sequence_length"])
 
     @property
@@ -57,7 +57,7 @@ class Course(NamedTuple):
         return 1000 * self._words / statistics.median(self.values("time/words_per_second"))
 
     def seconds(self) -> Iterator[tuple[float, Row]]:
-        """Seconds of training, without evaluation and looks inside, and each report."""
+        """Seconds of training, without evaluation and histograms, and each report."""
         spent, before = 0.0, 0.0
         for row in self.rows:
             spent += (row["step"] - before) * self._words / row["time/words_per_second"]
@@ -65,28 +65,28 @@ class Course(NamedTuple):
             yield spent, row
 
 
-def read(root: Path, sweep: str) -> list[Course]:
-    """The trials of a sweep that have reported; none where it has not been run."""
+def read(root: Path, sweep: str) -> list[StudyTrial]:
+    """Read the trials of a sweep that have reported; none where it has not been run."""
     if not (root / sweep / "sweep.json").exists():
         return []
     found = [
-        Course(
-            trial.settings,
-            trial.status,
-            trial.directory,
-            read_config(trial.directory),
-            read_metrics(trial.directory / "metrics.csv"),
+        StudyTrial(
+            settings=trial.settings,
+            status=trial.status,
+            directory=trial.directory,
+            config=read_config(trial.directory),
+            rows=read_metrics(trial.directory / "metrics.csv"),
         )
         for trial in read_sweep(root / sweep).trials
     ]
-    return [course for course in found if course.rows]
+    return [trial for trial in found if trial.rows]
 
 
-def pick(courses: Sequence[Course], **settings: str) -> Course | None:
-    """The longest with these settings; an axis is named by its last word."""
+def pick(trials: Sequence[StudyTrial], **settings: str) -> StudyTrial | None:
+    """Pick the longest trial with these settings; an axis is named by its last word."""
     found = (
-        course
-        for course in courses
-        if all(course.setting(axis) == label for axis, label in settings.items())
+        trial
+        for trial in trials
+        if all(trial.setting(axis) == label for axis, label in settings.items())
     )
-    return max(found, key=lambda course: len(course.ends), default=None)
+    return max(found, key=lambda trial: len(trial.ends), default=None)

@@ -1,4 +1,4 @@
-"""What the study looked at by eye, of our trials: nearest words, generated text, held-out words.
+"""Word vectors, generated text and held-out words of our trials, which the study judged by eye.
 
 Each is a command of this program, run on trials that have finished.
 """
@@ -20,11 +20,11 @@ from pathlib import Path
 from benchmarks.harness.tables import Table, as_markdown
 from scripts.sherlock_study import published
 from scripts.sherlock_study.tables import number, percent
-from scripts.sherlock_study.trials import Course, pick
+from scripts.sherlock_study.trials import StudyTrial, pick
 
 LENGTHS = ("20", "5")
 WORDS = 250
-"""As many as the study generated."""
+"""Words of a text, as many as the study generated."""
 QUOTED = 400
 """Characters of a text that are shown."""
 DRAWN_AT = 0.8
@@ -37,7 +37,7 @@ BESIDE = "+vectors=[skipgram,cbow,window]"
 
 
 def command(module: str, *arguments: str) -> str:
-    """Run one of this program's commands and give what it prints.
+    """Run one of this program's commands and return what it prints.
 
     Raises:
       RuntimeError: it failed; says how.
@@ -53,13 +53,13 @@ def command(module: str, *arguments: str) -> str:
     return done.stdout
 
 
-def vectors(courses: Sequence[Course]) -> str:
+def vectors(trials: Sequence[StudyTrial]) -> str:
     """Nearest words, the analogy and people's judgement: of both lengths, and beside Word2Vec.
 
     The study's answers stand first.
     """
-    found = [pick(courses, sequence_length=length) for length in LENGTHS]
-    folders = [str(course.directory) for course in found if course]
+    found = [pick(trials, sequence_length=length) for length in LENGTHS]
+    folders = [str(trial.directory) for trial in found if trial]
     theirs = [f"{query}: {answer}" for query, answer in published.NEAREST.items()]
     own = _transcript(*folders, *QUERIES)
     beside = _transcript(folders[0], *QUERIES, BESIDE)
@@ -92,32 +92,32 @@ def _code(lines: Iterable[str]) -> list[str]:
     return [f"    {line}".rstrip() for line in lines]
 
 
-def generated(courses: Sequence[Course]) -> str:
+def generated(trials: Sequence[StudyTrial]) -> str:
     """The likeliest continuation of the study's seed words by both lengths, and where it loops."""
-    found = {length: pick(courses, sequence_length=length) for length in LENGTHS}
-    return _likeliest({f"{length} words": course for length, course in found.items() if course})
+    found = {length: pick(trials, sequence_length=length) for length in LENGTHS}
+    return _likeliest({f"{length} words": trial for length, trial in found.items() if trial})
 
 
-def _likeliest(shown: Mapping[str, Course]) -> str:
+def _likeliest(shown: Mapping[str, StudyTrial]) -> str:
     """A table of arg-max texts, and how each begins."""
     rows, texts = [], []
-    for name, course in shown.items():
-        tokens, text = _continue(course.directory, temperature=0)
-        where = loop(tokens, int(course.config["train"]["sequence_length"]))
+    for name, trial in shown.items():
+        tokens, text = _continue(trial.directory, temperature=0)
+        where = loop(tokens, int(trial.config["train"]["sequence_length"]))
         rows.append([name, str(len(set(tokens))), *map(str, where or ("never", "-"))])
         texts += [f"{name}:", "", *_quoted(text), ""]
     header = ["", f"different words of {WORDS}", "loops from word", "loop's length"]
     return "\n".join([as_markdown(Table("Arg-max text", header, rows)), *texts]).rstrip()
 
 
-def longer(courses: Sequence[Course]) -> str:
+def longer(trials: Sequence[StudyTrial]) -> str:
     """Texts and nearest words of the longest training that predicts the last word."""
-    if (course := pick(courses, predict="last")) is None:
+    if (trial := pick(trials, predict="last")) is None:
         return ""
-    name = f"{len(course.ends)} epochs"
-    _, drawn = _continue(course.directory, temperature=DRAWN_AT)
-    parts = [_likeliest({name: course}), f"{name}, drawn at temperature {DRAWN_AT}:"]
-    nearest = _code(_transcript(str(course.directory), *QUERIES))
+    name = f"{len(trial.ends)} epochs"
+    _, drawn = _continue(trial.directory, temperature=DRAWN_AT)
+    parts = [_likeliest({name: trial}), f"{name}, drawn at temperature {DRAWN_AT}:"]
+    nearest = _code(_transcript(str(trial.directory), *QUERIES))
     return "\n\n".join([*parts, "\n".join(_quoted(drawn)), "\n".join(nearest)])
 
 
@@ -132,15 +132,17 @@ def _continue(directory: Path, temperature: float) -> tuple[list[str], str]:
 
 
 def _quoted(text: str) -> list[str]:
-    """How it begins; in full it would say little more."""
+    """Shorten a text to its beginning."""
     short = textwrap.shorten(text, QUOTED, placeholder=" ...")
     return [f"> {line}" for line in textwrap.wrap(short, 96)]
 
 
 def loop(tokens: Sequence[str], window: int) -> tuple[int, int] | None:
-    """Where an arg-max text that reads `window` words begins to repeat itself, and after how many.
+    """Find where an arg-max text begins to repeat itself, and after how many words.
 
-    What follows hangs on the last `window` words alone, so once these come back all does.
+    The model reads `window` words.
+
+    What follows depends on the last `window` words alone, so once these come back all does.
     """
     seen: dict[tuple[str, ...], int] = {}
     for end in range(window, len(tokens) + 1):
@@ -151,16 +153,16 @@ def loop(tokens: Sequence[str], window: int) -> tuple[int, int] | None:
     return None
 
 
-def splits(courses: Sequence[Course]) -> str:
+def splits(trials: Sequence[StudyTrial]) -> str:
     """Full-softmax perplexity on the training and the validation text, with and without <unk>."""
     rows = []
     for predict in ("last", "all"):
-        if (course := pick(courses, predict=predict)) is None:
+        if (trial := pick(trials, predict=predict)) is None:
             continue
         with tempfile.TemporaryDirectory() as folder:
             file = Path(folder, "words.csv")
             how = ("--split", "train,valid", "--words", str(file))
-            command("lm.evaluate", str(course.directory), *how)
+            command("lm.evaluate", str(trial.directory), *how)
             found = perplexities(file)
         rows += [[f"`{predict}`", split, *numbers] for split, numbers in found.items()]
     header = ["predict", "text", "perplexity", "without `<unk>`", "of `<unk>`"]

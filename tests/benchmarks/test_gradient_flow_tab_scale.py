@@ -2,7 +2,7 @@
 
 import pytest
 
-from benchmarks.gradient_flow_tab_scale import HEADS, measure
+from benchmarks.gradient_flow_tab_scale import HEADER, measure
 from benchmarks.tensorboard import browser
 
 
@@ -10,6 +10,6 @@ def test_every_number_is_measured() -> None:
     if reason := browser.missing():
         pytest.skip(reason)
     found = measure(trials=2, records=200, length=5)
-    assert len(found) == len(HEADS)
+    assert len(found) == len(HEADER)
     assert all(0 < value < 1e5 for value in found)
     assert found.heap > found.alone

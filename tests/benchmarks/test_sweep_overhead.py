@@ -3,17 +3,17 @@ from pathlib import Path
 import pytest
 
 from benchmarks.sweep_overhead import (
-    Spent,
     Sweep,
-    account,
-    after_the_first,
+    TrialTimes,
+    break_down,
     busiest_slot,
+    overhead_of_later_trials,
     update_seconds,
 )
 
 
-def trial(start: float, end: float) -> Spent:
-    return Spent(start, end, compiling=1, updates=2, slots=2)
+def trial(start: float, end: float) -> TrialTimes:
+    return TrialTimes(start, end, compiling=1, updates=2, slots=2)
 
 
 TRIALS = [trial(105, 115), trial(106, 110), trial(111, 121), trial(116, 120)]
@@ -24,7 +24,7 @@ def test_trials_are_put_where_a_slot_was_free_first() -> None:
 
 
 def test_parts_add_up_to_the_wall_time() -> None:
-    parts = account(Sweep(100, 124, TRIALS))
+    parts = break_down(Sweep(100, 124, TRIALS))
     assert parts == {
         "training updates": 4,
         "before the first trial": 5,
@@ -38,7 +38,7 @@ def test_parts_add_up_to_the_wall_time() -> None:
 
 def test_later_trials_cost_what_they_took_since_the_one_before() -> None:
     """Two seconds of each are updates."""
-    assert after_the_first(Sweep(100, 124, TRIALS)) == [120 - 115 - 2, 121 - 110 - 2]
+    assert overhead_of_later_trials(Sweep(100, 124, TRIALS)) == [120 - 115 - 2, 121 - 110 - 2]
 
 
 def test_no_more_slots_than_trials() -> None:

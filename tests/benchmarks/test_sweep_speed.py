@@ -4,7 +4,7 @@ from pathlib import Path
 import pytest
 
 from benchmarks import sweep_speed
-from benchmarks.sweep_speed import Done
+from benchmarks.sweep_speed import SweepRun
 from sweeps.errors import UserError
 
 torch_installed = pytest.mark.skipif(
@@ -16,14 +16,16 @@ torch_installed = pytest.mark.skipif(
 def test_table_has_the_median_ratio_and_what_each_reached(
     capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    peer = iter([Done(30, [90.0, 95.0]), Done(40, [90.0, 95.0]), Done(36, [90.0, 95.0])])
+    peer = iter(
+        [SweepRun(30, [90.0, 95.0]), SweepRun(40, [90.0, 95.0]), SweepRun(36, [90.0, 95.0])]
+    )
     caches: list[Path] = []
 
-    def ours(folder: Path, overrides: list[str], kept: Path) -> Done:
+    def ours(folder: Path, overrides: list[str], kept: Path) -> SweepRun:
         assert "train.epochs=5" in overrides
         assert ("log.histogram_every=0" in overrides) == (folder.name == "bare")
         caches.append(kept)
-        return Done({"ours": 20, "again": 18, "bare": 16}[folder.name], [88.0, 91.5])
+        return SweepRun({"ours": 20, "again": 18, "bare": 16}[folder.name], [88.0, 91.5])
 
     monkeypatch.setattr(sweep_speed, "run_peer", lambda *_: next(peer))
     monkeypatch.setattr(sweep_speed, "run_ours", ours)

@@ -5,11 +5,11 @@ from pathlib import Path
 from typing import Any
 
 from scripts.sherlock_study.pictures import SIZE, draw, trace
-from tests.scripts.sherlock_study.made_up import course
+from tests.scripts.sherlock_study.made_up import trial
 
 
 def test_pictures_are_drawn_in_full(chromium: Any, tmp_path: Path) -> None:
-    made = [course({"train.predict": "last"}, [5.0, 4.0])]
+    made = [trial({"train.predict": "last"}, [5.0, 4.0])]
     draw(chromium, {"first": trace(made), "second": trace(made)}, tmp_path)
     for name in ("first", "second"):
         picture = (tmp_path / f"{name}.png").read_bytes()

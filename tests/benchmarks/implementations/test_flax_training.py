@@ -74,7 +74,7 @@ def test_sampled_loss_of_the_peer_equals_ours(configure: Configure) -> None:
     features = jnp.asarray(generator.normal(size=(60, 7)).astype(np.float32))
     targets = jnp.asarray(generator.integers(0, 60, 60))
     ids, tries = np.arange(0, 40, 4).astype(np.int32), 13
-    drawn = flax_training.Draw(ids, np.array(tries, np.float32))
+    drawn = flax_training.Candidates(ids, np.array(tries, np.float32))
     peer = flax_training.sampled_softmax_loss(model, features, targets, drawn)
     weight, bias = model.output.embedding[...], model.bias[...]
     candidates = Candidates(jnp.asarray(ids), jnp.int32(tries))

@@ -7,7 +7,7 @@ from typing import Any
 
 import yaml
 
-from scripts.sherlock_study.trials import Course, read
+from scripts.sherlock_study.trials import StudyTrial, read
 
 REPORTS = 4
 """Of an epoch, 100 updates apart."""
@@ -46,23 +46,23 @@ def rows(
     return found
 
 
-def course(
+def trial(
     settings: Mapping[str, str], losses: Sequence[float], ms: float = 10.0, **sections: Any
-) -> Course:
+) -> StudyTrial:
     """A finished trial."""
     tags = {name: sections.pop(name) for name in list(sections) if "__" in name}
     made = config(**sections)
-    return Course(settings, "finished", Path("folder"), made, rows(losses, ms, **tags))
+    return StudyTrial(settings, "finished", Path("folder"), made, rows(losses, ms, **tags))
 
 
-def write(root: Path, sweep: str, courses: Iterable[Course]) -> list[Course]:
+def write(root: Path, sweep: str, trials: Iterable[StudyTrial]) -> list[StudyTrial]:
     """Leave them as a sweep's folder, and read it back as the study does."""
     folder = root / sweep
     folder.mkdir(parents=True)
-    courses = list(courses)
-    facts = {"axes": list(courses[0].settings), "metric": "valid/perplexity", "mode": "min"}
+    trials = list(trials)
+    facts = {"axes": list(trials[0].settings), "metric": "valid/perplexity", "mode": "min"}
     (folder / "sweep.json").write_text(json.dumps(facts))
-    for place, one in enumerate(courses):
+    for place, one in enumerate(trials):
         trial = folder / f"trial={place},id={place:06x}"
         trial.mkdir()
         about = {"fingerprint": f"{place:06x}", "settings": dict(one.settings)}

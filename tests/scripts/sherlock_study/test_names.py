@@ -10,23 +10,23 @@ from hydra.core.override_parser.overrides_parser import OverridesParser
 from lm.config.load import CONFIG_DIR, register
 from scripts.sherlock_study import tables
 from scripts.sherlock_study.pictures import PICTURES
-from scripts.sherlock_study.trials import Course
+from scripts.sherlock_study.trials import StudyTrial
 from sweeps import hydra_sweeper
 from sweeps.config.options import SearchConfig
 from sweeps.search import space
 from sweeps.search.samplers import all_settings
-from tests.scripts.sherlock_study.made_up import course
+from tests.scripts.sherlock_study.made_up import trial
 
-Sweep = Callable[[str], list[Course]]
+Sweep = Callable[[str], list[StudyTrial]]
 
 
 @pytest.fixture(scope="module")
 def sweep() -> Sweep:
-    """A made-up course for each trial of a shipped sweep, with the sweeper's own settings."""
+    """Made-up reports for each trial of a shipped sweep, with the sweeper's own settings."""
     register()
     hydra_sweeper.register()
 
-    def make(name: str) -> list[Course]:
+    def make(name: str) -> list[StudyTrial]:
         with hydra.initialize_config_dir(str(CONFIG_DIR), version_base="1.3"):
             config = hydra.compose("config", [f"+sweep={name}"], return_hydra_config=True)
         params = [space.param_override(key, x) for key, x in config.hydra.sweeper.params.items()]
@@ -42,11 +42,11 @@ def sweep() -> Sweep:
     return make
 
 
-def made_up(labels: dict[str, str], cell: str) -> Course:
+def made_up(labels: dict[str, str], cell: str) -> StudyTrial:
     tanh = {"rnn": "out", "lstm": "cell_out", "gru": "candidate"}
     cell = labels.get("model.cell", cell)
     seen: dict[str, Any] = {f"within__saturation__layer_1__{tanh[cell]}": [0.1, 0.2]}
-    return course(labels, [5.0, 4.0], model={"cell": cell}, **seen)
+    return trial(labels, [5.0, 4.0], model={"cell": cell}, **seen)
 
 
 @pytest.mark.parametrize("name", tables.TABLES)
@@ -63,8 +63,8 @@ def test_table_has_every_trial(sweep: Sweep, name: str) -> None:
 @pytest.mark.parametrize("name", PICTURES)
 def test_picture_draws_every_trial(sweep: Sweep, name: str) -> None:
     of, draw = PICTURES[name]
-    courses = sweep(of)
-    figure = draw(courses)
+    trials = sweep(of)
+    figure = draw(trials)
     drawn = {len(trace.y) for trace in figure.data}
-    assert len(figure.data) >= 2 * len(courses)
+    assert len(figure.data) >= 2 * len(trials)
     assert 0 not in drawn

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from scripts.sherlock_study import __main__, document, words
-from tests.scripts.sherlock_study.made_up import course, write
+from tests.scripts.sherlock_study.made_up import trial, write
 
 MARKED = "Before.\n<!-- figures: grid -->\nold\n<!-- end -->\nAfter.\n"
 
@@ -55,7 +55,7 @@ def test_figures_bring_the_document_up_to_date_and_check_says_when_it_is_not(
     monkeypatch.setattr(__main__, "DOCUMENT", page)
     monkeypatch.setattr(__main__, "WRITTEN", dict.fromkeys(__main__.WRITTEN, ("", _no)))
     grid = {"optimizer.learning_rate": "0.1", "optimizer.momentum": "0.8"}
-    write(root, "sherlock_momentum", [course(grid, [5.25])])
+    write(root, "sherlock_momentum", [trial(grid, [5.25])])
     assert __main__.main(["--output", str(root), "figures", "--check"]) == 1
     monkeypatch.setattr("scripts.sherlock_study.pictures.save", _no)
     assert __main__.main(["--output", str(root), "figures"]) == 0
@@ -87,7 +87,7 @@ def test_words_are_asked_of_both_lengths_with_the_studys_queries(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     asked = answering(monkeypatch, "nearest\n", ["it", "is", "."] * 10)
-    made = [course({"train.sequence_length": length}, [5.0]) for length in ("5", "20")]
+    made = [trial({"train.sequence_length": length}, [5.0]) for length in ("5", "20")]
     assert "    had:has::was: is am are" in words.vectors(made)
     both, word2vec = asked
     assert both[:3] == ("lm.vectors", "folder", "folder")
@@ -104,7 +104,7 @@ def test_longest_training_writes_and_is_asked_without_sections_that_nobody_answe
 ) -> None:
     judged = ["analogies  0.4% [0.2%, 0.7%]", "  family  0.9%  1.0%", "  gram8-plural  0.9%"]
     asked = answering(monkeypatch, "\n".join([*judged, "     1  0.0%"]), ["no", "."] * 300)
-    made = [course({"train.predict": "last"}, losses) for losses in ([5.0], [5.0, 4.0])]
+    made = [trial({"train.predict": "last"}, losses) for losses in ([5.0], [5.0, 4.0])]
     text = words.longer(made)
     assert "2 epochs, drawn at temperature 0.8:" in text
     assert [one[one.index("--temperature") + 1] for one in asked if "--out" in one] == ["0.8", "0"]

@@ -8,8 +8,8 @@ import pytest
 from benchmarks.harness.tables import Table
 from scripts.sherlock_study import tables
 from scripts.sherlock_study.findings import FINDINGS, findings
-from scripts.sherlock_study.trials import Course
-from tests.scripts.sherlock_study.made_up import course, write
+from scripts.sherlock_study.trials import StudyTrial
+from tests.scripts.sherlock_study.made_up import trial, write
 
 
 def column(table: Table, head: str) -> list[str]:
@@ -17,7 +17,7 @@ def column(table: Table, head: str) -> list[str]:
 
 
 def test_trials_are_read_back_with_their_settings_and_reports(tmp_path: Path) -> None:
-    made = [course({"model.rnn_size": "64"}, [5.0, 4.0], ms=12.5)]
+    made = [trial({"model.rnn_size": "64"}, [5.0, 4.0], ms=12.5)]
     (found,) = write(tmp_path, "sherlock_layers", made)
     assert found.setting("rnn_size") == "64"
     assert [end["train/loss"] for end in found.ends] == [5.0, 4.0]
@@ -33,10 +33,10 @@ def test_a_sweep_that_was_not_run_has_no_trials(tmp_path: Path) -> None:
     assert read(tmp_path, "sherlock_layers") == []
 
 
-def grid(losses: dict[tuple[int, int, int], float]) -> list[Course]:
+def grid(losses: dict[tuple[int, int, int], float]) -> list[StudyTrial]:
     axes = ("model.embed_size", "model.rnn_size", "model.hidden_size")
     return [
-        course(dict(zip(axes, map(str, sizes), strict=True)), [9.0, loss])
+        trial(dict(zip(axes, map(str, sizes), strict=True)), [9.0, loss])
         for sizes, loss in losses.items()
     ]
 
@@ -58,16 +58,16 @@ def test_layer_grid_says_whether_the_hidden_width_makes_the_groups(
 
 
 def test_grid_stands_beside_the_studys_numbers_and_names_what_is_missing() -> None:
-    made = [course({"optimizer.learning_rate": "0.1", "optimizer.momentum": "0.8"}, [5.25])]
+    made = [trial({"optimizer.learning_rate": "0.1", "optimizer.momentum": "0.8"}, [5.25])]
     table = tables.momentum(made)
     assert table.rows[4] == ["0.1", "0.8", "5.18", "5.25", ""]
     assert table.rows[0] == ["0.001", "0.8", "36.89", "-", "not run"]
 
 
-def rules(momentum: float, adam: float) -> Sequence[Course]:
+def rules(momentum: float, adam: float) -> Sequence[StudyTrial]:
     return [
-        course({"experiment": "sherlock"}, [5.0, 4.0], ms=momentum),
-        course({"experiment": "sherlock_adam"}, [4.5, 3.5], ms=adam),
+        trial({"experiment": "sherlock"}, [5.0, 4.0], ms=momentum),
+        trial({"experiment": "sherlock_adam"}, [4.5, 3.5], ms=adam),
     ]
 
 
@@ -78,32 +78,32 @@ def test_update_rules_are_compared_after_the_same_seconds() -> None:
     assert table.rows[2][-1] == "not run"
 
 
-def rnn(losses: list[float], steps: str = "5") -> Course:
+def rnn(losses: list[float], steps: str = "5") -> StudyTrial:
     seen = {"within__saturation__layer_1__out": [0.0] * len(losses)}
     model = {"cell": "rnn"}
-    return course({"train.sequence_length": steps}, losses, model=model, **seen)
+    return trial({"train.sequence_length": steps}, losses, model=model, **seen)
 
 
 def test_explosion_is_the_first_loss_far_above_the_lowest_before() -> None:
-    assert tables.exploded(rnn([200, 20, 5, 4.5, 5.5])) == "never"
-    assert tables.exploded(rnn([200, 20, 5, 9, 8])) == "1,300"
-    assert tables.exploded(rnn([200, 20, float("nan")])) == "900"
+    assert tables.explosion_step(rnn([200, 20, 5, 4.5, 5.5])) == "never"
+    assert tables.explosion_step(rnn([200, 20, 5, 9, 8])) == "1,300"
+    assert tables.explosion_step(rnn([200, 20, float("nan")])) == "900"
     table = tables.basic_rnn([rnn([200, 20, 5, 9, 8])])
     assert table.rows[1][:5] == ["5", "152,000", "1,300", "5.00", "8.00"]
 
 
 def test_validation_split_shows_where_it_was_best() -> None:
-    made = course({"train.predict": "all"}, [5.0, 4.0, 4.4])
+    made = trial({"train.predict": "all"}, [5.0, 4.0, 4.4])
     table = tables.held_out([made])
     assert table.rows[0][0] == "`last`"
     assert table.rows[1] == ["`all`", "3", "2", "400.0", "440.0", "4.00", "4.40"]
 
 
 def test_overfitting_is_judged_by_the_longest_training_that_predicts_the_last_word() -> None:
-    sweeps: dict[str, list[Course]] = {one.sweep: [] for one in FINDINGS}
+    sweeps: dict[str, list[StudyTrial]] = {one.sweep: [] for one in FINDINGS}
     short, long = ([5.0, 4.0], [5.0, 4.0, 4.1, 4.2])
-    made = [course({"train.predict": "last"}, losses) for losses in (short, long)]
-    sweeps["sherlock_predict"] = [*made, course({"train.predict": "all"}, [5.0, 4.9, 4.8])]
+    made = [trial({"train.predict": "last"}, losses) for losses in (short, long)]
+    sweeps["sherlock_predict"] = [*made, trial({"train.predict": "all"}, [5.0, 4.9, 4.8])]
     assert findings(sweeps).rows[-1][2:] == ["`last`: epoch 2 of 4, `all`: epoch 3 of 3", "yes"]
     sweeps["sherlock_predict"] = made[:1]
     assert findings(sweeps).rows[-1][2:] == ["`last`: epoch 2 of 2", "no"]
@@ -112,8 +112,8 @@ def test_overfitting_is_judged_by_the_longest_training_that_predicts_the_last_wo
 def test_schedules_are_named_by_their_rates_the_best_first() -> None:
     changes = [{"step": 10, "optimizer.learning_rate": 0.15}]
     made = [
-        course({"train.changes": "a"}, [5.0]),
-        course({"train.changes": "b"}, [4.0], train={"changes": changes}),
+        trial({"train.changes": "a"}, [5.0]),
+        trial({"train.changes": "b"}, [4.0], train={"changes": changes}),
     ]
     assert tables.schedule(made).rows == [
         ["0.05, 0.15", "10", "4.00", "400.00", ""],
@@ -122,11 +122,11 @@ def test_schedules_are_named_by_their_rates_the_best_first() -> None:
 
 
 def test_findings_are_judged_by_their_rules_and_need_their_trials() -> None:
-    sweeps: dict[str, list[Course]] = {one.sweep: [] for one in FINDINGS}
+    sweeps: dict[str, list[StudyTrial]] = {one.sweep: [] for one in FINDINGS}
     sweeps["sherlock_layers"] = grid({(64, 128, 64): 3.2, (64, 128, 96): 3.0})
     sweeps["sherlock_optimizer"] = [
         *rules(momentum=10, adam=20),
-        course({"experiment": "sherlock_rmsprop"}, [6.0, 5.0], ms=16),
+        trial({"experiment": "sherlock_rmsprop"}, [6.0, 5.0], ms=16),
     ]
     sweeps["sherlock_basic_rnn"] = [rnn([9, 5, 9], steps) for steps in ("3", "5")]
     answers = {row[0]: row[2:] for row in findings(sweeps).rows}
