@@ -1,1 +1,1 @@
-"""Commands over sweeps."""
+"""Commands for the results of sweeps, and the exit status of commands."""

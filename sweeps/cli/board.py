@@ -1,6 +1,6 @@
 """See all runs below a folder in TensorBoard, with links for the axes of its sweeps.
 
-An application names this its own command: `python -m lm.board outputs`.
+An application gives this command a name of its own: `python -m lm.board outputs`.
 """
 
 import argparse
@@ -33,10 +33,11 @@ from sweeps.tensorboard.server import (
 )
 
 PORT = 6006
+"""TensorBoard's own default."""
 MAX_SELECTED_RUNS = 500
-"""TensorBoard selects no run by itself where there are more."""
+"""With more runs TensorBoard selects none by itself."""
 MANY_SWEEPS = 6
-"""With more of them only the first link of each is printed."""
+"""With more sweeps only the first link of each is printed."""
 
 
 @exit_on_user_error()
@@ -49,34 +50,35 @@ def main(
     """Run the command, until Ctrl-C.
 
     Args:
-      arguments: of the command line; None for this process's.
-      command: what it is called in its help.
-      pinned: tags of the scalars that links pin; none: the metric of each sweep.
-      tags: expression that selects the cards of links; empty: all.
+      arguments: command-line arguments; None for those of this process.
+      command: name of the command in its help.
+      pinned: tags of the scalars that links pin; empty: the metric of each sweep.
+      tags: regular expression that selects the cards of links by tag; empty: all.
     """
     options = _parser(command).parse_args(arguments)
-    if is_url(options.folder):  # before it is a path, which has one slash for two
+    if is_url(options.folder):  # before it becomes a path, in which two slashes are one
         raise UserError(f"{options.folder} is a URL; give the folder of this machine's copy of it.")
-    above = Path(options.folder)
-    runs = _runs(above, options.match)
+    root = Path(options.folder)
+    runs = _matching_runs(root, options.match)
     console = Console(soft_wrap=True, highlight=False)
     for number in (signal.SIGTERM, signal.SIGHUP):
-        signal.signal(number, _end)
+        signal.signal(number, _exit_on_signal)
     with ExitStack() as stack:
-        folder, selection = above, None
+        logdir, selection = root, None
         if options.match is not None:
-            selection = stack.enter_context(FilteredLogdir(above, RunFilter(options.match)))
+            selection = stack.enter_context(FilteredLogdir(root, RunFilter(options.match)))
             selection.refresh()
-            folder = selection.path
-        _check(console, runs)
-        url = stack.enter_context(serve(folder, options.host, options.port))
-        with console.status(f"loading {_runs_of(len(runs))}") as status:
+            logdir = selection.path
+        _check_server(console, runs)
+        url = stack.enter_context(serve(logdir, options.host, options.port))
+        with console.status(f"loading {_count_text(len(runs))}") as status:
             listed = wait_for_runs(
                 url, len(runs), lambda n: status.update(f"loading {n} of {len(runs)} runs")
             )
-        lines = _lines(above, list(runs), listed, Dashboard(_reachable(url), pinned, tags))
+        dashboard = Dashboard(url=_reachable(url), pinned=pinned, tags=tags)
+        lines = _lines(root, list(runs), listed, dashboard)
         console.print("\n".join(lines), markup=False)
-        _keep_up(url, selection)
+        _refresh_until_ended(url, selection)
 
 
 def _parser(command: str) -> argparse.ArgumentParser:
@@ -108,11 +110,11 @@ def _parser(command: str) -> argparse.ArgumentParser:
     return parser
 
 
-def _runs(folder: Path, expression: str | None) -> dict[str, list[str]]:
-    """The runs below a folder that match.
+def _matching_runs(folder: Path, expression: str | None) -> dict[str, list[str]]:
+    """Return the runs below a folder that match: name -> names of event files.
 
     Raises:
-      UserError: it is missing, or has none.
+      UserError: the folder is missing or has no run, or none matches.
     """
     matches = RunFilter(expression)
     if not folder.is_dir():
@@ -133,11 +135,11 @@ def _runs(folder: Path, expression: str | None) -> dict[str, list[str]]:
     return kept
 
 
-def _check(console: Console, runs: Mapping[str, Sequence[str]]) -> None:
-    """Say what keeps TensorBoard from showing all runs, or soon.
+def _check_server(console: Console, runs: Mapping[str, Sequence[str]]) -> None:
+    """Check that TensorBoard can open the event files of all runs, and load them fast.
 
     Raises:
-      UserError: it could not open the files of all.
+      UserError: the limit of open files is too low.
     """
     files = sum(map(len, runs.values()))
     limit = raise_open_file_limit(files + DATA_SERVER_FILES)
@@ -155,9 +157,9 @@ def _check(console: Console, runs: Mapping[str, Sequence[str]]) -> None:
         )
 
 
-def _lines(folder: Path, runs: Sequence[str], listed: int, view: Dashboard) -> Iterator[str]:
-    """What is printed once TensorBoard answers."""
-    yield f"{view.url}  {_runs_of(len(runs))} of {folder}; Ctrl-C ends it"
+def _lines(folder: Path, runs: Sequence[str], listed: int, dashboard: Dashboard) -> Iterator[str]:
+    """Yield the lines to print once TensorBoard answers."""
+    yield f"{dashboard.url}  {_count_text(len(runs))} of {folder}; Ctrl-C ends it"
     if listed < len(runs):
         yield f"{max(listed, 0)} are loaded by now; the page's reload button shows the others."
     if len(runs) > MAX_SELECTED_RUNS:
@@ -168,51 +170,51 @@ def _lines(folder: Path, runs: Sequence[str], listed: int, view: Dashboard) -> I
         )
     sweeps = _sweeps(folder)
     for name, sweep in sweeps.items():
-        links = _links(view, name, sweep, runs)
+        links = _links(dashboard, name, sweep, runs)
         if len(sweeps) > MANY_SWEEPS:
             links = links[:1]
         if links:
             yield ""
-            yield f"{sweep.folder.resolve().name}, {_runs_of(links[0].runs)}"
-        width = max((len(_shown(link, links[0])) for link in links), default=0)
+            yield f"{sweep.folder.resolve().name}, {_count_text(links[0].runs)}"
+        width = max((len(_link_text(link, links[0])) for link in links), default=0)
         for link in links:
-            yield f"  {_shown(link, links[0]):{width}}  {link.url}"
+            yield f"  {_link_text(link, links[0]):{width}}  {link.url}"
 
 
-def _runs_of(number: int) -> str:
+def _count_text(number: int) -> str:
     return "1 run" if number == 1 else f"{number} runs"
 
 
-def _shown(link: Link, every: Link) -> str:
+def _link_text(link: Link, every: Link) -> str:
+    """Return what a link shows, with its number of runs where it does not show all."""
     return link.shows if link.runs == every.runs else f"{link.shows} ({link.runs})"
 
 
 def _sweeps(folder: Path) -> dict[str, Sweep]:
-    """The sweeps in a folder, or the one that it is, by their names within it."""
+    """Return the sweeps in a folder by name; a sweep's own folder has the empty name."""
     found = sorted(folder.glob("[!.]*/sweep.json"))
-    places = {"": folder, **{path.parent.name: path.parent for path in found}}
+    folders = {"": folder, **{path.parent.name: path.parent for path in found}}
     return {
-        name: read_sweep(place)
-        for name, place in places.items()
-        if (place / "sweep.json").is_file()
+        name: read_sweep(path) for name, path in folders.items() if (path / "sweep.json").is_file()
     }
 
 
-def _links(view: Dashboard, name: str, sweep: Sweep, runs: Sequence[str]) -> list[Link]:
+def _links(dashboard: Dashboard, name: str, sweep: Sweep, runs: Sequence[str]) -> list[Link]:
     axes = short_keys(sweep.axes)
-    start = f"{name}/" if name else ""
+    prefix = f"{name}/" if name else ""
     served = set(runs)
     trials = {
         run: dict(zip(axes, (trial.settings.get(key, "") for key in sweep.axes), strict=True))
         for trial in sweep.trials
-        if (run := start + trial.directory.name) in served
+        if (run := prefix + trial.directory.name) in served
     }
-    mine = view if view.pinned else view._replace(pinned=(sweep.metric,))
-    return sweep_links(mine, name, axes, trials)
+    if not dashboard.pinned:
+        dashboard = dashboard._replace(pinned=(sweep.metric,))
+    return sweep_links(dashboard, name, axes, trials)
 
 
 def _reachable(url: str) -> str:
-    """A URL that another machine can open, where all addresses are listened at."""
+    """Return a URL that other machines can open, if TensorBoard listens at all addresses."""
     parts = urlsplit(url)
     if parts.hostname not in ("0.0.0.0", "::"):
         return url
@@ -221,11 +223,11 @@ def _reachable(url: str) -> str:
     return parts._replace(netloc=f"{socket.getfqdn()}:{parts.port}").geturl()
 
 
-def _keep_up(url: str, selection: FilteredLogdir | None) -> None:
-    """Take in new runs until the process is ended.
+def _refresh_until_ended(url: str, selection: FilteredLogdir | None) -> None:
+    """Add new runs to the selection until the process is ended.
 
     Raises:
-      UserError: TensorBoard answers no more.
+      UserError: TensorBoard no longer answers.
     """
     while True:
         time.sleep(RELOAD_SECONDS)
@@ -238,7 +240,7 @@ def _keep_up(url: str, selection: FilteredLogdir | None) -> None:
             )
 
 
-def _end(number: int, frame: FrameType | None) -> None:
+def _exit_on_signal(number: int, frame: FrameType | None) -> None:
     sys.exit(128 + number)
 
 

@@ -1,4 +1,4 @@
-"""What a command does with errors: a sentence on stderr and a status for the shell."""
+"""Exit of commands on errors: a sentence on stderr, and a status for the shell."""
 
 import sys
 from collections.abc import Iterator
@@ -7,15 +7,15 @@ from contextlib import contextmanager
 from sweeps.errors import UserError
 
 INTERRUPTED = 130
-"""Exit status after Ctrl-C: 128 + SIGINT, as shells have it."""
+"""Exit status after Ctrl-C: 128 + SIGINT, by the convention of shells."""
 
 
 @contextmanager
 def exit_on_user_error() -> Iterator[None]:
-    """End the process with a sentence instead of a traceback; usable as a decorator too.
+    """End the process with a sentence instead of a traceback; also a decorator.
 
-    A `UserError` prints `error: <sentence>` to stderr and exits with 1, Ctrl-C exits with 130;
-    everything else passes through with its traceback, for it is a fault of the program.
+    A `UserError` prints `error: <sentence>` to stderr and exits with 1. Ctrl-C exits with 130. Any
+    other exception is a fault of the program, and keeps its traceback.
     """
     try:
         yield

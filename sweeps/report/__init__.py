@@ -1,7 +1,7 @@
-"""A comparison as one HTML page that works from disk, without a network.
+"""A comparison of trials as one HTML page that works from disk, without a network.
 
-page.html is its frame, page.css its looks; the scripts beside it are one program, in the order of
-`SCRIPTS`. Plotly's script is embedded whole.
+The folder `static` has the page's template, its style and its scripts. Plotly's script is embedded
+whole.
 """
 
 from pathlib import Path
@@ -13,19 +13,20 @@ from sweeps.io import html
 from sweeps.report.data import page_data
 
 SCRIPTS = ("state", "marks", "curves", "parallel", "heatmap", "means", "table", "page")
-_POLICY = (  # plotly compiles code, and draws into images
+"""Scripts of the page, in the order in which they are joined."""
+_CONTENT_POLICY = (  # plotly compiles code, and draws into images
     "default-src 'none'; script-src 'unsafe-inline' 'unsafe-eval'; style-src 'unsafe-inline'; "
     "img-src data: blob:"
 )
 
 
 def write_report(path: Path, comparison: Comparison, shares: Importance) -> None:
-    """Write the page.
+    """Write the page of a comparison.
 
     Args:
       path: the file; its folder exists.
-      comparison: what the page shows.
-      shares: importance of its axes.
+      comparison: the ranked trials.
+      shares: importance of the axes.
 
     Raises:
       UserError: the file cannot be written.
@@ -34,19 +35,23 @@ def write_report(path: Path, comparison: Comparison, shares: Importance) -> None
 
 
 def render(data: dict[str, Any]) -> str:
-    """The page's text."""
+    """Return the page's text.
+
+    Args:
+      data: data of `sweeps.report.data.page_data`.
+    """
     from plotly.offline import get_plotlyjs
 
     return html.render(
-        _file("page.html"),
+        _static_file("page.html"),
         str(data["title"]),
         data,
-        _POLICY,
-        style=_file("page.css"),
+        _CONTENT_POLICY,
+        style=_static_file("page.css"),
         plotly=get_plotlyjs(),
-        program="\n".join(_file(f"{name}.js") for name in SCRIPTS),
+        program="\n".join(_static_file(f"{name}.js") for name in SCRIPTS),
     )
 
 
-def _file(name: str) -> str:
+def _static_file(name: str) -> str:
     return (Path(__file__).parent / "static" / name).read_text(encoding="utf-8")

@@ -1,4 +1,4 @@
-"""A comparison -> what the page's script reads: plain values that JSON can hold."""
+"""Data of a report's page: a comparison as plain values that JSON can hold."""
 
 import math
 from collections.abc import Sequence
@@ -13,14 +13,15 @@ from sweeps.store.metrics import Row, metric_tags, read_metrics
 from sweeps.store.status import COUNTED, STATUSES
 
 MAX_POINTS = 500
-"""Points of a curve."""
+"""Most points of a curve."""
 MIN_POINTS = 20
+"""Points that a curve keeps even on a page with very many curves."""
 MAX_PAGE_POINTS = 1_000_000
-"""Points of a page, about: some ten megabytes."""
+"""Most points of a page, which then has some ten megabytes."""
 
 
 def page_data(comparison: Comparison, shares: Importance) -> dict[str, Any]:
-    """Everything that the page shows, NaN and infinities as None."""
+    """Return everything that the page shows, with None for NaN and infinities."""
     tables = [read_metrics(one.trial.directory / "metrics.csv") for one in comparison.trials]
     tags = metric_tags(row for rows in tables for row in rows)
     most = points_per_curve(len(tables) * len(tags))
@@ -49,38 +50,47 @@ def page_data(comparison: Comparison, shares: Importance) -> dict[str, Any]:
 
 
 def points_per_curve(curves: int) -> int:
-    """Points of each of so many curves."""
+    """Return the most points of each curve of a page with this many curves."""
     return min(MAX_POINTS, max(MIN_POINTS, MAX_PAGE_POINTS // max(1, curves)))
 
 
 def trial_curves(rows: Sequence[Row], tags: Sequence[str], most: int) -> dict[str, Any]:
-    """One trial's curves, each thinned to at most so many points.
+    """Return the curves of a trial, each with at most `most` points.
 
-    Tags that were reported together share a *clock*: the steps and the seconds since the first
-    report. `values` has, for each tag by its place, the place of its clock and its values.
+    Tags that were reported together share a *clock*: their steps, and the seconds since the first
+    report.
+
+    Args:
+      rows: the trial's metrics.
+      tags: tags of all trials of the page.
+      most: most points of a curve.
+
+    Returns:
+      `start`: wall time of the first report; `clocks`; `values`: index into `tags` -> index into
+      `clocks`, and the tag's values.
     """
     start = rows[0]["wall_time"] if rows else 0.0
     clocks: list[dict[str, list[float]]] = []
-    places: dict[tuple[float, ...], int] = {}
+    clock_of: dict[tuple[float, ...], int] = {}
     values: dict[int, tuple[int, list[float | None]]] = {}
-    for place, tag in enumerate(tags):
+    for index, tag in enumerate(tags):
         points = thin([row for row in rows if tag in row], most)
         if not points:
             continue
         steps = tuple(row["step"] for row in points)
-        if steps not in places:
-            places[steps] = len(clocks)
+        if steps not in clock_of:
+            clock_of[steps] = len(clocks)
             seconds = [round(row["wall_time"] - start, 2) for row in points]
             clocks.append({"steps": list(steps), "seconds": seconds})
-        values[place] = (places[steps], [_finite(row[tag]) for row in points])
+        values[index] = (clock_of[steps], [_finite(row[tag]) for row in points])
     return {"start": round(start, 2), "clocks": clocks, "values": values}
 
 
 def thin(points: Sequence[Row], most: int) -> list[Row]:
-    """At most so many points, evenly spaced, the first and the last among them."""
+    """Return at most `most` points, evenly spaced, with the first and the last among them."""
     if len(points) <= most:
         return list(points)
-    return [points[round(place * (len(points) - 1) / (most - 1))] for place in range(most)]
+    return [points[round(index * (len(points) - 1) / (most - 1))] for index in range(most)]
 
 
 def _axes(comparison: Comparison) -> list[dict[str, Any]]:
@@ -89,8 +99,8 @@ def _axes(comparison: Comparison) -> list[dict[str, Any]]:
         labels = [one.settings[key] for one in comparison.trials]
         parts = [[part, members] for part, members in label_ranges(labels).items()]
         ordered = sort_labels(labels)
-        about = {"labels": ordered, "numeric": are_numbers(ordered), "ranges": parts}
-        found.append({"key": key, "name": name, **about})
+        data = {"labels": ordered, "numeric": are_numbers(ordered), "ranges": parts}
+        found.append({"key": key, "name": name, **data})
     return found
 
 
@@ -115,7 +125,7 @@ def _trial(one: ScoredTrial, axes: Sequence[str]) -> dict[str, Any]:
 
 
 def _finite(value: float | None) -> float | None:
-    """To six digits; None for what JSON lacks."""
+    """Return a value with six digits; None for NaN and infinities, which JSON lacks."""
     if value is None or not math.isfinite(value):
         return None
     return float(f"{value:.6g}")

@@ -1,1 +1,1 @@
-"""Trains a trial again and compares what it reports."""
+"""Reproduction: a trial is trained again, and its metrics are compared."""

@@ -1,6 +1,6 @@
-"""What is no longer as it was when a trial ran: code, packages, machine. Pure.
+"""Differences of code, packages, machine and environment since a trial ran. Pure.
 
-Each difference is one line, `what: recorded, now other`.
+Each difference is one line, `NAME: RECORDED, now OTHER`.
 """
 
 import re
@@ -10,13 +10,15 @@ from typing import Any
 from sweeps.store.provenance import Provenance
 
 Facts = Mapping[str, Any]
+"""Facts of a trial's provenance, by name."""
 
 UNKNOWN = "not recorded"
+"""Text for a fact that a trial does not have."""
 
 
 def code_changes(recorded: Provenance, now: Provenance) -> list[str]:
-    """Commit and uncommitted changes that differ."""
-    old, new = (place.facts.get("git") or {} for place in (recorded, now))
+    """Return the differences of commit, uncommitted changes and untracked files."""
+    old, new = (provenance.facts.get("git") or {} for provenance in (recorded, now))
     lines = _line("code", _commit(old), _commit(new))
     if recorded.diff.strip() != now.diff.strip():
         # Two patches may read alike here: as many lines of the same files.
@@ -25,7 +27,7 @@ def code_changes(recorded: Provenance, now: Provenance) -> list[str]:
 
 
 def package_changes(recorded: Facts, now: Facts) -> list[str]:
-    """Packages whose version differs, that are missing now, or that are new; by name."""
+    """Return the packages whose version differs, that are missing or that are new, by name."""
     old, new = ({key.lower(): facts[key] for key in facts} for facts in (recorded, now))
     if not old:
         return [f"packages: {UNKNOWN}"]
@@ -36,15 +38,21 @@ def package_changes(recorded: Facts, now: Facts) -> list[str]:
 
 
 def machine_changes(recorded: Facts, now: Facts, keys: Iterable[str]) -> list[str]:
-    """Single facts that differ."""
+    """Return the differences of some facts.
+
+    Args:
+      recorded: facts of the earlier run.
+      now: facts of the later run.
+      keys: names of the facts to compare.
+    """
     lines: list[str] = []
     for key in keys:
-        lines += _line(key, _word(recorded, key), _word(now, key))
+        lines += _line(key, _fact(recorded, key), _fact(now, key))
     return lines
 
 
 def environment_changes(recorded: Facts | None, now: Facts | None) -> list[str]:
-    """Environment variables that differ."""
+    """Return the environment variables that differ."""
     if recorded is None:
         return [f"environment: {UNKNOWN}"]
     lines: list[str] = []
@@ -65,13 +73,13 @@ def _untracked(git: Facts) -> str:
     return ", ".join(sorted(git.get("untracked") or [])) or "none"
 
 
-def _word(facts: Facts, key: str) -> str:
+def _fact(facts: Facts, key: str) -> str:
     value = facts.get(key)
     return UNKNOWN if value is None else str(value)
 
 
 def _diff(text: str) -> str:
-    """Which files a patch changes, and by how many lines."""
+    """Return how many lines of which files a patch changes."""
     if not text.strip():
         return "none"
     files = re.findall(r"^diff --git a/.* b/(.*)$", text, re.MULTILINE)

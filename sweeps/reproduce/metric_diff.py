@@ -1,4 +1,4 @@
-"""Two histories of one trial, compared value by value. Pure: tables in, differences out."""
+"""Differences between two metrics tables of one trial, value by value. Pure."""
 
 import math
 from collections.abc import Collection, Iterator, Sequence
@@ -9,16 +9,19 @@ from sweeps.store.metrics import INDEX_COLUMNS, Row, merge_steps
 
 @dataclass(frozen=True)
 class Difference:
-    """One value that is not the same in both; None where one of them lacks it."""
+    """A value that differs between the two tables."""
 
     step: int
     metric: str
+    """Tag of the metric."""
     recorded: float | None
+    """Value in the earlier table; None where it is missing."""
     now: float | None
+    """Value in the later table; None where it is missing."""
 
     @property
     def relative(self) -> float:
-        """|a - b| / max(|a|, |b|); infinite where one is missing or no finite number."""
+        """|a - b| / max(|a|, |b|); infinite where one of them is missing or not finite."""
         if self.recorded is None or self.now is None:
             return math.inf
         if not (math.isfinite(self.recorded) and math.isfinite(self.now)):
@@ -26,7 +29,7 @@ class Difference:
         return abs(self.recorded - self.now) / max(abs(self.recorded), abs(self.now))
 
     def __str__(self) -> str:
-        words = f"step {self.step}, {self.metric}: {_shown(self.recorded)}, now {_shown(self.now)}"
+        words = f"step {self.step}, {self.metric}: {_text(self.recorded)}, now {_text(self.now)}"
         if math.isinf(self.relative):
             return words
         difference = abs((self.recorded or 0.0) - (self.now or 0.0))
@@ -35,21 +38,22 @@ class Difference:
 
 @dataclass(frozen=True)
 class MetricDiff:
-    """What a comparison has found."""
+    """Result of a comparison of two metrics tables."""
 
     steps: int
-    """How many were compared."""
+    """Number of compared steps."""
     values: int
+    """Number of compared values."""
     differences: tuple[Difference, ...] = ()
-    """In the order of their steps."""
+    """All differences, ordered by step."""
 
     @property
     def largest(self) -> Difference | None:
-        """The largest relative difference, the first of its size."""
+        """The largest relative difference, and the first of several such; None without any."""
         return max(self.differences, key=lambda item: item.relative, default=None)
 
     def first_beyond(self, tolerance: float) -> Difference | None:
-        """The first value whose relative difference is larger; 0: the first that differs."""
+        """Return the first difference beyond a relative tolerance; None without any."""
         beyond = (item for item in self.differences if item.relative > tolerance)
         return next(beyond, None)
 
@@ -61,20 +65,20 @@ def diff_metrics(
     ignored: Collection[str] = (),
     until: int | None = None,
 ) -> MetricDiff:
-    """Compare two tables of metrics step by step.
+    """Compare two metrics tables step by step.
 
     Args:
-      recorded: the earlier history.
-      now: the later one.
-      ignored: tags that a clock measured.
-      until: last step that counts; None: all of both.
+      recorded: the earlier table.
+      now: the later table.
+      ignored: tags that are not compared, such as measured times.
+      until: last step that is compared; None: all steps.
     """
     skip = {*INDEX_COLUMNS, *ignored}
     old, new = (_values(rows, skip, until) for rows in (recorded, now))
     steps = sorted({*old, *new})
     pairs = [pair for step in steps for pair in _pairs(step, old.get(step, {}), new.get(step, {}))]
     different = tuple(pair for pair in pairs if not _same(pair.recorded, pair.now))
-    return MetricDiff(len(steps), len(pairs), different)
+    return MetricDiff(steps=len(steps), values=len(pairs), differences=different)
 
 
 def _values(
@@ -89,14 +93,15 @@ def _values(
 
 
 def _pairs(step: int, old: Row, new: Row) -> Iterator[Difference]:
+    """Yield the values of a step in pairs, equal ones included."""
     for tag in dict.fromkeys([*old, *new]):
-        yield Difference(step, tag, old.get(tag), new.get(tag))
+        yield Difference(step=step, metric=tag, recorded=old.get(tag), now=new.get(tag))
 
 
 def _same(one: float | None, other: float | None) -> bool:
-    """Whether two values are equal; so are two NaNs."""
+    """Return whether two values are equal; two NaNs are."""
     return one == other or repr(one) == repr(other)
 
 
-def _shown(value: float | None) -> str:
+def _text(value: float | None) -> str:
     return "missing" if value is None else repr(value)

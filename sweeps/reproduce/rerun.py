@@ -1,4 +1,4 @@
-"""A trial's second run, in a process of its own: libraries read their thread counts as they load.
+"""A trial's second run, in a process of its own, as libraries read their thread counts at import.
 
 python -m sweeps.reproduce.rerun '<JSON of a Rerun>'
 """
@@ -17,36 +17,38 @@ from sweeps.run import Run
 from sweeps.store.trial import read_config
 
 LINE_SECONDS = 10.0
-"""Time between two lines that say how far the run has come."""
+"""Seconds between two printed lines of progress."""
 
 
 @dataclass(frozen=True)
 class RerunTask:
-    """What the child needs to know."""
+    """A trial to run again, as the child process gets it in JSON."""
 
     directory: str
-    """The new folder, with its configuration in it."""
+    """The new trial folder, with its configuration in it."""
     objective: str
     """Dotted path of a function (config, run); of one (configs, runs) if `pack`."""
     pack: bool
-    """Whether the trial trained in a pack: it does so again, by itself."""
+    """Whether the trial trained in a pack; it then trains in a pack of its own."""
     metric: str
+    """Tag that the sweep ranks by."""
     mode: str
+    """Which value is best: `min` or `max`."""
     until: int | None
-    """Last step that is wanted; None: to the end."""
+    """Last step to train; None: to the end."""
 
 
-def rerun_trial(rerun: RerunTask, environment: Mapping[str, str]) -> None:
-    """Run a trial in a child process; whatever becomes of it is in the trial's folder.
+def rerun_trial(task: RerunTask, environment: Mapping[str, str]) -> None:
+    """Run a trial in a child process, which writes its metrics and status to the trial's folder.
 
     Args:
-      rerun: which trial.
-      environment: variables that the child gets on top of this process' own.
+      task: the trial to run.
+      environment: variables that the child gets in addition to those of this process.
 
     Raises:
       KeyboardInterrupt: Ctrl-C, after the child, which got it too, has ended.
     """
-    command = [sys.executable, "-m", "sweeps.reproduce.rerun", json.dumps(asdict(rerun))]
+    command = [sys.executable, "-m", "sweeps.reproduce.rerun", json.dumps(asdict(task))]
     with subprocess.Popen(command, env={**os.environ, **environment}) as child:
         try:
             child.wait()
@@ -56,31 +58,35 @@ def rerun_trial(rerun: RerunTask, environment: Mapping[str, str]) -> None:
 
 
 class ProgressPrinter:
-    """Says how far the run has come, and ends it after the last step that is wanted."""
+    """A callback for reports that prints the progress, and ends the run after its last step."""
 
     def __init__(self, until: int | None) -> None:
         self._until = until
-        self._told = time.monotonic()
+        self._printed_at = time.monotonic()
 
     def __call__(self, step: int, metrics: Mapping[str, float], total_steps: int | None) -> None:
-        """Take a report."""
-        if time.monotonic() - self._told >= LINE_SECONDS:
-            self._told = time.monotonic()
+        """Receive a report.
+
+        Raises:
+          SystemExit: the last step is reached; its status is 0, which counts as stopped.
+        """
+        if time.monotonic() - self._printed_at >= LINE_SECONDS:
+            self._printed_at = time.monotonic()
             print(f"step {step} of {self._until or total_steps or '?'}", flush=True)
         if self._until is not None and step >= self._until:
             raise SystemExit(0)
 
 
 def main() -> None:
-    """Run the trial that the command line describes; how it ended is told by its folder alone."""
-    rerun = RerunTask(**json.loads(sys.argv[1]))
-    directory, entered = Path(rerun.directory), False
-    watch = ProgressPrinter(rerun.until)
+    """Run the trial of the command line; only the trial's folder says how it ended."""
+    task = RerunTask(**json.loads(sys.argv[1]))
+    directory, entered = Path(task.directory), False
+    on_report = ProgressPrinter(task.until)
     try:
-        with Run(directory, metric=rerun.metric, mode=rerun.mode, on_report=watch) as run:
+        with Run(directory, metric=task.metric, mode=task.mode, on_report=on_report) as run:
             entered = True
-            train, config = locate(rerun.objective), read_config(directory)
-            train([config], [run]) if rerun.pack else train(config, run)
+            train, config = locate(task.objective), read_config(directory)
+            train([config], [run]) if task.pack else train(config, run)
     except (KeyboardInterrupt, Exception):
         if not entered:
             raise
