@@ -1,11 +1,14 @@
-"""Neural caches to choose from; without JAX, for the command line."""
+"""Settings of the neural cache to try; without JAX, for the command line."""
 
 from collections.abc import Sequence
 from typing import NamedTuple
 
 
 class CacheGrid(NamedTuple):
-    """All combinations of these numbers; see `lm.evaluation.neural_cache`."""
+    """Settings of the neural cache: all combinations of these values.
+
+    `lm.evaluation.neural_cache` defines them.
+    """
 
     windows: Sequence[int]
     shares: Sequence[float]
@@ -13,12 +16,15 @@ class CacheGrid(NamedTuple):
 
     @property
     def size(self) -> int:
-        """Caches in it."""
+        """Number of combinations."""
         return len(self.windows) * len(self.shares) * len(self.thetas)
 
-    def ends(self, window: int, share: float, theta: float) -> list[str]:
-        """Which of a cache's numbers are the smallest or the largest of several, so that a better
-        one may lie beyond; 0 is no such end."""
+    def boundary_values(self, window: int, share: float, theta: float) -> list[str]:
+        """Name the values that are the smallest or the largest tried, so that a better one may lie
+        beyond them.
+
+        A value that was tried alone does not count, and neither does 0.
+        """
         named = {
             "window": (window, self.windows),
             "lambda": (share, self.shares),
@@ -31,12 +37,15 @@ class CacheGrid(NamedTuple):
         ]
 
 
-DEFAULT_CACHE = CacheGrid([500], [0.1], [0.3])
-"""Where nothing else is asked for."""
+DEFAULT_CACHE = CacheGrid(windows=[500], shares=[0.1], thetas=[0.3])
+"""The cache that `--cache` takes where nothing else is given."""
 
 DEFAULT_GRID = CacheGrid(
     windows=[100, 500, 2000],
     shares=[0.01, 0.02, 0.05, 0.08, 0.1, 0.15, 0.2, 0.25, 0.3, 0.4],
     thetas=[0.0, 0.1, 0.2, 0.3, 0.5, 0.7, 1.0],
 )
-"""A search where nothing else is asked for: it costs by window and theta, lambda is free."""
+"""The search that `--cache-search` makes where nothing else is given.
+
+Its cost grows with the windows and thetas; values of lambda cost next to nothing.
+"""

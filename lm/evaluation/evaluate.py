@@ -1,4 +1,4 @@
-"""Evaluates a model on texts, and finds the numbers of its cache."""
+"""Evaluate a model on texts, and search the best settings of its neural cache."""
 
 from collections.abc import Sequence
 from itertools import product
@@ -18,12 +18,12 @@ from lm.training.load import TrainedModel
 
 
 class Evaluation(NamedTuple):
-    """What came out."""
+    """The result of an evaluation."""
 
     texts: list[TokenScores]
     cache: NeuralCache | None
-    tried: CacheGrid | None
-    """That it is the best of, on the validation split."""
+    grid: CacheGrid | None
+    """The settings tried; the cache has the lowest perplexity of them on the validation split."""
 
 
 def evaluate(
@@ -32,38 +32,44 @@ def evaluate(
     train: TrainConfig,
     grid: CacheGrid | None,
 ) -> Evaluation:
-    """Read texts.
+    """Evaluate a model on texts.
 
     Args:
       trained: the model.
       texts: each is read from a zero state and, with a cache, from an empty one.
-      train: how; see `lm.evaluation.scoring.evaluation_config`.
-      grid: of caches; None: none.
+      train: how they are read, of `lm.evaluation.scoring.evaluation_config`.
+      grid: settings of the neural cache to try; None: no cache.
 
     Raises:
       UserError: a text is too short, or the validation split is needed and not there.
     """
     cache = None if grid is None else _search_cache(trained, train, grid)
     found = [_score_text(trained, text, train, cache) for text in texts]
-    return Evaluation(found, cache, grid)
+    return Evaluation(texts=found, cache=cache, grid=grid)
 
 
 def _search_cache(trained: TrainedModel, train: TrainConfig, grid: CacheGrid) -> NeuralCache:
     if grid.size == 1:
-        return NeuralCache(grid.windows[0], grid.shares[0], grid.thetas[0])
+        return NeuralCache(window=grid.windows[0], share=grid.shares[0], theta=grid.thetas[0])
     (valid,) = load_splits(trained, ["valid"])
     settings = list(product(grid.windows, grid.thetas))
-    reading = score_tokens(trained, valid.ids, train, settings)
-    return best_cache(reading.log_probs, reading.recalled, settings, grid.shares)
+    scores = score_tokens(trained, valid.ids, train, settings)
+    return best_cache(scores.log_probs, scores.cache_log_probs, settings, grid.shares)
 
 
 def _score_text(
     trained: TrainedModel, text: EvaluationText, train: TrainConfig, cache: NeuralCache | None
 ) -> TokenScores:
     settings = [] if cache is None else [(cache.window, cache.theta)]
-    reading = score_tokens(trained, text.ids, train, settings)
+    scores = score_tokens(trained, text.ids, train, settings)
     cached: NDArray[np.float64] | None = None
     if cache is not None:
-        cached = interpolate(reading.log_probs, reading.recalled[0], cache.share)
+        cached = interpolate(scores.log_probs, scores.cache_log_probs[0], cache.share)
     first = context_size(train)
-    return TokenScores(text.name, first, text.ids[first:], reading.log_probs, cached)
+    return TokenScores(
+        name=text.name,
+        first=first,
+        ids=text.ids[first:],
+        log_probs=scores.log_probs,
+        cached=cached,
+    )

@@ -1,4 +1,4 @@
-"""The continuous cache of Grave, Joulin and Usunier 2017: what was read lately comes again.
+"""The continuous cache of Grave, Joulin and Usunier 2017: recent words are likely to recur.
 
 The model's features h_i at each word read are kept with the word x_{i+1} that followed. Of the last
 `window` of them, each that was followed by w votes for w with weight exp(theta h_t . h_i):
@@ -23,14 +23,14 @@ from jax import Array, lax
 from numpy.typing import NDArray
 
 BLOCK = 256
-"""Rows that are compared with the words kept at once."""
+"""Rows that are compared with the words kept at a time."""
 
 CacheSetting = tuple[int, float]
 """Window and theta."""
 
 
 class NeuralCache(NamedTuple):
-    """A cache's numbers."""
+    """Settings of a cache and of its mixture with the model."""
 
     window: int
     """Words kept."""
@@ -41,7 +41,7 @@ class NeuralCache(NamedTuple):
 
 
 class CacheState(NamedTuple):
-    """The words kept, the latest last."""
+    """The words kept and the features they followed, the latest last."""
 
     features: Array
     """f32[K, B, D]."""
@@ -50,7 +50,7 @@ class CacheState(NamedTuple):
 
 
 def init_cache(kept: int, streams: int, features: int) -> CacheState:
-    """Before the first word."""
+    """State of a cache before the first word."""
     return CacheState(
         jnp.zeros((kept, streams, features), jnp.float32),
         jnp.full((kept, streams), -1, jnp.int32),
@@ -58,20 +58,20 @@ def init_cache(kept: int, streams: int, features: int) -> CacheState:
 
 
 @jax.jit
-def cache_log_probs(
-    history: CacheState, features: Array, words: Array, windows: Array, thetas: Array
+def advance_cache(
+    state: CacheState, features: Array, words: Array, windows: Array, thetas: Array
 ) -> tuple[CacheState, Array]:
-    """Probabilities that the cache alone gives to the words that came.
+    """Log-probabilities of words by the cache alone, and the cache after them.
 
     Args:
-      history: as long as the largest window, or longer.
+      state: as long as the largest window, or longer.
       features: f32[R, B, D].
       words: i32[R, B]; -1: none, at a stream's end.
       windows: i32[S].
       thetas: f32[S].
 
     Returns:
-      The history after them, and log p_cache f32[S, R, B]: -inf for a word that is not in the
+      The state after them, and log p_cache f32[S, R, B]: -inf for a word that is not in the
       cache, NaN where the cache is empty.
     """
     rows = len(words)
@@ -81,26 +81,26 @@ def cache_log_probs(
     words = jnp.pad(words, ((0, pad), (0, 0)), constant_values=-1)
     counts = jnp.clip(rows - BLOCK * jnp.arange(blocks), 0, BLOCK)
 
-    def body(history: CacheState, block: tuple[Array, Array, Array]) -> tuple[CacheState, Array]:
-        return _block_log_probs(history, *block, windows, thetas)
+    def body(state: CacheState, block: tuple[Array, Array, Array]) -> tuple[CacheState, Array]:
+        return _block_log_probs(state, *block, windows, thetas)
 
     cut = (
         features.reshape(blocks, BLOCK, *features.shape[1:]),
         words.reshape(blocks, BLOCK, -1),
         counts,
     )
-    history, found = lax.scan(body, history, cut)  # [blocks, S, BLOCK, B]
+    state, found = lax.scan(body, state, cut)  # [blocks, S, BLOCK, B]
     found = jnp.moveaxis(found, 1, 0).reshape(len(windows), blocks * BLOCK, -1)
-    return history, found[:, :rows]
+    return state, found[:, :rows]
 
 
 def _block_log_probs(
-    history: CacheState, features: Array, words: Array, count: Array, windows: Array, thetas: Array
+    state: CacheState, features: Array, words: Array, count: Array, windows: Array, thetas: Array
 ) -> tuple[CacheState, Array]:
-    """The same of a block, of which the first `count` rows are real."""
-    kept, rows = len(history.words), len(words)
-    keys = jnp.concatenate([history.features, features])
-    follows = jnp.concatenate([history.words, words])
+    """Log-probabilities of one block, of which the first `count` rows are real."""
+    kept, rows = len(state.words), len(words)
+    keys = jnp.concatenate([state.features, features])
+    follows = jnp.concatenate([state.words, words])
     # TensorFloat-32 would round them to three digits, and theta enlarges that.
     scores = jnp.einsum("rbd,kbd->brk", features, keys, precision=lax.Precision.HIGHEST)
     age = kept + jnp.arange(rows)[:, None] - jnp.arange(kept + rows)[None, :]
@@ -120,35 +120,39 @@ def _block_log_probs(
 
 
 def interpolate(
-    log_probs: NDArray[np.float64], recalled: NDArray[np.floating], share: float
+    log_probs: NDArray[np.float64], cache_log_probs: NDArray[np.floating], share: float
 ) -> NDArray[np.float64]:
-    """log((1 - lambda) p_model + lambda p_cache); the model's where the cache is empty."""
-    empty = np.isnan(recalled)
+    """Mix the model with its cache: log((1 - lambda) p_model + lambda p_cache).
+
+    Where the cache is empty, it is the model's own.
+    """
+    empty = np.isnan(cache_log_probs)
     log_share = np.log(share) if share > 0 else -np.inf
     mixed = np.logaddexp(
-        np.log1p(-share) + log_probs, log_share + np.where(empty, -np.inf, recalled)
+        np.log1p(-share) + log_probs, log_share + np.where(empty, -np.inf, cache_log_probs)
     )
     return np.where(empty, log_probs, mixed)
 
 
 def best_cache(
     log_probs: NDArray[np.float64],
-    recalled: NDArray[np.floating],
+    cache_log_probs: NDArray[np.floating],
     settings: Sequence[CacheSetting],
     shares: Sequence[float],
 ) -> NeuralCache:
-    """The cache with the lowest perplexity; the first of equal ones.
+    """Find the cache with the lowest perplexity; the first of equal ones.
 
     Args:
       log_probs: of the model, [N].
-      recalled: of each setting's cache, [S, N].
+      cache_log_probs: of each setting's cache, [S, N].
       settings: S of them.
       shares: the values of lambda to try.
     """
     best, lowest = None, math.inf
-    for (setting, found), share in product(zip(settings, recalled, strict=True), shares):
+    alone = zip(settings, cache_log_probs, strict=True)
+    for ((window, theta), found), share in product(alone, shares):
         loss = -float(interpolate(log_probs, found, share).mean())
         if best is None or loss < lowest:
-            best, lowest = NeuralCache(setting[0], share, setting[1]), loss
+            best, lowest = NeuralCache(window=window, share=share, theta=theta), loss
     assert best is not None
     return best

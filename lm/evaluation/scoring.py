@@ -12,26 +12,26 @@ from lm.config.schema import TrainConfig
 from lm.config.sizes import feature_size
 from lm.data.batches import Ids
 from lm.data.windows import context_size, num_predictions
-from lm.evaluation.neural_cache import CacheSetting, CacheState, cache_log_probs, init_cache
+from lm.evaluation.neural_cache import CacheSetting, CacheState, advance_cache, init_cache
 from lm.training.heldout import HeldOut, make_windows, window_size
 from lm.training.load import TrainedModel
 from sweeps.errors import UserError
 
 MAX_FEATURES = 2**22
-"""Features that are kept at once, so that a text of any length fits."""
+"""Features that are held at a time, so that a text of any length fits."""
 
 
 class TextScores(NamedTuple):
-    """What a model thought of the words of a text; N of them are predicted."""
+    """Log-probabilities of the N words of a text that are predicted."""
 
     log_probs: NDArray[np.float64]
     """[N], in nats; the first is of the text's word number `context_size`."""
-    recalled: NDArray[np.float32]
-    """[S, N]: of the cache alone; NaN where it is empty."""
+    cache_log_probs: NDArray[np.float32]
+    """[S, N]: by each setting's cache alone; NaN where it is empty."""
 
 
 def evaluation_config(trained: TrainedModel, streams: int | None) -> TrainConfig:
-    """How a text is read.
+    """The options that say how a text is read.
 
     Args:
       trained: the model.
@@ -54,13 +54,13 @@ def evaluation_config(trained: TrainedModel, streams: int | None) -> TrainConfig
 def score_tokens(
     trained: TrainedModel, ids: Ids, train: TrainConfig, settings: Sequence[CacheSetting]
 ) -> TextScores:
-    """Read a text.
+    """Predict each word of a text.
 
     Args:
       trained: the model.
       ids: the text.
       train: its `evaluation_config`.
-      settings: of caches to look the words up in.
+      settings: windows and thetas of the caches that predict the words, too.
 
     Raises:
       UserError: there is nothing to predict.
@@ -76,7 +76,7 @@ def score_tokens(
     # Where each prediction stands in the text: the targets of a text of its own word numbers.
     places = np.asarray(make_windows(np.arange(len(ids), dtype=np.int32), train, room).targets)
     log_probs = np.full(count, np.nan)
-    recalled = np.full((len(settings), count), np.nan, np.float32)
+    cache_log_probs = np.full((len(settings), count), np.nan, np.float32)
     carry = trained.zero_carry(text.inputs.shape[-1])
     caches = _Caches(settings, most=len(ids)) if settings else None
     for start in range(0, len(places), at_once):
@@ -87,30 +87,30 @@ def score_tokens(
         real = here >= 0
         log_probs[here[real] - first] = -np.asarray(losses, np.float64).reshape(-1)[real]
         if caches:
-            found = caches.look_up(windows, features)
-            recalled[:, here[real] - first] = found[:, real]
-    return TextScores(log_probs, recalled)
+            found = caches.log_probs(windows, features)
+            cache_log_probs[:, here[real] - first] = found[:, real]
+    return TextScores(log_probs=log_probs, cache_log_probs=cache_log_probs)
 
 
 class _Caches:
-    """Caches over the parts of a text, one after another; each stream has its own history."""
+    """Caches that read the parts of a text one after another; each stream has its own state."""
 
     def __init__(self, settings: Sequence[CacheSetting], most: int) -> None:
         windows, thetas = zip(*settings, strict=True)
         self._windows = jnp.array(np.minimum(windows, most), jnp.int32)
         self._thetas = jnp.array(thetas, jnp.float32)
         self._kept = min(max(windows), most)
-        self._history: CacheState | None = None
+        self._state: CacheState | None = None
 
-    def look_up(self, text: HeldOut, features: jnp.ndarray) -> NDArray[np.float32]:
+    def log_probs(self, text: HeldOut, features: jnp.ndarray) -> NDArray[np.float32]:
         """Log-probabilities of a part's targets, in the order of their layout; [S, ...]."""
         # Windows of one word each, side by side, are a single stream.
         streams = text.targets.shape[-1] if text.targets.ndim == 3 else 1
         words = text.targets.reshape(-1, streams)
         features = features.reshape(*words.shape, -1)
-        if self._history is None:
-            self._history = init_cache(self._kept, streams, features.shape[-1])
-        self._history, found = cache_log_probs(
-            self._history, features, words, self._windows, self._thetas
+        if self._state is None:
+            self._state = init_cache(self._kept, streams, features.shape[-1])
+        self._state, found = advance_cache(
+            self._state, features, words, self._windows, self._thetas
         )
         return np.asarray(found).reshape(len(self._windows), -1)

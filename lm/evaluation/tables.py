@@ -1,4 +1,4 @@
-"""An evaluation on the terminal."""
+"""Tables of an evaluation, for the terminal."""
 
 import math
 from collections.abc import Iterable, Sequence
@@ -27,7 +27,7 @@ from lm.training.state import count_parameters
 from sweeps.io.console import make_table, print_line, print_table
 
 MIN_OCCURRENCES = 5
-"""Occurrences of a word in the table of means: of fewer, a mean says little."""
+"""Fewest occurrences of a word in the table of means; a mean of fewer says little."""
 
 
 def show_evaluation(
@@ -37,14 +37,14 @@ def show_evaluation(
     texts: Sequence[EvaluationText],
     found: Evaluation,
 ) -> None:
-    """What was read, how, and the perplexities."""
+    """Show the model, how the texts were read, and their perplexities."""
     trial = trained.trial
     of = "" if trial.total_steps is None else f" of {trial.total_steps:,}"
     parameters = f"{count_parameters(trained.params):,} parameters"
     print_line(console, f"{trial.directory}: step {trained.step:,}{of}, {parameters}")
     print_line(console, _how_texts_are_read(train))
-    if found.cache is not None and found.tried is not None:
-        _show_cache(console, found.cache, found.tried)
+    if found.cache is not None and found.grid is not None:
+        _show_cache(console, found.cache, found.grid)
     for text in texts:
         if text.unknown:
             share = (
@@ -58,7 +58,7 @@ def show_evaluation(
 def show_worst(
     console: Console, vocabulary: Vocabulary, texts: Iterable[TokenScores], count: int
 ) -> None:
-    """The words that are predicted worst: that cost the most in all, and on average."""
+    """Show the words that are predicted worst, in all and on average."""
     for text in texts:
         found = word_surprises(text, vocabulary)
         all_of_it = sum(one.total for one in found)
@@ -78,7 +78,7 @@ def _show_cache(console: Console, cache: NeuralCache, tried: CacheGrid) -> None:
     numbers = f"window {cache.window}, lambda {cache.share:g}, theta {cache.theta:g}"
     chosen = f", the best of {tried.size} on valid" if tried.size > 1 else ""
     print_line(console, f"cache: {numbers}{chosen}")
-    if ends := tried.ends(*cache):
+    if ends := tried.boundary_values(*cache):
         print_line(
             console, f"cache: {', '.join(ends)}: at the end of what was tried, so try beyond it"
         )
@@ -94,7 +94,7 @@ def _how_texts_are_read(train: TrainConfig) -> str:
 
 
 def _perplexities(texts: Sequence[TokenScores], level: str) -> Table:
-    """A row a text: words predicted, loss, perplexity, and the same with the cache."""
+    """A row for each text: words predicted, loss and perplexity, without and with the cache."""
     words, unit = ("characters", "bits/character") if level == "char" else ("words", "nats/word")
     heads = [unit, "perplexity"]
     if any(text.cached is not None for text in texts):

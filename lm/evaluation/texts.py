@@ -1,4 +1,4 @@
-"""The texts that a model is evaluated on: splits of its corpus, or a file."""
+"""Texts to evaluate a model on: splits of its corpus, or files."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -16,16 +16,16 @@ SPLITS = ("train", "valid", "test")
 
 
 class EvaluationText(NamedTuple):
-    """What is read."""
+    """A text to evaluate on."""
 
     name: str
     ids: Ids
     unknown: int = 0
-    """Tokens that the vocabulary does not have, read as <unk>; of a file."""
+    """Number of tokens of a file that the vocabulary lacks; they are read as <unk>."""
 
 
 def load_splits(trained: TrainedModel, names: Sequence[str] | None) -> list[EvaluationText]:
-    """Splits of the corpus; None: validation, and test where there is one.
+    """Load splits of the corpus; None: validation, and test where there is one.
 
     Raises:
       UserError: the corpus is missing or another now, or lacks the split.
@@ -41,7 +41,7 @@ def load_splits(trained: TrainedModel, names: Sequence[str] | None) -> list[Eval
 
 
 def load_file(trained: TrainedModel, path: Path) -> EvaluationText:
-    """A file, cut into tokens as the corpus was and numbered by the trial's vocabulary.
+    """Read a file, cut into tokens as the corpus was and numbered by the trial's vocabulary.
 
     Raises:
       UserError: it cannot be read or is too short, or a token is unknown and there is no <unk>.
@@ -62,4 +62,4 @@ def load_file(trained: TrainedModel, path: Path) -> EvaluationText:
             f"{path} has {len(tokens)} tokens, and {needed} are needed to predict one; "
             "give more text."
         )
-    return EvaluationText(str(path), vocabulary.encode(tokens), len(unknown))
+    return EvaluationText(name=str(path), ids=vocabulary.encode(tokens), unknown=len(unknown))

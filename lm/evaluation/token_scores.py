@@ -1,4 +1,4 @@
-"""Log-probabilities word by word: a table as a file, and the words that are predicted worst."""
+"""Log-probability of each word: as a CSV file, and the words that are predicted worst."""
 
 import csv
 from collections.abc import Iterator, Sequence
@@ -13,22 +13,22 @@ from sweeps.errors import UserError
 
 
 class TokenScores(NamedTuple):
-    """The predicted words of a text."""
+    """The predicted words of a text and their log-probabilities."""
 
     name: str
-    """Of the text: a split, or a file."""
+    """Name of the text: a split or a file."""
     first: int
-    """The number of the first of them in the text, from 0."""
+    """Position in the text of the first word that is predicted, from 0."""
     ids: NDArray[np.int32]
-    """[N]."""
+    """[N], the words."""
     log_probs: NDArray[np.float64]
-    """[N], of the model, in nats."""
+    """[N], by the model, in nats."""
     cached: NDArray[np.float64] | None
-    """[N], with the cache; None: there is none."""
+    """[N], with the cache, in nats; None: there is no cache."""
 
     @property
     def best(self) -> NDArray[np.float64]:
-        """With the cache where there is one."""
+        """Log-probabilities with the cache where there is one, else by the model."""
         return self.log_probs if self.cached is None else self.cached
 
 
@@ -38,16 +38,16 @@ class WordSurprise(NamedTuple):
     word: str
     occurrences: int
     total: float
-    """Negative log-probability of all of them, nats."""
+    """Negative log-probability of all occurrences, nats."""
 
     @property
     def mean(self) -> float:
-        """Nats an occurrence."""
+        """Nats for each occurrence."""
         return self.total / self.occurrences
 
 
 def word_surprises(text: TokenScores, vocabulary: Vocabulary) -> list[WordSurprise]:
-    """Of each type that occurs among the predicted words, in the order of ids."""
+    """Surprise of each type that occurs among the predicted words, in the order of ids."""
     counts = np.bincount(text.ids, minlength=len(vocabulary))
     totals = np.bincount(text.ids, -text.best, minlength=len(vocabulary))
     return [
@@ -57,20 +57,20 @@ def word_surprises(text: TokenScores, vocabulary: Vocabulary) -> list[WordSurpri
 
 
 def worst_in_total(found: Sequence[WordSurprise], count: int) -> list[WordSurprise]:
-    """Those with the largest totals."""
+    """The types with the largest totals, at most `count`."""
     return sorted(found, key=lambda one: (-one.total, one.word))[:count]
 
 
 def worst_on_average(
     found: Sequence[WordSurprise], count: int, at_least: int
 ) -> list[WordSurprise]:
-    """Those with the largest means, of types with so many occurrences."""
+    """The types with the largest means, of those with `at_least` occurrences."""
     often = [one for one in found if one.occurrences >= at_least]
     return sorted(often, key=lambda one: (-one.mean, one.word))[:count]
 
 
 def write_token_scores(path: Path, texts: Sequence[TokenScores], vocabulary: Vocabulary) -> None:
-    """Write a row a predicted word: text, position, word, log-probabilities (nats).
+    """Write a row for each predicted word: text, position, word, log-probabilities (nats).
 
     Raises:
       UserError: the file cannot be written.

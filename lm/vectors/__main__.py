@@ -40,13 +40,13 @@ def main(arguments: Sequence[str] | None = None) -> None:
     """Run the command; None: with this process's arguments."""
     options, models = read_arguments(sys.argv[1:] if arguments is None else arguments)
     console = Console(soft_wrap=True)
-    tables, passes = _tables(console, options, models)
+    tables, epoch_scores = _tables(console, options, models)
     if options.export is not None:  # files first, for the terminal may be a pipe that closes early
         _export(options, tables)
     if options.page is not None:
         _page(console, options, tables)
     if options.csv is not None:
-        _csv(options.csv, passes)
+        _csv(options.csv, epoch_scores)
     for one in tables:
         print_line(
             console, f"{one.name}: {len(one.words):,} words, {one.matrix.shape[1]} numbers each"
@@ -57,7 +57,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     if options.similar or options.analogy:
         _nearest(console, options, tables)
     if options.judge:
-        _judge(console, tables, passes)
+        _judge(console, tables, epoch_scores)
 
 
 def _tables(
@@ -70,16 +70,16 @@ def _tables(
     where, words = options.where, options.words
     names = Counter(path.name for path in where)
     found: list[WordVectors] = []
-    passes: list[EpochScores] = []
+    epoch_scores: list[EpochScores] = []
     for path in where:
         label = path.name if names[path.name] == 1 else str(path)
         prefix = f"{label}/" if path.is_dir() and len(where) > 1 else ""
-        beside = load_tables(console, path, options.table, models, options.judge)
+        scored = load_tables(console, path, options.table, models, options.judge)
         found += [
-            most_frequent(one, words)._replace(name=prefix + one.name) for one in beside.tables
+            most_frequent(one, words)._replace(name=prefix + one.name) for one in scored.tables
         ]
-        passes += [one._replace(vectors=prefix + one.vectors) for one in beside.passes]
-    return found, passes
+        epoch_scores += [one._replace(vectors=prefix + one.vectors) for one in scored.epoch_scores]
+    return found, epoch_scores
 
 
 def _export(options: argparse.Namespace, tables: "Sequence[WordVectors]") -> None:
@@ -98,16 +98,16 @@ def _page(console: Console, options: argparse.Namespace, tables: "Sequence[WordV
         write_map(options.page, tables, options.words or MAPPED)
 
 
-def _csv(path: Path, passes: "Sequence[EpochScores]") -> None:
+def _csv(path: Path, epoch_scores: "Sequence[EpochScores]") -> None:
     from lm.config.validate import OPTION
     from lm.vectors.epoch_scores import write_epoch_scores
 
-    if not passes:
+    if not epoch_scores:
         raise UserError(
             f"--csv has nothing to write: train with {OPTION}=true, or train others beside it with "
             "+vectors=NAME."
         )
-    write_epoch_scores(path, passes)
+    write_epoch_scores(path, epoch_scores)
 
 
 def _nearest(
@@ -122,7 +122,7 @@ def _nearest(
 
 
 def _judge(
-    console: Console, tables: "Sequence[WordVectors]", passes: "Sequence[EpochScores]"
+    console: Console, tables: "Sequence[WordVectors]", epoch_scores: "Sequence[EpochScores]"
 ) -> None:
     from lm.vectors.epoch_scores import show_epoch_scores
     from lm.vectors.scores import score_with_intervals
@@ -132,8 +132,8 @@ def _judge(
     show_scores(
         console, [one.name for one in tables], [score_with_intervals(one) for one in tables]
     )
-    if passes:
-        show_epoch_scores(console, passes)
+    if epoch_scores:
+        show_epoch_scores(console, epoch_scores)
 
 
 if __name__ == "__main__":

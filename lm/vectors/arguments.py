@@ -20,11 +20,11 @@ _BESIDE = (
 
 
 class ParsedArguments(NamedTuple):
-    """A command line that makes sense."""
+    """A valid command line."""
 
     options: argparse.Namespace
     models: Mapping[str, Word2VecConfig]
-    """What is trained beside the trials."""
+    """Options of the baselines to train, by the names of their tables."""
 
 
 def read_arguments(arguments: Sequence[str]) -> ParsedArguments:
@@ -32,7 +32,7 @@ def read_arguments(arguments: Sequence[str]) -> ParsedArguments:
 
     Raises:
       UserError: a file or folder is not there, or a model's option is wrong.
-      SystemExit: what else is wrong has been said, as argparse does.
+      SystemExit: anything else is wrong; argparse has printed what.
     """
     parser = _parser()
     rest, overrides = split_overrides(arguments)
@@ -128,7 +128,7 @@ def _add_actions(parser: argparse.ArgumentParser) -> None:
 
 
 class _Analogies(argparse.Action):
-    """A:B:C, or A:B C."""
+    """Parses analogies given as A:B:C or A:B C."""
 
     def __call__(
         self,

@@ -1,4 +1,4 @@
-"""Trains what `+vectors=...` asks for, on the text of a trial, and says how far it is."""
+"""Baselines: word2vec models that `+vectors=...` names, trained on the text of a trial."""
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -21,12 +21,12 @@ from lm.vectors.word_vectors import WordVectors
 
 
 class ScoredTables(NamedTuple):
-    """Tables of vectors, and how they came to be."""
+    """Tables of word vectors, and their scores after each epoch."""
 
     tables: list[WordVectors]
-    """The trial's own, then one a model in the order asked for."""
-    passes: list[EpochScores]
-    """Their scores after each pass, and those of the trial's own vectors; empty unless asked."""
+    """The trial's own, then one for each baseline, in the order given."""
+    epoch_scores: list[EpochScores]
+    """Scores of the baselines and of the trial's own vectors; empty unless asked for."""
 
 
 def load_tables(
@@ -36,22 +36,25 @@ def load_tables(
     models: Mapping[str, Word2VecConfig],
     judged: bool,
 ) -> ScoredTables:
-    """The tables of a trial's folder and what is trained beside it, or the table of a file.
+    """Load the tables of a trial's folder and train its baselines, or load the table of a file.
 
     Args:
-      table: of `TABLES`, or `NONE`.
+      table: one of `TABLE_CHOICES`, or `NONE`.
       console, models, judged: as for `train_baselines`.
 
     Raises:
       UserError: as `load_vectors` and `train_baselines`.
     """
     if not where.is_dir():
-        return ScoredTables([] if table == NONE else load_vectors(where, table), [])
+        return ScoredTables(
+            tables=[] if table == NONE else load_vectors(where, table), epoch_scores=[]
+        )
     trained = load_trained(where)
     own = [] if table == NONE else model_vectors(trained, table)
     if models:
         return train_baselines(console, trained, own, models, judged)
-    return ScoredTables(own, recorded_scores(where, [one.name for one in own]) if judged else [])
+    found = recorded_scores(where, [one.name for one in own]) if judged else []
+    return ScoredTables(tables=own, epoch_scores=found)
 
 
 def train_baselines(
@@ -61,14 +64,14 @@ def train_baselines(
     models: Mapping[str, Word2VecConfig],
     judged: bool,
 ) -> ScoredTables:
-    """Train models on the text of a trial, and give them with its own tables.
+    """Train baselines on the text of a trial; returns them after its own tables.
 
     Args:
       console: shows a bar if it is a terminal.
       trained: the trial.
-      own: its tables, as `tables.trained_tables` gives them.
-      models: by the names of their tables.
-      judged: whether to score all vectors after each pass.
+      own: its tables, of `lm.vectors.load.model_vectors`.
+      models: options of the baselines, by the names of their tables.
+      judged: whether to score all vectors after each epoch.
 
     Raises:
       UserError: the text is missing or is another one now, or gensim's questions are missing.
@@ -76,12 +79,12 @@ def train_baselines(
     text = load_text(trained)
     full = {name: fill_defaults(config, trained, text) for name, config in models.items()}
     tables = list(own)
-    passes: list[EpochScores] = []
+    epoch_scores: list[EpochScores] = []
     asked = (
         load_benchmarks(list(occurring_words(trained.vocabulary, text.train))) if judged else None
     )
     if judged:
-        passes += _own_scores(trained, text, own)
+        epoch_scores += _own_scores(trained, text, own)
     with bar(console, "{task.description}: pass") as shown:
         for name, config in full.items():
             task = shown.add_task(name, total=config.epochs)
@@ -89,21 +92,26 @@ def train_baselines(
             def ended(epoch: int, table: WordVectors, task: TaskID = task) -> None:
                 shown.update(task, completed=epoch)
                 if asked is not None:
-                    passes.append(EpochScores(table.name, epoch, point_scores(table.matrix, asked)))
+                    scores = point_scores(table.matrix, asked)
+                    epoch_scores.append(EpochScores(vectors=table.name, epoch=epoch, scores=scores))
 
             tables.append(train_word2vec(name, config, trained.vocabulary, text.train, ended))
-    return ScoredTables(tables, passes)
+    return ScoredTables(tables=tables, epoch_scores=epoch_scores)
 
 
 def _own_scores(
     trained: TrainedModel, text: Dataset, own: Sequence[WordVectors]
 ) -> list[EpochScores]:
-    """What the trial recorded, of the tables asked for; of one that it did not, as it is now."""
+    """Scores that the trial recorded of its tables; a table without any is scored as it is now."""
     recorded = recorded_scores(trained.trial.directory, [table.name for table in own])
     epoch = trained.step / steps_per_epoch(len(text.train), trained.config.train)
     known = {one.vectors for one in recorded}
     return recorded + [
-        EpochScores(table.name, epoch, point_scores(table.matrix, load_benchmarks(table.words)))
+        EpochScores(
+            vectors=table.name,
+            epoch=epoch,
+            scores=point_scores(table.matrix, load_benchmarks(table.words)),
+        )
         for table in own
         if table.name not in known
     ]

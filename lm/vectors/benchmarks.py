@@ -1,9 +1,9 @@
-"""Questions about words that people have answered, and those of them that a vocabulary can answer.
+"""Benchmarks of word vectors, and those of their questions that a vocabulary can answer.
 
 All come with gensim: 999 pairs of words by similarity (SimLex-999, Hill et al. 2015), 353 by
 relatedness (WordSim-353, Finkelstein et al. 2002) and 19,544 analogies in 14 sections (Mikolov et
-al. 2013). As in gensim, case makes no difference: of a word's variants the most frequent stands for
-it. Questions with a word that the vocabulary lacks are left out.
+al. 2013). As in gensim, case makes no difference: the most frequent variant of a word counts.
+Questions with a word that the vocabulary lacks are left out.
 """
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -23,39 +23,41 @@ FILES = {
     "analogies": "questions-words.txt",
 }
 MAX_WORDS = 300_000
-"""Most frequent words that take part, as in gensim."""
+"""Number of the most frequent words that take part, as in gensim."""
 
 
 class WordPairs(NamedTuple):
-    """Pairs of words that people have compared."""
+    """A benchmark of pairs of words, whose similarity people have scored."""
 
     ids: NDArray[np.int32]
-    """[N, 2], of those that the vocabulary has."""
+    """[N, 2], of the pairs that the vocabulary has."""
     human: NDArray[np.float64]
-    """[N], from 0 to 10."""
+    """[N], people's scores from 0 to 10."""
     total: int
+    """Pairs of the benchmark."""
 
 
 class AnalogySection(NamedTuple):
-    """a is to b as c is to d, in one section."""
+    """A section of the analogies: a is to b as c is to d."""
 
     section: str
     ids: NDArray[np.int32]
-    """[N, 4], of those that the vocabulary has."""
+    """[N, 4], of the analogies that the vocabulary has."""
     total: int
+    """Analogies of the section."""
 
 
 class Benchmarks(NamedTuple):
-    """What a vocabulary can be asked."""
+    """The benchmark questions that a vocabulary can answer."""
 
     simlex: WordPairs
     wordsim: WordPairs
     analogies: list[AnalogySection]
-    first: NDArray[np.int32]
-    """[V]: the most frequent word that is the same but for case, for each that takes part."""
+    first_variant: NDArray[np.int32]
+    """[V]: for each word that takes part, the most frequent word that differs only in case."""
 
     def counts(self) -> dict[str, tuple[int, int]]:
-        """By kind: questions that can be asked, and all."""
+        """By kind: the number of questions that can be answered, and of all."""
         used = sum(len(one.ids) for one in self.analogies)
         return {
             "simlex": (len(self.simlex.ids), self.simlex.total),
@@ -65,11 +67,11 @@ class Benchmarks(NamedTuple):
 
 
 def load_benchmarks(words: Sequence[str], restrict: int = MAX_WORDS) -> Benchmarks:
-    """The questions that a vocabulary can be asked.
+    """Load the benchmark questions that a vocabulary can answer.
 
     Args:
-      words: by frequency.
-      restrict: so many of them take part.
+      words: the vocabulary, by falling frequency.
+      restrict: number of the most frequent words that take part.
 
     Raises:
       UserError: gensim does not have its files.
@@ -77,15 +79,19 @@ def load_benchmarks(words: Sequence[str], restrict: int = MAX_WORDS) -> Benchmar
     upper = [word.upper() for word in words[:restrict]]
     ids = {word: i for i, word in reversed(list(enumerate(upper)))}
     return Benchmarks(
-        _load_pairs("simlex", ids),
-        _load_pairs("wordsim", ids),
-        [_load_section(section, ids) for section in _sections()],
-        np.array([ids[word] for word in upper], np.int32),
+        simlex=_load_pairs("simlex", ids),
+        wordsim=_load_pairs("wordsim", ids),
+        analogies=[_load_section(section, ids) for section in _sections()],
+        first_variant=np.array([ids[word] for word in upper], np.int32),
     )
 
 
 def any_answerable(words: Sequence[str], kinds: Iterable[str]) -> bool:
-    """Whether a vocabulary can be asked anything of these kinds; errors as `load_benchmarks`."""
+    """Report whether a vocabulary can answer any question of these kinds.
+
+    Raises:
+      UserError: gensim does not have its files.
+    """
     known = {word.upper() for word in words[:MAX_WORDS]}
     asked = (row for kind in kinds for row in _words(kind))
     return any(known.issuperset(row) for row in asked)
@@ -102,16 +108,18 @@ def _load_pairs(kind: str, ids: Mapping[str, int]) -> WordPairs:
     rows = _rows(kind)
     known = [(a, b, score) for a, b, score in rows if a in ids and b in ids]
     return WordPairs(
-        np.array([(ids[a], ids[b]) for a, b, _ in known], np.int32).reshape(-1, 2),
-        np.array([float(score) for _, _, score in known]),
-        len(rows),
+        ids=np.array([(ids[a], ids[b]) for a, b, _ in known], np.int32).reshape(-1, 2),
+        human=np.array([float(score) for _, _, score in known]),
+        total=len(rows),
     )
 
 
 def _load_section(section: tuple[str, list[list[str]]], ids: Mapping[str, int]) -> AnalogySection:
     name, rows = section
     known = [[ids[word] for word in row] for row in rows if all(word in ids for word in row)]
-    return AnalogySection(name, np.array(known, np.int32).reshape(-1, 4), len(rows))
+    return AnalogySection(
+        section=name, ids=np.array(known, np.int32).reshape(-1, 4), total=len(rows)
+    )
 
 
 @cache

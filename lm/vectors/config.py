@@ -74,19 +74,19 @@ class Word2VecConfig:
 
 @dataclass
 class VectorsConfig:
-    """The root: models by the names that their vectors are shown with."""
+    """Root of the options: word2vec models by the names of their tables."""
 
     vectors: dict[str, Word2VecConfig] = field(default_factory=dict)
 
 
 def split_overrides(arguments: Sequence[str]) -> tuple[list[str], list[str]]:
-    """Arguments of a command line -> those that are not Hydra's, and those that are."""
+    """Split a command line into arguments that are not Hydra overrides, and those that are."""
     overrides = [argument for argument in arguments if _OVERRIDE.match(argument)]
     return [argument for argument in arguments if argument not in overrides], overrides
 
 
 def compose_models(overrides: Sequence[str]) -> dict[str, Word2VecConfig]:
-    """Overrides such as `+vectors=[skipgram,cbow]` and `vectors.cbow.window=8` -> models by name.
+    """Turn overrides such as `+vectors=[skipgram,cbow] vectors.cbow.window=8` into models by name.
 
     Raises:
       UserError: a model or an option is unknown, or a value does not fit it.

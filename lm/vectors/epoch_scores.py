@@ -1,4 +1,4 @@
-"""How good word vectors were after each pass over the text: on the terminal, and as a file."""
+"""Scores of word vectors after each epoch: for the terminal, and as a CSV file."""
 
 import csv
 import io
@@ -17,48 +17,55 @@ from sweeps.io.console import make_table, print_line, print_table
 from sweeps.store.metrics import read_metrics
 
 MAX_ROWS = 12
-"""About so many passes are shown; the file has all of them."""
+"""About this many epochs are shown; the file has all of them."""
 
 
 class EpochScores(NamedTuple):
-    """The scores of a table of vectors at the end of a pass over the text."""
+    """Scores of a table of vectors at the end of an epoch."""
 
     vectors: str
     """The table's name."""
     epoch: float
-    """Passes that had been made."""
+    """Epochs of training so far."""
     scores: Mapping[str, float]
-    """By kind, of `KINDS`."""
+    """Scores by kind, one of `KINDS`."""
 
 
 def recorded_scores(directory: Path, tables: Iterable[str]) -> list[EpochScores]:
-    """What a trial recorded of its own vectors (`log.vector_scores`); nothing where it did not.
+    """Read the scores that a trial recorded of its own vectors (`log.vector_scores`).
+
+    Empty where it recorded none.
 
     Args:
-      tables: those that are wanted, by name.
+      directory: the trial's folder.
+      tables: names of the tables wanted.
     """
     rows = read_metrics(directory / "metrics.csv")
     return [
-        EpochScores(table, row["time/epoch"], {kind: row[PREFIXES[table] + kind] for kind in KINDS})
+        EpochScores(
+            vectors=table,
+            epoch=row["time/epoch"],
+            scores={kind: row[PREFIXES[table] + kind] for kind in KINDS},
+        )
         for table in tables
         for row in rows
         if all(PREFIXES[table] + kind in row for kind in KINDS)
     ]
 
 
-def show_epoch_scores(console: Console, passes: Sequence[EpochScores]) -> None:
-    """A table a kind of question: a row a pass, a column a table of vectors."""
-    shown = _select_epochs(sorted({one.epoch for one in passes}))
+def show_epoch_scores(console: Console, epoch_scores: Sequence[EpochScores]) -> None:
+    """Show a table for each kind of question: a row for each epoch, a column for each table."""
+    shown = _select_epochs(sorted({one.epoch for one in epoch_scores}))
     for kind, heading in zip(KINDS, HEADINGS, strict=True):
         console.print()
         console.print(f"{heading} after each pass", markup=False, highlight=False, style="bold")
-        print_table(console, _table(passes, kind, shown))
-    if left_out := len({one.epoch for one in passes}) - len(shown):
+        print_table(console, _table(epoch_scores, kind, shown))
+    if left_out := len({one.epoch for one in epoch_scores}) - len(shown):
         print_line(console, f"{left_out} more passes: --csv FILE has all of them")
 
 
-def write_epoch_scores(path: Path, passes: Iterable[EpochScores]) -> None:
-    """Write a row a table and pass: vectors, epoch, and a score a kind, empty for NaN.
+def write_epoch_scores(path: Path, epoch_scores: Iterable[EpochScores]) -> None:
+    """Write a row for each table and epoch: vectors, epoch, a score for each kind, empty for NaN.
 
     Raises:
       UserError: the file cannot be written.
@@ -66,7 +73,7 @@ def write_epoch_scores(path: Path, passes: Iterable[EpochScores]) -> None:
     text = io.StringIO()
     table = csv.writer(text, lineterminator="\n")
     table.writerow(["vectors", "epoch", *KINDS])
-    for one in passes:
+    for one in epoch_scores:
         scores = (one.scores.get(kind, math.nan) for kind in KINDS)
         cells = ("" if math.isnan(score) else f"{score:.6g}" for score in scores)
         table.writerow([one.vectors, f"{one.epoch:g}", *cells])
@@ -74,7 +81,7 @@ def write_epoch_scores(path: Path, passes: Iterable[EpochScores]) -> None:
 
 
 def _select_epochs(epochs: Sequence[float]) -> list[float]:
-    """About `MAX_ROWS` of them, the first and the last among these, the later the sparser."""
+    """Choose about `MAX_ROWS` epochs: the first, the last, and fewer between the later ones."""
     last = len(epochs) - 1
     if last < MAX_ROWS:
         return list(epochs)
@@ -82,9 +89,9 @@ def _select_epochs(epochs: Sequence[float]) -> list[float]:
     return [epochs[place] for place in sorted(places)]
 
 
-def _table(passes: Sequence[EpochScores], kind: str, epochs: Iterable[float]) -> Table:
-    names = list(dict.fromkeys(one.vectors for one in passes))
-    found = {(one.vectors, one.epoch): one.scores.get(kind, math.nan) for one in passes}
+def _table(epoch_scores: Sequence[EpochScores], kind: str, epochs: Iterable[float]) -> Table:
+    names = list(dict.fromkeys(one.vectors for one in epoch_scores))
+    found = {(one.vectors, one.epoch): one.scores.get(kind, math.nan) for one in epoch_scores}
     table = make_table("pass", *names)
     for epoch in epochs:
         scores = (found.get((name, epoch), math.nan) for name in names)

@@ -1,4 +1,4 @@
-"""Word vectors from trained models and from files."""
+"""Load word vectors from trained models and from files."""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -11,11 +11,11 @@ from sweeps.errors import UserError
 
 
 def load_vectors(where: Path, table: str) -> list[WordVectors]:
-    """The tables of a trial's folder, or the one of a file.
+    """Load the tables of word vectors of a trial's folder, or the table of a file.
 
     Args:
       where: the folder, or a file with one of `SUFFIXES`.
-      table: of `TABLE_CHOICES`; a file has but one, and so has a model with tied weights.
+      table: one of `TABLE_CHOICES`; a file and a model with tied weights have just one table.
 
     Raises:
       UserError: it is neither, or cannot be read.
@@ -32,11 +32,16 @@ def load_vectors(where: Path, table: str) -> list[WordVectors]:
 
 
 def model_vectors(trained: "TrainedModel", table: str) -> list[WordVectors]:
-    """The tables of a trained model, as `load_vectors`."""
+    """Word vectors of a trained model, by `table` as in `load_vectors`."""
     params, vocabulary = trained.params, trained.vocabulary
     names = [name for name in TABLE_CHOICES[:2] if "weight" in params[name]]
     return [
-        WordVectors(name, vocabulary.words, vocabulary.counts, np.asarray(params[name]["weight"]))
+        WordVectors(
+            name=name,
+            words=vocabulary.words,
+            counts=vocabulary.counts,
+            matrix=np.asarray(params[name]["weight"]),
+        )
         for name in names
         if table in (name, "both") or len(names) == 1
     ]
@@ -56,7 +61,7 @@ def _load_file(path: Path) -> WordVectors:
     try:
         found = load()
         words, matrix = list(found.index_to_key), np.asarray(found.vectors, np.float32)
-        # Those of word2vec's formats are made up by gensim.
+        # For word2vec's formats gensim makes counts up.
         own = file_suffix(path) == ".kv" and "count" in found.expandos
     except Exception as error:  # a damaged file can surface as any error of its parsers
         what = str(error).strip() or type(error).__name__
@@ -66,7 +71,7 @@ def _load_file(path: Path) -> WordVectors:
         ) from error
     counts = [int(count) for count in found.expandos["count"]] if own else None
     name = Path(path.stem).stem if path.suffix == ".gz" else path.stem
-    return WordVectors(name, words, counts, matrix)
+    return WordVectors(name=name, words=words, counts=counts, matrix=matrix)
 
 
 def _expected_format(path: Path) -> str:

@@ -1,4 +1,4 @@
-"""The words nearest to a word, and to an analogy's answer, by cosine: gensim's `most_similar`."""
+"""Nearest words to a word or to the answer of an analogy, by cosine: gensim's `most_similar`."""
 
 from collections.abc import Mapping, Sequence
 from typing import NamedTuple
@@ -11,21 +11,21 @@ from lm.vectors.word_vectors import WordVectors
 
 
 class Neighbor(NamedTuple):
-    """A word, and its cosine with what was asked for."""
+    """A word, and its cosine with the query."""
 
     word: str
     cosine: float
 
 
 class Query(NamedTuple):
-    """What is asked: the words nearest to a weighted sum of words."""
+    """A query for the words nearest to a weighted sum of words."""
 
     text: str
     weights: Mapping[str, float]
 
 
 class IndexedVectors(NamedTuple):
-    """A table made ready to be asked."""
+    """A table of word vectors, with rows of length 1 and an index of its words."""
 
     name: str
     words: Sequence[str]
@@ -34,23 +34,23 @@ class IndexedVectors(NamedTuple):
     """[V, D], rows of length 1."""
 
     def find(self, word: str) -> int | None:
-        """The row of a word, as it stands or else in lower case; None: there is none."""
+        """Find the row of a word, as it stands or else in lower case; None where it is missing."""
         return self.ids.get(word, self.ids.get(word.lower()))
 
 
 def index_vectors(vectors: WordVectors) -> IndexedVectors:
-    """Make a table ready."""
+    """Normalize the rows of a table and index its words."""
     ids = {word: i for i, word in enumerate(vectors.words)}
     return IndexedVectors(vectors.name, vectors.words, ids, normalize_rows(vectors.matrix))
 
 
 def similar_to(word: str) -> Query:
-    """What is near a word?"""
+    """A query for the words nearest to a word."""
     return Query(word, {word: 1.0})
 
 
 def analogy(a: str, b: str, c: str) -> Query:
-    """What is to c as b is to a?"""
+    """A query for the word that is to c as b is to a."""
     weights = dict.fromkeys((a, b, c), 0.0)
     for word, weight in ((a, -1.0), (b, 1.0), (c, 1.0)):
         weights[word] += weight
@@ -58,17 +58,17 @@ def analogy(a: str, b: str, c: str) -> Query:
 
 
 def missing_words(table: IndexedVectors, query: Query) -> list[str]:
-    """The words of a query that a table does not have."""
+    """Words of a query that a table lacks."""
     return [word for word in query.weights if table.find(word) is None]
 
 
 def nearest(table: IndexedVectors, query: Query, count: int) -> list[Neighbor]:
-    """The words nearest to a query, but its own; of equals the more frequent comes first.
+    """Find the words nearest to a query, without its own; of equals the more frequent is first.
 
     Args:
       table: has all words of the query.
-      query: what is asked.
-      count: most words that are given.
+      query: a word or an analogy.
+      count: at most this many words are returned.
     """
     ids = [i for i in map(table.find, query.weights) if i is not None]
     aim = np.array(list(query.weights.values()), np.float32) @ table.unit[ids]

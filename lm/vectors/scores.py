@@ -1,7 +1,8 @@
-"""How far word vectors agree with people: correlation over pairs of words, right analogies.
+"""Scores of word vectors on benchmarks: correlation over pairs of words, share of right analogies.
 
-The same numbers as gensim's `evaluate_word_pairs` and `evaluate_word_analogies`, for all questions
-at once and without its import, so that training can ask after every epoch.
+The numbers are those of gensim's `evaluate_word_pairs` and `evaluate_word_analogies`. All questions
+are answered at once and without the import of gensim or SciPy, which takes seconds, so that
+training can score its vectors after every epoch.
 """
 
 from collections.abc import Mapping
@@ -14,17 +15,17 @@ from lm.vectors.benchmarks import AnalogySection, Benchmarks, WordPairs, load_be
 from lm.vectors.word_vectors import WordVectors
 
 RESAMPLES = 1000
-"""Of the bootstrap."""
+"""Resamples of the bootstrap."""
 CONFIDENCE = 0.95
 _FEWEST = 10
-"""Pairs of which a bootstrap says anything."""
+"""Fewest pairs for a bootstrap."""
 
 _CELLS = 2**24
-"""Similarities that are held at a time (64 MiB)."""
+"""Cosines that are held at a time (64 MiB)."""
 
 
 class Score(NamedTuple):
-    """How well a kind of question was answered."""
+    """Score on one kind of question."""
 
     score: float
     """Spearman's rank correlation, or the share of right answers; NaN without questions."""
@@ -34,23 +35,24 @@ class Score(NamedTuple):
     used: int
     """Questions whose words are all in the vocabulary."""
     total: int
+    """Questions of the benchmark."""
 
 
 class VectorScores(NamedTuple):
-    """What one table of vectors knows."""
+    """Scores of one table of word vectors."""
 
     simlex: Score
     wordsim: Score
     analogies: Score
     sections: dict[str, Score]
-    """The analogies by section."""
+    """Scores on the analogies, by section."""
 
 
 def score_with_intervals(vectors: WordVectors, asked: Benchmarks | None = None) -> VectorScores:
-    """Ask a table all that its vocabulary allows.
+    """Score a table on all questions that its vocabulary allows, with 95% confidence intervals.
 
-    The intervals are those of other questions of the same kind: of pairs by bootstrap, of analogies
-    by Wilson's formula. Analogies share words with one another, so that theirs is too narrow.
+    The intervals say how the score varies with the questions drawn: by bootstrap for pairs, by
+    Wilson's formula for analogies. Analogies share words, so their interval is too narrow.
     """
     asked = asked or load_benchmarks(vectors.words)
     unit = normalize_rows(vectors.matrix)
@@ -58,15 +60,15 @@ def score_with_intervals(vectors: WordVectors, asked: Benchmarks | None = None) 
     every = np.concatenate(list(right.values()))
     totals = {one.section: one.total for one in asked.analogies}
     return VectorScores(
-        _correlation(unit, asked.simlex),
-        _correlation(unit, asked.wordsim),
-        _share(every, sum(totals.values())),
-        {section: _share(found, totals[section]) for section, found in right.items()},
+        simlex=_correlation(unit, asked.simlex),
+        wordsim=_correlation(unit, asked.wordsim),
+        analogies=_share(every, sum(totals.values())),
+        sections={section: _share(found, totals[section]) for section, found in right.items()},
     )
 
 
 def point_scores(matrix: NDArray[np.float32], asked: Benchmarks) -> dict[str, float]:
-    """The scores alone, by kind; NaN for vectors that are not finite."""
+    """Score a table without intervals, by kind; NaN for vectors that are not finite."""
     if not np.isfinite(matrix).all():
         return dict.fromkeys(("simlex", "wordsim", "analogies"), np.nan)
     unit = normalize_rows(matrix)
@@ -79,12 +81,12 @@ def point_scores(matrix: NDArray[np.float32], asked: Benchmarks) -> dict[str, fl
 
 
 def answerable_shares(asked: Benchmarks) -> Mapping[str, float]:
-    """How many of the questions a vocabulary can be asked, by kind."""
+    """Share of the questions that a vocabulary can answer, by kind."""
     return {kind: used / total for kind, (used, total) in asked.counts().items()}
 
 
 def normalize_rows(matrix: NDArray[np.float32]) -> NDArray[np.float32]:
-    """Rows [V, D] of length 1; one of zeros stays so."""
+    """Scale the rows of [V, D] to length 1; a row of zeros stays as it is."""
     lengths = np.linalg.norm(matrix, axis=1, keepdims=True)
     unit: NDArray[np.float32]
     unit = np.divide(matrix, lengths, out=np.zeros_like(matrix), where=lengths != 0)
@@ -92,14 +94,17 @@ def normalize_rows(matrix: NDArray[np.float32]) -> NDArray[np.float32]:
 
 
 def cosines(unit: NDArray[np.float32], pairs: WordPairs) -> NDArray[np.float64]:
-    """Of each pair [N], from rows of length 1."""
+    """Cosine of each pair, [N], from rows of length 1."""
     one, other = (unit[pairs.ids[:, side]].astype(np.float64) for side in (0, 1))
     found: NDArray[np.float64] = np.einsum("nd,nd->n", one, other)
     return found
 
 
 def spearman(x: NDArray[np.float64], y: NDArray[np.float64]) -> float:
-    """Rank correlation of two arrays [N], equals sharing their mean rank; NaN where undefined."""
+    """Spearman's rank correlation of two arrays [N]; equal values share their mean rank.
+
+    NaN where it is undefined. It equals `scipy.stats.spearmanr` but for rounding.
+    """
     if len(x) < 2 or not (np.isfinite(x).all() and np.isfinite(y).all()):
         return np.nan
     a, b = (ranks - ranks.mean() for ranks in (_ranks(x), _ranks(y)))
@@ -110,12 +115,12 @@ def spearman(x: NDArray[np.float64], y: NDArray[np.float64]) -> float:
 def correct_analogies(
     unit: NDArray[np.float32], asked: Benchmarks, analogies: AnalogySection
 ) -> NDArray[np.bool_]:
-    """Whether d is the word nearest to b - a + c, for each analogy [N].
+    """Mark the analogies [N] for which d is the word nearest to b - a + c.
 
-    Words that are a, b or c but for case are no answers, and any variant of d counts. (gensim looks
-    no further than the five nearest words for one that is none of those.)
+    Words that differ from a, b or c only in case are no answers, and any variant of d counts.
+    (gensim looks only at the five nearest words for an answer that is none of a, b and c.)
     """
-    ids, first = analogies.ids, asked.first
+    ids, first = analogies.ids, asked.first_variant
     unit = unit[: len(first)]
     right = np.zeros(len(ids), np.bool_)
     size = max(1, _CELLS // len(first))
@@ -133,7 +138,7 @@ def correct_analogies(
 def _variants(
     ids: NDArray[np.int32], first: NDArray[np.int32]
 ) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
-    """Places [M] among the words [N], and all that are the same as the word there but for case."""
+    """All variants of words [N]: the places [M] of the words, and the variants' rows [M]."""
     order = np.argsort(first, kind="stable")
     starts = np.searchsorted(first, ids, "left", sorter=order)
     ends = np.searchsorted(first, ids, "right", sorter=order)
@@ -171,7 +176,7 @@ def _correlation(unit: NDArray[np.float32], pairs: WordPairs) -> Score:
             rng=0,
         ).confidence_interval
         lower, upper = float(interval.low), float(interval.high)
-    return Score(score, lower, upper, len(found), pairs.total)
+    return Score(score=score, lower=lower, upper=upper, used=len(found), total=pairs.total)
 
 
 def _share(right: NDArray[np.bool_], total: int) -> Score:
@@ -181,4 +186,10 @@ def _share(right: NDArray[np.bool_], total: int) -> Score:
     if len(right):
         test = binomtest(int(right.sum()), len(right))
         lower, upper = test.proportion_ci(CONFIDENCE, method="wilson")
-    return Score(_mean(right), float(lower), float(upper), len(right), total)
+    return Score(
+        score=_mean(right),
+        lower=float(lower),
+        upper=float(upper),
+        used=len(right),
+        total=total,
+    )

@@ -1,4 +1,4 @@
-"""Word vectors on the terminal: nearest words side by side, and what people think of them."""
+"""Tables of word vectors, for the terminal: nearest words side by side, and benchmark scores."""
 
 import math
 from collections.abc import Iterator, Sequence
@@ -23,7 +23,7 @@ EXPLAINED = (
 def show_nearest(
     console: Console, tables: Sequence[WordVectors], queries: Sequence[Query], count: int
 ) -> None:
-    """The words nearest to each query: a table for each, with a column for each table of vectors.
+    """Show the words nearest to each query: a table for each, a column for each table of vectors.
 
     Raises:
       UserError: no table of vectors has the words of any query.
@@ -50,9 +50,9 @@ def show_nearest(
 
 
 def show_scores(console: Console, names: Sequence[str], judgements: Sequence[VectorScores]) -> None:
-    """A row for each kind of question and each section, a column for each table of vectors.
+    """Show a row for each kind of question and each section, a column for each table of vectors.
 
-    How many questions the vocabulary allows stands before the first table that has it.
+    The number of questions that the vocabulary allows stands before the first table that has it.
     """
     rows = [_rows(one) for one in judgements]
     heads: list[str] = []
@@ -94,7 +94,7 @@ def _cell(row: str, one: Score) -> str:
 def _unknown(
     lookups: Sequence[IndexedVectors], queries: Sequence[Query]
 ) -> Iterator[tuple[str, str]]:
-    """Names of tables, and the words that they do not have, all with the same together."""
+    """Names of tables that lack the same words, and these words."""
     lacks: dict[str, list[str]] = {}
     for table in lookups:
         unknown = dict.fromkeys(

@@ -1,9 +1,9 @@
-"""What training reports of its word vectors at each evaluation (`log.vector_scores`).
+"""Scores of the word vectors that training reports at each evaluation (`log.vector_scores`).
 
 `vectors/simlex`, `vectors/wordsim` (Spearman's rank correlation) and `vectors/analogies` (share of
-right answers) are of the embedding; `vectors/output_simlex` and so on of the softmax's weights,
-unless they are the same. `vectors/simlex_share` and so on, once: questions that the vocabulary
-allows, of all.
+right answers) are of the embedding; `vectors/output_simlex` and so on are of the softmax's
+weights, unless they are tied. `vectors/simlex_share` and so on, reported once, are the shares of
+the questions that the vocabulary can answer.
 """
 
 from collections.abc import Mapping, Sequence
@@ -18,7 +18,13 @@ from sweeps.errors import UserError
 
 
 def vector_metrics(params: Mapping[str, Any], asked: Benchmarks, first: bool) -> dict[str, float]:
-    """The scores of a model's parameters, by tag; at the first evaluation with the shares."""
+    """Scores of a model's word vectors, by tag.
+
+    Args:
+      params: of the model.
+      asked: the questions that its vocabulary can answer.
+      first: whether this is the first evaluation, which reports the shares of questions, too.
+    """
     found: dict[str, float] = {}
     for name, prefix in PREFIXES.items():
         if "weight" in params[name]:
@@ -32,7 +38,7 @@ def vector_metrics(params: Mapping[str, Any], asked: Benchmarks, first: bool) ->
 
 
 def check_vocabulary(words: Sequence[str], metric: str) -> None:
-    """Refuse a vocabulary of which nothing can be asked, or nothing of what ranks a sweep.
+    """Refuse a vocabulary that can answer no question, or none of the metric that ranks a sweep.
 
     Raises:
       UserError: the scores would be NaN throughout.

@@ -1,7 +1,7 @@
 """Skip-gram and CBOW on the text that a model was trained on: gensim's `Word2Vec`, to compare.
 
-Same tokens, same types, same width, same number of passes, unless `vectors.NAME` says otherwise.
-One thread trains, which alone makes it repeatable; nothing hangs on Python's hash seed.
+Tokens, types, width and number of epochs are the model's, unless `vectors.NAME` says otherwise. One
+thread trains, since only that is repeatable; nothing depends on Python's hash seed.
 """
 
 from collections.abc import Callable, Sequence
@@ -22,19 +22,17 @@ if TYPE_CHECKING:
     from lm.training.load import TrainedModel
 
 MAX_SENTENCE = 10_000
-"""Words that gensim reads of a sentence; it leaves the rest out, silently."""
+"""Longest sentence in words; gensim leaves out the rest of a longer one, silently."""
 
 MIN_STEPS = 10
-"""Least pieces that the text is read in, all passes together: the learning rate falls after each.
-"""
+"""Fewest sentences of all epochs together; the learning rate falls after each of them."""
 
 OnEpoch = Callable[[int, WordVectors], None]
-"""Takes the number of a pass that has ended, from 1, and the vectors, which training goes on to
-change."""
+"""Takes the number of the epoch that ended, from 1, and its vectors; training changes them later."""
 
 
 def fill_defaults(config: Word2VecConfig, trained: "TrainedModel", text: Dataset) -> Word2VecConfig:
-    """The options with what they leave to the trial."""
+    """Fill the options that are null from the trial."""
     model, train = trained.config.model, trained.config.train
     epochs = trained.step // steps_per_epoch(len(text.train), train)
     return replace(
@@ -50,16 +48,16 @@ def train_word2vec(
     config: Word2VecConfig,
     vocabulary: Vocabulary,
     ids: NDArray[np.int32],
-    on_pass: OnEpoch | None = None,
+    on_epoch: OnEpoch | None = None,
 ) -> WordVectors:
     """Train word vectors on a text.
 
     Args:
       name: of the table.
-      config: as `fill_defaults` gives it.
-      vocabulary: all its types are trained that occur in the text, in its order.
+      config: options without nulls, of `fill_defaults`.
+      vocabulary: numbers the text; types that occur in the text are trained, in its order.
       ids: the text, [N].
-      on_pass: called at the end of each pass.
+      on_epoch: called at the end of each epoch.
     """
     from gensim.models import Word2Vec
     from gensim.models.callbacks import CallbackAny2Vec
@@ -71,12 +69,14 @@ def train_word2vec(
     model.build_vocab_from_freq(seen, corpus_count=len(sentences))
 
     def table() -> WordVectors:
-        return WordVectors(name, list(seen), list(seen.values()), model.wv.vectors)
+        return WordVectors(
+            name=name, words=list(seen), counts=list(seen.values()), matrix=model.wv.vectors
+        )
 
     progress = CallbackAny2Vec()
-    if on_pass is not None:
-        passes = iter(range(1, config.epochs + 1))
-        progress.on_epoch_end = lambda _: on_pass(next(passes), table())
+    if on_epoch is not None:
+        epochs = iter(range(1, config.epochs + 1))
+        progress.on_epoch_end = lambda _: on_epoch(next(epochs), table())
     model.train(
         sentences, total_examples=len(sentences), epochs=config.epochs, callbacks=[progress]
     )
@@ -84,23 +84,23 @@ def train_word2vec(
 
 
 def occurring_words(vocabulary: Vocabulary, ids: NDArray[np.int32]) -> dict[str, int]:
-    """Those of a vocabulary that occur in a text, in its order, and how often."""
+    """Types of a vocabulary that occur in a text, in its order, with their counts."""
     counts = np.bincount(ids, minlength=len(vocabulary))
     return {vocabulary.words[i]: int(counts[i]) for i in np.flatnonzero(counts)}
 
 
-def split_evenly(words: Sequence[str], passes: int) -> list[list[str]]:
+def split_evenly(words: Sequence[str], epochs: int) -> list[list[str]]:
     """Cut a text into pieces of even length, at most `MAX_SENTENCE` each.
 
     No window reaches over their ends.
     """
-    count = max(-(-len(words) // MAX_SENTENCE), -(-MIN_STEPS // passes))
+    count = max(-(-len(words) // MAX_SENTENCE), -(-MIN_STEPS // epochs))
     ends = [len(words) * i // count for i in range(count + 1)]
     return [list(words[begin:end]) for begin, end in pairwise(ends) if end > begin]
 
 
 def _gensim_arguments(config: Word2VecConfig) -> dict[str, object]:
-    """In gensim's words."""
+    """Arguments of gensim's `Word2Vec`."""
     return {
         "sg": int(config.algorithm == "skipgram"),
         "vector_size": config.embed_size,

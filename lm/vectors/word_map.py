@@ -1,9 +1,9 @@
-"""A map of words: t-SNE of word vectors as one HTML page, inside which one can search.
+"""A map of words: t-SNE of word vectors as one HTML page with a search.
 
-The page works from disk, without a network: map/page.html is its frame, map/page.css its looks,
-map/draw.js and map/page.js its program, and the numbers stand in it.
+The page works from disk, without a network. map/page.html is its frame, map/page.css its style,
+map/draw.js and map/page.js its program; the page holds the numbers.
 
-V words of a table, D numbers of each, K neighbours.
+V words of a table, D numbers of each, K neighbors.
 """
 
 from collections.abc import Sequence
@@ -20,21 +20,21 @@ from sweeps.errors import UserError
 from sweeps.io import html
 
 NEIGHBORS = 15
-"""Of each word, that the page lists."""
+"""Number of neighbors that the page lists for each word."""
 
 PERPLEXITY = 30.0
-"""Neighbours that t-SNE keeps near, about (van der Maaten and Hinton 2008 take 5 to 50)."""
+"""Effective number of neighbors of t-SNE (van der Maaten and Hinton 2008 take 5 to 50)."""
 
 _FOLDER = Path(__file__).parent / "map"
 
 
 def write_map(path: Path, tables: Sequence[WordVectors], words: int = 2048, seed: int = 0) -> None:
-    """Write the page; the same tables give the same page.
+    """Write the page; equal tables give equal pages.
 
     Args:
       path: the file; its folder exists.
-      tables: those that the page shows, one at a time; at least one.
-      words: the most frequent ones of each, at most so many.
+      tables: shown one at a time; at least one.
+      words: number of the most frequent words of each table that are shown.
       seed: of t-SNE.
 
     Raises:
@@ -45,7 +45,7 @@ def write_map(path: Path, tables: Sequence[WordVectors], words: int = 2048, seed
 
 
 def table_data(vectors: WordVectors, seed: int) -> dict[str, Any]:
-    """What the page shows of a table: places within 0 to 1, and neighbours by falling cosine."""
+    """Data of one table for the page: positions in [0, 1], and neighbors by falling cosine."""
     if len(vectors.words) < 3 or not np.isfinite(vectors.matrix).all():
         raise UserError(
             f"a map of {vectors.name} needs three words or more, and finite numbers; give vectors "
@@ -66,7 +66,7 @@ def table_data(vectors: WordVectors, seed: int) -> dict[str, Any]:
 def nearest_neighbors(
     unit_vd: NDArray[np.float32], count: int
 ) -> tuple[NDArray[np.intp], NDArray[np.float32]]:
-    """The nearest other words of each and their cosines, [V, K]; of equals the more frequent."""
+    """Nearest other words of each word, and their cosines, [V, K]; of equals the more frequent."""
     cosines_vv = unit_vd @ unit_vd.T
     np.fill_diagonal(cosines_vv, -np.inf)
     ids_vk = np.argsort(-cosines_vv, axis=1, kind="stable")[:, : min(count, len(unit_vd) - 1)]
@@ -74,16 +74,16 @@ def nearest_neighbors(
 
 
 def tsne_positions(unit_vd: NDArray[np.float32], seed: int) -> NDArray[np.float64]:
-    """t-SNE in the plane, [V, 2]; the longer side is from 0 to 1.
+    """Positions of words in the plane by t-SNE, [V, 2]; the longer side is from 0 to 1.
 
-    Of vectors of length 1 the squared distance is 2 less twice the cosine.
+    The squared distance of vectors of length 1 is 2 - 2 * cosine.
     """
     from sklearn.manifold import TSNE
     from threadpoolctl import threadpool_limits
 
     points = np.pad(unit_vd.astype(np.float64), ((0, 0), (0, 1)))  # two numbers, if D is one
     spread = TSNE(perplexity=min(PERPLEXITY, (len(points) - 1) / 3), random_state=seed)
-    with threadpool_limits(1):  # the order of sums, and so the picture, hangs on it
+    with threadpool_limits(1):  # the order of sums, and so the picture, depends on it
         found_v2 = np.asarray(spread.fit_transform(points), np.float64)
     found_v2 -= found_v2.min(axis=0)
     scaled: NDArray[np.float64] = found_v2 / found_v2.max()
@@ -91,7 +91,7 @@ def tsne_positions(unit_vd: NDArray[np.float32], seed: int) -> NDArray[np.float6
 
 
 def render_map(tables: Sequence[dict[str, Any]]) -> str:
-    """The page's text."""
+    """Render the page's HTML."""
     return html.render(
         _file("page.html"),
         f"Words: {', '.join(table['name'] for table in tables)}",

@@ -1,4 +1,4 @@
-"""Word vectors as tables: from a trial's folder or a file, as gensim's KeyedVectors, to a file."""
+"""Tables of word vectors: as gensim's KeyedVectors, and written to a file."""
 
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
@@ -13,21 +13,21 @@ if TYPE_CHECKING:
 
 
 TABLE_CHOICES = ("embedding", "output", "both")
-"""What may be asked of a trial: the vectors that the recurrence reads, those that the softmax
-compares its features with, or both."""
+"""Tables of a trial: the embedding, which the recurrence reads; the output weights, which the
+softmax compares its features with; or both."""
 
 SUFFIXES = (".txt", ".vec", ".bin", ".kv")
-"""Of files with vectors: word2vec's text format (two names), its binary one, gensim's own; the
-first three may be compressed, with a further .gz."""
+"""Suffixes of files with vectors: word2vec's text format (two suffixes), its binary format,
+gensim's own. Files of the first three may be compressed, with a further .gz."""
 
 
 class WordVectors(NamedTuple):
     """A table of word vectors: V words of D numbers each."""
 
     name: str
-    """As the reader is to see it: embedding, output, skipgram, ..."""
+    """Name that the user sees: embedding, output, skipgram, ..."""
     words: list[str]
-    """By frequency."""
+    """[V], by falling frequency."""
     counts: list[int] | None
     """Occurrences in the training text; None: not known."""
     matrix: NDArray[np.float32]
@@ -35,19 +35,21 @@ class WordVectors(NamedTuple):
 
 
 def file_suffix(path: Path) -> str:
-    """Which of `SUFFIXES` a file's name has, .gz left out; empty for none."""
+    """The one of `SUFFIXES` that a file's name has, .gz left out; empty for none."""
     suffix = Path(path.stem).suffix if path.suffix == ".gz" else path.suffix
     return suffix if suffix in SUFFIXES else ""
 
 
 def most_frequent(vectors: WordVectors, count: int | None) -> WordVectors:
-    """The most frequent words of a table, at most so many; None: all."""
+    """Keep the most frequent words of a table, at most `count`; None: all."""
     counts = None if vectors.counts is None else vectors.counts[:count]
-    return WordVectors(vectors.name, vectors.words[:count], counts, vectors.matrix[:count])
+    return vectors._replace(
+        words=vectors.words[:count], counts=counts, matrix=vectors.matrix[:count]
+    )
 
 
 def to_keyed_vectors(vectors: WordVectors) -> "KeyedVectors":
-    """The same for gensim; its import takes seconds."""
+    """Convert a table to gensim's KeyedVectors; the import of gensim takes seconds."""
     from gensim.models import KeyedVectors
 
     found = KeyedVectors(vectors.matrix.shape[1])
@@ -58,9 +60,9 @@ def to_keyed_vectors(vectors: WordVectors) -> "KeyedVectors":
 
 
 def save_vectors(path: Path, vectors: WordVectors, binary: bool) -> None:
-    """Write word2vec's format, text or binary, or gensim's own where the name ends in .kv.
+    """Write a table in word2vec's format, text or binary, or gensim's own for a name in .kv.
 
-    All keep every bit: the text has the digits that tell a float32 from its neighbours.
+    Every bit is kept: the text has enough digits to tell a float32 from its neighbours.
 
     Raises:
       UserError: a word has a blank or a line break in it, which word2vec's formats cannot hold, or
@@ -78,7 +80,7 @@ def save_vectors(path: Path, vectors: WordVectors, binary: bool) -> None:
         if own:
             table.save(str(path))
         else:
-            # By it gensim would sort them, and says so where it has none.
+            # gensim sorts words by their counts, and warns where it has none.
             table.expandos["count"] = np.arange(len(vectors.words), 0, -1)
             table.save_word2vec_format(str(path), binary=binary)
     except OSError as error:

@@ -185,9 +185,9 @@ def test_cache_found_on_valid_is_the_best_of_those_tried(capsys: Capture, traine
 
 def test_search_names_the_numbers_at_an_end_of_what_was_tried() -> None:
     grid = CacheGrid([10, 100, 1000], [0.1], [0.0, 0.5, 1.0])
-    assert grid.ends(100, 0.1, 0.5) == []
-    assert grid.ends(100, 0.1, 0.0) == []  # there is nothing below
-    assert grid.ends(10, 0.1, 1.0) == ["window 10", "theta 1"]
+    assert grid.boundary_values(100, 0.1, 0.5) == []
+    assert grid.boundary_values(100, 0.1, 0.0) == []  # there is nothing below
+    assert grid.boundary_values(10, 0.1, 1.0) == ["window 10", "theta 1"]
 
 
 def test_rows_that_lag_behind_in_a_checkpoint_are_brought_up_to_date(

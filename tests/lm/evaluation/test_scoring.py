@@ -1,4 +1,4 @@
-"""Log-probabilities against reading word by word in NumPy, and the cache against its paper."""
+"""Log-probabilities of a text, with and without a cache, against NumPy word by word."""
 
 from collections.abc import Callable
 from dataclasses import replace
@@ -12,7 +12,7 @@ import pytest
 from lm.config.load import parse_config
 from lm.data.vocabulary import Vocabulary
 from lm.evaluation import scoring
-from lm.evaluation.neural_cache import best_cache, interpolate
+from lm.evaluation.neural_cache import interpolate
 from lm.evaluation.scoring import evaluation_config, score_tokens
 from lm.model.initializers import init_scales
 from lm.training.functions import build_functions, make_static_config
@@ -54,7 +54,7 @@ def check(
     alone = [read_words(trained.params, trained.config.model.cell, list(part)) for part in pieces]
     expected = np.concatenate([log_probs for log_probs, _ in alone])
     np.testing.assert_allclose(found.log_probs, expected, atol=TOLERANCE, rtol=TOLERANCE)
-    for (window, theta), recalled in zip(SETTINGS, found.recalled, strict=True):
+    for (window, theta), recalled in zip(SETTINGS, found.cache_log_probs, strict=True):
         with_cache = [
             cached(*one, list(part[1:]), window, SHARE, theta)
             for one, part in zip(alone, pieces, strict=True)
@@ -108,30 +108,12 @@ def test_predict_last_reads_each_window_and_remembers_all_of_them(trained: Train
     log_probs = np.array([one[-1] for one, _ in alone])
     seen = np.array([features[-1] for _, features in alone])
     np.testing.assert_allclose(found.log_probs, log_probs, atol=TOLERANCE, rtol=TOLERANCE)
-    for (window, theta), recalled in zip(SETTINGS, found.recalled, strict=True):
+    for (window, theta), recalled in zip(SETTINGS, found.cache_log_probs, strict=True):
         expected = cached(log_probs, seen, list(ids[TIME:]), window, SHARE, theta)
         mixed = interpolate(found.log_probs, recalled, SHARE)
         np.testing.assert_allclose(mixed, expected, atol=3 * TOLERANCE)
     with pytest.raises(UserError, match="--batch-size has no meaning"):
         evaluation_config(trained, 1)
-
-
-def test_cache_without_a_share_changes_nothing_and_the_best_is_chosen() -> None:
-    draw = np.random.default_rng(0)
-    log_probs = np.log(draw.uniform(0.01, 0.5, 50))
-    recalled = np.log(draw.uniform(0.0, 0.9, (3, 50)))
-    recalled[:, 7] = -np.inf  # a word that is not in the cache
-    recalled[:, 0] = np.nan  # an empty cache
-    np.testing.assert_array_equal(interpolate(log_probs, recalled[0], 0.0), log_probs)
-    settings, shares = [(1, 0.0), (1, 1.0), (2, 1.0)], [0.0, 0.1, 0.6, 0.99]
-    best = best_cache(log_probs, recalled, settings, shares)
-    p, q = np.exp(log_probs[1:]), np.exp(recalled[:, 1:])
-    losses = {
-        (setting, share): -np.log((1 - share) * p + share * q[i]).mean()
-        for i, setting in enumerate(settings)
-        for share in shares
-    }
-    assert min(losses, key=losses.__getitem__) == ((best.window, best.theta), best.share)
 
 
 @pytest.mark.parametrize("trained", [("train.eval_batch_size=2",)], indirect=True)
