@@ -1,4 +1,4 @@
-"""Tokens -> text as people read it, and as TensorBoard's Text tab shows it."""
+"""Turn tokens into text as people read it, and as TensorBoard's Text tab shows it."""
 
 import re
 from collections.abc import Iterator, Sequence
@@ -15,10 +15,10 @@ _MARKS = re.compile(r"[\\`*_{}\[\]<>&|~#]")
 
 
 def detokenize(tokens: Sequence[str], level: str) -> list[str]:
-    """The tokens, each with the space that belongs before it; `"".join` gives the text.
+    """Put before each token the space that belongs there; `"".join` gives the text.
 
-    char: as they are. word: sense is made of punctuation, quotes, hyphens and numbers that the
-    tokenisation has taken apart; <eos> becomes a newline.
+    Level char: tokens stay as they are. Level word: punctuation, quotes, hyphens and numbers, which
+    the tokenizer has taken apart, are joined again; <eos> becomes a newline.
     """
     if level == "char":
         return list(tokens)
@@ -33,7 +33,7 @@ def _spaced(tokens: Sequence[str]) -> Iterator[str]:
 
 
 def _joins(tokens: Sequence[str], sides: Sequence[str], i: int) -> bool:
-    """Whether there is no space between token i and the one before it."""
+    """Decide whether token i follows the one before it without a space."""
     before, token = tokens[i - 1], tokens[i]
     if END_OF_SENTENCE in (before, token):
         return True
@@ -41,14 +41,14 @@ def _joins(tokens: Sequence[str], sides: Sequence[str], i: int) -> bool:
         return True
     if before in _OPENING or token in _CLOSING or token in _CLITICS:
         return True
-    # A hyphen, or half a dash: the tokenisation makes two of it.
+    # A hyphen, or half a dash: the tokenizer makes two of it.
     if token == "-" or (before == "-" and sides[i] != "opens"):
         return True
     return _inside_number(tokens, i)
 
 
 def _inside_number(tokens: Sequence[str], i: int) -> bool:
-    """4:00, 3.5 and 1,000 were cut in three."""
+    """Decide whether token i ends a number such as 4:00, 3.5 or 1,000, which was cut in three."""
     if i < 2 or not (tokens[i - 2][-1].isdigit() and tokens[i][0].isdigit()):
         return False
     thousands = len(tokens[i]) == 3
@@ -56,8 +56,11 @@ def _inside_number(tokens: Sequence[str], i: int) -> bool:
 
 
 def _sides(tokens: Sequence[str]) -> list[str]:
-    """For each token whether it is a quotation mark that opens or closes: in turn, but of two that
-    touch the first closes, which mends a lost one (a speech of several paragraphs has some)."""
+    """Mark each token as a quotation mark that opens, one that closes, or neither.
+
+    Marks open and close in turn. Of two that touch the first closes, which repairs a lost one: a
+    speech of several paragraphs opens each of them.
+    """
     sides, inside = [], False
     for i, token in enumerate(tokens):
         side = ""
@@ -70,11 +73,13 @@ def _sides(tokens: Sequence[str]) -> list[str]:
 
 
 def split_continuation(prompt: Sequence[str], words: Sequence[str], level: str) -> tuple[str, str]:
-    """A prompt and its continuation, which begins with the space that belongs there.
+    """Detokenize a prompt and its continuation together, and give both.
+
+    The continuation begins with the space that belongs there.
 
     Args:
-      prompt: its tokens.
-      words: the tokens generated after it.
+      prompt: tokens of the prompt.
+      words: tokens generated after it.
       level: `data.level`.
     """
     text = detokenize([*prompt, *words], level)
@@ -82,16 +87,19 @@ def split_continuation(prompt: Sequence[str], words: Sequence[str], level: str) 
 
 
 def sample_markdown(prompt: Sequence[str], words: Sequence[str], level: str) -> str:
-    """A generated text for TensorBoard's Text tab: the prompt in bold, then its continuation.
+    """Format a generated text for TensorBoard's Text tab, with the prompt in bold.
 
-    Arguments as of `split_continuation`.
+    Args:
+      prompt: tokens of the prompt.
+      words: tokens generated after it.
+      level: `data.level`.
     """
     before, after = split_continuation(prompt, words, level)
     return f"<strong>{_escape_markdown(before)}</strong>{_escape_markdown(after)}"
 
 
 def _escape_markdown(text: str) -> str:
-    """Text that Markdown leaves as it is, in one paragraph, its lines and indents kept."""
+    """Escape text for Markdown, as one paragraph that keeps its lines and indents."""
     text = _MARKS.sub(lambda mark: f"&#{ord(mark[0])};", text)
     text = text.replace("\t", "    ")
     text = re.sub("  +", lambda spaces: "\u00a0" * len(spaces[0]), text)

@@ -1,4 +1,4 @@
-"""The words that generated text begins with."""
+"""Prompts: the words that generated text continues."""
 
 from typing import NamedTuple
 
@@ -15,35 +15,35 @@ PROMPT_OPTION = "log.sample_prompt"
 """The option that gives a trial's prompt."""
 
 DEFAULT_PROMPT_TOKENS = {"word": 8, "char": 40}
-"""Of the validation text, that a prompt takes; for each `data.level`."""
+"""Tokens of the validation text that a default prompt takes, by `data.level`."""
 
 MAX_CHARACTERS_SHOWN = 60
-"""Characters of a prompt that a message repeats."""
+"""Characters of a prompt that an error message repeats."""
 
 
 class Prompt(NamedTuple):
-    """Words to continue."""
+    """The words to continue."""
 
     ids: NDArray[np.int32]
     """[P], at least one."""
     unknown: list[str]
-    """Those read as <unk>, each once."""
+    """Words that are read as <unk>, each once."""
 
 
 def read_prompt(text: str, config: DataConfig, vocabulary: Vocabulary, option: str) -> Prompt:
     """Cut a prompt into tokens as the corpus is, and number them.
 
-    Of a token that is unknown as it stands the lower case is taken. What is unknown then is read
-    as <unk>, as in the held-out texts.
+    A token that is unknown as it stands is taken in lower case. One that is unknown then, too, is
+    read as <unk>, as in the held-out texts.
 
     Args:
-      text: of at least one word.
-      config: of the corpus.
-      vocabulary: of the model.
-      option: where the user gave the text, for the message.
+      text: the prompt, of at least one word.
+      config: the corpus.
+      vocabulary: the model's vocabulary.
+      option: where the user gave the prompt, for the error message.
 
     Raises:
-      UserError: there is no token in it, or none is known, or one is unknown and the vocabulary
+      UserError: the prompt has no token, or none is known, or one is unknown and the vocabulary
         has no <unk>.
     """
     known = set(vocabulary.words)
@@ -59,18 +59,22 @@ def read_prompt(text: str, config: DataConfig, vocabulary: Vocabulary, option: s
             f"{given}: the vocabulary does not have {names}; use words that the "
             "training text has, or raise data.vocab_size."
         )
-    return Prompt(vocabulary.encode(tokens), unknown)
+    return Prompt(ids=vocabulary.encode(tokens), unknown=unknown)
 
 
-def choose_prompt(given: str | None, config: DataConfig, text: Dataset, option: str) -> Prompt:
-    """The prompt that was given; None: how the validation text begins. Errors as `read_prompt`."""
+def choose_prompt(given: str | None, config: DataConfig, dataset: Dataset, option: str) -> Prompt:
+    """Read the prompt that was given; None: take the start of the validation text.
+
+    Raises:
+      UserError: as `read_prompt`.
+    """
     if given is None:
-        return Prompt(text.valid[: DEFAULT_PROMPT_TOKENS[config.level]], [])
-    return read_prompt(given, config, text.vocabulary, option)
+        return Prompt(dataset.valid[: DEFAULT_PROMPT_TOKENS[config.level]], [])
+    return read_prompt(given, config, dataset.vocabulary, option)
 
 
 def unknown_words_notice(prompt: Prompt, option: str) -> str | None:
-    """One sentence that names them; None where all are known."""
+    """One sentence that names the unknown words of a prompt; None where all are known."""
     if not prompt.unknown:
         return None
     names = ", ".join(map(repr, prompt.unknown))

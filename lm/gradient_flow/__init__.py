@@ -1,4 +1,4 @@
-"""Itemised gradients: which part of a recurrent layer's gradient came from the loss of which step.
+"""Itemized gradients: which part of a recurrent layer's gradient came from the loss of which step.
 
 After RNNbow (Cashman et al. 2017), for every cell, for stacks, and for long sequences. The loss of
 step t reaches the layer again at every step j <= t, through the state. There it adds
@@ -7,9 +7,9 @@ step t reaches the layer again at every step j <= t, through the state. There it
 
 to the gradient of the recurrent weights, where u[t, j] is the gradient of that loss for U h[j-1],
 the state's share of the pre-activations at step j. The sum of G over all t, j and sequences is the
-gradient that training uses, before clipping. That loss is the training loss as it stands, a mean
+gradient that training uses, before clipping. The loss is the training loss as it is, a mean
 over words; what enters the top layer at step t counts as the loss of step t. With
-`model.weight_drop` the weights are those that are left of them.
+`model.weight_drop` the weights are the dropped ones.
 
 For each pair (t, j) of one sequence a record holds, from the matrix G alone, of rank one:
 

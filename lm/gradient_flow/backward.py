@@ -1,4 +1,4 @@
-"""All itemised gradients of a stack of recurrent layers, in one loop back in time.
+"""All itemized gradients of a stack of recurrent layers, in one loop back through time.
 
 Shapes: T time, S sequences, H units, G gates, E inputs of a layer, K steps back that are told
 apart, R rows, each for losses at one distance. Going back, a cell is linear in what it gets, so the
@@ -23,38 +23,38 @@ T = TypeVar("T")
 
 
 class Layer(NamedTuple):
-    """A recurrent layer as it read a batch."""
+    """A recurrent layer with its residuals of a batch."""
 
     cell: Cell
     kept: Kept
     scale_tsh: Array
-    """Of its outputs on the way to the layer above, as dropout has it, [T, S, H]; for the top layer
-    the gradient of its outputs, each that of the step's own loss."""
+    """Factors by which dropout scales the outputs on their way to the layer above, [T, S, H]; for
+    the top layer the gradient of each output with respect to the loss of its own step."""
 
 
 class LayerGradients(NamedTuple):
-    """What comes back into one layer at one step, for each row."""
+    """Gradients that reach one layer at one step, for each row."""
 
     of_u: tuple[Array, ...]
-    """Gradients of u_z, [R, S, G*H]: the part through each array of the carry. They add up."""
+    """Gradients of u_z, [R, S, G*H]: a part through each array of the carry; they add up."""
     of_x: tuple[Array, ...]
-    """Of x_z, likewise."""
+    """Gradients of x_z, in parts as `of_u`."""
     down: Array
-    """Of the layer's input, [R, S, E]."""
+    """Gradients of the layer's input, [R, S, E]."""
 
 
 def backward_through_time(
-    layers: Sequence[Layer], reach: int, see: Callable[[list[LayerGradients]], T]
+    layers: Sequence[Layer], reach: int, measure: Callable[[list[LayerGradients]], T]
 ) -> T:
-    """Take the losses of all steps back in time.
+    """Propagate the losses of all steps back through time.
 
     Args:
       layers: from the lowest to the top.
-      reach: K, at most T; the rows are K where that is T, else K + 1.
-      see: what is kept of a step, from the parts of each layer.
+      reach: K, at most T; there are K rows where that is T, else K + 1.
+      measure: makes of each step's gradients, layer by layer, what is kept of the step.
 
     Returns:
-      What `see` gave, with the time steps in front.
+      What `measure` gave, with the time steps in front.
     """
     rows = reach + (reach < len(layers[-1].scale_tsh))
     start = [
@@ -65,18 +65,19 @@ def backward_through_time(
         layer.cell.slopes(layer.kept.steps, layer.kept.before, layer.kept.after) for layer in layers
     ]
     scales = [layer.scale_tsh for layer in layers]
-    body = partial(_step_back, layers, reach, see)
+    body = partial(_step_back, layers, reach, measure)
     return lax.scan(body, start, (slopes, scales), reverse=True)[1]
 
 
 def _step_back(
     layers: Sequence[Layer],
     reach: int,
-    see: Callable[[list[LayerGradients]], T],
+    measure: Callable[[list[LayerGradients]], T],
     carries: list[Carry],
     step: tuple[list[tuple[Array, ...]], list[Array]],
 ) -> tuple[list[Carry], T]:
-    """All layers at one step, the top one first: what it hands down enters the one below."""
+    """Go back one step through all layers; the top one comes first, its input's gradient enters the
+    one below."""
     before: list[Carry] = []
     parts: list[LayerGradients] = []
     entering: Array | None = None
@@ -87,11 +88,11 @@ def _step_back(
         before.append(carry)
         parts.append(part)
         entering = part.down
-    return before[::-1], see(parts[::-1])
+    return before[::-1], measure(parts[::-1])
 
 
 def _shift_rows(rows: Array, reach: int) -> Array:
-    """Every loss is a step further away; those beyond the horizon share the last row."""
+    """Move every loss one row on: it is a step further away. The last row sums those beyond."""
     fresh = jnp.zeros_like(rows[:1])
     if len(rows) == reach:  # all the way back: nothing has entered the last row yet
         return jnp.concatenate([fresh, rows[:-1]])
@@ -102,7 +103,7 @@ def _shift_rows(rows: Array, reach: int) -> Array:
 def _backward_layer(
     layer: Layer, slopes: tuple[Array, ...], after: Carry
 ) -> tuple[Carry, LayerGradients]:
-    """One step back through one layer, each array of the carry by itself."""
+    """Go back one step through one layer, for each array of the carry by itself."""
     cell, weights = layer.cell, layer.kept.weights
     back = jax.vmap(cell.back, in_axes=(None, 0))
     ways = [back(slopes, alone) for alone in _one_by_one(after)]
@@ -115,7 +116,7 @@ def _backward_layer(
 
 
 def _one_by_one(carry: Carry) -> Iterator[Carry]:
-    """The carry as a sum of carries, of which each has one array that is not zero."""
+    """Split a carry into a sum of carries, each with one array that is not zero."""
     for chosen in range(len(carry)):
         yield tuple(
             state if index == chosen else jnp.zeros_like(state) for index, state in enumerate(carry)
@@ -123,6 +124,6 @@ def _one_by_one(carry: Carry) -> Iterator[Carry]:
 
 
 def _through_kernel(rows_rsz: Array, kernel: Array) -> Array:
-    """Back through a kernel, [R, S, G*H] -> [R, S, inputs], as one product."""
+    """Propagate gradients through a kernel, [R, S, G*H] -> [R, S, inputs], as one product."""
     flat = rows_rsz.reshape(-1, rows_rsz.shape[-1]) @ kernel.T
     return flat.reshape(*rows_rsz.shape[:-1], -1)

@@ -1,4 +1,4 @@
-"""One component's gradient flow in one recorded batch, as the bytes that an event carries.
+"""Byte format of a record: one component's gradient flow in one batch, as an event carries it.
 
     LGF1 | length of the header, u32 | header, JSON | zlib(values of all blocks)
 
@@ -30,7 +30,7 @@ MAX_CODE = 65534
 
 
 class ComponentRecord(NamedTuple):
-    """The contributions at step j = t - k from the loss at step t; zero where k > t.
+    """Contributions of the loss at step t to the gradient at step j = t - k; zero where k > t.
 
     Relative precision after decoding is better than 0.1% where a record's values span less than
     180 powers of two.
@@ -47,7 +47,7 @@ class ComponentRecord(NamedTuple):
 
 
 def encode(record: ComponentRecord) -> bytes:
-    """A record's bytes.
+    """Encode a record.
 
     Raises:
       ValueError: arrays that do not fit each other, or a negative value.
@@ -84,10 +84,10 @@ def encode(record: ComponentRecord) -> bytes:
 
 
 def decode(data: bytes) -> ComponentRecord:
-    """The record that these bytes hold.
+    """Decode a record.
 
     Raises:
-      ValueError: another version, or damage.
+      ValueError: the bytes are of another version, or damaged.
     """
     if data[:3] != MAGIC[:3]:
         raise ValueError("these bytes hold no record of gradient flow")
@@ -102,12 +102,12 @@ def decode(data: bytes) -> ComponentRecord:
 
 
 def _causal_mask(length: int, reach: int) -> NDArray[np.bool_]:
-    """T x K: where there is a step to contribute at."""
+    """Mask [T, K] of the pairs (t, k) for which step t - k exists."""
     return np.arange(reach) <= np.arange(length)[:, None]
 
 
 def _quantize(values: Values) -> tuple[Codes, float, float]:
-    """Codes of nonnegative values, the logarithm of code 1, and the step between codes."""
+    """Quantize nonnegative values: codes, logarithm of code 1, and step between codes."""
     if (values < 0).any():
         raise ValueError("a record holds magnitudes, none of them negative")
     finite = np.isfinite(values)
@@ -151,7 +151,7 @@ def _unpack(header: dict[str, Any], data: bytes) -> ComponentRecord:
 
 
 def _scatter(packed: Values, inside: NDArray[np.bool_]) -> Values:
-    """Values in their places, zeros elsewhere."""
+    """Put values back where the mask is true, zeros elsewhere."""
     full = np.zeros((len(packed), *inside.shape, *packed.shape[2:]), np.float32)
     full[:, inside] = packed
     return full

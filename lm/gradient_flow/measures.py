@@ -1,7 +1,7 @@
-"""What is measured of itemised gradients; definitions in `lm.gradient_flow`.
+"""Measures of itemized gradients; `lm.gradient_flow` defines them.
 
-Shapes as in `lm.gradient_flow.backward`. Every contribution to weights has rank one, so that its
-measures are products of those of two vectors, and no matrix is ever formed.
+Shapes as in `lm.gradient_flow.backward`. A contribution to weights has rank one, so its measures
+are products of measures of two vectors, and no matrix is formed.
 """
 
 from collections.abc import Sequence
@@ -15,7 +15,7 @@ from lm.model.cells import CELLS
 
 
 def component_names(cell: str, layers: int) -> list[str]:
-    """Names of what is measured, as a page has them in its choices: all of a layer first."""
+    """Names of the components that are measured, layer by layer, as the page lists them."""
     states = ("both", "h", "c") if CELLS[cell].states > 1 else ("h",)
     return [
         f"layer_{number}/{part}"
@@ -25,7 +25,7 @@ def component_names(cell: str, layers: int) -> list[str]:
 
 
 class ComponentMeasures(NamedTuple):
-    """A component of a batch; [T, K, S], by the step j and the distance k = t - j of the loss."""
+    """Measures of a component, [T, K, S]: by step j and distance k = t - j of the loss."""
 
     norm: Array
     mean_abs: Array
@@ -35,7 +35,7 @@ class ComponentMeasures(NamedTuple):
 
 
 class _StepMeasures(NamedTuple):
-    """Of one component at one step, before its factors of the forward pass."""
+    """Measures of one component at one step, without the factors of the forward pass."""
 
     norm: Array
     """[K, S]"""
@@ -53,8 +53,8 @@ def measure_components(
     """Measure all components of a batch.
 
     Args:
-      layers: as `backward_through_time` takes them.
-      reach: steps back that are told apart.
+      layers: from the lowest to the top.
+      reach: number of steps back that are told apart.
       units: whether each unit's part is measured, too.
 
     Returns:
@@ -63,7 +63,7 @@ def measure_components(
     """
     limited = reach < len(layers[-1].scale_tsh)
 
-    def see(parts: list[LayerGradients]) -> list[dict[str, _StepMeasures]]:
+    def measure(parts: list[LayerGradients]) -> list[dict[str, _StepMeasures]]:
         return [
             _measure_step(part, reach, layer.cell.gates if units else None, limited, down=index > 0)
             for index, (layer, part) in enumerate(zip(layers, parts, strict=True))
@@ -71,7 +71,7 @@ def measure_components(
 
     measured, shares = {}, {}
     for number, (layer, found) in enumerate(
-        zip(layers, backward_through_time(layers, reach, see), strict=True), start=1
+        zip(layers, backward_through_time(layers, reach, measure), strict=True), start=1
     ):
         for state, seen in found.items():
             name = f"layer_{number}/{state}"
@@ -84,12 +84,12 @@ def measure_components(
 def _measure_step(
     part: LayerGradients, reach: int, gates: int | None, limited: bool, down: bool
 ) -> dict[str, _StepMeasures]:
-    """What is kept of a layer's step, by the last part of the component's name.
+    """Measure a layer at one step; keys are the last part of the component's name.
 
     Args:
-      part: what comes back.
-      reach: as in `measure_components`.
-      gates: of the cell, where units are asked for.
+      part: the gradients that reach the layer.
+      reach: number of steps back that are told apart.
+      gates: number of the cell's gates; None: units are not measured.
       limited: whether there is a horizon.
       down: whether there is a layer below.
     """
@@ -103,7 +103,7 @@ def _measure_step(
 
 
 def _states(part: LayerGradients) -> dict[str, tuple[Array, Array]]:
-    """Component of a layer -> gradients of u_z and x_z."""
+    """Gradients of u_z and x_z by component."""
     if len(part.of_u) == 1:
         return {"h": (part.of_u[0], part.of_x[0])}
     (u_h, u_c), (x_h, x_c) = part.of_u, part.of_x
@@ -113,7 +113,7 @@ def _states(part: LayerGradients) -> dict[str, tuple[Array, Array]]:
 def _measure_weights(
     of_u: Array, of_x: Array, reach: int, gates: int | None, limited: bool
 ) -> _StepMeasures:
-    """A contribution to weights."""
+    """Measure contributions to weights."""
     u, x = of_u[:reach], of_x[:reach]
     units = None
     if gates is not None:
@@ -129,7 +129,7 @@ def _measure_weights(
 
 
 def _measure_vector(down: Array, units: bool) -> _StepMeasures:
-    """A gradient that is handed on."""
+    """Measure the gradient that a layer hands down."""
     size = jnp.abs(down)
     return _StepMeasures(_norm(down), size.mean(axis=-1), None, size if units else None, None, None)
 
@@ -139,7 +139,8 @@ def _norm(x: Array, axis: int = -1) -> Array:
 
 
 def _with_forward_factors(seen: _StepMeasures, layer: Layer) -> ComponentMeasures:
-    """Times what the step read: h[j-1] for the recurrent weights, the input for those of it."""
+    """Multiply by the factors of the forward pass: h[j-1] for recurrent weights, x[j] for input
+    weights."""
     if seen.input_norm is None:  # of no weights
         return ComponentMeasures(seen.norm, seen.mean_abs, None, seen.units)
     h_tsh, x_tse = layer.kept.before[0], layer.kept.x_tbe

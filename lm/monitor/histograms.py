@@ -1,10 +1,10 @@
-"""Numbers -> counts of histograms.
+"""Histograms of arrays.
 
-JAX's arrays are counted on their device, so that only the counts leave it. Small ones are copied
-side by side and counted in one loop, so that the compiled program is small, whatever their number;
-a large one has a loop of its own and is read where it stands. NumPy's arrays are counted by NumPy,
-which has nothing to compile. Either way a chunk at a time: memory for the buckets of all numbers
-would take longer to get than to fill. What is not finite is not counted.
+Arrays of JAX are counted on their device, so that only the counts leave it. Small ones are copied
+into one array and counted in one loop: the compiled program stays small, whatever their number. A
+large one has a loop of its own and is not copied. Arrays of NumPy are counted by NumPy, which has
+nothing to compile. Both count a chunk at a time, for memory for the buckets of all numbers would
+take longer to allocate than to fill. Only finite numbers are counted.
 """
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -21,35 +21,40 @@ from numpy.typing import NDArray
 from sweeps.tensorboard.values import Histogram
 
 LINEAR_BUCKETS = 64
-"""Buckets of one width."""
+"""Number of buckets of equal width."""
 OCTAVES = 12
-"""Powers of two below the largest magnitude that have buckets of their own, two each."""
+"""Powers of two below the largest magnitude that have buckets of their own, two for each."""
 LOG_BUCKETS = 4 * OCTAVES + 1
+"""Number of buckets of logarithmic width, on both sides of zero and around it."""
 CHUNK = 1024
 NUMPY_CHUNK = 2**15
-"""Of these NumPy's own work for a call is no share, and they stay in a processor's cache."""
+"""Numbers that NumPy counts at a time: many enough to hide its overhead for a call, few enough
+for a processor's cache."""
 LARGE_ARRAY = 2**18
-"""Numbers from which an array is large."""
+"""Fewest numbers of a large array."""
 TINIEST, HUGEST = float(np.finfo(np.float32).tiny), float(np.finfo(np.float32).max)
 
 BucketIndex = Callable[[Any, Any, Any], Any]
-"""(numbers, the least, the largest) -> the bucket of each, a float; arrays of JAX or NumPy."""
+"""(numbers, smallest, largest) -> bucket of each number, as a float; arrays of JAX or NumPy."""
 
 
 @partial(jax.tree_util.register_dataclass, data_fields=["ends", "counts"], meta_fields=["names"])
 @dataclass(frozen=True)
 class HistogramCounts:
-    """Histograms of N arrays."""
+    """Counts of the histograms of N arrays."""
 
     names: tuple[str, ...]
     ends: Array | NDArray[np.float32]
-    """f32[N, 2]: the least and the largest number of each; both NaN where there is none."""
+    """f32[N, 2]: smallest and largest number of each; both NaN where none is finite."""
     counts: Array | NDArray[np.int64]
-    """int[N, buckets]; of float32 a count could not pass 2^24."""
+    """int[N, buckets]; counts in float32 could not pass 2^24."""
 
 
 def linear_histograms(arrays: Mapping[str, Any]) -> HistogramCounts:
-    """Buckets of one width, from the least number to the largest: for activations and weights."""
+    """Histograms with buckets of equal width, from the smallest number to the largest.
+
+    For activations and weights.
+    """
 
     def place(x: Any, least: Any, largest: Any) -> Any:
         xp = x.__array_namespace__()
@@ -60,8 +65,11 @@ def linear_histograms(arrays: Mapping[str, Any]) -> HistogramCounts:
 
 
 def log_histograms(arrays: Mapping[str, Any]) -> HistogramCounts:
-    """Buckets that get narrower towards zero, on both sides of it: for gradients, which spread over
-    many orders of magnitude. In the middle, around zero, is what `OCTAVES` do not reach."""
+    """Histograms with buckets that get narrower towards zero, on both sides of it.
+
+    For gradients, which spread over many orders of magnitude. The bucket in the middle holds what
+    is more than `OCTAVES` powers of two below the largest magnitude.
+    """
     half = 2 * OCTAVES
 
     def place(x: Any, least: Any, largest: Any) -> Any:
@@ -94,7 +102,7 @@ def _count(arrays: Mapping[str, Any], buckets: int, place: BucketIndex) -> Histo
 def _count_on_host(
     x: NDArray[np.float32], buckets: int, place: BucketIndex
 ) -> tuple[NDArray[np.float32], NDArray[np.int64]]:
-    """Ends, f32[2], and counts, i64[buckets], of an array in the host's memory."""
+    """Count an array in the host's memory: ends, f32[2], and counts, i64[buckets]."""
     finite = np.isfinite(x)
     if not finite.all():
         x = x[finite]
@@ -110,7 +118,7 @@ def _count_on_host(
 
 
 def _count_large(x: Array, buckets: int, place: BucketIndex) -> tuple[Array, Array]:
-    """Ends, f32[1, 2], and counts, i32[1, buckets], of a large array."""
+    """Count a large array on its device: ends, f32[1, 2], and counts, i32[1, buckets]."""
     least, largest = _finite_range(x)
 
     def add(number: Array, counts: Array) -> Array:
@@ -125,7 +133,10 @@ def _count_large(x: Array, buckets: int, place: BucketIndex) -> tuple[Array, Arr
 
 
 def _count_small(arrays: Sequence[Array], buckets: int, place: BucketIndex) -> tuple[Array, Array]:
-    """Ends, f32[N, 2], and counts, i32[N, buckets]; padded with NaN, which is not counted."""
+    """Count small arrays on their device: ends, f32[N, 2], and counts, i32[N, buckets].
+
+    They are padded with NaN, which is not counted.
+    """
     chunks = [_chunks(x) for x in arrays]
     owner = np.repeat(np.arange(len(chunks), dtype=np.int32), [len(part) for part in chunks])
     x = jnp.concatenate(chunks)
@@ -145,7 +156,7 @@ def _count_small(arrays: Sequence[Array], buckets: int, place: BucketIndex) -> t
 
 
 def _finite_range(x: Array) -> tuple[Array, Array]:
-    """The least and the largest number that is finite; inf and -inf where there is none."""
+    """Smallest and largest finite number; inf and -inf where there is none."""
     finite = jnp.isfinite(x)
     least = jnp.where(finite, x, jnp.inf).min(axis=-1)
     return least, jnp.where(finite, x, -jnp.inf).max(axis=-1)
@@ -157,13 +168,14 @@ def _chunks(x: Array) -> Array:
 
 
 def to_histograms(counted: HistogramCounts) -> Iterator[tuple[str, Histogram]]:
-    """What was counted, without empty buckets at the ends; nothing of arrays without a number."""
+    """Histograms by name, without empty buckets at the ends; none of an array without numbers."""
     for name, ends, counts in zip(
         counted.names, np.asarray(counted.ends), np.asarray(counted.counts), strict=True
     ):
         (filled,) = np.nonzero(counts)
         if len(filled):
-            edges = (_log_edges if len(counts) == LOG_BUCKETS else _linear_edges)(*map(float, ends))
+            find_edges = _log_edges if len(counts) == LOG_BUCKETS else _linear_edges
+            edges = find_edges(*map(float, ends))
             first, last = filled[0], filled[-1] + 1
             yield name, Histogram(edges[first : last + 1].tolist(), counts[first:last].tolist())
 

@@ -1,4 +1,4 @@
-"""The word vectors of a model, for TensorBoard's projector."""
+"""Word vectors of a model for TensorBoard's projector."""
 
 import jax
 import numpy as np
@@ -13,11 +13,10 @@ from sweeps.tensorboard.values import Embedding
 def projector_embeddings(
     vocabulary: Vocabulary, count: int, params: Params
 ) -> dict[str, Embedding]:
-    """The most frequent words' vectors, at most so many.
+    """Vectors of the most frequent words, at most `count`, with each word and its frequency.
 
-    `embedding` has those that the recurrence reads, `output` those that the softmax compares its
-    features with, unless they are the same; beside them each word and how often it occurs in the
-    training text.
+    `embedding` has the vectors that the recurrence reads, `output` those that the softmax compares
+    its features with, unless the two are tied. Frequencies are those of the training text.
     """
     words, counts = vocabulary.words[:count], vocabulary.counts[:count]  # sorted by frequency
     rows = [(word, str(n)) for word, n in zip(words, counts, strict=True)]
@@ -30,8 +29,11 @@ def projector_embeddings(
 
 
 def _first_rows(table: Array, rows: int) -> NDArray[np.float32]:
-    """The first rows, on the host. A GPU's table, which may be large, is cut before it is fetched;
-    a CPU's can be read as it is, which needs no program for its shape."""
+    """Copy the first rows to the host.
+
+    On a CPU the table is read as it is, which compiles nothing. On other devices it is cut there
+    first, for it may be large.
+    """
     if jax.default_backend() != "cpu":
         table = table[:rows]
     return np.array(np.asarray(table)[:rows])  # a copy, for training uses its buffers up

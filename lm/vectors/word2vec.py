@@ -28,7 +28,7 @@ MIN_STEPS = 10
 """Fewest sentences of all epochs together; the learning rate falls after each of them."""
 
 OnEpoch = Callable[[int, WordVectors], None]
-"""Takes the number of the epoch that ended, from 1, and its vectors. Training changes them later."""
+"""Takes the number of the epoch that ended, from 1, and its vectors, which will still change."""
 
 
 def fill_defaults(config: Word2VecConfig, trained: "TrainedModel", text: Dataset) -> Word2VecConfig:

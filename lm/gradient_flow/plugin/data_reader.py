@@ -1,4 +1,4 @@
-"""Recorded gradient flow as TensorBoard has it in its store, for one request after another."""
+"""Read recorded gradient flow from TensorBoard's data provider, for the tab's requests."""
 
 import json
 from collections.abc import Mapping
@@ -14,17 +14,17 @@ from tensorboard.data.provider import DataProvider, RunTagFilter
 from lm.gradient_flow.plugin.tags import LABELS, OVERVIEW, PLUGIN, PREFIX
 
 ALL_POINTS = 10**7
-"""How many points of a series are asked for: every one that was kept."""
+"""Number of points of a series to ask for; large enough for every one."""
 BLOB_THREADS = 8
-"""Blobs read at once; one alone waits for TensorBoard's data server most of its 44 ms."""
+"""Blobs read in parallel; a single one waits for the data server for most of its 44 ms."""
 CACHED_RUNS = 16
-"""Runs whose blobs' keys are kept; 10,000 batches have 60,000 keys or so."""
+"""Runs whose blob keys are cached; 10,000 batches have about 60,000 keys."""
 
 Keys = Mapping[int, Mapping[str, str]]
 
 
 class RunOverview(NamedTuple):
-    """One run's course of training."""
+    """Overview values of all recorded batches of a run."""
 
     steps: list[int]
     values: NDArray[np.float32]
@@ -32,15 +32,15 @@ class RunOverview(NamedTuple):
 
 
 class BatchRecords(NamedTuple):
-    """One recorded batch."""
+    """Records and labels of one batch."""
 
     labels: dict[str, Any]
     records: dict[str, bytes]
-    """By component."""
+    """Encoded record by component."""
 
 
 class RecordReader:
-    """Reads what TensorBoard keeps; several threads may ask at once."""
+    """Reads records from TensorBoard's data provider; several threads may use it at once."""
 
     def __init__(self, provider: DataProvider) -> None:
         self._provider = provider
@@ -48,7 +48,7 @@ class RecordReader:
         self._keys: dict[tuple[str, str], Keys] = {}
 
     def runs(self, ctx: RequestContext, experiment: str) -> dict[str, dict[str, Any]]:
-        """Name of each run that has records -> its last step and what its metadata says."""
+        """List the runs that have records: name -> last step and metadata."""
         found = self._provider.list_tensors(
             ctx, experiment_id=experiment, plugin_name=PLUGIN, run_tag_filter=_filter(OVERVIEW)
         )
@@ -62,7 +62,7 @@ class RecordReader:
         }
 
     def overview(self, ctx: RequestContext, experiment: str, run: str) -> RunOverview:
-        """All recorded batches of a run, in brief.
+        """Read the overview of a run.
 
         Raises:
           NotFoundError: the run has none.
@@ -77,10 +77,12 @@ class RecordReader:
         data = found.get(run, {}).get(OVERVIEW)
         if not data:
             raise errors.NotFoundError(f"{run} has no record of gradient flow")
-        return RunOverview([d.step for d in data], np.stack([d.numpy for d in data]).astype("<f4"))
+        return RunOverview(
+            steps=[d.step for d in data], values=np.stack([d.numpy for d in data]).astype("<f4")
+        )
 
     def batch(self, ctx: RequestContext, experiment: str, run: str, step: int) -> BatchRecords:
-        """One recorded batch.
+        """Read one recorded batch.
 
         Raises:
           NotFoundError: none was recorded at this step.
@@ -99,7 +101,7 @@ class RecordReader:
         return BatchRecords(labels, {tag.removeprefix(PREFIX): blob for tag, blob in blobs.items()})
 
     def _known(self, ctx: RequestContext, experiment: str, run: str) -> Keys:
-        """Keys of a run's blobs by step and tag, as they are now."""
+        """Read the current keys of a run's blobs, by step and tag."""
         found = self._provider.read_blob_sequences(
             ctx,
             experiment_id=experiment,
@@ -119,7 +121,7 @@ class RecordReader:
 
 
 def parse_metadata(content: bytes) -> dict[str, Any]:
-    """What the metadata of a run's records says; empty where it cannot be read."""
+    """Parse the metadata of a run's records; empty where it cannot be read."""
     try:
         said = json.loads(content)
     except ValueError:
@@ -128,13 +130,13 @@ def parse_metadata(content: bytes) -> dict[str, Any]:
 
 
 def parse_labels(blob: bytes) -> dict[str, Any]:
-    """What was read, to come and predicted."""
+    """Parse the words that were read, expected and predicted."""
     labels: dict[str, Any] = json.loads(blob, parse_constant=_null)
     return labels
 
 
 def _null(word: str) -> None:
-    """In place of NaN and infinities, which a browser's JSON lacks."""
+    """Replace NaN and infinities, which a browser's JSON lacks, by null."""
 
 
 def _filter(tag: str, run: str | None = None) -> RunTagFilter:

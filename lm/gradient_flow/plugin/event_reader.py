@@ -1,4 +1,4 @@
-"""Recorded gradient flow of one run, read from its event files without a TensorBoard."""
+"""Read recorded gradient flow from the event files of a run, without a TensorBoard."""
 
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -11,22 +11,22 @@ from lm.gradient_flow.plugin.tags import LABELS, OVERVIEW, PLUGIN, PREFIX
 
 
 class RunRecords(NamedTuple):
-    """All that a run recorded."""
+    """All records of a run."""
 
     about: dict[str, Any]
-    """What the metadata says."""
+    """Metadata of the records."""
     overviews: dict[int, NDArray[np.float32]]
-    """By update step: components x 3."""
+    """Update step -> f32[components, 3]."""
     batches: dict[int, BatchRecords]
-    """By update step."""
+    """Update step -> records of the batch."""
 
 
 def read_run(folder: Path) -> RunRecords:
-    """What the event files of a run hold, up to the first damage of each.
+    """Read the event files of a run, each up to its first damage.
 
-    A step that was recorded twice, before and after a resume, counts as it was last.
+    Of a step that was recorded twice, before and after a resume, the later record counts.
     """
-    run = RunRecords({}, {}, {})
+    run = RunRecords(about={}, overviews={}, batches={})
     for path in sorted(folder.glob("*tfevents*")):
         _read_events(run, path)
     for step in run.overviews.keys() ^ run.batches.keys():  # the end of a file was cut

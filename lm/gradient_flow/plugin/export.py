@@ -1,4 +1,4 @@
-"""`python -m lm.gradient_flow FOLDER... --html FILE`: the tab's page as one file, runs inside.
+"""`python -m lm.gradient_flow FOLDER... --html FILE`: the tab's page as one file with its runs.
 
 The file works from disk, without a network and without TensorBoard.
 """
@@ -18,7 +18,7 @@ from sweeps.tensorboard.runs import find_runs
 
 STATIC = Path(__file__).parent / "static"
 DEFAULT_RECORDS = 100
-"""Batches of a run that the page holds in full, unless told otherwise."""
+"""Batches of a run that the page holds in full, unless `--records` says otherwise."""
 TEMPLATE = """<style data-flow>{{style}}</style>
 </head>
 <body>
@@ -67,7 +67,7 @@ def _parser() -> argparse.ArgumentParser:
 
 
 def read_runs(folders: Sequence[Path], expression: str | None) -> dict[str, RunRecords]:
-    """Every run below some folders that has gradient flow, by its name.
+    """Read all runs with gradient flow below some folders, by name.
 
     Raises:
       UserError: a folder is missing, or there is nothing to show.
@@ -94,14 +94,14 @@ def read_runs(folders: Sequence[Path], expression: str | None) -> dict[str, RunR
 
 
 def _run_label(folder: Path, run: str, alone: bool) -> str:
-    """A run's name as TensorBoard has it; with its folder's where there are several."""
+    """Name of a run as in TensorBoard; with its folder's name where there are several folders."""
     if run == ".":
         return folder.resolve().name
     return run if alone else f"{folder.resolve().name}/{run}"
 
 
 def page_data(runs: Mapping[str, RunRecords], most: int) -> dict[str, Any]:
-    """What the page's script reads."""
+    """Data for the page's script."""
     data: dict[str, Any] = {"runs": {}, "overviews": {}, "batches": {}}
     for name, run in runs.items():
         steps = sorted(run.overviews)
@@ -127,7 +127,7 @@ def page_data(runs: Mapping[str, RunRecords], most: int) -> dict[str, Any]:
 
 
 def _evenly_spaced(steps: Sequence[int], most: int) -> list[int]:
-    """At most so many of them, evenly spaced, the last among them."""
+    """At most `most` of the steps, evenly spaced, with the last."""
     if len(steps) <= most:
         return list(steps)
     return [steps[len(steps) - 1 - place * len(steps) // most] for place in range(most)][::-1]
@@ -138,7 +138,7 @@ def _base64(data: bytes) -> str:
 
 
 def render(data: Mapping[str, Any]) -> str:
-    """The page's text."""
+    """Render the page's HTML."""
     program = (STATIC / "index.js").read_text(encoding="utf-8")
     return html.render(
         TEMPLATE,

@@ -1,7 +1,7 @@
-"""What TensorBoard imports to find the tab.
+"""TensorBoard's entry point to the tab.
 
-Nothing in here may fail at import, or TensorBoard would not start.
-So it imports nothing but TensorBoard's base class, and leaves the tab out where anything is amiss.
+An import that fails here would keep TensorBoard from starting. So this module imports nothing but
+TensorBoard's base class, and leaves the tab out where anything else fails.
 """
 
 import logging
@@ -13,16 +13,16 @@ PLUGIN = "lm-gradient-flow"
 
 
 class Loader(base_plugin.TBLoader):  # type: ignore[misc]
-    """Loads the tab; TensorBoard calls it at its start."""
+    """Loads the tab when TensorBoard starts."""
 
     def fix_flags(self, flags: Any) -> None:
-        """Keep every record: TensorBoard would keep 10 of a component, unless told otherwise."""
+        """Keep every record; by default TensorBoard would keep 10 of a component."""
         samples = getattr(flags, "samples_per_plugin", None)
         if isinstance(samples, dict):
             samples.setdefault(PLUGIN, 0)
 
     def load(self, context: base_plugin.TBContext) -> base_plugin.TBPlugin | None:
-        """The tab; None where it cannot be had, which the log says."""
+        """Load the tab; None where that fails, with a warning in the log."""
         try:
             from lm.gradient_flow.plugin.plugin import Plugin
 

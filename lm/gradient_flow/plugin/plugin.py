@@ -1,7 +1,7 @@
-"""The tab's server side: static files, and what the page asks for.
+"""Server side of the tab: static files, and the data that the page requests.
 
-An answer with numbers in it is a frame: length of the header, u32, little-endian; header, JSON; and
-the bytes of all parts.
+A response with numbers is a frame: length of the header, u32, little-endian; header, JSON; bytes of
+all parts.
 """
 
 import json
@@ -26,15 +26,15 @@ App = Callable[[Any, Any], Any]
 
 
 class Plugin(base_plugin.TBPlugin):  # type: ignore[misc]
-    """Gradient flow of the runs that TensorBoard serves."""
+    """Serves the gradient flow of TensorBoard's runs."""
 
     plugin_name = PLUGIN
 
     def __init__(self, context: base_plugin.TBContext) -> None:
-        self._stored = RecordReader(context.data_provider)
+        self._reader = RecordReader(context.data_provider)
 
     def get_plugin_apps(self) -> dict[str, App]:
-        """Route -> what answers."""
+        """WSGI application of each route."""
         return {
             "/static/*": _app(_static),
             "/runs": _app(self._runs),
@@ -43,21 +43,21 @@ class Plugin(base_plugin.TBPlugin):  # type: ignore[misc]
         }
 
     def is_active(self) -> bool:
-        """TensorBoard itself sees whether any run has records; without, the tab is a greyed one."""
+        """Always false: TensorBoard itself greys the tab out where no run has records."""
         return False
 
     def frontend_metadata(self) -> base_plugin.FrontendMetadata:
-        """Where the page is."""
+        """Address of the page's module, and name of the tab."""
         return base_plugin.FrontendMetadata(
             es_module_path="/static/index.js", tab_name="Gradient flow"
         )
 
     def _runs(self, request: Any) -> Any:
-        found = self._stored.runs(*_context_and_experiment(request))
+        found = self._reader.runs(*_context_and_experiment(request))
         return http_util.Respond(request, {"runs": found}, "application/json")
 
     def _overview(self, request: Any) -> Any:
-        found = self._stored.overview(*_context_and_experiment(request), _argument(request, "run"))
+        found = self._reader.overview(*_context_and_experiment(request), _argument(request, "run"))
         header = {"steps": found.steps, "shape": found.values.shape}
         return http_util.Respond(request, encode_frame(header, found.values.tobytes()), BINARY)
 
@@ -65,24 +65,24 @@ class Plugin(base_plugin.TBPlugin):  # type: ignore[misc]
         run, step = _argument(request, "run"), _argument(request, "step")
         if not step.isdecimal():
             raise errors.InvalidArgumentError(f"{step!r} is no step")
-        found = self._stored.batch(*_context_and_experiment(request), run, int(step))
+        found = self._reader.batch(*_context_and_experiment(request), run, int(step))
         header = {"labels": found.labels, "parts": part_sizes(found.records)}
         return http_util.Respond(request, encode_frame(header, *found.records.values()), BINARY)
 
 
 def encode_frame(header: Mapping[str, Any], *parts: bytes) -> bytes:
-    """A header and what it describes, as one answer."""
+    """Encode a header and the parts that it describes as one response."""
     text = json.dumps(header).encode()
     return struct.pack("<I", len(text)) + text + b"".join(parts)
 
 
 def part_sizes(records: Mapping[str, bytes]) -> list[list[str | int]]:
-    """Name and size of each part."""
+    """Name and size of each record, in bytes."""
     return [[name, len(record)] for name, record in records.items()]
 
 
 def _app(answer: Callable[[Any], Any]) -> App:
-    """A WSGI application, which says in a sentence what was wrong with a request."""
+    """Make a WSGI application; a wrong request gets one sentence that says what is wrong."""
 
     @wrappers.Request.application
     def app(request: wrappers.Request) -> Any:
@@ -106,7 +106,7 @@ def _argument(request: Any, name: str) -> str:
 
 
 def _static(request: Any) -> Any:
-    """One of the page's files; only those that lie in its folder."""
+    """Serve one of the files in the page's folder, and no other."""
     name = str(request.path).rpartition("/static/")[2]
     if name not in {path.name for path in STATIC.iterdir()}:
         raise errors.NotFoundError(f"there is no {name}")

@@ -1,11 +1,12 @@
-"""What the recorder, the tab and its page call things."""
+"""Names that the recorder, the tab and its page share."""
 
 PLUGIN = "lm-gradient-flow"
-"""In the metadata of every summary, in the tab's routes and in its address."""
+"""Name of the plugin in the metadata of summaries, in the tab's routes and in its address."""
 PREFIX = "gradient_flow/"
+"""Prefix of all tags."""
 OVERVIEW = f"{PREFIX}overview"
-"""Tensor, f32 components x 3: largest contribution, sum of all, horizon in steps."""
+"""Tag of a tensor, f32[components, 3]: largest contribution, sum of all, horizon in steps."""
 LABELS = f"{PREFIX}labels"
-"""Blob: what was read, to come and predicted, as JSON."""
+"""Tag of a blob: the words read, expected and predicted, as JSON."""
 VERSION = 1
-"""Of the metadata's content."""
+"""Version of the metadata's content."""

@@ -1,6 +1,6 @@
-"""The model as TensorBoard's Graphs tab shows it, made from the traced computation.
+"""Graph of the model for TensorBoard's Graphs tab, made from the traced computation.
 
-`trace` says what the model computes, `walk` turns that into the operations of `nodes`.
+`trace` traces the model to a jaxpr, `convert` turns that into nodes, `graph_def` into a GraphDef.
 """
 
 import logging
@@ -17,10 +17,10 @@ log = logging.getLogger(__name__)
 def graph_or_none(
     config: ModelConfig, vocab_size: int, batch_size: int, sequence_length: int
 ) -> bytes | None:
-    """The same as `model_graph`; if that fails, a warning and None, for a trial can do without.
+    """Make `model_graph`, or log a warning and return None: a trial can do without its graph.
 
-    It leans on the inner form of traced computations, which JAX changes between versions. It is
-    made, or warned of, once a process for each shape.
+    The graph depends on the inner form of jaxprs, which JAX changes between versions. It is made,
+    or the warning logged, once a process for each shape.
     """
     start = InitializerConfig("uniform", 1.0)
     whole = replace(config, dropout=0.0, input_dropout=None, output_dropout=None)
@@ -42,12 +42,12 @@ def _once(*shape: object) -> bytes | None:
 def model_graph(
     config: ModelConfig, vocab_size: int, batch_size: int, sequence_length: int
 ) -> bytes:
-    """A serialised GraphDef of a language model, from words to the mean loss.
+    """Make a serialized GraphDef of a language model, from words to the mean loss.
 
-    Its scopes are the modules `embedding`, `layer_1`, ..., `hidden`, `output`, then `loss`; edges
-    carry shapes; equal models give equal bytes.
+    Scopes are the modules `embedding`, `layer_1`, ..., `hidden`, `output`, then `loss`; edges
+    carry shapes. Equal models give equal bytes.
     """
-    # Here, so that what another JAX no longer has to import is a failure of this alone.
+    # Imported here, so that a name which another JAX lacks makes this function alone fail.
     from lm.monitor.graph.convert import JaxprConverter, NodeNames
     from lm.monitor.graph.graph_def import Graph, TensorSpec, to_graph_def, with_module_inputs
     from lm.monitor.graph.trace import STATES, trace
@@ -60,8 +60,8 @@ def model_graph(
         )
         for given, aval in zip(inputs, jaxpr.in_avals, strict=True)
     ]
-    walk = JaxprConverter(graph, NodeNames(STATES, CELLS[config.cell].kept))
-    results = walk.computation(jaxpr, [value for (value,) in values], "")
+    converter = JaxprConverter(graph, NodeNames(STATES, CELLS[config.cell].kept))
+    results = converter.convert(jaxpr, [value for (value,) in values], "")
     definition = to_graph_def(with_module_inputs(graph.needed(results)))
-    serialised: bytes = definition.SerializeToString(deterministic=True)
-    return serialised
+    serialized: bytes = definition.SerializeToString(deterministic=True)
+    return serialized

@@ -1,6 +1,6 @@
-"""A traced computation (a jaxpr) as a graph of operations.
+"""Convert a traced computation (a jaxpr) to a graph of operations.
 
-Scopes are those of `jax.named_scope`, and loops and branches have one of their own. Operations
+Scopes are those of `jax.named_scope`, and one for each loop and branch. Operations
 that only change an array's layout are left out, so that edges lead from what computes to what
 computes; so are operations on constants alone.
 """
@@ -25,16 +25,16 @@ Operand = Value | Constant
 
 
 class NodeNames(NamedTuple):
-    """Words for what has no name in a jaxpr; where there are too few, plain ones are taken."""
+    """Names for nodes that have none in a jaxpr; where they are too few, plain ones are taken."""
 
     states: Sequence[str] = ()
-    """Of what a loop hands from step to step."""
+    """Names of the states that a loop hands from step to step."""
     parts: Sequence[str] = ()
-    """Of what an array is split into."""
+    """Names of the parts that an array is split into."""
 
 
 class JaxprConverter:
-    """Turns jaxprs into nodes of a graph."""
+    """Converts jaxprs to nodes of a graph."""
 
     def __init__(self, graph: Graph, names: NodeNames) -> None:
         self._graph = graph
@@ -42,10 +42,10 @@ class JaxprConverter:
         self._scopes: Counter[str] = Counter()
         self._made_by: dict[Operand, tuple[str, Sequence[Operand]]] = {}
 
-    def computation(
+    def convert(
         self, closed: ClosedJaxpr | Jaxpr, inputs: Sequence[Operand], scope: str
     ) -> list[Operand]:
-        """Add the operations of a jaxpr; gives its results."""
+        """Add the operations of a jaxpr to the graph; returns its results."""
         jaxpr, constants = open_jaxpr(closed)
         values: dict[Any, Operand] = dict(zip(jaxpr.constvars, constants, strict=True))
         values |= zip(jaxpr.invars, inputs, strict=True)
@@ -71,7 +71,7 @@ class JaxprConverter:
             return special(equation, operands, scope)
         inner = inner_computation(equation)
         if inner is not None:
-            return self.computation(inner, operands, scope)
+            return self.convert(inner, operands, scope)
         tensors = [tensor_spec(variable.aval) for variable in equation.outvars]
         if all(isinstance(operand, Constant) for operand in operands):
             return [_derived(name, operands, tensor) for tensor in tensors]
@@ -133,7 +133,7 @@ class JaxprConverter:
             self._graph.add(scope, "Unstack", [operand], [tensor], label="input", notes=order)[0]
             for operand, tensor in zip(operands[through.stop :], inner[through.stop :], strict=True)
         ]
-        results = self.computation(body, [*operands[:fixed], *states, *inputs], scope)
+        results = self.convert(body, [*operands[:fixed], *states, *inputs], scope)
         ends = self._next_step(scope, states, results[:carried])
         outputs = [
             self._graph.add(scope, "Stack", [result], [tensor], label="output", notes=order)[0]
@@ -149,11 +149,11 @@ class JaxprConverter:
         scope = self._new_scope(scope, "while")
         tensors = [tensor_spec(variable.aval) for variable in equation.outvars]
         states = self._enter_loop(scope, operands[asks + does :], tensors)
-        asked = self.computation(
+        asked = self.convert(
             equation.params["cond_jaxpr"], [*operands[:asks], *states], f"{scope}/condition"
         )
         goes_on = self._graph.add(scope, "LoopCond", asked, [TensorSpec((), "bool")])
-        results = self.computation(
+        results = self.convert(
             equation.params["body_jaxpr"],
             [*operands[asks : asks + does], *states],
             f"{scope}/body",
@@ -166,7 +166,7 @@ class JaxprConverter:
         """A scope for each branch, and one node for each result that takes it from one of them."""
         scope = self._new_scope(scope, "cond")
         branches = [
-            self.computation(branch, operands[1:], f"{scope}/branch_{index}")
+            self.convert(branch, operands[1:], f"{scope}/branch_{index}")
             for index, branch in enumerate(equation.params["branches"])
         ]
         tensors = [tensor_spec(variable.aval) for variable in equation.outvars]
@@ -178,7 +178,7 @@ class JaxprConverter:
     def _enter_loop(
         self, scope: str, starts: Sequence[Operand], tensors: Sequence[TensorSpec]
     ) -> list[Value]:
-        """Nodes for what a loop hands on, as its steps see it."""
+        """Add nodes for the states of a loop, as its steps read them."""
         labels = _labels(self._names.states, len(starts), "state")
         return [
             self._graph.add(scope, "Merge", [start], [tensor], label=label)[0]
@@ -192,7 +192,7 @@ class JaxprConverter:
         results: Sequence[Operand],
         goes_on: Sequence[Operand] = (),
     ) -> list[Value]:
-        """Nodes for what a loop hands on, as a step leaves it; after the last step, its end."""
+        """Add nodes for the states of a loop, as a step leaves them; returns their last values."""
         ends = []
         for state, result in zip(states, results, strict=True):
             label, tensors = f"next_{state.node.label}", state.node.outputs
@@ -209,7 +209,7 @@ class JaxprConverter:
 
 
 def _derived(name: str, operands: Sequence[Operand], tensor: TensorSpec) -> Constant:
-    """What an operation makes of constants; a number that only changes its layout stays one."""
+    """Result of an operation on constants; a number whose layout alone changes stays a number."""
     text = (
         operands[0].text if name in LAYOUT_OPS and isinstance(operands[0], Constant) else CONSTANT
     )

@@ -1,4 +1,4 @@
-"""A graph of operations, and its form for TensorBoard: a `GraphDef`."""
+"""A graph of operations, and its `GraphDef` for TensorBoard."""
 
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
@@ -22,31 +22,31 @@ DTYPES = {
     "float32": "DT_FLOAT",
     "float64": "DT_DOUBLE",
 }
-"""NumPy's names of types, and TensorFlow's; others are left out."""
+"""NumPy's name of a type -> TensorFlow's; types missing here are left out of the graph."""
 
 
 CONSTANT = "constant"
-"""What an array of several numbers is called."""
+"""Label of a constant array of several numbers."""
 
 
 class TensorSpec(NamedTuple):
-    """What an array is, without its numbers."""
+    """Shape and type of an array."""
 
     shape: tuple[int, ...]
     dtype: str
-    """As NumPy names it."""
+    """NumPy's name of the type."""
 
 
 class Constant(NamedTuple):
-    """An array that is known beforehand; it becomes a node in each scope that reads it."""
+    """An array known at trace time; it becomes a node in each scope that reads it."""
 
     text: str
-    """The number that all its elements are, or `CONSTANT`."""
+    """The number that all elements equal, or `CONSTANT`."""
     tensor: TensorSpec
 
 
 class Value(NamedTuple):
-    """An array that a node gives."""
+    """One of the arrays that a node returns."""
 
     node: "Node"
     port: int
@@ -57,17 +57,17 @@ class Node:
     """An operation; equal only to itself."""
 
     scope: str
-    """Where it stands: names with slashes between, or nothing."""
+    """Names of the enclosing scopes with slashes between; empty at the top."""
     label: str
-    """Its name within the scope, as far as no other has it."""
+    """Name within the scope; a number is added where another node has it."""
     op: str
     inputs: Sequence[Value]
     outputs: Sequence[TensorSpec]
     notes: dict[str, str] = field(default_factory=dict)
-    """More to be read in TensorBoard."""
+    """Attributes to show in TensorBoard."""
     back: Value | None = None
-    """What a loop gives it from the second step on. No edge, for a graph with a cycle has no
-    layout; a note tells it."""
+    """Value that a loop hands to this node from the second step on. It is shown as an attribute,
+    not as an edge, for a graph with a cycle has no layout."""
 
 
 class Graph:
@@ -87,7 +87,7 @@ class Graph:
         label: str = "",
         notes: Mapping[str, str] | None = None,
     ) -> list[Value]:
-        """Add an operation; gives its results. `label`: unless it is called as its `op`."""
+        """Add an operation; returns its results. `label` defaults to `op`."""
         read = [self._read(scope, value) for value in inputs]
         node = Node(scope, label or op, op, read, outputs, dict(notes or {}))
         self._nodes.append(node)

@@ -1,4 +1,4 @@
-"""What is read out of jaxprs, JAX's traced computations."""
+"""Helpers to read jaxprs, JAX's traced computations."""
 
 from collections.abc import Iterator
 from typing import Any
@@ -10,7 +10,7 @@ from lm.monitor.graph.graph_def import CONSTANT, DTYPES, Constant, TensorSpec
 
 
 def open_jaxpr(jaxpr: ClosedJaxpr | Jaxpr) -> tuple[Jaxpr, list[Constant]]:
-    """A jaxpr, and the constants that it is closed over."""
+    """Split a closed jaxpr into the jaxpr and its constants."""
     if isinstance(jaxpr, ClosedJaxpr):
         variables = jaxpr.jaxpr.constvars
         return jaxpr.jaxpr, [
@@ -21,14 +21,14 @@ def open_jaxpr(jaxpr: ClosedJaxpr | Jaxpr) -> tuple[Jaxpr, list[Constant]]:
 
 
 def named_scopes(equation: JaxprEqn) -> Iterator[str]:
-    """Named scopes within the jaxpr; not the transformations, such as `jvp(...)`."""
+    """Named scopes of an equation, without transformations such as `jvp(...)`."""
     for part in str(equation.source_info.name_stack).split("/"):
         if part and "(" not in part:
             yield part
 
 
 def inner_computation(equation: JaxprEqn) -> ClosedJaxpr | Jaxpr | None:
-    """The computation that an equation calls: that of a jit, of a remat, of a custom gradient."""
+    """The computation that an equation calls: of a jit, a remat or a custom gradient; else None."""
     for value in equation.params.values():
         if isinstance(value, (ClosedJaxpr, Jaxpr)):
             jaxpr, _ = open_jaxpr(value)

@@ -1,4 +1,4 @@
-"""What JAX's primitives are called in a graph, and which of them a reader can do without."""
+"""Names of JAX's primitives in a graph, and the primitives that are left out of it."""
 
 LAYOUT_OPS = {
     "broadcast_in_dim",
@@ -12,7 +12,7 @@ LAYOUT_OPS = {
     "stop_gradient",
     "transpose",
 }
-"""They give their first operand's numbers in another form, or to other readers."""
+"""Primitives that only change the layout of their first operand; the graph leaves them out."""
 
 OP_NAMES = {
     "abs": "Abs",

@@ -1,7 +1,7 @@
-"""What a language model computes, traced without computing it.
+"""Trace a language model to a jaxpr, without computing anything.
 
-Nothing is allocated: a vocabulary of a million words costs as little as one of ten. The model
-reads as it does in evaluation, without dropout, up to the mean loss over the full softmax.
+Nothing is allocated: a vocabulary of a million words costs as little as one of ten. The model is
+traced as in evaluation, without dropout, up to the mean loss over the full softmax.
 """
 
 from collections.abc import Callable, Sequence
@@ -21,10 +21,10 @@ from lm.model.types import Carry, Params
 
 
 class GraphInput(NamedTuple):
-    """An array that the computation gets."""
+    """An input of the computation."""
 
     scope: str
-    """The module that it belongs to, or nothing."""
+    """Module that it belongs to, or empty."""
     name: str
     op: str
     """`Variable`: a parameter; `Placeholder`: words or a state."""
@@ -33,7 +33,7 @@ class GraphInput(NamedTuple):
 def trace(
     config: ModelConfig, vocab_size: int, batch_size: int, sequence_length: int
 ) -> tuple[ClosedJaxpr, list[GraphInput]]:
-    """The computation, each operation in the scope of its module, and what its inputs are."""
+    """Trace a model: the jaxpr, each operation in the scope of its module, and its inputs."""
     model = nnx.eval_shape(
         lambda: LanguageModel(config, vocab_size, rngs=nnx.Rngs(params=jax.random.key(0)))
     )
@@ -51,7 +51,7 @@ def trace(
 
 
 STATES = ("h", "c")
-"""Of a layer; only the lstm has the second."""
+"""Names of a layer's states; only the lstm has the second."""
 
 
 def _mean_loss(
@@ -72,7 +72,11 @@ def _mean_loss(
 
 
 def _open_scopes(model: LanguageModel) -> None:
-    """Let the modules of this model, and of no other, name what they compute."""
+    """Let the modules of this model run in scopes of their names.
+
+    Each module gets a class of its own whose call opens a scope. So the model's code knows nothing
+    of scopes, and other models are left alone.
+    """
     for path, module in nnx.iter_modules(model):
         if path and callable(module):
             object.__setattr__(module, "__class__", _scoped(type(module), _scope(path)))
@@ -80,7 +84,7 @@ def _open_scopes(model: LanguageModel) -> None:
 
 @cache
 def _scoped(kind: type[nnx.Module], scope: str) -> type[nnx.Module]:
-    """A kind of module that computes in a scope."""
+    """A subclass of a module's class that runs in a scope."""
 
     def call(self: nnx.Module, *arguments: Any) -> Any:
         with jax.named_scope(scope):
@@ -90,7 +94,7 @@ def _scoped(kind: type[nnx.Module], scope: str) -> type[nnx.Module]:
 
 
 def _scope(path: Sequence[Any]) -> str:
-    """`layer_1` for ('layers', 0); else the attribute's name."""
+    """Scope of a module: `layer_1` for ('layers', 0), else the attribute's name."""
     return f"layer_{path[1] + 1}" if path[0] == "layers" else "/".join(map(str, path))
 
 

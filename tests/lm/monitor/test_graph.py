@@ -208,7 +208,7 @@ def _cannot_walk(monkeypatch: pytest.MonkeyPatch) -> None:
     def broken(*_: object) -> None:
         raise AttributeError("'JaxprEqn' object has no attribute 'invars'\nand so on")
 
-    monkeypatch.setattr(JaxprConverter, "computation", broken)
+    monkeypatch.setattr(JaxprConverter, "convert", broken)
 
 
 def _cannot_import(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -254,9 +254,7 @@ def test_branches_loops_and_unknown_operations_are_nodes() -> None:
     start = [
         made.add("", "Placeholder", (), [TensorSpec(one.shape, str(one.dtype))])[0] for one in given
     ]
-    results = JaxprConverter(made, NodeNames()).computation(
-        jax.make_jaxpr(compute)(*given), start, ""
-    )
+    results = JaxprConverter(made, NodeNames()).convert(jax.make_jaxpr(compute)(*given), start, "")
     names = by_name(to_graph_def(made.needed(results)).SerializeToString())
 
     assert_whole(names)
