@@ -1,19 +1,81 @@
-"""Sweeps of any program: its trials, their folders, their metrics.
+"""Sweeps of any program: its trials, their folders and their metrics.
 
-`sweeps.load` reads them into pandas, which is imported only then.
+These names are all that a program and a notebook need. Each is imported when it is first used, so
+that `import sweeps` loads neither pandas nor Ray. Modules within the package import from each
+other's packages, never from here.
 """
 
+import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from sweeps.analysis.dataframes import load
+    from sweeps.analysis.comparison import Comparison, compare_sweeps
+    from sweeps.analysis.dataframes import Frames, load
+    from sweeps.errors import UserError
+    from sweeps.plan.cost import Cost
+    from sweeps.plan.packs import PackLimits
+    from sweeps.run import Diverged, Interrupt, OnReport, Run, Stop
+    from sweeps.store.sweep import Sweep, read_sweep
+    from sweeps.store.trial import Trial, read_trial
+    from sweeps.tensorboard import Blob, Embedding, Histogram, Summary, Tensor, Text
 
-__all__ = ["load"]
+_MODULES = {
+    "Blob": "sweeps.tensorboard",
+    "Comparison": "sweeps.analysis.comparison",
+    "Cost": "sweeps.plan.cost",
+    "Diverged": "sweeps.run",
+    "Embedding": "sweeps.tensorboard",
+    "Frames": "sweeps.analysis.dataframes",
+    "Histogram": "sweeps.tensorboard",
+    "Interrupt": "sweeps.run",
+    "OnReport": "sweeps.run",
+    "PackLimits": "sweeps.plan.packs",
+    "Run": "sweeps.run",
+    "Stop": "sweeps.run",
+    "Summary": "sweeps.tensorboard",
+    "Sweep": "sweeps.store.sweep",
+    "Tensor": "sweeps.tensorboard",
+    "Text": "sweeps.tensorboard",
+    "Trial": "sweeps.store.trial",
+    "UserError": "sweeps.errors",
+    "compare_sweeps": "sweeps.analysis.comparison",
+    "load": "sweeps.analysis.dataframes",
+    "read_sweep": "sweeps.store.sweep",
+    "read_trial": "sweeps.store.trial",
+}
+"""Public name -> the module that it is imported from at its first use (PEP 562)."""
+
+__all__ = [
+    "Blob",
+    "Comparison",
+    "Cost",
+    "Diverged",
+    "Embedding",
+    "Frames",
+    "Histogram",
+    "Interrupt",
+    "OnReport",
+    "PackLimits",
+    "Run",
+    "Stop",
+    "Summary",
+    "Sweep",
+    "Tensor",
+    "Text",
+    "Trial",
+    "UserError",
+    "compare_sweeps",
+    "load",
+    "read_sweep",
+    "read_trial",
+]
 
 
 def __getattr__(name: str) -> Any:
-    if name != "load":
+    if name not in _MODULES:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    from sweeps.analysis.dataframes import load
+    return getattr(importlib.import_module(_MODULES[name]), name)
 
-    return load
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__})

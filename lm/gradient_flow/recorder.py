@@ -27,7 +27,7 @@ from lm.gradient_flow.plugin.tags import LABELS, OVERVIEW, PLUGIN, PREFIX, VERSI
 from lm.training.state import TrainState
 from lm.training.trainer import Trainer
 from sweeps.run import Run
-from sweeps.tensorboard.values import Blob, Summary, Tensor
+from sweeps.tensorboard import Blob, Summary, Tensor
 
 log = logging.getLogger(__name__)
 

@@ -18,7 +18,7 @@ import numpy as np
 from jax import Array, lax
 from numpy.typing import NDArray
 
-from sweeps.tensorboard.values import Histogram
+from sweeps.tensorboard import Histogram
 
 LINEAR_BUCKETS = 64
 """Number of buckets of equal width."""

@@ -14,7 +14,7 @@ from lm.training.trainer import Trainer
 from lm.vectors.benchmarks import load_benchmarks
 from lm.vectors.training_metrics import vector_metrics
 from sweeps.run import Run
-from sweeps.tensorboard.values import Text
+from sweeps.tensorboard import Text
 
 log = logging.getLogger(__name__)
 

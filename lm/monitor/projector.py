@@ -7,7 +7,7 @@ from numpy.typing import NDArray
 
 from lm.data.vocabulary import Vocabulary
 from lm.model.types import TABLES, Params
-from sweeps.tensorboard.values import Embedding
+from sweeps.tensorboard import Embedding
 
 
 def projector_embeddings(

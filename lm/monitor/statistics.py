@@ -23,7 +23,7 @@ from lm.training.multi_step import next_step_inputs
 from lm.training.randomness import StepRandomness
 from lm.training.state import StepSpec, TrainState
 from lm.training.step import StepBatch, batch_loss, touched_words
-from sweeps.tensorboard.values import Histogram
+from sweeps.tensorboard import Histogram
 
 SATURATION_THRESHOLD = 0.97
 """A tanh of this magnitude or more hardly passes a gradient on, nor does a sigmoid as near to 0

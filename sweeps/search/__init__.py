@@ -1,1 +1,30 @@
-"""The search space and the samplers that draw settings from it."""
+"""The search space, and grid and random search over it."""
+
+from sweeps.search.samplers import (
+    Dimension,
+    Setting,
+    all_settings,
+    count_settings,
+    dimensions,
+    exclusion_rule,
+    position_of,
+    setting_at,
+)
+from sweeps.search.space import Axis, Interval, Space, Value, build_space, param_override
+
+__all__ = [
+    "Axis",
+    "Dimension",
+    "Interval",
+    "Setting",
+    "Space",
+    "Value",
+    "all_settings",
+    "build_space",
+    "count_settings",
+    "dimensions",
+    "exclusion_rule",
+    "param_override",
+    "position_of",
+    "setting_at",
+]

@@ -13,7 +13,7 @@ from lm.monitor.histograms import (
     log_histograms,
     to_histograms,
 )
-from sweeps.tensorboard.values import Histogram
+from sweeps.tensorboard import Histogram
 
 Count = Callable[[str, dict[str, np.ndarray]], dict[str, Histogram]]
 

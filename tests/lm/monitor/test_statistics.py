@@ -21,7 +21,7 @@ from lm.monitor.statistics import report_values
 from lm.training import functions
 from lm.training.state import TrainState
 from lm.training.trainer import Trainer
-from sweeps.tensorboard.values import Histogram
+from sweeps.tensorboard import Histogram
 
 Compose = Callable[..., dict[str, Any]]
 SAMPLED = ("loss.kind=sampled_softmax", "loss.samples=5")

@@ -1,8 +1,6 @@
 """Sweeps come into pandas whole."""
 
 import math
-import subprocess
-import sys
 from pathlib import Path
 from typing import Any
 
@@ -83,11 +81,3 @@ def test_missing_sweep_is_one_sentence(tmp_path: Path, grid: Path) -> None:
         sweeps.load(grid.parent)
     with pytest.raises(UserError, match="holds no sweep"):
         sweeps.load(next(grid.glob("rate*")))
-
-
-def test_importing_sweeps_leaves_pandas_alone() -> None:
-    program = "import sys, sweeps; print(*sys.modules)"
-    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True)
-    assert not {"pandas", "numpy", "optuna", "plotly"} & set(done.stdout.split())
-    with pytest.raises(AttributeError, match="no attribute 'lode'"):
-        sweeps.lode  # noqa: B018
