@@ -1,0 +1,1 @@
+"""Machinery that the benchmarks share: workers, interleaved rounds, configurations, tables."""

@@ -1,0 +1,1 @@
+"""Implementations that are measured: `lm` itself, PyTorch, Flax, n-grams."""

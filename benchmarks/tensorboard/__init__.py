@@ -1,0 +1,1 @@
+"""TensorBoard under measurement: a headless browser, and runs to show in it."""
