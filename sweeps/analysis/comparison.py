@@ -27,7 +27,7 @@ class Comparison:
     metric: str
     """Tag that the trials are ranked by."""
     mode: str
-    """Which value is best: `min` or `max`."""
+    """`min` where the lowest value is best, else `max`."""
     trials: tuple[ScoredTrial, ...]
     """All trials that pass the filter, the best first."""
     filtered_out: int = 0

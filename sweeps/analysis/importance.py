@@ -14,7 +14,7 @@ from sweeps.analysis.ranking import ScoredTrial
 from sweeps.labels import are_numbers, sort_labels
 
 MIN_TRIALS = 4
-"""With fewer trials no forest is fitted."""
+"""Least number of trials to which a forest is fitted."""
 MAX_DEPTH = 8
 """Depth of the trees. At 2,000 trials the shares agree with those of unbounded trees to the second
 digit, in 4 s instead of 90."""
@@ -29,7 +29,7 @@ class Importance:
     trials: int = 0
     """Number of trials that it is computed from: finished or stopped, with a finite value."""
     reason: str = ""
-    """Why there are no shares."""
+    """Reason for which `shares` is empty."""
     single: tuple[str, ...] = ()
     """Axes with a single value, which are left out."""
 

@@ -16,7 +16,7 @@ class ReplicateGroup:
     settings: Mapping[str, str]
     """Axis -> label, without the replicate axis."""
     mean: float | None
-    """None where no trial has finished."""
+    """Mean of the best values; None where no trial has finished."""
     deviation: float | None
     """Sample standard deviation (divided by n - 1); None below two trials."""
     n: int

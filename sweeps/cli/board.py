@@ -35,9 +35,9 @@ from sweeps.tensorboard.server import (
 PORT = 6006
 """TensorBoard's own default."""
 MAX_SELECTED_RUNS = 500
-"""With more runs TensorBoard selects none by itself."""
-MANY_SWEEPS = 6
-"""With more sweeps only the first link of each is printed."""
+"""Most runs that TensorBoard selects by itself; it selects none of more."""
+MAX_SWEEPS_IN_FULL = 6
+"""Most sweeps for which all links are printed; of more only the first link of each."""
 
 
 @exit_on_user_error()
@@ -171,7 +171,7 @@ def _lines(folder: Path, runs: Sequence[str], listed: int, dashboard: Dashboard)
     sweeps = _sweeps(folder)
     for name, sweep in sweeps.items():
         links = _links(dashboard, name, sweep, runs)
-        if len(sweeps) > MANY_SWEEPS:
+        if len(sweeps) > MAX_SWEEPS_IN_FULL:
             links = links[:1]
         if links:
             yield ""

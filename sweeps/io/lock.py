@@ -1,6 +1,6 @@
 """Locks, so that one process at a time writes to a folder.
 
-The operating system holds a lock, and releases it when its process ends in whatever way.
+The operating system holds a lock, and releases it when its process ends.
 """
 
 from collections.abc import Iterator

@@ -1,8 +1,8 @@
-"""Run a trial again from what its folder records, and compare every value that it reported.
+"""Run a trial again from the records in its folder, and compare every value that it reported.
 
-On the same machine, packages and threads the values are to be identical. With other threads or
-on another device sums are taken in another order, so they are compared within a tolerance. A trial
-that trained in a pack runs again in a pack, by itself.
+With the same machine, packages and threads, the values must be identical. With other threads or on
+another device, sums are computed in another order, so the values are compared within a tolerance.
+A trial that trained in a pack runs again in a pack of its own.
 """
 
 import argparse
@@ -20,6 +20,7 @@ from sweeps.config.application import Application
 from sweeps.config.hooks import locate, source_folder
 from sweeps.errors import UserError
 from sweeps.io.atomic import read_json
+from sweeps.io.console import print_line
 from sweeps.reproduce.environment_diff import code_changes, machine_changes, package_changes
 from sweeps.reproduce.metric_diff import diff_metrics
 from sweeps.reproduce.rerun import RerunTask, rerun_trial
@@ -29,29 +30,37 @@ from sweeps.store.metrics import read_metrics
 from sweeps.store.provenance import Provenance, collect
 from sweeps.store.trial import Trial, TrialSpec, move_aside, read_config, read_trial, write_trial
 
-MACHINE = ("python", "platform", "processor", "hostname")
-"""Facts that are listed where they differ."""
+MACHINE_FACTS = ("python", "platform", "processor", "hostname")
+"""Facts of the machine that are printed where they differ."""
 
 
 @dataclass(frozen=True)
 class Request:
-    """What is asked for."""
+    """Arguments of the command."""
 
     directory: Path
     """The trial's folder."""
     cpus: int | None = None
-    """None: as recorded."""
+    """Number of threads; None: as recorded."""
     tolerance: float | None = None
-    """Relative; None: `TOLERANCE` where something looser than identity has a reason, else 0."""
+    """Relative tolerance; None: `TOLERANCE` where there is a reason for one, else 0."""
     output: Path | None = None
-    """Root of the new folders; None: `reproduced` beside the sweeps."""
+    """Root of the new folders; None: `reproduced` in the folder of the sweeps."""
     force: bool = False
-    """Run on where text or options differ."""
+    """Whether to run although text or options differ."""
 
 
 @exit_on_user_error()
 def main(application: Application, arguments: Sequence[str] | None = None) -> int:
-    """The command; gives its exit status, 0 where the trial was reproduced."""
+    """Run the command.
+
+    Args:
+      application: the application's functions.
+      arguments: command-line arguments; None for those of this process.
+
+    Returns:
+      Exit status: 0 if the trial was reproduced, else 1.
+    """
     parser = argparse.ArgumentParser(description="Run a trial again and compare what it reported.")
     parser.add_argument("directory", type=Path, help="a trial's folder: outputs/SWEEP/TRIAL")
     parser.add_argument("--cpus", type=int, help="threads (default: as recorded)")
@@ -64,7 +73,7 @@ def main(application: Application, arguments: Sequence[str] | None = None) -> in
 
 
 def reproduce(request: Request, application: Application, console: Console) -> bool:
-    """Check, run again, compare; gives whether the trial was reproduced.
+    """Check a trial, run it again and compare the metrics; returns whether it was reproduced.
 
     Raises:
       UserError: the folder has nothing to compare, or its text or options are others now.
@@ -77,32 +86,44 @@ def reproduce(request: Request, application: Application, console: Console) -> b
     changed = [
         *code_changes(recorded, now),
         *package_changes(recorded.facts.get("packages") or {}, now.facts["packages"]),
-        *machine_changes(recorded.facts, now.facts, MACHINE),
+        *machine_changes(recorded.facts, now.facts, MACHINE_FACTS),
     ]
-    _say(console, "Not as recorded:" if changed else "Code, packages, machine: as recorded.")
+    print_line(console, "Not as recorded:" if changed else "Code, packages, machine: as recorded.")
     for line in changed:
-        _say(console, f"  {line}")
-    program = _program(directory, application, recorded)
+        print_line(console, f"  {line}")
+    objective, in_pack = _objective(directory, application, recorded)
     identity = locate(application.identify)(config)
     if (key := fingerprint(identity)) != trial.fingerprint:
         _refuse(directory, trial, identity, request.force, console)
-    cpus, variables = _surroundings(request, application, recorded, console)
-    place = _place(directory, request, console)
+    cpus, variables = _rerun_environment(request, application, recorded, console)
+    target = _new_folder(directory, request, console)
     facts = {"reproduces": str(directory), "cpus": cpus, "environment": variables}
     if "lanes" in recorded.facts:  # a program may round by the width of its pack
         facts["lanes"] = recorded.facts["lanes"]
     spec = _spec(directory, trial, config, key)
-    write_trial(place, spec, Provenance({**now.facts, **facts}, now.diff))
+    write_trial(target, spec, Provenance({**now.facts, **facts}, now.diff))
     options = config.get("sweep") or {}
     last = read_metrics(directory / "metrics.csv")[-1]["step"]
     until = None if trial.status in ("finished", "diverged") else int(last)
     metric, mode = str(options.get("metric", "")), str(options.get("mode", "min"))
-    rerun_trial(RerunTask(str(place), *program, metric, mode, until), variables)
-    return _compare(request, trial, place, until, console)
+    task = RerunTask(
+        directory=str(target),
+        objective=objective,
+        pack=in_pack,
+        metric=metric,
+        mode=mode,
+        until=until,
+    )
+    rerun_trial(task, variables)
+    return _compare(request, trial, target, until, console)
 
 
 def _readable(directory: Path, request: Request) -> Trial:
-    """The trial, if it can be run again and compared."""
+    """Return the trial, if it can be run again and compared.
+
+    Raises:
+      UserError: the folder has no trial or no metrics, or an argument is out of range.
+    """
     trial = read_trial(directory)
     if not trial.fingerprint:
         raise UserError(f"{directory} holds no trial; name a trial's folder, outputs/SWEEP/TRIAL.")
@@ -124,8 +145,8 @@ def _recorded(directory: Path) -> Provenance:
     return Provenance(read_json(directory / "provenance.json") or {}, diff)
 
 
-def _program(directory: Path, application: Application, recorded: Provenance) -> tuple[str, bool]:
-    """The function that trained the trial, and whether it takes several."""
+def _objective(directory: Path, application: Application, recorded: Provenance) -> tuple[str, bool]:
+    """Return the dotted path of the training function, and whether it takes a pack."""
     if not recorded.facts.get("lanes"):
         return application.objective, False
     if application.pack is None:
@@ -139,7 +160,11 @@ def _program(directory: Path, application: Application, recorded: Provenance) ->
 def _refuse(
     directory: Path, trial: Trial, identity: Mapping[str, Any], force: bool, console: Console
 ) -> None:
-    """Say that what defines the result is not what it was; end there unless told to go on."""
+    """Report that the trial's identity has changed.
+
+    Raises:
+      UserError: `force` is not given.
+    """
     axes = list(trial.settings)
     known = (read_json(directory.parent / "sweep.json") or {}).get("base") or {}
     parts = conflicts(known, common_config([identity], axes), axes)
@@ -151,36 +176,36 @@ def _refuse(
     )
     if not force:
         raise UserError(f"{sentence}; restore the text and the code, or run on with --force.")
-    _say(console, f"{sentence}.")
+    print_line(console, f"{sentence}.")
 
 
-def _surroundings(
+def _rerun_environment(
     request: Request, application: Application, recorded: Provenance, console: Console
 ) -> tuple[int | None, dict[str, str]]:
-    """The number of CPUs to run on, if it is known, and the variables that go with it."""
+    """Return the number of CPUs to run on, None if unknown, and its environment variables."""
     cpus = request.cpus or recorded.facts.get("cpus")
     known = recorded.facts.get("environment")
     if known is None:
-        _say(console, "Threads and environment are not recorded; it runs in this command's.")
+        print_line(console, "Threads and environment are not recorded; it runs in this command's.")
     variables = dict(known or {})
     if cpus and application.environment and (request.cpus or known is None):
         hook = locate(application.environment)
         other = hook(cpus + 1, 0)
-        # Those that depend on the number of CPUs; how GPUs are shared stays as it was.
+        # Variables that depend on the number of CPUs; those for GPUs stay as they were.
         variables |= {key: text for key, text in hook(cpus, 0).items() if other.get(key) != text}
     return cpus, variables
 
 
-def _place(directory: Path, request: Request, console: Console) -> Path:
-    """The folder of the second run, empty."""
+def _new_folder(directory: Path, request: Request, console: Console) -> Path:
+    """Return the empty folder of the second run."""
     root = request.output or directory.parent.parent / "reproduced"
-    place = root.absolute() / directory.parent.name / directory.name
-    if place.resolve() == directory.resolve():
+    target = root.absolute() / directory.parent.name / directory.name
+    if target.resolve() == directory.resolve():
         raise UserError(f"--output {root} is where the trial itself lies; name another folder.")
-    if aside := move_aside(place):
-        _say(console, f"An earlier reproduction is now {aside}.")
-    _say(console, f"It runs again in {place}")
-    return place
+    if aside := move_aside(target):
+        print_line(console, f"An earlier reproduction is now {aside}.")
+    print_line(console, f"It runs again in {target}")
+    return target
 
 
 def _spec(directory: Path, trial: Trial, config: Mapping[str, Any], key: str) -> TrialSpec:
@@ -199,23 +224,20 @@ def _spec(directory: Path, trial: Trial, config: Mapping[str, Any], key: str) ->
 
 
 def _compare(
-    request: Request, trial: Trial, place: Path, until: int | None, console: Console
+    request: Request, trial: Trial, target: Path, until: int | None, console: Console
 ) -> bool:
-    old, new = _recorded(trial.directory).facts, _recorded(place).facts
+    old, new = _recorded(trial.directory).facts, _recorded(target).facts
     for line in machine_changes(old, new, ("cpus", "device")):
-        _say(console, f"  {line}")
+        print_line(console, f"  {line}")
     reasons = reasons_for_tolerance(old, new)
     tolerance = request.tolerance
     if tolerance is None:
         tolerance = TOLERANCE if reasons else 0.0
-    tables = (read_metrics(folder / "metrics.csv") for folder in (trial.directory, place))
+    tables = (read_metrics(folder / "metrics.csv") for folder in (trial.directory, target))
     clocks = {*old.get("volatile", ()), *new.get("volatile", ())}
-    agreement = diff_metrics(*tables, ignored=clocks, until=until)
-    good, lines = reach_verdict(agreement, trial, read_trial(place), tolerance, reasons)
+    recorded, now = tables
+    diff = diff_metrics(recorded, now, ignored=clocks, until=until)
+    reproduced, lines = reach_verdict(diff, trial, read_trial(target), tolerance, reasons)
     for line in lines:
-        _say(console, line)
-    return good
-
-
-def _say(console: Console, line: str) -> None:
-    console.print(line, highlight=False, markup=False)
+        print_line(console, line)
+    return reproduced

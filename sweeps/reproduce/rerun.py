@@ -33,7 +33,7 @@ class RerunTask:
     metric: str
     """Tag that the sweep ranks by."""
     mode: str
-    """Which value is best: `min` or `max`."""
+    """`min` where the lowest value is best, else `max`."""
     until: int | None
     """Last step to train; None: to the end."""
 

@@ -1,4 +1,4 @@
-"""Whether a trial was reproduced, in words. Pure."""
+"""The verdict on a reproduction, in words. Pure."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -8,13 +8,21 @@ from sweeps.reproduce.metric_diff import MetricDiff
 from sweeps.store.trial import Trial
 
 TOLERANCE = 1e-4
-"""Relative. One thread against two, over 8 epochs of LSTMs and GRUs by several optimizers and
-losses: the largest difference of any value was 5e-6. Training that is unstable enlarges rounding
-without bound (a plain RNN, a learning rate that is too large), and is told as different."""
+"""Relative tolerance where bits may differ.
+
+Between one thread and two, over 8 epochs of LSTMs and GRUs by several optimizers and losses, the
+largest relative difference of any value was 5e-6. Unstable training (a plain RNN, a learning rate
+that is too large) enlarges rounding without bound, and counts as different.
+"""
 
 
 def reasons_for_tolerance(recorded: Mapping[str, Any], now: Mapping[str, Any]) -> list[str]:
-    """Reasons for which the same program need not give the same bits."""
+    """Return the reasons for which the second run may differ from the first in rounding.
+
+    Args:
+      recorded: facts of the first run.
+      now: facts of the second run.
+    """
     reasons = []
     old, new = recorded.get("cpus"), now.get("cpus")
     if old is None:
@@ -32,30 +40,38 @@ def reasons_for_tolerance(recorded: Mapping[str, Any], now: Mapping[str, Any]) -
 
 
 def reach_verdict(
-    agreement: MetricDiff, trial: Trial, again: Trial, tolerance: float, reasons: Sequence[str]
+    diff: MetricDiff, trial: Trial, again: Trial, tolerance: float, reasons: Sequence[str]
 ) -> tuple[bool, list[str]]:
-    """Whether the second run counts as the first one's equal, and the lines that say why."""
-    counted = f"{agreement.steps} steps, {agreement.values} values"
+    """Return whether a trial was reproduced, and the lines to print about it.
+
+    Args:
+      diff: comparison of the two runs' metrics.
+      trial: the first run.
+      again: the second run.
+      tolerance: relative; 0: the values must be identical.
+      reasons: reasons for a tolerance.
+    """
+    counted = f"{diff.steps} steps, {diff.values} values"
     if trial.status not in ("finished", "diverged"):
         counted += f", up to step {trial.step}, where it is {trial.status}"
     lines = []
-    if agreement.differences and tolerance:
+    if diff.differences and tolerance:
         why = " and ".join(reasons) or "--tolerance asks for it"
         lines.append(f"compared within {tolerance:g}, because {why}")
-    first, largest = agreement.first_beyond(tolerance), agreement.largest
+    first, largest = diff.first_beyond(tolerance), diff.largest
     if ending := different_end(trial, again):
         lines.append(f"different: {ending}")
     if first is not None:
         lines += [f"different: first at {first}", f"largest difference: {largest}"]
     elif not ending:
-        alike = f"within {tolerance:g}" if agreement.differences else "identical"
+        alike = f"within {tolerance:g}" if diff.differences else "identical"
         lines.append(f"{alike}: {counted}")
         lines += [f"largest difference: {largest}"] if largest else []
     return first is None and not ending, lines
 
 
 def different_end(trial: Trial, again: Trial) -> str:
-    """How the second run ended otherwise; empty where it did not, or the first had no end."""
+    """Return how the ends of the two runs differ; empty if they agree, or the first had no end."""
     if again.status == "failed" and trial.status != "failed":
         return f"it failed now ({again.error}); see {again.directory / 'error.txt'}"
     if again.status in ("waiting", "running", "interrupted"):

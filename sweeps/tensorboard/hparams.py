@@ -37,7 +37,7 @@ CONFIG = "config"
 """Tag of the text with the configuration."""
 
 HParam = bool | float | str
-"""What a cell of the table can hold."""
+"""Content of a cell of the table."""
 
 SUCCEEDED = {"finished": True, "stopped": True, "diverged": False, "failed": False}
 """Status of a trial that has ended -> whether TensorBoard shows it as a success."""
@@ -85,7 +85,7 @@ def remove_hparams(directory: Path) -> None:
 
 
 def rewrite_hparams(directory: Path, status: str | None = None) -> None:
-    """Describe a trial that is not being trained anew, as its folder is now.
+    """Replace the description of a trial that is not being trained.
 
     Args:
       directory: the trial's folder.

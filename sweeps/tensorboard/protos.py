@@ -1,4 +1,4 @@
-"""TensorBoard's own form of what a run shows beside scalars: `Summary.Value` protocol buffers.
+"""Histograms, tensors, blobs and texts as `Summary.Value` protocol buffers.
 
 Each value carries its data class. TensorBoard's data server drops values without one.
 """
@@ -36,7 +36,7 @@ def histogram_value(tag: str, histogram: Histogram) -> Any:
     """Return a histogram of any number of buckets, as rows [left, right, count].
 
     Raises:
-      ValueError: there are not n + 1 edges for n buckets.
+      ValueError: n buckets do not have n + 1 edges.
     """
     edges = [float(edge) for edge in histogram.edges]
     counts = [float(count) for count in histogram.counts]

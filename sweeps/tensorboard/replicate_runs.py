@@ -27,7 +27,7 @@ from sweeps.tensorboard.event_file import EventWriter
 
 
 def write_replicate_runs(sweep: Sweep, charts: Charts) -> list[str]:
-    """Write the runs of means anew.
+    """Replace the runs of means.
 
     Args:
       sweep: the sweep, just read.

@@ -1,8 +1,8 @@
 """TensorBoard's server in this process, set up for sweeps.
 
 It runs in this process rather than in one of its own for three reasons: a port in use raises an
-exception, the port that was free is known, and TensorBoard's data server ends with this process in
-whatever way that ends.
+exception, the port that was free is known, and TensorBoard's data server ends whenever
+this process does.
 """
 
 import io
@@ -25,7 +25,7 @@ TensorBoard's own numbers are 1,000 scalars, 100 histograms and texts, and 10 im
 RELOAD_SECONDS = 5
 """Seconds between two searches for new points."""
 DATA_SERVER_FILES = 32
-"""Open files that TensorBoard's data server may need beside the event files."""
+"""Open files that TensorBoard's data server may need in addition to the event files."""
 LOAD_TIMEOUT = 5.0
 """Seconds without a further loaded run after which `wait_for_runs` gives up."""
 MACOS_OPEN_FILES = 10_240

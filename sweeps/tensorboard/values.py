@@ -1,4 +1,4 @@
-"""What a run can show in TensorBoard beside its metrics, as plain values."""
+"""Plain values that a run can log for TensorBoard: histograms, texts, embeddings and the like."""
 
 from collections.abc import Sequence
 from typing import Any, NamedTuple
@@ -52,4 +52,4 @@ class Blob(NamedTuple):
 
 
 Summary = Histogram | Text | Tensor | Blob
-"""What a run logs under a tag at an update step."""
+"""A value that a run logs under a tag at an update step."""
