@@ -7,7 +7,7 @@ fingerprinted before Ray starts; the workers get values, not Hydra.
 import re
 import sys
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, fields
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -24,7 +24,7 @@ from sweeps.cli.exit import exit_on_user_error
 from sweeps.config.application import Application
 from sweeps.config.compose import Composer
 from sweeps.config.hooks import locate
-from sweeps.config.options import FrameworkConfig, SweepConfig, check_config
+from sweeps.config.options import FrameworkConfig, PBTConfig, SweepConfig, parse_framework_config
 from sweeps.driver import run
 from sweeps.errors import UserError
 from sweeps.io.mirror import mirror_of
@@ -83,7 +83,7 @@ class RayTuneSweeper(Sweeper):
 
         The process exits with 1 if a trial failed, with 130 after Ctrl-C.
         """
-        options = check_config(_options(self._master))
+        options = _framework_config(self._master)
         found = self._space(arguments)
         output_dir = str(self._master.output_dir)
         mirror = mirror_of(output_dir) if is_url(output_dir) else None
@@ -91,8 +91,6 @@ class RayTuneSweeper(Sweeper):
         folder = root / _sweep_name(options.sweep, self._master, found)
         identify = locate(self.application.identify)
         compose = Composer(self._loader, self._master, [axis.key for axis in found.axes])
-        scheduler = options.scheduler
-        population = asdict(scheduler) if scheduler.kind == "pbt" else {}
         application = self.application
         planner = Planner(
             found,
@@ -100,7 +98,7 @@ class RayTuneSweeper(Sweeper):
             identify,
             train_command=application.train_command,
             reproduce_command=application.reproduce_command or "",
-            population=population,
+            population=_population(options),
         )
         agenda = SweepPlan(folder, planner, options, application, self.console, mirror)
         if options.sweep.preview:
@@ -121,12 +119,17 @@ class RayTuneSweeper(Sweeper):
         return found
 
 
-def _options(config: DictConfig) -> FrameworkConfig:
-    keys = list(asdict(FrameworkConfig()))
-    given = OmegaConf.masked_copy(config, keys)
-    options = OmegaConf.to_object(OmegaConf.merge(OmegaConf.structured(FrameworkConfig), given))
-    assert isinstance(options, FrameworkConfig)
-    return options
+def _framework_config(config: DictConfig) -> FrameworkConfig:
+    sections = [item.name for item in fields(FrameworkConfig)]
+    return parse_framework_config(OmegaConf.masked_copy(config, sections))
+
+
+def _population(options: FrameworkConfig) -> dict[str, Any]:
+    """What decides how the trials of a population change each other; empty: they do not."""
+    if not isinstance(options.scheduler, PBTConfig):
+        return {}
+    # Null: options that once stood beside these; with them such trials are the same as before.
+    return {"grace": None, "factor": None, "samples": None, **asdict(options.scheduler)}
 
 
 def _sweep_name(options: SweepConfig, config: DictConfig, found: space.Space) -> str:

@@ -22,7 +22,7 @@ from numpy.typing import NDArray
 from benchmarks.implementations.jax_memory import gpu_bytes
 from benchmarks.implementations.log_uniform import LogUniform
 from benchmarks.implementations.supported import check_supported
-from lm.config.schema import Config, ModelConfig
+from lm.config.schema import Config, ModelConfig, momentum_of
 
 CELLS = {"rnn": nnx.SimpleCell, "gru": nnx.GRUCell, "lstm": nnx.OptimizedLSTMCell}
 
@@ -122,7 +122,7 @@ class Training:
         self.config = config
         self.sampler = LogUniform(config.loss.samples, vocab_size)
         clip = optax.clip_by_global_norm(train.clip_norm) if train.clip_norm else optax.identity()
-        rate, momentum = config.optimizer.learning_rate, config.optimizer.momentum
+        rate, momentum = config.optimizer.learning_rate, momentum_of(config.optimizer)
         self.rule = optax.chain(clip, optax.sgd(rate, momentum or None))
         model = LanguageModel(config.model, vocab_size, rngs=nnx.Rngs(0))
         self.graph, params = nnx.split(model, nnx.Param)

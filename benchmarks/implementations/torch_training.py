@@ -20,7 +20,7 @@ from torch import Tensor, nn
 
 from benchmarks.implementations.log_uniform import Candidates, LogUniform
 from benchmarks.implementations.supported import check_supported
-from lm.config.schema import Config, ModelConfig
+from lm.config.schema import Config, ModelConfig, momentum_of
 
 RECURRENCES = {"rnn": nn.RNN, "gru": nn.GRU, "lstm": nn.LSTM}
 
@@ -100,7 +100,7 @@ class Training:
         self.optimizer = torch.optim.SGD(
             self.model.parameters(),
             lr=config.optimizer.learning_rate,
-            momentum=config.optimizer.momentum or 0.0,
+            momentum=momentum_of(config.optimizer),
             fused=True,
         )
         self.sampler = LogUniform(config.loss.samples, vocab_size)

@@ -21,10 +21,10 @@ def run_command(task: Callable[[DictConfig], None], mode: str) -> None:
       mode: Hydra's RUN or MULTIRUN. It belongs to the command, not to the configuration: the
         single run that reproduces a trial names the sweep's file, for the values it sets.
     """
-    with exit_on_user_error():
-        check_overrides(sys.argv[1:], CONFIG_DIR, Config)
     register()
     hydra_sweeper.register()
+    with exit_on_user_error():
+        check_overrides(sys.argv[1:], CONFIG_DIR, Config)
     sys.argv.append(f"hydra.mode={mode}")
     main = hydra.main(version_base="1.3", config_path=str(CONFIG_DIR), config_name="config")
     main(exit_on_user_error()(task))()

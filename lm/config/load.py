@@ -5,28 +5,31 @@ against the schema; `parse_config` checks ranges and combinations.
 """
 
 from collections.abc import Mapping
-from functools import cache
 from pathlib import Path
 from typing import Any
 
 from hydra.core.config_store import ConfigStore
-from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import ConfigKeyError, MissingMandatoryValue
 
 from lm.config.schema import Config
 from lm.config.validate import check
+from sweeps.config.schema import parse, register_kinds
 from sweeps.errors import UserError
 
 _packaged = Path(__file__).parents[1] / "conf"  # where a wheel carries conf/
 CONFIG_DIR = _packaged if _packaged.is_dir() else Path(__file__).parents[2] / "conf"
 
 _ADDED_OPTIONS: dict[str, Any] = {"log": {"vector_scores": False, "scalars_every": None}}
-"""Options among them that a folder of an earlier version may lack, and what it did without."""
+"""Options that a trial of an earlier version may lack, and the values that it trained with."""
 
 
 def register() -> None:
-    """Make the schema known to Hydra as `schema`; call it before composing."""
+    """Make the schema known to Hydra: `schema` and, for sections with kinds, `KIND_schema`.
+
+    Call it before composing.
+    """
     ConfigStore.instance().store(name="schema", node=Config)
+    register_kinds(Config)
 
 
 def parse_config(values: Mapping[str, Any]) -> Config:
@@ -36,21 +39,12 @@ def parse_config(values: Mapping[str, Any]) -> Config:
       UserError: an option is missing, unknown, out of its range, or does not fit the others.
     """
     try:
-        config = OmegaConf.to_object(OmegaConf.merge(_schema(), _ADDED_OPTIONS, values))
+        config = parse(Config, values, _ADDED_OPTIONS)
     except (MissingMandatoryValue, ConfigKeyError) as error:
         what = "has no value" if isinstance(error, MissingMandatoryValue) else "is no option"
         raise UserError(
             f"{error.full_key} {what}: the configuration is one of another version of this "
             "program; use that version, for a trial the commit in its provenance.json."
         ) from error
-    assert isinstance(config, Config)
     check(config)
     return config
-
-
-@cache
-def _schema() -> DictConfig:
-    """The schema, of which merging makes copies; to build it takes longer than to fill it."""
-    schema = OmegaConf.structured(Config)
-    assert isinstance(schema, DictConfig)
-    return schema

@@ -6,8 +6,14 @@ The defaults stand in `conf/`, one file for one choice.
 from dataclasses import dataclass, field
 from typing import Any
 
-from sweeps.config.options import RayConfig, SchedulerConfig, SearchConfig, SweepConfig
-from sweeps.config.schema import option
+from sweeps.config.options import (
+    SCHEDULERS,
+    RayConfig,
+    SchedulerConfig,
+    SearchConfig,
+    SweepConfig,
+)
+from sweeps.config.schema import option, section
 
 
 @dataclass(unsafe_hash=True)
@@ -126,13 +132,8 @@ class LossConfig:
 class OptimizerConfig:
     """`optimizer`: the update rule and its learning rate over epochs."""
 
-    kind: str = option("update rule", choices=("momentum", "adam", "rmsprop"))
+    kind: str = option("update rule")
     learning_rate: float = option("step size", above=0)
-    momentum: float | None = option("momentum's and rmsprop's velocity kept", at_least=0, below=1)
-    beta1: float | None = option("adam's decay of the mean", at_least=0, below=1)
-    beta2: float | None = option("adam's decay of the mean square", at_least=0, below=1)
-    smoothing: float | None = option("rmsprop's decay of the mean square", at_least=0, below=1)
-    epsilon: float | None = option("added to adam's and rmsprop's denominator", above=0)
     hold_epochs: int | None = option(
         "epochs at the full learning rate; null: all of them", unit="epochs", at_least=0
     )
@@ -147,6 +148,40 @@ class OptimizerConfig:
         unit="epochs",
         at_least=0,
     )
+
+
+@dataclass(unsafe_hash=True)
+class MomentumConfig(OptimizerConfig):
+    """`optimizer=momentum`, `optimizer=sgd`: gradient descent with momentum (Polyak 1964)."""
+
+    momentum: float = option("share of the velocity kept at each update", at_least=0, below=1)
+
+
+@dataclass(unsafe_hash=True)
+class AdamConfig(OptimizerConfig):
+    """`optimizer=adam`: Kingma & Ba 2015."""
+
+    beta1: float = option("decay of the gradient's running mean", at_least=0, below=1)
+    beta2: float = option("decay of its running mean square", at_least=0, below=1)
+    epsilon: float = option("added to the denominator", above=0)
+
+
+@dataclass(unsafe_hash=True)
+class RMSPropConfig(OptimizerConfig):
+    """`optimizer=rmsprop`: Tieleman & Hinton 2012, without centring."""
+
+    momentum: float = option("share of the velocity kept at each update", at_least=0, below=1)
+    smoothing: float = option("decay of the gradient's running mean square", at_least=0, below=1)
+    epsilon: float = option("added to the denominator", above=0)
+
+
+OPTIMIZERS = {"momentum": MomentumConfig, "adam": AdamConfig, "rmsprop": RMSPropConfig}
+"""`optimizer.kind` -> the options of that update rule."""
+
+
+def momentum_of(optimizer: OptimizerConfig) -> float:
+    """Return the momentum of an update rule; 0 for one that has none."""
+    return optimizer.momentum if isinstance(optimizer, MomentumConfig | RMSPropConfig) else 0.0
 
 
 @dataclass(unsafe_hash=True)
@@ -252,13 +287,13 @@ class Config:
     data: DataConfig = field(default_factory=DataConfig)
     model: ModelConfig = field(default_factory=ModelConfig)
     loss: LossConfig = field(default_factory=LossConfig)
-    optimizer: OptimizerConfig = field(default_factory=OptimizerConfig)
+    optimizer: OptimizerConfig = section(OptimizerConfig, OPTIMIZERS)
     train: TrainConfig = field(default_factory=TrainConfig)
     log: LogConfig = field(default_factory=LogConfig)
     gradient_flow: GradientFlowConfig = field(default_factory=GradientFlowConfig)
     sweep: SweepConfig = field(default_factory=SweepConfig)
     search: SearchConfig = field(default_factory=SearchConfig)
-    scheduler: SchedulerConfig = field(default_factory=SchedulerConfig)
+    scheduler: SchedulerConfig = section(SchedulerConfig, SCHEDULERS)
     ray: RayConfig = field(default_factory=RayConfig)
     seed: int = option("source of everything random", at_least=0, at_most=2**32 - 1)
     output_dir: str = option("root of all results")

@@ -14,7 +14,7 @@ TRACED_OPTIONS: Mapping[str, Any] = {
     "model.embed_scale": 1.0,
     "model.initializer.scale": 1.0,
     "optimizer.learning_rate": 1.0,
-    "optimizer.momentum": None,
+    "optimizer.momentum": 0.0,
     "optimizer.hold_epochs": None,
     "optimizer.decay": 1.0,
     "train.epochs": 1,
@@ -22,8 +22,7 @@ TRACED_OPTIONS: Mapping[str, Any] = {
     "train.checkpoint_minutes": 0.0,
     "train.changes": (),
 }
-"""Options that come in as arrays or do not reach the device, and a value that stands for any."""
-
+"""Options that are arrays in compiled code, or do not reach it, and the value that stands there."""
 
 TRACED_IF_NONZERO = (
     "model.dropout",
@@ -35,18 +34,18 @@ TRACED_IF_NONZERO = (
     "loss.slowness_penalty",
     "optimizer.weight_decay",
 )
-"""Options that are arrays, too, but that none at all is other code; null: as model.dropout."""
+"""Options that are arrays unless they are 0, which is compiled in; null: as model.dropout."""
 
 
 def static_config(config: Config) -> Config:
-    """The configuration of the compiled code: all options that are arrays have one value."""
+    """Return the configuration of the compiled code, in which traced options have a fixed value."""
     for key, value in _stand_ins(partial(_option, config)).items():
         config = _with(config, key.split("."), value)
     return config
 
 
 def _stand_ins(value_of: Callable[[str], Any]) -> dict[str, Any]:
-    """What stands for the values of options that are arrays; `value_of` gives an option's value."""
+    """Return the fixed value of each traced option; `value_of` gives an option's own."""
     found = dict(TRACED_OPTIONS)
     for key in TRACED_IF_NONZERO:
         value = value_of(key)
@@ -60,15 +59,19 @@ def _option(section: Any, key: str) -> Any:
 
 
 def _with(section: Any, path: list[str], value: Any) -> Any:
-    """A copy of a dataclass with one option changed."""
+    """Copy a dataclass with one option changed; itself where its kind has no such option."""
     name, *rest = path
+    if not hasattr(section, name):
+        return section
     return replace(section, **{name: _with(getattr(section, name), rest, value) if rest else value})
 
 
 def pack_key(values: Mapping[str, Any]) -> dict[str, Any]:
-    """What must be equal for trials to train in one pack: shapes, code, text and reports."""
+    """Return what must be equal for trials to train in one pack: shapes, code, text, reports."""
     left = {key: deepcopy(part) for key, part in values.items() if key not in (*RUN_ONLY, "seed")}
     for key, value in _stand_ins(lambda key: reduce(getitem, key.split("."), left)).items():
         *sections, name = key.split(".")
-        reduce(getitem, sections, left)[name] = value if value != () else []
+        section = reduce(getitem, sections, left)
+        if name in section:  # not every kind of optimizer has a momentum
+            section[name] = value if value != () else []
     return left

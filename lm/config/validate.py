@@ -53,20 +53,13 @@ def _check_change(
             raise UserError(
                 f"train.changes names {key}, which cannot change; {', '.join(CHANGEABLE)} can."
             )
-        if key == "optimizer.momentum" and options[key][0] is None:
-            raise UserError("train.changes names optimizer.momentum; this rule has none.")
+        if key not in options:
+            raise UserError(f"train.changes names {key}; this rule has none.")
         check_range(key, value, options[key][1])
 
 
-_RULE_OPTIONS = {
-    "momentum": {"momentum"},
-    "adam": {"beta1", "beta2", "epsilon"},
-    "rmsprop": {"momentum", "smoothing", "epsilon"},
-}
-
-
 def _check_combinations(config: "Config") -> None:
-    data, optimizer, model = config.data, config.optimizer, config.model
+    data, model = config.data, config.model
     if data.valid_fraction + data.test_fraction >= 1:
         raise UserError(
             f"data.valid_fraction={data.valid_fraction} and data.test_fraction="
@@ -105,13 +98,6 @@ def _check_combinations(config: "Config") -> None:
             "train.eval_batch_size has no meaning for train.predict=last, which reads a window of "
             "its own for each word; leave it null."
         )
-    needed = _RULE_OPTIONS[optimizer.kind]
-    for name in sorted(set().union(*_RULE_OPTIONS.values())):
-        given = getattr(optimizer, name) is not None
-        if given and name not in needed:
-            raise UserError(f"optimizer.{name} has no meaning for optimizer={optimizer.kind}.")
-        if not given and name in needed:
-            raise UserError(f"optimizer={optimizer.kind} needs a number in optimizer.{name}.")
 
 
 def tags(tied: bool) -> list[str]:

@@ -12,6 +12,9 @@ from lm.generation.prompt import PROMPT_OPTION, choose_prompt
 from lm.vectors.training_metrics import check_vocabulary
 from sweeps.errors import UserError
 
+_OPTIMIZER_OPTIONS = ("momentum", "beta1", "beta2", "smoothing", "epsilon")
+"""Options that some optimizers have: null in the identity of a run whose optimizer lacks them."""
+
 
 def identify(values: Mapping[str, Any]) -> dict[str, Any]:
     """Check a composed configuration against its text, before any work is spent on it.
@@ -31,6 +34,7 @@ def identify(values: Mapping[str, Any]) -> dict[str, Any]:
     del identity["train"]["checkpoint_minutes"]
     del identity["data"]["root"]
     identity["data"]["files"] = text.digest
+    identity["optimizer"] = {**dict.fromkeys(_OPTIMIZER_OPTIONS), **identity["optimizer"]}
     return identity
 
 

@@ -24,7 +24,7 @@ import jax.numpy as jnp
 import optax
 from jax import Array
 
-from lm.config.schema import LossConfig, ModelConfig, OptimizerConfig, TrainConfig
+from lm.config.schema import LossConfig, ModelConfig, OptimizerConfig, RMSPropConfig, TrainConfig
 from lm.config.sizes import feature_size, num_parameters
 from lm.model.types import TABLES, Params
 from lm.optim.optimizer import Hyperparameters
@@ -222,5 +222,5 @@ def missed_updates(
     distance = (
         hyperparams.learning_rate * hyperparams.momentum * (1 - kept) / (1 - hyperparams.momentum)
     )
-    square = jnp.float32(1.0 if config.smoothing is None else config.smoothing) ** count
+    square = jnp.float32(config.smoothing if isinstance(config, RMSPropConfig) else 1.0) ** count
     return MissedUpdates(distance, kept, square)

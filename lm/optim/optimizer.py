@@ -10,7 +10,14 @@ import jax.numpy as jnp
 import optax
 from jax import Array
 
-from lm.config.schema import Config, OptimizerConfig
+from lm.config.schema import (
+    AdamConfig,
+    Config,
+    MomentumConfig,
+    OptimizerConfig,
+    RMSPropConfig,
+    momentum_of,
+)
 from lm.model.dropout import DropoutRates, dropout_rates
 from lm.optim.schedule import learning_rate
 
@@ -33,7 +40,7 @@ def hyperparameters(config: Config, epoch: int) -> Hyperparameters:
     clip_norm = config.train.clip_norm
     return Hyperparameters(
         learning_rate=jnp.float32(learning_rate(config.optimizer, epoch)),
-        momentum=jnp.float32(config.optimizer.momentum or 0.0),
+        momentum=jnp.float32(momentum_of(config.optimizer)),
         clip_norm=jnp.float32(jnp.inf if clip_norm is None else clip_norm),
         dropout=dropout_rates(config.model),
         weight_decay=jnp.float32(config.optimizer.weight_decay),
@@ -65,14 +72,11 @@ def build_optimizer(
 
 
 def _update_rule(config: OptimizerConfig, momentum: Array) -> optax.GradientTransformation:
-    if config.kind == "momentum":
+    if isinstance(config, MomentumConfig):
         return optax.trace(momentum)
-    assert config.epsilon is not None
-    if config.kind == "adam":
-        assert config.beta1 is not None
-        assert config.beta2 is not None
+    if isinstance(config, AdamConfig):
         return optax.scale_by_adam(config.beta1, config.beta2, config.epsilon)
-    assert config.smoothing is not None
+    assert isinstance(config, RMSPropConfig)
     return optax.chain(
         optax.scale_by_rms(config.smoothing, config.epsilon, eps_in_sqrt=False),  # as PyTorch
         optax.trace(momentum),

@@ -12,9 +12,11 @@ from typing import Any
 from hydra.core.config_loader import ConfigLoader
 from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.core.override_parser.types import Override
+from hydra.errors import HydraException
 from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import MissingMandatoryValue, OmegaConfBaseException
 
+from sweeps.config.schema import explain_foreign_option
 from sweeps.errors import UserError
 
 Composed = tuple[Mapping[str, Any], Mapping[str, str]]
@@ -38,7 +40,7 @@ class Composer:
         """Compose a trial.
 
         Raises:
-          UserError: an option has no value.
+          UserError: an option has no value, or is one that the chosen kind of its section lacks.
         """
         parsed = [_parse(text) for text in overrides]
         rest = tuple(item.input_line or "" for item in parsed if not self._is_plain(item))
@@ -78,7 +80,12 @@ class Composer:
         return _values(base), choices
 
     def _load(self, overrides: Sequence[str]) -> Composed:
-        composed = self._loader.load_sweep_config(self._master, list(overrides))
+        try:
+            composed = self._loader.load_sweep_config(self._master, list(overrides))
+        except HydraException as error:
+            if sentence := explain_foreign_option(error):
+                raise UserError(sentence) from error
+            raise
         choices = {
             str(group): str(file)
             for group, file in composed.hydra.runtime.choices.items()

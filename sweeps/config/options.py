@@ -4,13 +4,13 @@ None of these changes what a trial computes, so none is part of its fingerprint;
 and `pack` change how it rounds.
 """
 
-import math
-import operator
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from omegaconf import MISSING
+from omegaconf import DictConfig
 
+from sweeps.config.schema import check_ranges, option, parse, section
 from sweeps.errors import UserError
 
 
@@ -18,147 +18,161 @@ from sweeps.errors import UserError
 class SweepConfig:
     """`sweep`: how a sweep is named, ranked and given resources."""
 
-    name: str | None = MISSING
-    """Folder under `output_dir`; null: the sweep file's name, else the axes' names."""
-    metric: str = MISSING
-    """Tag of the reported metric by which trials are ranked, stopped and searched."""
-    mode: str = MISSING
-    """`min` or `max`: which end of the metric is best."""
-    progress: list[str] = MISSING
-    """Tags shown for each running trial while the sweep runs."""
-    zip: list[list[str]] = MISSING
-    """Axes that step together: `[[model.rnn_size,model.hidden_size]]`."""
-    exclude: list[str] = MISSING
-    """Combinations that are left out: `['model.cell=rnn,train.sequence_length=20']`."""
-    replicate: str | None = MISSING
-    """Axis whose values repeat a setting, as seeds do; tables show its mean and deviation."""
-    cpus_per_trial: int = MISSING
-    """CPU cores of a trial; its threads are held to them."""
-    gpus_per_trial: float | None = MISSING
-    """GPUs of a trial, fractions allowed; null: one if the cluster has any, else none."""
-    pack: str = MISSING
-    """Trials that one worker trains together, in one trial's share of the machine: at most so
-    many; `auto`: as many as pay; 1: each alone."""
-    longest_first: bool = MISSING
-    """Start the trials that train longest first, so that the last ones end together; else in the
-    order of the grid. Optuna, and rules that compare running trials, keep to their own."""
-    trial_minutes: float | None = MISSING
-    """A trial is stopped after so long, resumed parts included, in a stuck step too."""
-    retries: int = MISSING
-    """How often a trial is started again after its worker process died."""
-    preview: bool = MISSING
-    """Print what would be run, and what it would cost, and run nothing."""
-    fresh: bool = MISSING
-    """Move the sweep's earlier folder aside and start anew."""
+    name: str | None = option(
+        "folder under output_dir; null: the sweep file's name, else the axes' names"
+    )
+    metric: str = option("tag of the reported metric that ranks, stops and chooses trials")
+    mode: str = option("which end of the metric is best", choices=("min", "max"))
+    progress: list[str] = option("tags shown for each running trial while the sweep runs")
+    zip: list[list[str]] = option("axes that step together: [[model.rnn_size,model.hidden_size]]")
+    exclude: list[str] = option(
+        "combinations that are left out: ['model.cell=rnn,train.sequence_length=20']"
+    )
+    replicate: str | None = option(
+        "axis whose values repeat a setting, as seeds do; tables show its mean and deviation"
+    )
+    cpus_per_trial: int = option(
+        "CPU cores of a trial, which are all that its threads use", unit="cores", at_least=1
+    )
+    gpus_per_trial: float | None = option(
+        "GPUs of a trial, fractions allowed; null: one if the cluster has any, else none",
+        unit="GPUs",
+        at_least=0,
+    )
+    pack: str = option(
+        "trials that one worker trains together, in one trial's share of the machine: at most this "
+        "number; auto: as many as pay; 1: each alone",
+        unit="trials",
+    )
+    longest_first: bool = option(
+        "start the trials that train longest first, so that the last ones end together; else in "
+        "the order of the grid, which Optuna and rules that compare running trials always keep"
+    )
+    trial_minutes: float | None = option(
+        "a trial is stopped after this long, resumed parts included, even if a step hangs",
+        unit="minutes",
+        above=0,
+    )
+    retries: int = option(
+        "how often a trial is started again after its worker process died", at_least=0
+    )
+    preview: bool = option("print what would be run, and what it would cost, and run nothing")
+    fresh: bool = option("move the sweep's earlier folder aside and start anew")
 
 
 @dataclass
 class SearchConfig:
     """`search`: which settings of the axes are trained."""
 
-    kind: str = MISSING
-    """`grid`, `random`, or `optuna` (TPE)."""
-    trials: int | None = MISSING
-    """Trials of a random or Optuna search; draws of a grid's intervals; null: none given."""
-    seed: int = MISSING
-    """Of the draws."""
+    kind: str = option(
+        "every combination, random draws, or Optuna's TPE", choices=("grid", "random", "optuna")
+    )
+    trials: int | None = option(
+        "trials of a random or Optuna search; draws of a grid's intervals; null: none given",
+        at_least=1,
+    )
+    seed: int = option("of the draws")
 
 
 @dataclass
 class SchedulerConfig:
     """`scheduler`: which trials are stopped early, or changed while they run."""
 
-    kind: str = MISSING
-    """`none`, `asha`, `median` or `pbt`."""
-    time: str = MISSING
-    """What the rule counts: `step`, or a tag reported with the metric, such as `time/epoch`."""
-    grace: float | None = MISSING
-    """asha, median: a trial that has not come this far is not stopped."""
-    factor: float | None = MISSING
-    """asha: one of so many trials goes on at each rung; rungs lie at grace * factor**k."""
-    samples: int | None = MISSING
-    """median: so many other trials must have come as far."""
-    interval: float | None = MISSING
-    """pbt: time between two comparisons of the population."""
-    quantile: float | None = MISSING
-    """pbt: this share of the population, its worst, goes on from its best."""
-    resample: float | None = MISSING
-    """pbt: probability that a number is drawn anew rather than changed by a fifth."""
-    seed: int | None = MISSING
-    """pbt: of its choices."""
+    kind: str = option("rule")
+    time: str = option(
+        "what the rule counts: step, or a tag reported with the metric, such as time/epoch"
+    )
+
+
+@dataclass
+class AshaConfig(SchedulerConfig):
+    """`scheduler=asha`: asynchronous successive halving (Li et al. 2020)."""
+
+    grace: float = option(
+        "a trial that has not come this far is not stopped", unit="scheduler.time", at_least=0
+    )
+    factor: float = option(
+        "one of this many trials goes on at each rung; rungs lie at grace * factor**k", above=1
+    )
+
+
+@dataclass
+class MedianConfig(SchedulerConfig):
+    """`scheduler=median`: a trial worse than the median of the others' averages is stopped."""
+
+    grace: float = option(
+        "a trial that has not come this far is not stopped", unit="scheduler.time", at_least=0
+    )
+    samples: int = option("other trials that must have come as far", unit="trials", at_least=1)
+
+
+@dataclass
+class PBTConfig(SchedulerConfig):
+    """`scheduler=pbt`: population based training (Jaderberg et al. 2017)."""
+
+    interval: float = option(
+        "time between two comparisons of the population", unit="scheduler.time", above=0
+    )
+    quantile: float = option(
+        "this share of the population, its worst, goes on from its best", at_least=0, at_most=0.5
+    )
+    resample: float = option(
+        "probability that a number is drawn anew rather than changed by a fifth",
+        at_least=0,
+        at_most=1,
+    )
+    seed: int = option("of its choices")
+
+
+SCHEDULERS = {
+    "none": SchedulerConfig,
+    "asha": AshaConfig,
+    "median": MedianConfig,
+    "pbt": PBTConfig,
+}
+"""`scheduler.kind` -> the options of that rule."""
 
 
 @dataclass
 class RayConfig:
     """`ray`: where trials run."""
 
-    address: str | None = MISSING
-    """`host:port` of a running cluster; null: $RAY_ADDRESS, else this machine."""
+    address: str | None = option(
+        "host:port of a running cluster; null: $RAY_ADDRESS, else this machine"
+    )
 
 
 @dataclass
 class FrameworkConfig:
-    """All of the above: the keys that an application's root configuration has for its sweeps."""
+    """The sections of an application's root configuration that the framework reads."""
 
     sweep: SweepConfig = field(default_factory=SweepConfig)
     search: SearchConfig = field(default_factory=SearchConfig)
-    scheduler: SchedulerConfig = field(default_factory=SchedulerConfig)
+    scheduler: SchedulerConfig = section(SchedulerConfig, SCHEDULERS)
     ray: RayConfig = field(default_factory=RayConfig)
 
 
-KINDS = {
-    "search.kind": ("grid", "random", "optuna"),
-    "scheduler.kind": ("none", "asha", "median", "pbt"),
-    "sweep.mode": ("min", "max"),
-}
-_AT_LEAST = {
-    "sweep.cpus_per_trial": 1,
-    "sweep.gpus_per_trial": 0,
-    "sweep.retries": 0,
-    "search.trials": 1,
-    "scheduler.grace": 0,
-    "scheduler.samples": 1,
-    "scheduler.quantile": 0,
-    "scheduler.resample": 0,
-}
-_ABOVE = {"sweep.trial_minutes": 0, "scheduler.factor": 1, "scheduler.interval": 0}
-_AT_MOST = {"scheduler.quantile": 0.5, "scheduler.resample": 1}
-_NEEDED = {
-    "asha": ("grace", "factor"),
-    "median": ("grace", "samples"),
-    "pbt": ("interval", "quantile", "resample", "seed"),
-}
-
-
-def check_config(options: FrameworkConfig) -> FrameworkConfig:
-    """Return the options, which make sense.
+def parse_framework_config(config: Mapping[str, Any] | DictConfig) -> FrameworkConfig:
+    """Give a composed configuration's sections of the framework their types, and check them.
 
     Raises:
-      UserError: one of them does not.
+      UserError: an option is out of its range, or does not fit the others.
     """
-    for key, choices in KINDS.items():
-        if (value := _get(options, key)) not in choices:
-            raise UserError(f"{key}={value} is not known; choose {_listed(choices)}.")
-    for bounds, holds, words in (
-        (_AT_LEAST, operator.ge, "at least"),
-        (_ABOVE, operator.gt, "above"),
-        (_AT_MOST, operator.le, "at most"),
-    ):
-        for key, bound in bounds.items():
-            value = _get(options, key)
-            if value is not None and not (holds(value, bound) and math.isfinite(value)):
-                raise UserError(f"{key}={value} is out of range; it must be {words} {bound}.")
-    for name in _NEEDED.get(options.scheduler.kind, ()):
-        if getattr(options.scheduler, name) is None:
-            raise UserError(f"scheduler={options.scheduler.kind} needs scheduler.{name}.")
-    if options.search.kind != "grid" and options.search.trials is None:
-        kind = options.search.kind
-        raise UserError(f"search={kind} needs a number of trials; give search.trials=N.")
-    _check_pack(options)
+    options = parse(FrameworkConfig, config)
+    check_ranges(options)
+    check_combinations(options)
     return options
 
 
-def _check_pack(options: FrameworkConfig) -> None:
+def check_combinations(options: FrameworkConfig) -> None:
+    """Refuse options that do not fit each other.
+
+    Raises:
+      UserError: two of them do not.
+    """
+    if options.search.kind != "grid" and options.search.trials is None:
+        kind = options.search.kind
+        raise UserError(f"search={kind} needs a number of trials; give search.trials=N.")
     pack = options.sweep.pack
     if pack != "auto" and not (pack.isdecimal() and int(pack) >= 1):
         raise UserError(f"sweep.pack={pack} is not known; give a number from 1, or auto.")
@@ -170,16 +184,7 @@ def _check_pack(options: FrameworkConfig) -> None:
 
 
 def leads(options: FrameworkConfig) -> str:
-    """The choice that makes up trials, or moves them, while others run; empty: none does."""
+    """Name the choice that makes up trials, or moves them, while others run; empty: none does."""
     if options.scheduler.kind == "pbt":
         return "scheduler=pbt"
     return "search=optuna" if options.search.kind == "optuna" else ""
-
-
-def _get(options: FrameworkConfig, key: str) -> Any:
-    group, _, name = key.partition(".")
-    return getattr(getattr(options, group), name)
-
-
-def _listed(choices: tuple[str, ...]) -> str:
-    return f"{', '.join(choices[:-1])} or {choices[-1]}"

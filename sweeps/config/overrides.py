@@ -1,6 +1,6 @@
 """Overrides of a command line, checked before Hydra composes: names that nothing has, wrong types.
 
-Hydra tells of an unknown option by offering to add it, which no schema lets it do.
+Hydra answers an unknown option by offering to add it, which no schema lets it do.
 """
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -8,12 +8,16 @@ from difflib import get_close_matches
 from pathlib import Path
 from typing import Any
 
+from hydra import initialize_config_dir
+from hydra.core.global_hydra import GlobalHydra
 from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.core.override_parser.types import ChoiceSweep, Glob, Override, QuotedString, Sweep
 from hydra.errors import HydraException
+from hydra.types import RunMode
 from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
+from sweeps.config.schema import explain_foreign_option, kinds_of, options_of_some, with_all_kinds
 from sweeps.errors import UserError
 
 _ELSEWHERE = ("--config-", "-cd", "-cn", "-cp", "hydra.searchpath")
@@ -23,23 +27,27 @@ ALIKE = 0.75
 """Share of letters that two names of options have in common where one may be meant by the other."""
 
 
-def check_overrides(arguments: Sequence[str], config_dir: Path, schema: type) -> None:
+def check_overrides(
+    arguments: Sequence[str], config_dir: Path, schema: type, config_name: str = "config"
+) -> None:
     """Refuse overrides of options and files that there are not, and values of another type.
 
     Args:
       arguments: of the command line, Hydra's flags included.
       config_dir: the folder of configuration files, of which each folder is a group.
-      schema: the dataclass of the whole configuration.
+      schema: the dataclass of the whole configuration, known to Hydra.
+      config_name: the root's file in that folder.
 
     Raises:
-      UserError: there is no such option, the group has no such file, or the option takes no such
-        value.
+      UserError: there is no such option, the group has no such file, the option takes no such
+        value, or only other kinds of its section have it.
     """
     if any(argument.startswith(_ELSEWHERE) for argument in arguments):
         return
-    config = OmegaConf.structured(schema)
+    config = OmegaConf.structured(with_all_kinds(schema))
     options = dict(_walk(OmegaConf.to_container(config)))
-    for override in _overrides(arguments):
+    given = list(_overrides(arguments))
+    for override in given:
         key = override.key_or_group
         if key.partition(".")[0].partition("/")[0] == "hydra" or override.is_delete():
             continue
@@ -50,6 +58,31 @@ def check_overrides(arguments: Sequence[str], config_dir: Path, schema: type) ->
             raise UserError(f"{key} is no option; {_meant(key, options, groups)}")
         else:
             _check_values(key, _values(override), config)
+    if _may_not_fit([override.key_or_group for override in given], config_dir, schema):
+        _check_kinds([override.input_line or "" for override in given], config_dir, config_name)
+
+
+def _may_not_fit(keys: Sequence[str], config_dir: Path, schema: type) -> bool:
+    """Whether overrides can meet a kind of a section that lacks an option that is set.
+
+    Either they set an option that not all kinds have, or they choose a kind beside a file that may
+    set such an option.
+    """
+    kinds = kinds_of(schema)
+    some = {key for section, nodes in kinds.items() for key in options_of_some(section, nodes)}
+    groups = [key for key in keys if (config_dir / key).is_dir()]
+    return not some.isdisjoint(keys) or (any(key in kinds for key in groups) and len(groups) > 1)
+
+
+def _check_kinds(overrides: Sequence[str], config_dir: Path, config_name: str) -> None:
+    """Refuse options that the chosen kind of their section lacks; to compose is to choose."""
+    with initialize_config_dir(str(config_dir), version_base="1.3"):
+        loader = GlobalHydra.instance().config_loader()
+        try:
+            loader.load_configuration(config_name, list(overrides), run_mode=RunMode.MULTIRUN)
+        except HydraException as error:
+            if sentence := explain_foreign_option(error):
+                raise UserError(sentence) from error
 
 
 def _overrides(arguments: Sequence[str]) -> Iterator[Override]:

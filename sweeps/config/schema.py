@@ -1,15 +1,44 @@
-"""Options as dataclass fields: the unit, the range and the meaning stand in each field's
-metadata."""
+"""Options as dataclass fields: unit, range and meaning of each stand in its field's metadata.
+
+A *section* is a dataclass of options. A section *with kinds* has a subclass for each value of its
+option `kind`, with the options that only this kind has, as Hydra's structured configs do:
+
+    @dataclass
+    class OptimizerConfig:
+        kind: str = option("update rule")
+        learning_rate: float = option("step size", above=0)
+
+    @dataclass
+    class AdamConfig(OptimizerConfig):
+        beta1: float = option("decay of the mean", at_least=0, below=1)
+
+    @dataclass
+    class Config:
+        optimizer: OptimizerConfig = section(OptimizerConfig, {"adam": AdamConfig})
+
+A configuration file of such a section begins with `defaults: [adam_schema, _self_]`.
+"""
 
 import dataclasses
 import math
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import field
-from typing import Any
+from functools import cache
+from typing import Any, TypeVar
 
-from omegaconf import MISSING
+from hydra.core.config_store import ConfigStore
+from omegaconf import MISSING, DictConfig, OmegaConf
+from omegaconf.errors import ConfigAttributeError, ConfigKeyError
 
 from sweeps.errors import UserError
+
+T = TypeVar("T")
+
+_SCHEMA = "_schema"
+"""What follows a kind's name in Hydra's config store."""
+
+Kinds = Mapping[str, type]
+"""Value of `kind` -> dataclass of a section with that kind's options."""
 
 
 def option(
@@ -22,7 +51,14 @@ def option(
     at_most: float = math.inf,
     below: float = math.inf,
 ) -> Any:
-    """A field of the schema; its default stands in `conf/`."""
+    """Declare an option, a field of a section; its default stands in `conf/`.
+
+    Args:
+      meaning: what it sets, in a phrase.
+      unit: of a number.
+      choices: all values that it may have; empty: any of its type.
+      at_least: smallest number; `above`, `at_most` and `below` bound it likewise.
+    """
     metadata = {
         "meaning": meaning,
         "unit": unit,
@@ -30,6 +66,139 @@ def option(
         "range": (at_least, above, at_most, below),
     }
     return field(default=MISSING, metadata=metadata)
+
+
+def section(base: type, kinds: Kinds) -> Any:
+    """Declare a section with kinds, a field of the root.
+
+    Args:
+      base: the dataclass with the options of all kinds, `kind` among them.
+      kinds: the dataclass of each kind, a subclass of `base`; `base` itself where a kind has no
+        options of its own.
+    """
+    return field(default_factory=base, metadata={"kinds": kinds})
+
+
+def kinds_of(schema: type) -> dict[str, Kinds]:
+    """Key of each section of a root with kinds -> its kinds."""
+    return {
+        item.name: item.metadata["kinds"]
+        for item in dataclasses.fields(schema)
+        if "kinds" in item.metadata
+    }
+
+
+def with_all_kinds(schema: type) -> type:
+    """Make a root's dataclass whose sections with kinds have the options of all their kinds."""
+    fields: list[tuple[str, Any, Any]] = []
+    for item in dataclasses.fields(schema):
+        if kinds := item.metadata.get("kinds"):
+            types = {
+                one.name: one.type for node in kinds.values() for one in dataclasses.fields(node)
+            }
+            options = [(name, kind, field(default=MISSING)) for name, kind in types.items()]
+            node = dataclasses.make_dataclass(item.name, options)
+            fields.append((item.name, node, field(default_factory=node)))
+        else:
+            default = field(default=item.default, default_factory=item.default_factory)
+            fields.append((item.name, item.type, default))
+    return dataclasses.make_dataclass(schema.__name__, fields)
+
+
+def options_of_some(key: str, kinds: Kinds) -> set[str]:
+    """Return the options, by their whole keys, that only some kinds of the section `key` have."""
+    names = [_option_names(node) for node in kinds.values()]
+    return {f"{key}.{name}" for one in names for name in one if any(name not in x for x in names)}
+
+
+def register_kinds(schema: type) -> None:
+    """Make the kinds of a root's sections known to Hydra: `KIND_schema` in the section's group."""
+    store = ConfigStore.instance()
+    for group, kinds in kinds_of(schema).items():
+        for kind, node in kinds.items():
+            store.store(group=group, name=f"{kind}{_SCHEMA}", node=node)
+
+
+def parse(
+    schema: type[T],
+    config: Mapping[str, Any] | DictConfig,
+    defaults: Mapping[str, Any] | None = None,
+) -> T:
+    """Give a composed configuration its types; a section with kinds gets that of its kind.
+
+    Args:
+      schema: the root's dataclass.
+      config: a composed configuration.
+      defaults: values of options that it may lack; None: it lacks none.
+
+    Raises:
+      UserError: a section has no such kind, or an option that only other kinds have.
+      OmegaConfBaseException: an option is missing, unknown, or of another type.
+    """
+    chosen = {}
+    for key, kinds in kinds_of(schema).items():
+        kind = str(config[key]["kind"])
+        if kind not in kinds:
+            raise UserError(f"{key}.kind={kind} is not known; choose one of {', '.join(kinds)}.")
+        for name in config[key]:
+            if sentence := _foreign_option(kinds, key, str(name), kind):
+                raise UserError(sentence)
+        chosen[key] = kinds[kind]
+    structured = _structured(schema, tuple(chosen.items()))  # type: ignore[arg-type]
+    parsed = OmegaConf.to_object(OmegaConf.merge(structured, defaults or {}, config))
+    assert isinstance(parsed, schema)
+    return parsed
+
+
+@cache
+def _structured(schema: type, chosen: tuple[tuple[str, type], ...]) -> DictConfig:
+    """The schema, of which merging makes copies; to build it takes longer than to fill it."""
+    structured = OmegaConf.structured(schema)
+    for key, kind in chosen:
+        structured[key] = OmegaConf.structured(kind)
+    assert isinstance(structured, DictConfig)
+    return structured
+
+
+def explain_foreign_option(error: BaseException) -> str:
+    """Say which kinds have an option that the chosen one lacks, where Hydra could not compose.
+
+    Returns:
+      A sentence; empty: Hydra failed for another reason.
+    """
+    cause: BaseException | None = error
+    while cause is not None and not isinstance(cause, ConfigKeyError | ConfigAttributeError):
+        cause = cause.__cause__
+    if cause is None:
+        return ""
+    group, _, name = str(cause.full_key).rpartition(".")
+    kinds = _registered_kinds(group)
+    kind = next((kind for kind, node in kinds.items() if node is cause.object_type), "")
+    return _foreign_option(kinds, group, name, kind) if kind else ""
+
+
+def _registered_kinds(group: str) -> Kinds:
+    store = ConfigStore.instance()
+    names = store.list(group) if isinstance(store.repo.get(group), dict) else []
+    kinds = {}
+    for name in names:
+        node = OmegaConf.get_type(store.load(f"{group}/{name}").node)
+        if name.endswith(f"{_SCHEMA}.yaml") and node is not None:
+            kinds[name.removesuffix(f"{_SCHEMA}.yaml")] = node
+    return kinds
+
+
+def _foreign_option(kinds: Kinds, key: str, name: str, kind: str) -> str:
+    """Say which kinds of a section have an option that `kind` lacks; empty: none, or it has it."""
+    having = [one for one, node in kinds.items() if name in _option_names(node)]
+    if not having or kind in having:
+        return ""
+    have = "has" if len(having) == 1 else "have"
+    return f"{key}.{name} has no meaning for {key}={kind}; {' and '.join(having)} {have} it."
+
+
+def _option_names(section: type) -> set[str]:
+    return {item.name for item in dataclasses.fields(section)}
 
 
 def check_ranges(section: Any, prefix: str = "") -> None:
@@ -43,6 +212,7 @@ def check_ranges(section: Any, prefix: str = "") -> None:
 
 
 def walk_options(section: Any, prefix: str = "") -> Iterator[tuple[str, Any, Mapping[str, Any]]]:
+    """Yield key, value and metadata of each option of a section, and of the sections in it."""
     for item in dataclasses.fields(section):
         value = getattr(section, item.name)
         if dataclasses.is_dataclass(value):
@@ -52,6 +222,11 @@ def walk_options(section: Any, prefix: str = "") -> Iterator[tuple[str, Any, Map
 
 
 def check_range(key: str, value: Any, metadata: Mapping[str, Any]) -> None:
+    """Refuse a value that an option's metadata does not allow.
+
+    Raises:
+      UserError: it is none of the choices, out of range, or not finite.
+    """
     if (choices := metadata["choices"]) and value not in choices:
         raise UserError(f"{key}={value} is not known; choose one of {', '.join(choices)}.")
     if isinstance(value, bool) or not isinstance(value, int | float):

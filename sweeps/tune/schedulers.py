@@ -7,7 +7,13 @@ from typing import Any
 
 import numpy as np
 
-from sweeps.config.options import SchedulerConfig, SweepConfig
+from sweeps.config.options import (
+    AshaConfig,
+    MedianConfig,
+    PBTConfig,
+    SchedulerConfig,
+    SweepConfig,
+)
 from sweeps.naming import short_keys
 from sweeps.search.space import Axis
 from sweeps.store.metrics import read_metrics
@@ -116,9 +122,7 @@ def _class(kind: str) -> type:
 
 
 def _arguments(options: SchedulerConfig, axes: Mapping[str, Axis]) -> dict[str, Any]:
-    if options.kind == "asha":
-        assert options.grace is not None
-        assert options.factor is not None
+    if isinstance(options, AshaConfig):
         return {
             "time_attr": "time",
             "grace_period": options.grace,
@@ -126,14 +130,14 @@ def _arguments(options: SchedulerConfig, axes: Mapping[str, Axis]) -> dict[str, 
             "max_t": options.grace * options.factor**FAR,
             "stop_last_trials": False,
         }
-    if options.kind == "median":
+    if isinstance(options, MedianConfig):
         return {
             "time_attr": "time",
             "grace_period": options.grace,
             "min_samples_required": options.samples,
             "min_time_slice": float("inf"),  # never pauses a trial for want of others
         }
-    if options.kind == "pbt":
+    if isinstance(options, PBTConfig):
         return {
             "time_attr": "time",
             "perturbation_interval": options.interval,
@@ -165,13 +169,14 @@ def _bounded(config: dict[str, Any], axes: Mapping[str, Axis]) -> dict[str, Any]
 def _watched(kind: type, options: SchedulerConfig, stopped: dict[str, str]) -> type:
     """The scheduler's class, made to act on scored reports alone and to say when it stops one."""
     unit = short_keys([options.time])[0]
+    seed = options.seed if isinstance(options, PBTConfig) else None
 
     class Watched(kind):  # type: ignore[misc]
         def on_trial_result(self, controller: Any, trial: Any, result: dict[str, Any]) -> Any:
             if result.get("score") is None:
                 return self.CONTINUE
             # Ray draws from the process's own generator; so the same scores lead to the same draws.
-            random.seed(f"{options.seed}/{result['time']}")
+            random.seed(f"{seed}/{result['time']}")
             decision = super().on_trial_result(controller, trial, result)
             if decision == self.STOP:
                 stopped[trial.trial_id] = f"by {options.kind} at {unit} {result['time']:g}"

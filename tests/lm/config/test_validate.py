@@ -91,8 +91,12 @@ def test_unknown_choice_is_told_the_known_ones(compose: Compose, key: str) -> No
         (["data=text"], "data=text needs the files to read"),
         (["data.files=[a.txt]"], "data.files goes with data=text and data=code"),
         (["data.valid_fraction=0.5", "data.test_fraction=0.5"], "leave no text to train on"),
-        (["optimizer=adam", "optimizer.momentum=0.9"], "optimizer.momentum has no meaning for"),
-        (["optimizer.momentum=null"], "optimizer=momentum needs a number in optimizer.momentum"),
+        (
+            ["optimizer=adam", "optimizer.kind=momentum"],
+            "optimizer.beta1 has no meaning for optimizer=momentum; adam has it",
+        ),
+        (["optimizer.kind=newton"], "optimizer.kind=newton is not known; choose one of momentum,"),
+        (["sweep.retries=-1"], "sweep.retries=-1 is out of range; it must be at least 0"),
         (
             ["loss.slowness_penalty=1", "train.sequence_length=1"],
             "loss.slowness_penalty compares time steps, of which train.sequence_length=1 has one",

@@ -2,6 +2,7 @@
 
 from dataclasses import replace
 from functools import partial
+from typing import Any
 
 import jax
 import jax.numpy as jnp
@@ -9,25 +10,26 @@ import numpy as np
 import optax
 import pytest
 
-from lm.config.schema import OptimizerConfig
+from lm.config.schema import (
+    AdamConfig,
+    MomentumConfig,
+    OptimizerConfig,
+    RMSPropConfig,
+    momentum_of,
+)
 from lm.optim.optimizer import Hyperparameters, build_optimizer, zero_hyperparameters
 from lm.optim.schedule import learning_rate
 
-MOMENTUM = OptimizerConfig(
-    kind="momentum",
-    learning_rate=0.1,
-    momentum=0.9,
-    beta1=None,
-    beta2=None,
-    smoothing=None,
-    epsilon=None,
-    hold_epochs=None,
-    decay=1.0,
-    weight_decay=0.0,
-    average_patience=None,
-)
-ADAM = replace(MOMENTUM, kind="adam", momentum=None, beta1=0.8, beta2=0.99, epsilon=1e-6)
-RMSPROP = replace(MOMENTUM, kind="rmsprop", smoothing=0.9, epsilon=1e-6, momentum=0.5)
+COMMON: dict[str, Any] = {
+    "learning_rate": 0.1,
+    "hold_epochs": None,
+    "decay": 1.0,
+    "weight_decay": 0.0,
+    "average_patience": None,
+}
+MOMENTUM = MomentumConfig(kind="momentum", momentum=0.9, **COMMON)
+ADAM = AdamConfig(kind="adam", beta1=0.8, beta2=0.99, epsilon=1e-6, **COMMON)
+RMSPROP = RMSPropConfig(kind="rmsprop", smoothing=0.9, epsilon=1e-6, momentum=0.5, **COMMON)
 
 
 DECAY = 0.3
@@ -66,7 +68,7 @@ def test_update_rules_equal_pytorch(config: OptimizerConfig, decay: float) -> No
         (torch.tensor([1.0, 3.0, 0.2]) * x**4).sum().backward()
         rule.step()
     config = replace(config, weight_decay=decay)
-    ours = descend(config, steps=5, momentum=config.momentum or 0.0)
+    ours = descend(config, steps=5, momentum=momentum_of(config))
     np.testing.assert_allclose(ours, x.detach().numpy(), rtol=1e-5)
 
 

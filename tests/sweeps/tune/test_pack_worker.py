@@ -9,7 +9,14 @@ import pytest
 from rich.console import Console
 
 from sweeps import driver
-from sweeps.config.options import FrameworkConfig, SchedulerConfig, SearchConfig, SweepConfig
+from sweeps.config.options import (
+    AshaConfig,
+    FrameworkConfig,
+    MedianConfig,
+    SchedulerConfig,
+    SearchConfig,
+    SweepConfig,
+)
 from sweeps.plan.pending import PendingTrials
 from sweeps.run import Run
 from sweeps.store.fingerprint import fingerprint
@@ -125,14 +132,16 @@ def test_trial_is_stopped_by_a_file_of_its_name(make: Any, tmp_path: Path) -> No
 
 
 @pytest.mark.parametrize(
-    ("kind", "numbers"),
-    [("asha", {"grace": 1, "factor": 2}), ("median", {"grace": 1, "samples": 2})],
+    "options",
+    [
+        AshaConfig(kind="asha", time="step", grace=1, factor=2),
+        MedianConfig(kind="median", time="step", grace=1, samples=2),
+    ],
+    ids=lambda options: options.kind,
 )
 def test_rule_judges_every_trial_of_a_pack_and_those_beside_it(
-    kind: str, numbers: dict[str, float]
+    options: SchedulerConfig,
 ) -> None:
-    absent = ("grace", "factor", "samples", "interval", "quantile", "resample", "seed")
-    options = SchedulerConfig(kind, "step", **{**dict.fromkeys(absent), **numbers})
     rule = build_scheduler(options, SweepConfig(metric="loss", mode="min"), {})
     stopped: list[str] = []
     scheduler = pack_scheduler(rule, stopped.append)
