@@ -3,37 +3,51 @@
 import ast
 import subprocess
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 
 import sweeps
 
 PACKAGE = Path(sweeps.__file__).parent
+MODULES = sorted(
+    ".".join(path.relative_to(PACKAGE.parent).with_suffix("").parts).removesuffix(".__init__")
+    for path in PACKAGE.rglob("*.py")
+)
+HEAVY = {"ray", "jax", "flax", "optax", "lm", "tensorflow", "pandas", "optuna", "plotly", "pyarrow"}
 
 
-def test_importing_needs_neither_ray_nor_jax() -> None:
-    modules = ("run", "sweeper", "writer", "store", "plan", "results", "worker", "rerun")
-    program = f"import sys, {', '.join(f'sweeps.{name}' for name in modules)}; print(*sys.modules)"
+def imported(path: Path) -> Iterator[str]:
+    """Libraries that a file imports, within functions too."""
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        if isinstance(node, ast.Import):
+            yield from (alias.name.partition(".")[0] for alias in node.names)
+        elif isinstance(node, ast.ImportFrom):
+            yield str(node.module).partition(".")[0]
+
+
+def users(library: str) -> set[str]:
+    """Packages of sweeps with a file that imports a library."""
+    return {
+        path.relative_to(PACKAGE).parts[0]
+        for path in PACKAGE.rglob("*.py")
+        if library in imported(path)
+    }
+
+
+def test_importing_all_modules_but_the_data_frames_loads_no_heavy_library() -> None:
+    light = [module for module in MODULES if module != "sweeps.analysis.dataframes"]
+    program = f"import sys, {', '.join(light)}; print(*sys.modules)"
     loaded = subprocess.run(
         [sys.executable, "-c", program], text=True, capture_output=True, check=True
     ).stdout.split()
-    assert not {"ray", "jax", "flax", "optax", "lm", "tensorflow"} & set(loaded)
+    assert not HEAVY & set(loaded)
 
 
-def test_few_files_know_ray_and_none_the_application() -> None:
-    users: dict[str, set[str]] = {}
-    for path in PACKAGE.glob("*.py"):
-        for node in ast.walk(ast.parse(path.read_text())):
-            names = [item.name for item in node.names] if isinstance(node, ast.Import) else []
-            if isinstance(node, ast.ImportFrom):
-                names = [str(node.module)]
-            for name in names:
-                users.setdefault(name.partition(".")[0], set()).add(path.stem)
-    assert users["ray"] == {
-        "cluster",
-        "runner",
-        "scheduler",
-        "optuna_search",
-        "trainable",
-        "watch",
-    }
-    assert not {"lm", "jax", "flax", "optax"} & set(users)
+def test_each_outside_library_stands_in_one_package_and_the_application_in_none() -> None:
+    assert users("ray") == {"tune"}
+    assert users("tensorboard") == {"tensorboard"}
+    assert users("pyarrow") == {"io"}
+    assert users("pandas") == {"analysis"}
+    assert users("plotly") == {"report"}
+    for library in ("lm", "jax", "flax", "optax"):
+        assert not users(library)
