@@ -133,21 +133,20 @@ def decode(
       softmax over all words, f32[S, N] in nats; only the first `steps` rows of both count.
     """
     stepper = _stepper(model, uniforms_sn.shape[1], window)
-    weight_vd, bias = model.output.weight[...], model.output.bias[...]
-    allowed = bias.at[sampling.avoid].set(-jnp.inf)
+    allowed_v = jnp.ones(model.output.bias.shape, bool).at[sampling.avoid].set(False)
 
     def body(
         step: Array, loop: tuple[DecodeState, Array, Array]
     ) -> tuple[DecodeState, Array, Array]:
         state, ids_sn, scores_sn = loop
         features_nd, memory = stepper.step(*state)
-        products_nv = features_nd @ weight_vd.T
-        logits_nv = products_nv + allowed[None, :]
-        ids_n = _draw(logits_nv, uniforms_sn[step], sampling, max_top_k)
+        logits_nv = model.logits(features_nd)
+        allowed_nv = jnp.where(allowed_v[None, :], logits_nv, -jnp.inf)
+        ids_n = _draw(allowed_nv, uniforms_sn[step], sampling, max_top_k)
         # A prompt is read in the same loop: a second copy of the model compiles as long again.
         ids_n = jnp.where(given_sn[step] < 0, ids_n, given_sn[step])
         if scored:
-            scores_n = _log_probabilities(products_nv + bias[None, :], ids_n)
+            scores_n = _log_probabilities(logits_nv, ids_n)
             scores_sn = scores_sn.at[step].set(scores_n)
         return DecodeState(ids_n, memory), ids_sn.at[step].set(ids_n), scores_sn
 
@@ -212,7 +211,7 @@ def _stepper(model: LanguageModel, samples: int, window: int | None) -> Stepper:
 
 def _stateful_stepper(model: LanguageModel, samples: int) -> Stepper:
     def step(ids_n: Array, carries: Memory) -> tuple[Array, Memory]:
-        features_tnd, carries = model(ids_n[None, :], carries)
+        features_tnd, carries = model.features(ids_n[None, :], carries)
         return features_tnd[0], carries
 
     return Stepper(model.zero_carry(samples), step)
@@ -227,7 +226,7 @@ def _sliding_window_stepper(model: LanguageModel, samples: int, length: int) -> 
         window_tn = jnp.where(full, jnp.roll(window_tn, -1, axis=0), window_tn)
         used = jnp.where(full, length, used + 1)
         window_tn = window_tn.at[used - 1].set(ids_n)
-        features_tnd, _ = model(window_tn, model.zero_carry(samples))
+        features_tnd, _ = model.features(window_tn, model.zero_carry(samples))
         return features_tnd[used - 1], (window_tn, used)
 
     return Stepper((jnp.zeros((length, samples), jnp.int32), jnp.int32(0)), step)

@@ -15,8 +15,7 @@ import jax
 import jax.numpy as jnp
 from jax import Array, lax
 
-from lm.model.cells import Cell
-from lm.model.recurrence import Kept
+from lm.model.scan_vjp import CellVJP, Residuals
 from lm.model.types import Carry
 
 T = TypeVar("T")
@@ -25,8 +24,8 @@ T = TypeVar("T")
 class Layer(NamedTuple):
     """A recurrent layer with its residuals of a batch."""
 
-    cell: Cell
-    kept: Kept
+    vjp: CellVJP
+    residuals: Residuals
     scale_tsh: Array
     """Factors by which dropout scales the outputs on their way to the layer above, [T, S, H]; for
     the top layer the gradient of each output with respect to the loss of its own step."""
@@ -35,10 +34,10 @@ class Layer(NamedTuple):
 class LayerGradients(NamedTuple):
     """Gradients that reach one layer at one step, for each row."""
 
-    of_u: tuple[Array, ...]
+    du: tuple[Array, ...]
     """Gradients of u_z, [R, S, G*H]: a part through each array of the carry; they add up."""
-    of_x: tuple[Array, ...]
-    """Gradients of x_z, in parts as `of_u`."""
+    dx: tuple[Array, ...]
+    """Gradients of x_z, in parts as `du`."""
     down: Array
     """Gradients of the layer's input, [R, S, E]."""
 
@@ -58,15 +57,13 @@ def backward_through_time(
     """
     rows = reach + (reach < len(layers[-1].scale_tsh))
     start = [
-        tuple(jnp.zeros((rows, *state.shape), state.dtype) for state in layer.kept.start)
+        tuple(jnp.zeros((rows, *state.shape), state.dtype) for state in layer.residuals.start)
         for layer in layers
     ]
-    slopes = [
-        layer.cell.slopes(layer.kept.steps, layer.kept.before, layer.kept.after) for layer in layers
-    ]
+    jacobians = [_local_jacobians(layer) for layer in layers]
     scales = [layer.scale_tsh for layer in layers]
     body = partial(_step_back, layers, reach, measure)
-    return lax.scan(body, start, (slopes, scales), reverse=True)[1]
+    return lax.scan(body, start, (jacobians, scales), reverse=True)[1]
 
 
 def _step_back(
@@ -81,10 +78,10 @@ def _step_back(
     before: list[Carry] = []
     parts: list[LayerGradients] = []
     entering: Array | None = None
-    for layer, slopes, scale, after in reversed(list(zip(layers, *step, carries, strict=True))):
+    for layer, jacobians, scale, after in reversed(list(zip(layers, *step, carries, strict=True))):
         h, *others = (_shift_rows(rows, reach) for rows in after)
         h = h.at[0].add(scale) if entering is None else h + entering * scale[None]
-        carry, part = _backward_layer(layer, slopes, (h, *others))
+        carry, part = _backward_layer(layer, jacobians, (h, *others))
         before.append(carry)
         parts.append(part)
         entering = part.down
@@ -100,19 +97,25 @@ def _shift_rows(rows: Array, reach: int) -> Array:
     return jnp.concatenate([fresh, rows[: reach - 1], beyond])
 
 
+def _local_jacobians(layer: Layer) -> tuple[Array, ...]:
+    """Factors of the layer's backward steps, with a leading axis T."""
+    residuals = layer.residuals
+    return layer.vjp.local_jacobians(residuals.steps, residuals.before, residuals.after)
+
+
 def _backward_layer(
-    layer: Layer, slopes: tuple[Array, ...], after: Carry
+    layer: Layer, jacobians: tuple[Array, ...], after: Carry
 ) -> tuple[Carry, LayerGradients]:
     """Go back one step through one layer, for each array of the carry by itself."""
-    cell, weights = layer.cell, layer.kept.weights
-    back = jax.vmap(cell.back, in_axes=(None, 0))
-    ways = [back(slopes, alone) for alone in _one_by_one(after)]
-    of_u = tuple(of_u for _, of_u, _ in ways)
-    of_x = tuple(cell.input_gradient(of_u, besides) for _, of_u, besides in ways)
+    vjp, weights = layer.vjp, layer.residuals.weights
+    backward_step = jax.vmap(vjp.backward_step, in_axes=(None, 0))
+    ways = [backward_step(jacobians, alone) for alone in _one_by_one(after)]
+    du = tuple(du for _, du, _ in ways)
+    dx = tuple(vjp.input_gradient(du, besides) for _, du, besides in ways)
     h, *others = (sum(states[1:], states[0]) for states in zip(*(w[0] for w in ways), strict=True))
-    h = h + _through_kernel(sum(of_u[1:], of_u[0]), weights.recurrent.kernel)
-    down = _through_kernel(sum(of_x[1:], of_x[0]), weights.kernel)
-    return (h, *others), LayerGradients(of_u, of_x, down)
+    h = h + _through_kernel(sum(du[1:], du[0]), weights.recurrent.kernel)
+    down = _through_kernel(sum(dx[1:], dx[0]), weights.kernel)
+    return (h, *others), LayerGradients(du, dx, down)
 
 
 def _one_by_one(carry: Carry) -> Iterator[Carry]:

@@ -11,14 +11,15 @@ from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
-from flax import nnx
 from jax import Array
 
 from lm.gradient_flow.backward import Layer
 from lm.gradient_flow.measures import ComponentMeasures, measure_components
-from lm.losses.softmax import softmax_loss
-from lm.model.language_model import LanguageModel, Read
-from lm.model.recurrence import Kept
+from lm.losses.softmax import cross_entropy
+from lm.model.dropout import Dropout
+from lm.model.language_model import Activations, LanguageModel
+from lm.model.recurrence import run_cell_with_residuals
+from lm.model.scan_vjp import CELL_VJPS, Residuals
 from lm.model.types import Carry, Params
 from lm.optim.optimizer import Hyperparameters
 from lm.training.multi_step import next_step_inputs
@@ -69,7 +70,7 @@ def itemize(
     """Measure what each loss of the next step's batch contributes at each step before it.
 
     Args:
-      spec: whose model is made with `recurrence="itemised"`.
+      spec: of the compiled functions.
       extent: how much of it.
       state, hyperparams, streams_lb, randomness: as `lm.training.multi_step.next_step_inputs`
       takes them.
@@ -96,7 +97,11 @@ def forward_layers(
     hyperparams: Hyperparameters,
     dropout_key: Array,
 ) -> tuple[list[Layer], Array]:
-    """Read a batch forward, with all that going back in time needs; arguments as `batch_loss` has.
+    """Read a batch forward, and keep all that going back in time needs.
+
+    Every layer is cut off from the layers below, and an array of zeros, its push, is added to its
+    outputs. So the gradient of a push ends at the layer that it belongs to. Arguments as of
+    `batch_loss`.
 
     Returns:
       The layers from the lowest to the top, and the features of all steps, [T, B, D].
@@ -104,35 +109,58 @@ def forward_layers(
     length = len(reading.inputs_tb)
     pushes = tuple(jnp.zeros((length, *h.shape), h.dtype) for h, *_ in carries)
 
-    def loss(pushes: tuple[Array, ...]) -> tuple[Array, tuple[list[Kept], Array]]:
-        pushed = tuple((*carry, push) for carry, push in zip(carries, pushes, strict=True))
-        loss, (_, (seen, features_tbd)) = batch_loss(
-            spec, params, pushed, reading, hyperparams, dropout_key, read=_forward
+    def loss(pushes: tuple[Array, ...]) -> tuple[Array, tuple[list[Residuals], Array]]:
+        loss, (_, (layers, features_tbd)) = batch_loss(
+            spec, params, carries, reading, hyperparams, dropout_key, read=partial(_forward, pushes)
         )
-        layers = [layer["kept"][0] for _, layer in sorted(seen["layers"].items())]
         # A push on a layer's outputs reaches the input of the next, and, of the top, the loss. So
         # the gradient of this sum has what dropout makes of the outputs, and that of the losses.
-        return loss + sum(kept.x_tbe.sum() for kept in layers[1:]), (layers, features_tbd)
+        inputs = sum(residuals.x_tbe.sum() for residuals in layers[1:])
+        return loss + inputs, (layers, features_tbd)
 
     scales, (layers, features_tbd) = jax.grad(loss, has_aux=True)(pushes)
-    cells = [layer.cell for layer in spec.merge(params).layers]
-    return [Layer(*layer) for layer in zip(cells, layers, scales, strict=True)], features_tbd
+    vjps = [CELL_VJPS[type(cell)] for cell in spec.merge(params).layers]
+    parts = zip(vjps, layers, scales, strict=True)
+    return [
+        Layer(vjp=vjp, residuals=residuals, scale_tsh=scale) for vjp, residuals, scale in parts
+    ], features_tbd
 
 
-def _forward(model: LanguageModel, *batch: Any) -> tuple[Read, tuple[Params, Array]]:
-    """Have a model read; gives what it read, what it sowed, and the features again."""
-    (read, _), seen = nnx.capture(LanguageModel.read, nnx.Intermediate)(model, *batch)
-    return read, (nnx.to_pure_dict(seen), read.features)
+def _forward(
+    pushes: tuple[Array, ...],
+    model: LanguageModel,
+    ids_tb: Array,
+    carries: tuple[Carry, ...],
+    dropout: Dropout,
+) -> tuple[Activations, tuple[list[Residuals], Array]]:
+    """Have the model read; returns its activations, each layer's residuals, and the features."""
+    layers: list[Residuals] = []
+
+    def run_cell(cell: Any, carry: Carry, x_tbe: Array) -> tuple[Carry, Array]:
+        push_tbh = pushes[len(layers)]
+        below = jax.lax.stop_gradient(x_tbe)
+        end, outputs, residuals = run_cell_with_residuals(cell, carry, below)
+        layers.append(residuals._replace(x_tbe=x_tbe))
+        return end, outputs + push_tbh
+
+    activations, _ = model.activations(ids_tb, carries, dropout, run_cell)
+    return activations, (layers, activations.features)
 
 
 def _first_sequences(layer: Layer, sequences: int) -> Layer:
     """A layer as it read the first so many sequences."""
     first = partial(jax.tree.map, lambda x: x[..., :sequences, :])  # the last axis but one is B
-    kept = layer.kept
+    residuals = layer.residuals
     return Layer(
-        layer.cell,
-        Kept(kept.weights, *first((kept.x_tbe, kept.start, kept.after, kept.steps))),
-        first(layer.scale_tsh),
+        vjp=layer.vjp,
+        residuals=Residuals(
+            weights=residuals.weights,
+            x_tbe=first(residuals.x_tbe),
+            start=first(residuals.start),
+            after=first(residuals.after),
+            steps=first(residuals.steps),
+        ),
+        scale_tsh=first(layer.scale_tsh),
     )
 
 
@@ -145,8 +173,8 @@ def _batch_words(
     targets_tb = jnp.concatenate([inputs_tb[1:], last_b[None]])
     inputs, targets = inputs_tb[:, : extent.sequences], targets_tb[:, : extent.sequences]
     features_nd = features_tbd[:, : extent.sequences].reshape(-1, features_tbd.shape[-1])
-    weight, bias = model.output.weight[...], model.output.bias[...]
-    losses = softmax_loss(features_nd, weight, bias, targets.reshape(-1))
-    predictions = (features_nd @ weight.T + bias[None]).argmax(axis=-1)
+    logits_nv = model.logits(features_nd)
+    losses = cross_entropy(logits_nv, targets.reshape(-1))
+    predictions = logits_nv.argmax(axis=-1)
     shape = inputs.shape
     return BatchWords(inputs, targets, predictions.reshape(shape), losses.reshape(shape))

@@ -16,7 +16,8 @@ from lm.model.cells import CELLS
 
 def component_names(cell: str, layers: int) -> list[str]:
     """Names of the components that are measured, layer by layer, as the page lists them."""
-    states = ("both", "h", "c") if CELLS[cell].states > 1 else ("h",)
+    names = CELLS[cell].carry_names
+    states = ("both", *names) if len(names) > 1 else names
     return [
         f"layer_{number}/{part}"
         for number in range(1, layers + 1)
@@ -65,7 +66,7 @@ def measure_components(
 
     def measure(parts: list[LayerGradients]) -> list[dict[str, _StepMeasures]]:
         return [
-            _measure_step(part, reach, layer.cell.gates if units else None, limited, down=index > 0)
+            _measure_step(part, reach, layer.vjp.gates if units else None, limited, down=index > 0)
             for index, (layer, part) in enumerate(zip(layers, parts, strict=True))
         ]
 
@@ -77,7 +78,7 @@ def measure_components(
             name = f"layer_{number}/{state}"
             measured[name] = _with_forward_factors(seen, layer)
             if seen.within is not None and seen.beyond is not None:
-                shares[name] = _share_beyond(layer.kept.before[0], seen.within, seen.beyond)
+                shares[name] = _share_beyond(layer.residuals.before[0], seen.within, seen.beyond)
     return measured, shares
 
 
@@ -94,8 +95,8 @@ def _measure_step(
       down: whether there is a layer below.
     """
     found = {
-        state: _measure_weights(of_u, of_x, reach, gates, limited)
-        for state, (of_u, of_x) in _states(part).items()
+        state: _measure_weights(du, dx, reach, gates, limited)
+        for state, (du, dx) in _states(part).items()
     }
     if down:
         found["down"] = _measure_vector(part.down[:reach], gates is not None)
@@ -104,17 +105,17 @@ def _measure_step(
 
 def _states(part: LayerGradients) -> dict[str, tuple[Array, Array]]:
     """Gradients of u_z and x_z by component."""
-    if len(part.of_u) == 1:
-        return {"h": (part.of_u[0], part.of_x[0])}
-    (u_h, u_c), (x_h, x_c) = part.of_u, part.of_x
+    if len(part.du) == 1:
+        return {"h": (part.du[0], part.dx[0])}
+    (u_h, u_c), (x_h, x_c) = part.du, part.dx
     return {"h": (u_h, x_h), "c": (u_c, x_c), "both": (u_h + u_c, x_h + x_c)}
 
 
 def _measure_weights(
-    of_u: Array, of_x: Array, reach: int, gates: int | None, limited: bool
+    du: Array, dx: Array, reach: int, gates: int | None, limited: bool
 ) -> _StepMeasures:
     """Measure contributions to weights."""
-    u, x = of_u[:reach], of_x[:reach]
+    u, x = du[:reach], dx[:reach]
     units = None
     if gates is not None:
         units = _norm(u.reshape(*u.shape[:-1], gates, -1), axis=-2)
@@ -124,7 +125,7 @@ def _measure_weights(
         _norm(x),
         units,
         u.sum(axis=0) if limited else None,
-        of_u[reach] if limited else None,
+        du[reach] if limited else None,
     )
 
 
@@ -143,7 +144,7 @@ def _with_forward_factors(seen: _StepMeasures, layer: Layer) -> ComponentMeasure
     weights."""
     if seen.input_norm is None:  # of no weights
         return ComponentMeasures(seen.norm, seen.mean_abs, None, seen.units)
-    h_tsh, x_tse = layer.kept.before[0], layer.kept.x_tbe
+    h_tsh, x_tse = layer.residuals.before[0], layer.residuals.x_tbe
     long_h = _norm(h_tsh)[:, None, :]
     return ComponentMeasures(
         seen.norm * long_h,
@@ -156,12 +157,12 @@ def _with_forward_factors(seen: _StepMeasures, layer: Layer) -> ComponentMeasure
 def _share_beyond(h_tsh: Array, within_tsz: Array, beyond_tsz: Array) -> Array:
     """Norm of the gradient of the recurrent weights beyond the horizon, over that plus the norm of
     the gradient within it."""
-    far, near = (_norm_of_sum(h_tsh, of_u) for of_u in (beyond_tsz, within_tsz))
+    far, near = (_norm_of_sum(h_tsh, du) for du in (beyond_tsz, within_tsz))
     whole = far + near
     return jnp.where(whole > 0, far / jnp.where(whole > 0, whole, 1), 0)
 
 
-def _norm_of_sum(h_tsh: Array, of_u_tsz: Array) -> Array:
+def _norm_of_sum(h_tsh: Array, du_tsz: Array) -> Array:
     """Frobenius norm of the sum of h (x) u over time and sequences."""
     h = h_tsh.reshape(-1, h_tsh.shape[-1])
-    return jnp.sqrt((jnp.square(h.T @ of_u_tsz.reshape(-1, of_u_tsz.shape[-1]))).sum())
+    return jnp.sqrt((jnp.square(h.T @ du_tsz.reshape(-1, du_tsz.shape[-1]))).sum())

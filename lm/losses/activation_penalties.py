@@ -1,4 +1,4 @@
-"""Penalties on what the last recurrent layer gives, added to the training loss.
+"""Penalties on the outputs of the last recurrent layer, added to the training loss.
 
 Activation and temporal activation regularisation (Merity et al. 2017, "Revisiting Activation
 Regularization for Language RNNs"). T time, B batch, H units.
@@ -9,11 +9,11 @@ from jax import Array
 
 
 def activation(dropped_tbh: Array) -> Array:
-    """Mean square of the layer's outputs after dropout: large ones are penalised."""
+    """Return the mean square of the layer's outputs after dropout (AR): large ones cost."""
     return jnp.square(dropped_tbh).mean()
 
 
 def temporal_activation(outputs_tbh: Array) -> Array:
-    """Mean square of the differences between time steps, before dropout: fast changes are
-    penalised."""
+    """Return the mean square of the outputs' differences between time steps, before dropout (TAR):
+    fast changes are penalised."""
     return jnp.square(outputs_tbh[1:] - outputs_tbh[:-1]).mean()

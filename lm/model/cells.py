@@ -1,167 +1,175 @@
-"""The recurrences rnn, gru and lstm: their equations, forward and backward, and nothing else.
+"""The recurrent cells `rnn`, `gru` and `lstm` as Flax modules: one time step each.
 
-Shapes: T time, B batch, H units of the layer, G gates (1 for rnn, 3 for gru, 4 for lstm). Gates
-stand side by side in one matrix, in PyTorch's order. `lm.model.recurrence` runs a cell over a
-sequence.
-
-Going back in time, what a cell's step hands on is linear in what it gets. So each cell gives its
-slopes, all that does not depend on the incoming gradients, which are computed for the whole
-sequence at once; inside the loop back in time only products with them are left.
+Shapes: B batch, E inputs of the layer, H units, G gates (1 for rnn, 3 for gru, 4 for lstm). The
+gates' columns stand side by side in each matrix, in PyTorch's order. `lm.model.recurrence` runs a
+cell over a sequence.
 """
 
-from collections.abc import Callable
-from typing import NamedTuple
+from typing import ClassVar
 
 import jax.numpy as jnp
 import numpy as np
+from flax import nnx
 from jax import Array
+from jax.nn import sigmoid
 
+from lm.model.initializers import Initializer, to_device, zeros
 from lm.model.types import Carry
 
 
-class RecurrentWeights(NamedTuple):
-    """Weights of the state's share of the pre-activations."""
+class RecurrentCell(nnx.RNNCellBase):
+    """What the cells share: parameters, and a state that starts at zero.
 
-    kernel: Array
-    """U: [H, G*H]."""
-    bias: Array | None = None
-    """gru only: [H], inside the reset gate's product."""
-
-
-class Cell(NamedTuple):
-    """A recurrence: how many gates it has, one step of it, and one step back.
-
-    z is the gates' pre-activation: x_z = W x_t + b, the input's share, and u_z = U h_{t-1}.
+    Attributes:
+      input_kernel: W, [E, G*H].
+      recurrent_kernel: U, [H, G*H].
+      bias: b, [G*H]; zero at first.
     """
 
-    gates: int
-    states: int
-    """Arrays in its carry."""
-    kept: tuple[str, ...]
-    """Names of what `step` keeps, each [B, H], gates first; sigmoids are called `..._gate`."""
-    step: Callable[[RecurrentWeights, Carry, Array, Array], tuple[Carry, Array]]
-    """(weights, carry, x_z, u_z) -> the next carry, whose first part is the output h_t, and what
-    `slopes` needs of this step, [B, any] (of width 0 where the carries are enough)."""
-    slopes: Callable[[Array, Carry, Carry], tuple[Array, ...]]
-    """(what `step` kept, carries before, carries after), each with all time steps in front. The
-    first is what u_z's gradient is a multiple of, and as wide."""
-    back: Callable[[tuple[Array, ...], Carry], tuple[Carry, Array, Array]]
-    """(slopes of a step, gradient of its carry) -> gradient of the carry before it, without the
-    share that comes through u_z; gradient of u_z; what `input_gradient` needs besides."""
-    input_gradient: Callable[[Array, Array], Array]
-    """(gradients of u_z, what `back` gave besides), all time steps -> gradients of x_z."""
+    gates: ClassVar[int]
+    """G, the candidate for the new state included."""
+    carry_names: ClassVar[tuple[str, ...]] = ("h",)
+    """Names of the arrays of the carry, each [B, H]; the first is the output."""
+
+    def __init__(
+        self,
+        in_features: int,
+        hidden_features: int,
+        *,
+        kernel_init: Initializer,
+        rngs: nnx.Rngs,
+    ) -> None:
+        """Draw the parameters.
+
+        Args:
+          in_features: E.
+          hidden_features: H.
+          kernel_init: draws both kernels.
+          rngs: its stream `params` gives the keys.
+        """
+        self.in_features, self.hidden_features = in_features, hidden_features
+        width = self.gates * hidden_features
+        self.input_kernel = nnx.Param(kernel_init(rngs.params(), (in_features, width)))
+        self.recurrent_kernel = nnx.Param(kernel_init(rngs.params(), (hidden_features, width)))
+        self.bias = nnx.Param(zeros(width))
+
+    def initialize_carry(
+        self,
+        input_shape: tuple[int, ...],
+        rngs: nnx.Rngs | nnx.RngStream | None = None,
+        carry_init: object = None,
+    ) -> Carry:
+        """Return the state before the first step, all zeros.
+
+        Args:
+          input_shape: of one step's inputs, [..., E].
+          rngs, carry_init: part of Flax's protocol; not used.
+        """
+        shape = (*input_shape[:-1], self.hidden_features)
+        return tuple(jnp.zeros(shape, jnp.float32) for _ in self.carry_names)
+
+    @property
+    def num_feature_axes(self) -> int:
+        """Number of axes of the inputs behind those of the batch."""
+        return 1
 
 
-def sigmoid(z: Array) -> Array:
-    """1 / (1 + exp(-z)), as a tanh: one such function for all gates keeps them in one loop."""
-    return 0.5 * jnp.tanh(0.5 * z) + 0.5
+class RNNCell(RecurrentCell):
+    """Simple recurrent network (Elman 1990).
 
-
-def _same(u: Array, besides: Array) -> Array:
-    return u
-
-
-def _nothing(like: Array) -> Array:
-    return like[..., :0]
-
-
-def _rnn_step(
-    weights: RecurrentWeights, carry: Carry, x_z: Array, u_z: Array
-) -> tuple[Carry, Array]:
-    """h_t = tanh(W x_t + b + U h_{t-1})  (Elman 1990)."""
-    return (jnp.tanh(x_z + u_z),), _nothing(x_z)
-
-
-def _rnn_slopes(kept: Array, before: Carry, after: Carry) -> tuple[Array, ...]:
-    (h,) = after
-    return (1 - h * h,)
-
-
-def _rnn_back(slopes: tuple[Array, ...], carry: Carry) -> tuple[Carry, Array, Array]:
-    (dh,) = carry
-    return (jnp.zeros_like(dh),), dh * slopes[0], _nothing(dh)
-
-
-def _gru_step(
-    weights: RecurrentWeights, carry: Carry, x_z: Array, u_z: Array
-) -> tuple[Carry, Array]:
-    """The reset gate after the product, as in cuDNN (Cho et al. 2014, v1 of the paper).
-
-    r = sigmoid(x_r + U_r h);  z = sigmoid(x_z + U_z h)
-    n = tanh(x_n + r * (U_n h + b_n));  h_t = (1 - z) * n + z * h
+    h_t = tanh(W x_t + b + U h_{t-1})
     """
-    (h,) = carry
-    assert weights.bias is not None
-    size = h.shape[-1]
-    rz = sigmoid(x_z[:, : 2 * size] + u_z[:, : 2 * size])
-    r, z = jnp.split(rz, 2, axis=-1)
-    u_n = u_z[:, 2 * size :] + weights.bias[None, :]
-    n = jnp.tanh(x_z[:, 2 * size :] + r * u_n)
-    return ((1 - z) * n + z * h,), jnp.concatenate([rz, n, u_n], axis=-1)
+
+    gates = 1
+
+    def __call__(self, carry: Carry, inputs: Array) -> tuple[Carry, Array]:
+        """Take one step: carry (h,) and inputs [B, E] -> carry (h,) and output h, [B, H]."""
+        (h,), x = carry, inputs
+        W, U = self.input_kernel[...], self.recurrent_kernel[...]  # noqa: N806
+        b = self.bias[...][None, :]
+        h = jnp.tanh(x @ W + b + h @ U)
+        return (h,), h
 
 
-def _gru_slopes(kept: Array, before: Carry, after: Carry) -> tuple[Array, ...]:
-    (h,) = before
-    r, z, n, u_n = jnp.split(kept, 4, axis=-1)
-    by_n = (1 - z) * (1 - n * n)
-    by_u = jnp.concatenate([by_n * u_n * r * (1 - r), (h - n) * z * (1 - z), by_n * r], axis=-1)
-    return by_u, z, by_n
+class GRUCell(RecurrentCell):
+    """Gated recurrent unit, its reset gate after the product (Cho et al. 2014, v1; as in cuDNN).
 
+    r = sigmoid(W_r x_t + b_r + U_r h_{t-1});  z = sigmoid(W_z x_t + b_z + U_z h_{t-1})
+    n = tanh(W_n x_t + b_n + r * (U_n h_{t-1} + c_n));  h_t = (1 - z) * n + z * h_{t-1}
 
-def _gru_back(slopes: tuple[Array, ...], carry: Carry) -> tuple[Carry, Array, Array]:
-    (dh,) = carry
-    by_u, z, by_n = slopes
-    return (dh * z,), jnp.concatenate([dh, dh, dh], axis=-1) * by_u, dh * by_n
-
-
-def _gru_input_gradient(u: Array, by_n: Array) -> Array:
-    return jnp.concatenate([u[..., : -by_n.shape[-1]], by_n], axis=-1)
-
-
-_HALF = np.array([0.5, 0.5, 1.0, 0.5], np.float32)
-"""Gates i, f and o are sigmoids, g is a tanh: a tanh(a z) + 1 - a."""
-
-
-def _lstm_step(
-    weights: RecurrentWeights, carry: Carry, x_z: Array, u_z: Array
-) -> tuple[Carry, Array]:
-    """Zaremba et al. 2014, section 3; no peepholes.
-
-    i, f, o = sigmoid(...);  g = tanh(...);  c_t = f * c + i * g;  h_t = o * tanh(c_t)
+    Attributes:
+      recurrent_bias: c_n, [H]; zero at first.
     """
-    h, c = carry
-    a = jnp.asarray(np.repeat(_HALF, h.shape[-1]))[None, :]
-    gates = a * jnp.tanh(a * (x_z + u_z)) + (1 - a)
-    i, f, g, o = jnp.split(gates, 4, axis=-1)
-    c = f * c + i * g
-    return (o * jnp.tanh(c), c), gates
+
+    gates = 3
+
+    def __init__(
+        self,
+        in_features: int,
+        hidden_features: int,
+        *,
+        kernel_init: Initializer,
+        rngs: nnx.Rngs,
+    ) -> None:
+        """Draw the parameters; arguments as of `RecurrentCell`."""
+        super().__init__(in_features, hidden_features, kernel_init=kernel_init, rngs=rngs)
+        self.recurrent_bias = nnx.Param(zeros(hidden_features))
+
+    def __call__(self, carry: Carry, inputs: Array) -> tuple[Carry, Array]:
+        """Take one step: carry (h,) and inputs [B, E] -> carry (h,) and output h, [B, H]."""
+        (h,), x = carry, inputs
+        W, U = self.input_kernel[...], self.recurrent_kernel[...]  # noqa: N806
+        b = self.bias[...][None, :]
+        x_r, x_z, x_n = jnp.split(x @ W + b, 3, axis=-1)
+        u_r, u_z, u_n = jnp.split(h @ U, 3, axis=-1)
+        r = sigmoid(x_r + u_r)
+        z = sigmoid(x_z + u_z)
+        n = jnp.tanh(x_n + r * (u_n + self.recurrent_bias[...][None, :]))
+        h = (1 - z) * n + z * h
+        return (h,), h
 
 
-def _lstm_slopes(kept: Array, before: Carry, after: Carry) -> tuple[Array, ...]:
-    i, f, g, o = jnp.split(kept, 4, axis=-1)
-    tanh_c = jnp.tanh(after[1])
-    by_gate = [g * i * (1 - i), before[1] * f * (1 - f), i * (1 - g * g), tanh_c * o * (1 - o)]
-    return jnp.concatenate(by_gate, axis=-1), f, o * (1 - tanh_c * tanh_c)
+class LSTMCell(RecurrentCell):
+    """Long short-term memory without peepholes (Zaremba et al. 2014, section 3).
+
+    i, f, o = sigmoid(W x_t + b + U h_{t-1});  g = tanh(W x_t + b + U h_{t-1}), each its own part
+    c_t = f * c_{t-1} + i * g;  h_t = o * tanh(c_t)
+    """
+
+    gates = 4
+    carry_names = ("h", "c")
+
+    def __init__(
+        self,
+        in_features: int,
+        hidden_features: int,
+        *,
+        kernel_init: Initializer,
+        forget_bias: float = 0.0,
+        rngs: nnx.Rngs,
+    ) -> None:
+        """Draw the parameters.
+
+        Args:
+          in_features, hidden_features, kernel_init, rngs: as of `RecurrentCell`.
+          forget_bias: b of the forget gate at first; above zero, the cell remembers from the start
+            (Jozefowicz et al. 2015).
+        """
+        super().__init__(in_features, hidden_features, kernel_init=kernel_init, rngs=rngs)
+        bias = np.zeros(4 * hidden_features, np.float32)
+        bias[hidden_features : 2 * hidden_features] = forget_bias
+        self.bias = nnx.Param(to_device(bias))
+
+    def __call__(self, carry: Carry, inputs: Array) -> tuple[Carry, Array]:
+        """Take one step: carry (h, c) and inputs [B, E] -> carry (h, c) and output h, [B, H]."""
+        (h, c), x = carry, inputs
+        W, U = self.input_kernel[...], self.recurrent_kernel[...]  # noqa: N806
+        b = self.bias[...][None, :]
+        i, f, g, o = jnp.split(x @ W + b + h @ U, 4, axis=-1)
+        c = sigmoid(f) * c + sigmoid(i) * jnp.tanh(g)
+        h = sigmoid(o) * jnp.tanh(c)
+        return (h, c), h
 
 
-def _lstm_back(slopes: tuple[Array, ...], carry: Carry) -> tuple[Carry, Array, Array]:
-    dh, dc = carry
-    by_gate, f, by_c = slopes
-    dc = dc + dh * by_c
-    dz = jnp.concatenate([dc, dc, dc, dh], axis=-1) * by_gate
-    return (jnp.zeros_like(dh), dc * f), dz, _nothing(dh)
-
-
-GRU_KEPT = ("reset_gate", "update_gate", "candidate", "recurrent_share")
-LSTM_KEPT = ("input_gate", "forget_gate", "candidate", "output_gate")
-
-CELLS: dict[str, Cell] = {
-    "rnn": Cell(1, 1, (), _rnn_step, _rnn_slopes, _rnn_back, _same),
-    "gru": Cell(3, 1, GRU_KEPT, _gru_step, _gru_slopes, _gru_back, _gru_input_gradient),
-    "lstm": Cell(4, 2, LSTM_KEPT, _lstm_step, _lstm_slopes, _lstm_back, _same),
-}
-
-
-def zero_carry(cell: Cell, batch_size: int, size: int) -> Carry:
-    """The state before the first word."""
-    return tuple(jnp.zeros((batch_size, size), jnp.float32) for _ in range(cell.states))
+CELLS: dict[str, type[RecurrentCell]] = {"rnn": RNNCell, "gru": GRUCell, "lstm": LSTMCell}
+"""The cell that each value of `model.cell` names."""

@@ -1,35 +1,32 @@
-"""The language model: embedding -> stacked recurrence -> tanh hidden layer -> N-way softmax.
+"""The language model: embedding -> stacked recurrence -> tanh hidden layer -> softmax.
 
-Sequences are time-major inside the model (T time, B batch, V vocabulary, E embed, H the layer's
-units, D the width of the features that the softmax sees), so that a time step is one contiguous
-slice.
+Sequences are time-major inside the model, so that a time step is one contiguous slice. T time,
+B batch, V vocabulary, E embed, H units of a layer, D width of the features that the output layer
+sees.
 """
 
-from collections.abc import Callable
-from functools import partial
 from typing import NamedTuple
 
+import jax
 import jax.numpy as jnp
-import numpy as np
 from flax import nnx
-from jax import Array, lax
+from jax import Array
 
 from lm.backend.matmul import matmul
 from lm.config.schema import ModelConfig
 from lm.config.sizes import layer_sizes
-from lm.model import cudnn_lstm
-from lm.model.cells import CELLS, RecurrentWeights, zero_carry
+from lm.model.cells import CELLS, LSTMCell, RecurrentCell
 from lm.model.dropout import NO_DROPOUT, Dropout
 from lm.model.initializers import (
     Initializer,
     InitScales,
     init_scales,
     matrix_initializer,
-    to_device,
     uniform,
     zeros,
 )
-from lm.model.recurrence import LayerWeights, recur, recur_kept, recur_watched
+from lm.model.output_layer import OutputLayer
+from lm.model.recurrence import Scan, run_cell, with_recurrent_kernel
 from lm.model.types import Carry
 
 
@@ -43,78 +40,7 @@ class Embedding(nnx.Module):
         return self.weight[...][ids_tb]
 
 
-class Recurrence(nnx.Module):
-    """One recurrent layer over a whole sequence."""
-
-    def __init__(
-        self,
-        kind: str,
-        inputs: int,
-        size: int,
-        config: ModelConfig,
-        *,
-        by: str = "scan",
-        rngs: nnx.Rngs,
-        start: InitScales | None = None,
-    ) -> None:
-        self.cell = CELLS[kind]
-        self.by = by
-        self.size = size
-        start = start or init_scales(config)
-        initialize = matrix_initializer(config.initializer, start.matrices)
-        width = self.cell.gates * size
-        bias = np.zeros(width, np.float32)
-        if kind == "lstm":  # so that at the start it remembers (Jozefowicz et al. 2015)
-            bias[size : 2 * size] = start.forget_bias
-        self.input_kernel = nnx.Param(initialize(rngs.params(), (inputs, width)))
-        self.recurrent_kernel = nnx.Param(initialize(rngs.params(), (size, width)))
-        self.bias = nnx.Param(to_device(bias))
-        self.recurrent_bias = nnx.Param(zeros(size)) if kind == "gru" else None
-
-    def __call__(
-        self, x_tbe: Array, carry: Carry, dropped: Callable[[Array], Array] | None = None
-    ) -> tuple[Carry, Array]:
-        """Read a sequence; `dropped` takes weights out of the recurrent kernel first."""
-        bias = None if self.recurrent_bias is None else self.recurrent_bias[...]
-        kernel = self.recurrent_kernel[...]
-        recurrent = RecurrentWeights(dropped(kernel) if dropped else kernel, bias)
-        weights = LayerWeights(self.input_kernel[...], self.bias[...], recurrent)
-        if self.by == "cudnn":
-            return cudnn_lstm.lstm(weights, carry, x_tbe)
-        if self.by == "watched":
-            return self._watched(weights, carry, x_tbe)
-        if self.by == "itemised":
-            return self._itemised(weights, carry, x_tbe)
-        return recur(self.cell, weights, carry, x_tbe)
-
-    def _watched(self, weights: LayerWeights, carry: Carry, x_tbe: Array) -> tuple[Carry, Array]:
-        """The same, sowing outputs, gates and cell states."""
-        carry, outputs, watched = recur_watched(self.cell, weights, carry, x_tbe)
-        self.sow(nnx.Intermediate, "out", outputs)
-        parts = jnp.split(watched.kept, max(len(self.cell.kept), 1), axis=-1)
-        for name, part in zip(self.cell.kept, parts, strict=False):
-            self.sow(nnx.Intermediate, name, part)
-        for cell_state in watched.states[1:]:
-            self.sow(nnx.Intermediate, "cell_state", cell_state)
-            self.sow(nnx.Intermediate, "cell_out", jnp.tanh(cell_state))
-        return carry, outputs
-
-    def _itemised(self, weights: LayerWeights, carry: Carry, x_tbe: Array) -> tuple[Carry, Array]:
-        """The same, cut off from the layers below, sowing all that a pass back in time needs.
-
-        Gradients end here, in the last part of the carry, which is added to the outputs.
-        """
-        *start, push_tbh = carry
-        inside = lax.stop_gradient((weights, tuple(start), x_tbe))
-        end, outputs, kept = recur_kept(self.cell, *inside)
-        self.sow(nnx.Intermediate, "kept", kept._replace(x_tbe=x_tbe))
-        return (*end, push_tbh), outputs + push_tbh
-
-    def zero_carry(self, batch_size: int) -> Carry:
-        return zero_carry(self.cell, batch_size, self.size)
-
-
-class Hidden(nnx.Module):
+class HiddenLayer(nnx.Module):
     """tanh(x W + b), between the recurrence and the softmax."""
 
     def __init__(self, inputs: int, size: int, initialize: Initializer, *, rngs: nnx.Rngs) -> None:
@@ -125,120 +51,155 @@ class Hidden(nnx.Module):
         return jnp.tanh(matmul(x_tbh, self.kernel[...]) + self.bias[...][None, None, :])
 
 
-class Output(nnx.Module):
-    """The softmax's weights, one row of [V, D] for each word, so that losses can pick rows."""
+class Activations(NamedTuple):
+    """What the model computes on the way from words to logits."""
 
-    def __init__(
-        self,
-        vocab_size: int,
-        inputs: int,
-        initialize: Initializer,
-        *,
-        tied: nnx.Param[Array] | None = None,
-        rngs: nnx.Rngs,
-    ) -> None:
-        """Draw the weights, unless they are `tied`: the parameter of another module, and its own
-        place among the parameters stays empty."""
-        if tied is None:
-            tied = nnx.Param(initialize(rngs.params(), (vocab_size, inputs)))
-        self.weight = tied
-        self.bias = nnx.Param(zeros(vocab_size))
-
-
-class Read(NamedTuple):
-    """What a model gives for each word that it reads."""
-
-    features: Array
-    """What the softmax sees, f32[T, B, D]."""
+    embeddings: Array
+    """Word vectors before dropout, [T, B, E]."""
     outputs: Array
-    """Of the last recurrent layer, [T, B, H]."""
-    dropped: Array
-    """The same after dropout."""
+    """Outputs of the last recurrent layer, [T, B, H]."""
+    dropped_outputs: Array
+    """`outputs` after dropout."""
+    features: Array
+    """What the output layer sees, f32[T, B, D]."""
 
 
 class LanguageModel(nnx.Module):
-    """A word-level (or character-level) recurrent language model."""
+    """A word-level (or character-level) recurrent language model.
+
+    Example:
+      model = LanguageModel(config.model, vocab_size, rngs=nnx.Rngs(params=jax.random.key(0)))
+      logits_tbv, carry = model(ids_tb, model.zero_carry(batch_size))
+    """
 
     def __init__(
         self,
         config: ModelConfig,
         vocab_size: int,
         *,
-        recurrence: str = "scan",
         rngs: nnx.Rngs,
-        start: InitScales | None = None,
+        scales: InitScales | None = None,
+        run_cell: Scan = run_cell,
     ) -> None:
-        """Draw its parameters.
+        """Draw the parameters.
 
         Args:
           config: sizes and distributions.
-          vocab_size: words.
-          recurrence: how the layers compute; see `lm.backend.execution`. `watched`: as `scan`, and
-          what goes
-            on inside is sown, for `nnx.capture`. `itemised`: for `lm.gradient_flow`.
-          rngs: of the parameters.
-          start: scales of the distributions; None: the configuration's.
+          vocab_size: V.
+          rngs: its stream `params` gives the keys of the parameters.
+          scales: scales of the distributions; None: the configuration's.
+          run_cell: runs a cell over a sequence; one of `lm.model.recurrence`.
         """
-        start = start or init_scales(config)
-        self.watched = recurrence == "watched"
-        self.locked = config.dropout_kind == "locked"
-        initialize = matrix_initializer(config.initializer, start.matrices)
-        by_row = matrix_initializer(config.initializer, start.matrices, fan_in_axis=-1)
-        self.embedding = Embedding(vocab_size, config.embed_size, start.embedding, rngs=rngs)
+        scales = scales or init_scales(config)
+        self.run_cell = run_cell
+        self.locked_dropout = config.dropout_kind == "locked"
+        initialize = matrix_initializer(config.initializer, scales.matrices)
+        by_row = matrix_initializer(config.initializer, scales.matrices, fan_in_axis=-1)
+        self.embedding = Embedding(vocab_size, config.embed_size, scales.embedding, rngs=rngs)
         sizes = layer_sizes(config)
         self.layers = nnx.List(
-            Recurrence(config.cell, inputs, size, config, by=recurrence, rngs=rngs, start=start)
-            for inputs, size in sizes
+            make_cell(config, inputs, units, scales=scales, rngs=rngs) for inputs, units in sizes
         )
         _, features = sizes[-1]
         hidden = None
         if config.hidden_size is not None:
-            hidden = Hidden(features, config.hidden_size, initialize, rngs=rngs)
+            hidden = HiddenLayer(features, config.hidden_size, initialize, rngs=rngs)
             features = config.hidden_size
         self.hidden = nnx.data(hidden)
         tied = self.embedding.weight if config.tie_weights else None
-        self.output = Output(vocab_size, features, by_row, tied=tied, rngs=rngs)
+        self.output = OutputLayer(vocab_size, features, by_row, tied=tied, rngs=rngs)
 
     def zero_carry(self, batch_size: int) -> tuple[Carry, ...]:
-        """The state before the first word, one carry a layer."""
-        return tuple(layer.zero_carry(batch_size) for layer in self.layers)
+        """Return the state before the first word, one carry a layer."""
+        return tuple(cell.initialize_carry((batch_size, cell.in_features)) for cell in self.layers)
 
     def __call__(
         self, ids_tb: Array, carries: tuple[Carry, ...], dropout: Dropout = NO_DROPOUT
     ) -> tuple[Array, tuple[Carry, ...]]:
-        """The same as `read`, and the features alone."""
-        read, carries = self.read(ids_tb, carries, dropout)
-        return read.features, carries
-
-    def read(
-        self, ids_tb: Array, carries: tuple[Carry, ...], dropout: Dropout = NO_DROPOUT
-    ) -> tuple[Read, tuple[Carry, ...]]:
-        """Read words.
+        """Read words and return the logits of the words after them.
 
         Args:
           ids_tb: i32[T, B].
-          carries: the state before the first of them.
-          dropout: of this window, in training.
+          carries: the state before the first word.
+          dropout: what training drops in this window.
 
         Returns:
-          What is made of them, and the state after the last word.
+          Logits, f32[T, B, V], and the state after the last word.
         """
-        x = self.embedding(ids_tb)
-        self._show("embed_out", x)
-        x = dropout.words(x, ids_tb, rows=self.embedding.weight.shape[0])
-        x = dropout.units(x, dropout.rates.inputs, 0, locked=self.locked)
+        features_tbd, carries = self.features(ids_tb, carries, dropout)
+        return self.logits(features_tbd), carries
+
+    def features(
+        self, ids_tb: Array, carries: tuple[Carry, ...], dropout: Dropout = NO_DROPOUT
+    ) -> tuple[Array, tuple[Carry, ...]]:
+        """Read words and return what the output layer sees of them, f32[T, B, D], and the state.
+
+        Arguments as of a call. Losses that need the logits of few words start from here.
+        """
+        activations, carries = self.activations(ids_tb, carries, dropout)
+        return activations.features, carries
+
+    def logits(self, features: Array) -> Array:
+        """Return the logits of all words: [..., D] -> [..., V]."""
+        return self.output(features)
+
+    def activations(
+        self,
+        ids_tb: Array,
+        carries: tuple[Carry, ...],
+        dropout: Dropout = NO_DROPOUT,
+        run_cell: Scan | None = None,
+    ) -> tuple[Activations, tuple[Carry, ...]]:
+        """Read words and return all that is computed on the way to the logits.
+
+        Args:
+          ids_tb, carries, dropout: as of a call.
+          run_cell: runs the cells, from the first layer to the last, in place of the model's own
+            way; an observer can look at each layer so.
+
+        Returns:
+          The activations, and the state after the last word.
+        """
+        run_cell = run_cell or self.run_cell
+        with jax.named_scope("embedding"):
+            embeddings = self.embedding(ids_tb)
+        x = dropout.words(embeddings, ids_tb, rows=self.embedding.weight.shape[0])
+        x = dropout.units(x, dropout.rates.inputs, 0, locked=self.locked_dropout)
         outputs, after, last = x, [], len(self.layers) - 1
-        for index, (layer, carry) in enumerate(zip(self.layers, carries, strict=True)):
-            carry, outputs = layer(x, carry, partial(dropout.weights, layer=index))
+        for index, (cell, carry) in enumerate(zip(self.layers, carries, strict=True)):
+            with jax.named_scope(f"layer_{index + 1}"):
+                if dropout.rates.weights is not None:
+                    kernel = dropout.weights(cell.recurrent_kernel[...], layer=index)
+                    cell = with_recurrent_kernel(cell, kernel)
+                carry, outputs = run_cell(cell, carry, x)
             after.append(carry)
             rate = dropout.rates.outputs if index == last else dropout.rates.between
-            x = dropout.units(outputs, rate, index + 1, locked=self.locked)
+            x = dropout.units(outputs, rate, index + 1, locked=self.locked_dropout)
         features = x
         if self.hidden is not None:
-            features = self.hidden(x)
-            self._show("hid_out", features)
-        return Read(features, outputs, dropped=x), tuple(after)
+            with jax.named_scope("hidden"):
+                features = self.hidden(x)
+        activations = Activations(
+            embeddings=embeddings, outputs=outputs, dropped_outputs=x, features=features
+        )
+        return activations, tuple(after)
 
-    def _show(self, name: str, x: Array) -> None:
-        if self.watched:
-            self.sow(nnx.Intermediate, name, x)
+
+def make_cell(
+    config: ModelConfig, inputs: int, units: int, *, scales: InitScales, rngs: nnx.Rngs
+) -> RecurrentCell:
+    """Return the cell of one layer, its parameters drawn.
+
+    Args:
+      config: which cell, and how its kernels are drawn.
+      inputs, units: E and H of the layer.
+      scales: scales of the distributions.
+      rngs: its stream `params` gives the keys.
+    """
+    kernel_init = matrix_initializer(config.initializer, scales.matrices)
+    cell = CELLS[config.cell]
+    if cell is LSTMCell:
+        return LSTMCell(
+            inputs, units, kernel_init=kernel_init, forget_bias=scales.forget_bias, rngs=rngs
+        )
+    return cell(inputs, units, kernel_init=kernel_init, rngs=rngs)

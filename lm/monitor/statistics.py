@@ -12,11 +12,13 @@ from typing import Any, NamedTuple
 import jax
 import jax.numpy as jnp
 import numpy as np
-from flax import nnx
 from jax import Array
 
-from lm.model.language_model import LanguageModel, Read
-from lm.model.types import Params, is_tied
+from lm.model.dropout import Dropout
+from lm.model.language_model import Activations, LanguageModel
+from lm.model.recurrence import run_cell_with_residuals
+from lm.model.scan_vjp import CELL_VJPS, Residuals
+from lm.model.types import Carry, Params, is_tied
 from lm.monitor.histograms import HistogramCounts, linear_histograms, log_histograms, to_histograms
 from lm.optim.optimizer import Hyperparameters, build_optimizer
 from lm.training.multi_step import next_step_inputs
@@ -64,7 +66,7 @@ def collect(
     """Look at the next step without taking it.
 
     Args:
-      spec: whose model is made with `recurrence="watched"`.
+      spec: of the compiled functions.
       state, hyperparams, streams_lb, randomness: as `lm.training.multi_step.next_step_inputs`
       takes them.
     """
@@ -82,7 +84,7 @@ def collect(
     rule = build_optimizer(spec.optimizer, hyperparams)
     moves, _ = rule.update(grads, state.optimizer, state.params)
     return StepTensors(
-        dict(_activations(seen)),
+        seen,
         state.params,
         dict(_gradients(spec, grads, reading)),
         _norms("update_norm", moves),
@@ -111,22 +113,36 @@ def collect_statistics(
     return summarize(collect(spec, state, hyperparams, streams_lb, randomness))
 
 
-def _forward_with_activations(model: LanguageModel, *batch: Any) -> tuple[Read, Params]:
-    """Have a model read; gives that and what it sowed."""
-    (read, _), seen = nnx.capture(LanguageModel.read, nnx.Intermediate)(model, *batch)
-    return read, nnx.to_pure_dict(seen)
+def _forward_with_activations(
+    model: LanguageModel, ids_tb: Array, carries: tuple[Carry, ...], dropout: Dropout
+) -> tuple[Activations, dict[str, Array]]:
+    """Have the model read; returns its activations, and by name all that are recorded."""
+    layers: list[dict[str, Array]] = []
+
+    def run_cell(cell: Any, carry: Carry, x_tbe: Array) -> tuple[Carry, Array]:
+        carry, outputs, residuals = run_cell_with_residuals(cell, carry, x_tbe)
+        names = CELL_VJPS[type(cell)].residual_names
+        layers.append(_layer_activations(names, outputs, residuals))
+        return carry, outputs
+
+    activations, _ = model.activations(ids_tb, carries, dropout, run_cell)
+    recorded = {"embed_out": activations.embeddings}
+    for number, layer in enumerate(layers, 1):
+        recorded |= {f"layer_{number}/{name}": x for name, x in layer.items()}
+    if model.hidden is not None:
+        recorded["hid_out"] = activations.features
+    return activations, recorded
 
 
-def _activations(seen: Mapping[str, Any]) -> Iterator[tuple[str, Array]]:
-    """Name -> [T, B, any], in the order of the layers."""
-    seen = dict(seen)
-    hidden = seen.pop("hid_out", None)
-    yield "embed_out", seen.pop("embed_out")[0]
-    for index, layer in sorted(seen["layers"].items()):
-        for name, (x,) in layer.items():
-            yield f"layer_{index + 1}/{name}", x
-    if hidden is not None:
-        yield "hid_out", hidden[0]
+def _layer_activations(
+    names: tuple[str, ...], outputs: Array, residuals: Residuals
+) -> dict[str, Array]:
+    """Outputs, gates and cell states of a layer, [T, B, H] each."""
+    parts = jnp.split(residuals.steps, max(len(names), 1), axis=-1)
+    found = {"out": outputs, **dict(zip(names, parts, strict=False))}
+    for cell_state in residuals.after[1:]:
+        found |= {"cell_state": cell_state, "cell_out": jnp.tanh(cell_state)}
+    return found
 
 
 def _saturations(activations: Mapping[str, Array]) -> dict[str, Array]:

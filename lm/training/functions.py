@@ -19,6 +19,7 @@ from lm.gradient_flow.itemize import GradientFlow, ItemizeSpec, itemize
 from lm.model import cudnn_lstm
 from lm.model.initializers import InitScales, init_scales
 from lm.model.language_model import LanguageModel
+from lm.model.recurrence import SCANS
 from lm.model.types import Carry, Params
 from lm.monitor.statistics import (
     StepStatistics,
@@ -177,7 +178,6 @@ def build_functions(key: StaticConfig) -> CompiledFunctions:
     compute, lanes_compute = chosen(), chosen(stacked=True)
     alone = _recipe(key, compute.recurrence)._replace(shards=compute.shards)
     stacked = _recipe(key, lanes_compute.recurrence)
-    watched, itemised = _recipe(key, "watched"), _recipe(key, "itemised")
     often = partial(jax.jit, compiler_options=compiler_options())
     multiplies = partial(jax.jit, compiler_options=compiler_options(multiplies=True))
     seldom = partial(jax.jit, compiler_options=compiler_options(seldom=True))
@@ -200,8 +200,8 @@ def build_functions(key: StaticConfig) -> CompiledFunctions:
         sharded(in_its_precision(train_steps, alone), multiplies=True),
         sharded(partial(flush, alone), seldom=True),
         multiplies(in_its_precision(evaluate, alone)),
-        seldom(in_its_precision(statistics, watched)),
-        often(in_its_precision(itemize, itemised), static_argnums=0),
+        seldom(in_its_precision(statistics, stacked)),
+        often(in_its_precision(itemize, stacked), static_argnums=0),
         seldom(in_its_precision(write_sample, stacked)),
         seldom(partial(start_texts, stacked)),
         seldom(in_its_precision(write_on, stacked), static_argnames=("max_top_k", "scored")),
@@ -215,7 +215,9 @@ def build_functions(key: StaticConfig) -> CompiledFunctions:
 
 def _model(key: StaticConfig, recurrence: str, rng: Array, start: InitScales) -> LanguageModel:
     rngs = nnx.Rngs(params=rng)
-    return LanguageModel(key.model, key.vocab_size, recurrence=recurrence, rngs=rngs, start=start)
+    return LanguageModel(
+        key.model, key.vocab_size, rngs=rngs, scales=start, run_cell=SCANS[recurrence]
+    )
 
 
 def draw_for(

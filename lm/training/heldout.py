@@ -9,19 +9,14 @@ such a model was trained. B streams, T time, W windows, N = T B targets of a win
 import math
 from typing import NamedTuple
 
-import jax
 import jax.numpy as jnp
 import numpy as np
 from jax import Array, lax
-from jax.custom_batching import sequential_vmap
 from jax.typing import ArrayLike
 
-from lm.backend.devices import has_one_thread
 from lm.config.schema import TrainConfig
-from lm.config.sizes import softmax_chunk_size
 from lm.data.batches import Ids
 from lm.data.windows import evaluation_window, num_predictions
-from lm.losses.softmax import chunked_softmax_loss
 from lm.model.language_model import LanguageModel
 from lm.model.types import Carry
 
@@ -31,15 +26,6 @@ Loop = tuple[tuple[Carry, ...], Array]
 
 SLIDING_WINDOWS = 256
 """Windows read side by side with `predict=last`."""
-
-
-def _losses(features: Array, weight: Array, bias: Array, targets: Array) -> Array:
-    words = softmax_chunk_size(jax.default_backend(), one_thread=has_one_thread())
-    return chunked_softmax_loss(features, weight, bias, targets, words)
-
-
-_one_by_one = sequential_vmap(_losses)
-"""In a pack one lane after the other: all at once may not fit into memory."""
 
 
 class HeldOut(NamedTuple):
@@ -142,12 +128,10 @@ def _read(
     model: LanguageModel, inputs: Array, targets: Array, carry: tuple[Carry, ...]
 ) -> tuple[tuple[Carry, ...], Array, Array]:
     """One window: the state after it, losses f32[N] and features f32[N, D]."""
-    features, carry = model(inputs, carry)
+    features, carry = model.features(inputs, carry)
     features = features[-1] if targets.ndim == 1 else features.reshape(-1, features.shape[-1])
     targets = targets.reshape(-1)
-    losses = _one_by_one(
-        features, model.output.weight[...], model.output.bias[...], jnp.maximum(targets, 0)
-    )
+    losses = model.output.evaluation_loss(features, jnp.maximum(targets, 0))
     return carry, jnp.where(targets >= 0, losses, 0.0), features
 
 

@@ -13,15 +13,13 @@ from jax import Array
 from jax.typing import ArrayLike
 
 from lm.backend.data_parallel import all_reduce, shard
-from lm.backend.devices import prefers_eigen
 from lm.config.schema import LossConfig
 from lm.data.batches import Batch
 from lm.losses.activation_penalties import activation, temporal_activation
 from lm.losses.candidate_sampler import Candidates
-from lm.losses.sampled import SampledOutputLayer, sampled_loss
-from lm.losses.softmax import softmax_loss
+from lm.losses.sampled import sampled_loss
 from lm.model.dropout import Dropout
-from lm.model.language_model import LanguageModel, Read
+from lm.model.language_model import Activations, LanguageModel
 from lm.model.types import Carry, Params, is_tied
 from lm.optim.averaging import update_average, update_trigger
 from lm.optim.lazy_rows import ParamsAndOptState, RowIndex, flush_rows, gather_rows, scatter_rows
@@ -30,8 +28,8 @@ from lm.training.metrics import StepMetrics, step_metrics
 from lm.training.randomness import StepRandomness
 from lm.training.state import StepSpec, TrainState
 
-Forward = Callable[..., tuple[Read, Any]]
-"""Has a model read words, as `LanguageModel.read` does."""
+Forward = Callable[..., tuple[Activations, Any]]
+"""Has a model read words, as `LanguageModel.activations` does."""
 
 
 class StepBatch(NamedTuple):
@@ -54,7 +52,7 @@ def batch_loss(
     reading: StepBatch,
     hyperparams: Hyperparameters,
     dropout_key: Array,
-    read: Forward = LanguageModel.read,
+    read: Forward = LanguageModel.activations,
 ) -> tuple[Array, tuple[Array, Any]]:
     """What training minimises, `steps_summed` times the mean loss over the batch's targets and the
     penalties; with it that mean loss, and what reading gave besides: the state after the last word.
@@ -65,7 +63,7 @@ def batch_loss(
     loss = _target_losses(spec, model, seen.features, reading).mean()
     minimised = loss
     if spec.loss.activation_penalty > 0:
-        minimised += hyperparams.activation_penalty * activation(seen.dropped)
+        minimised += hyperparams.activation_penalty * activation(seen.dropped_outputs)
     if spec.loss.slowness_penalty > 0:
         minimised += hyperparams.slowness_penalty * temporal_activation(seen.outputs)
     if (steps := steps_summed(spec.loss, reading)) > 1:
@@ -78,14 +76,16 @@ def _target_losses(
 ) -> Array:
     """Of each target, f32[N]."""
     features = features.reshape(-1, features.shape[-1])[-len(reading.targets) :]
-    weight, bias = model.output.weight[...], model.output.bias[...]
     if reading.candidates is None:
-        by_words = prefers_eigen()
-        return softmax_loss(features, weight, bias, reading.targets, by_words=by_words)
-    rows = weight[reading.outputs], bias[reading.outputs]
-    words = SampledOutputLayer(reading.targets, reading.candidates, *rows, spec.vocab_size)
+        return model.output.softmax_loss(features, reading.targets)
+    sampled = model.output.sampled(
+        targets=reading.targets,
+        candidates=reading.candidates,
+        rows=reading.outputs,
+        vocab_size=spec.vocab_size,
+    )
     remove_hits = spec.loss.remove_accidental_hits
-    return sampled_loss(spec.loss.kind, features, words, remove_hits=remove_hits)
+    return sampled_loss(spec.loss.kind, features, sampled, remove_hits=remove_hits)
 
 
 def steps_summed(loss: LossConfig, reading: StepBatch) -> int:

@@ -42,5 +42,7 @@ def mean_loss(bias: NDArray[np.float64], law: NDArray[np.float64]) -> tuple[str,
 def _batch_loss(bias: Array, key: Array, targets: Array) -> Array:
     """Loss of a model without features, whose logits are the biases."""
     candidates = sample_log_uniform(key, SAMPLES, len(bias))
-    words = SampledOutputLayer.of(jnp.zeros((len(bias), 1)), bias, targets, candidates)
-    return nce_loss(jnp.zeros((len(targets), 1)), words).mean()
+    output = SampledOutputLayer.gather(
+        jnp.zeros((len(bias), 1)), bias, targets=targets, candidates=candidates
+    )
+    return nce_loss(jnp.zeros((len(targets), 1)), output).mean()

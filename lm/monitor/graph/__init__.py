@@ -9,6 +9,7 @@ from functools import lru_cache
 
 from lm.config.schema import InitializerConfig, ModelConfig
 from lm.model.cells import CELLS
+from lm.model.scan_vjp import CELL_VJPS
 from sweeps.errors import first_line
 
 log = logging.getLogger(__name__)
@@ -60,7 +61,8 @@ def model_graph(
         )
         for given, aval in zip(inputs, jaxpr.in_avals, strict=True)
     ]
-    converter = JaxprConverter(graph, NodeNames(STATES, CELLS[config.cell].kept))
+    names = NodeNames(STATES, CELL_VJPS[CELLS[config.cell]].residual_names)
+    converter = JaxprConverter(graph, names)
     results = converter.convert(jaxpr, [value for (value,) in values], "")
     definition = to_graph_def(with_module_inputs(graph.needed(results)))
     serialized: bytes = definition.SerializeToString(deterministic=True)

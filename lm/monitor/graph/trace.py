@@ -5,7 +5,7 @@ traced as in evaluation, without dropout, up to the mean loss over the full soft
 """
 
 from collections.abc import Callable, Sequence
-from functools import cache, partial
+from functools import partial
 from typing import Any, NamedTuple
 
 import jax
@@ -15,7 +15,7 @@ from jax import Array, ShapeDtypeStruct
 from jax.extend.core import ClosedJaxpr
 
 from lm.config.schema import ModelConfig
-from lm.losses.softmax import softmax_loss
+from lm.losses.softmax import cross_entropy
 from lm.model.language_model import LanguageModel
 from lm.model.types import Carry, Params
 
@@ -62,35 +62,11 @@ def _mean_loss(
     carries: tuple[Carry, ...],
 ) -> tuple[Array, tuple[Carry, ...]]:
     model = merge(params)
-    _open_scopes(model)
-    features, carries = model(words_tb, carries)
+    features, carries = model.features(words_tb, carries)
     with jax.named_scope("loss"):
-        weight, bias = model.output.weight[...], model.output.bias[...]
-        features = features.reshape(-1, features.shape[-1])
-        losses = softmax_loss(features, weight, bias, targets_tb.reshape(-1))
+        logits_nv = model.logits(features.reshape(-1, features.shape[-1]))
+        losses = cross_entropy(logits_nv, targets_tb.reshape(-1))
         return losses.mean(), carries
-
-
-def _open_scopes(model: LanguageModel) -> None:
-    """Let the modules of this model run in scopes of their names.
-
-    Each module gets a class of its own whose call opens a scope. So the model's code knows nothing
-    of scopes, and other models are left alone.
-    """
-    for path, module in nnx.iter_modules(model):
-        if path and callable(module):
-            object.__setattr__(module, "__class__", _scoped(type(module), _scope(path)))
-
-
-@cache
-def _scoped(kind: type[nnx.Module], scope: str) -> type[nnx.Module]:
-    """A subclass of a module's class that runs in a scope."""
-
-    def call(self: nnx.Module, *arguments: Any) -> Any:
-        with jax.named_scope(scope):
-            return kind.__call__(self, *arguments)
-
-    return type(kind.__name__, (kind,), {"__call__": call})
 
 
 def _scope(path: Sequence[Any]) -> str:

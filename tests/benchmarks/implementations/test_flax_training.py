@@ -78,7 +78,7 @@ def test_sampled_loss_of_the_peer_equals_ours(configure: Configure) -> None:
     peer = flax_training.sampled_softmax_loss(model, features, targets, drawn)
     weight, bias = model.output.embedding[...], model.bias[...]
     candidates = Candidates(jnp.asarray(ids), jnp.int32(tries))
-    words = SampledOutputLayer.of(weight, bias, targets, candidates)
+    words = SampledOutputLayer.gather(weight, bias, targets=targets, candidates=candidates)
     ours = sampled_softmax_loss(features, words)
     assert float(peer) == pytest.approx(float(ours.mean()), rel=TOLERANCE)
 

@@ -74,7 +74,9 @@ def test_sampled_loss_of_the_peer_equals_ours() -> None:
     )
     bias = jnp.asarray(output.bias.detach().numpy())
     candidates = Candidates(jnp.asarray(ids), jnp.int32(tries))
-    words = SampledOutputLayer.of(jnp.asarray(weight), bias, jnp.asarray(targets), candidates)
+    words = SampledOutputLayer.gather(
+        jnp.asarray(weight), bias, targets=jnp.asarray(targets), candidates=candidates
+    )
     ours = sampled_softmax_loss(features, words)
     assert peer.item() == pytest.approx(float(ours.mean()), rel=TOLERANCE)
 

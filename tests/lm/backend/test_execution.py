@@ -1,4 +1,4 @@
-"""How a program computes: the choice by device, cuDNN's layout of weights, bfloat16 products."""
+"""How a program computes: the choice by device, bfloat16 products."""
 
 from collections.abc import Callable, Iterator
 from dataclasses import replace
@@ -7,15 +7,11 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 import pytest
-from jax.experimental import rnn
 
 from lm.backend import execution
 from lm.backend.execution import ExecutionPlan, compiler_options, in_precision, plan_execution
 from lm.config.load import parse_config
 from lm.config.schema import Config
-from lm.model import cudnn_lstm
-from lm.model.cells import CELLS, RecurrentWeights
-from lm.model.recurrence import LayerWeights, recur
 from sweeps.errors import UserError
 
 Compose = Callable[..., dict[str, Any]]
@@ -83,57 +79,6 @@ def test_bfloat16_products_keep_float32_sums() -> None:
     assert "lhs_precision_type = bf16" in asked
     assert "accumulation_type = f32" in asked
     assert "tensor<2x3xf32>" in asked
-
-
-def reference(
-    x: jax.Array, h: jax.Array, c: jax.Array, weights: jax.Array, *rest: Any, **sizes: Any
-) -> Any:
-    """JAX's own reference of what cuDNN computes, since cuDNN itself needs a GPU."""
-    names = ("input_size", "hidden_size", "num_layers", "bidirectional")
-    unpacked = rnn.unpack_lstm_weights(weights, *(sizes[name] for name in names))
-    result: Any = rnn.lstm_ref(x, h, c, *unpacked, *rest, *sizes.values())
-    return result
-
-
-def with_other_gates(*arguments: Any, **sizes: Any) -> Any:
-    """A cuDNN of another layout of weights."""
-    x, h, c, weights, *rest = arguments
-    return reference(x, h, c, weights[::-1], *rest, **sizes)
-
-
-@pytest.mark.parametrize(
-    ("lstm", "said"),
-    [
-        (reference, ""),
-        (with_other_gates, "it differs by"),
-        (rnn.lstm, "cuDNN's LSTM is not used"),  # there is none on a CPU
-    ],
-)
-def test_cudnn_is_used_only_where_it_gives_our_numbers(
-    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture, lstm: Any, said: str
-) -> None:
-    monkeypatch.setattr(rnn, "lstm", lstm)
-    assert cudnn_lstm.is_available.__wrapped__() == (not said)
-    assert said in caplog.text
-
-
-def test_cudnns_equations_with_our_packed_weights_equal_our_lstm(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    monkeypatch.setattr(rnn, "lstm", reference)
-    keys = jax.random.split(jax.random.key(0), 6)
-    steps, batch, inputs, units = 5, 3, 4, 6
-    kernel = jax.random.normal(keys[0], (inputs, 4 * units))
-    bias = jax.random.normal(keys[1], (4 * units,))
-    recurrent = RecurrentWeights(jax.random.normal(keys[2], (units, 4 * units)))
-    weights = LayerWeights(kernel, bias, recurrent)
-    carry = tuple(jax.random.normal(key, (batch, units)) for key in keys[3:5])
-    x_tbe = jax.random.normal(keys[5], (steps, batch, inputs))
-    ours = recur(CELLS["lstm"], weights, carry, x_tbe)
-    theirs = cudnn_lstm.lstm(weights, carry, x_tbe)
-    for one, other in zip(jax.tree.leaves(ours), jax.tree.leaves(theirs), strict=True):
-        assert one.shape == other.shape
-        assert jnp.abs(one - other).max() < 1e-5
 
 
 @pytest.mark.parametrize(("one_thread", "parts"), [(True, 1), (False, None)])

@@ -41,9 +41,8 @@ def draw(model: LanguageModel, *arguments: Any, **choices: Any) -> jax.Array:
 
 @nnx.jit
 def read_word(model: LanguageModel, word: jax.Array, carry: Any) -> tuple[jax.Array, Any]:
-    features, carry = model(word[None, None], carry)
-    logits = features[0, 0] @ model.output.weight[...].T + model.output.bias[...]
-    return logits, carry
+    logits, carry = model(word[None, None], carry)
+    return logits[0, 0], carry
 
 
 def logits_after(model: LanguageModel, words: list[int], window: int | None = None) -> np.ndarray:

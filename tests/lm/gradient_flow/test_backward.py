@@ -14,8 +14,13 @@ from lm.config.load import parse_config
 from lm.gradient_flow.backward import Layer, backward_through_time
 from lm.gradient_flow.measures import component_names, measure_components
 from lm.gradient_flow.recorder import mean_horizon, recording_interval, to_record
-from lm.model.cells import CELLS, RecurrentWeights
-from lm.model.recurrence import LayerWeights, recur_kept
+from lm.model.cells import CELLS
+from lm.model.scan_vjp import (
+    CELL_VJPS,
+    LayerWeights,
+    RecurrentWeights,
+    scan_with_residuals,
+)
 from tests.lm.helpers.gradient_flow_model import (
     BATCH,
     LENGTH,
@@ -61,17 +66,17 @@ def test_contributions_add_up_to_the_gradient(
 ) -> None:
     one = case(tiny, cell, layers, *overrides)
     whole = one.gradient()
-    for number, (kept, part) in enumerate(zip(*one.inside(everything), strict=True)):
-        of_u, of_x = (np.asarray(sum(ways)) for ways in (part.of_u, part.of_x))
+    for number, (residuals, part) in enumerate(zip(*one.inside(everything), strict=True)):
+        du, dx = (np.asarray(sum(ways)) for ways in (part.du, part.dx))
         expected = whole["layers"][number]
-        recurrent = contributions(kept, of_u).sum(axis=(0, 1, 2))
+        recurrent = contributions(residuals, du).sum(axis=(0, 1, 2))
         assert np.abs(recurrent).max() > 1e-3
         np.testing.assert_allclose(recurrent, expected["recurrent_kernel"], atol=TOLERANCE)
-        inputs = np.einsum("jbe,jkbz->ez", np.asarray(kept.x_tbe), of_x)
+        inputs = np.einsum("jbe,jkbz->ez", np.asarray(residuals.x_tbe), dx)
         np.testing.assert_allclose(inputs, expected["input_kernel"], atol=TOLERANCE)
-        np.testing.assert_allclose(of_x.sum(axis=(0, 1, 2)), expected["bias"], atol=TOLERANCE)
+        np.testing.assert_allclose(dx.sum(axis=(0, 1, 2)), expected["bias"], atol=TOLERANCE)
         if cell == "gru":
-            bias = of_u[..., -UNITS:].sum(axis=(0, 1, 2))
+            bias = du[..., -UNITS:].sum(axis=(0, 1, 2))
             np.testing.assert_allclose(bias, expected["recurrent_bias"], atol=TOLERANCE)
 
 
@@ -118,7 +123,7 @@ def stack(cell: str, random: np.random.Generator) -> tuple[list[Any], Array, lis
         bias = normal(UNITS) if cell == "gru" else None
         recurrent = RecurrentWeights(normal(UNITS, width), bias)
         weights = LayerWeights(normal(inputs, width), normal(width), recurrent)
-        layers.append((weights, tuple(normal(BATCH, UNITS) for _ in range(CELLS[cell].states))))
+        layers.append((weights, tuple(normal(BATCH, UNITS) for _ in CELLS[cell].carry_names)))
     x_tbe = normal(LENGTH, BATCH, 4)
     return layers, x_tbe, [normal(LENGTH, BATCH, UNITS) for _ in layers]
 
@@ -126,7 +131,7 @@ def stack(cell: str, random: np.random.Generator) -> tuple[list[Any], Array, lis
 @pytest.mark.parametrize("kind", CELLS)
 def test_each_contribution_is_autodiffs(kind: str) -> None:
     """Of a stack read step by step, whose pre-activations are pushed, and whose states are cut."""
-    cell = CELLS[kind]
+    cell = CELL_VJPS[CELLS[kind]]
     weighted, x_tbe, scales = stack(kind, np.random.default_rng(3))
 
     def losses(push: Array, cut: Array) -> Array:
@@ -150,13 +155,13 @@ def test_each_contribution_is_autodiffs(kind: str) -> None:
     jacobian = jax.jit(jax.jacrev(losses))
     whole = jacobian(push, nowhere)
     parts = jax.jit(
-        lambda: backward_through_time(kept_layers(kind, weighted, x_tbe, scales), LENGTH, list)
+        lambda: backward_through_time(layers_of(kind, weighted, x_tbe, scales), LENGTH, list)
     )()
     for number, part in enumerate(parts):
         for j in range(LENGTH):
             along_c = jacobian(push, nowhere.at[number, j].set(True)) if kind == "lstm" else whole
             for t in range(j, LENGTH):
-                for way, of_z in enumerate((part.of_u, part.of_x)):
+                for way, of_z in enumerate((part.du, part.dx)):
                     total = whole[t, number, way, j]
                     np.testing.assert_allclose(sum(of_z)[j, t - j], total, atol=TOLERANCE)
                     if kind == "lstm":
@@ -164,11 +169,12 @@ def test_each_contribution_is_autodiffs(kind: str) -> None:
                         np.testing.assert_allclose(of_z[1][j, t - j], c, atol=TOLERANCE)
 
 
-def kept_layers(kind: str, weighted: list[Any], x_tbe: Array, scales: list[Array]) -> list[Layer]:
+def layers_of(kind: str, weighted: list[Any], x_tbe: Array, scales: list[Array]) -> list[Layer]:
     layers = []
     for (weights, start), scale in zip(weighted, scales, strict=True):
-        _, outputs, kept = recur_kept(CELLS[kind], weights, start, x_tbe)
-        layers.append(Layer(CELLS[kind], kept, scale))
+        vjp = CELL_VJPS[CELLS[kind]]
+        _, outputs, residuals = scan_with_residuals(vjp, weights, start, x_tbe)
+        layers.append(Layer(vjp=vjp, residuals=residuals, scale_tsh=scale))
         x_tbe = outputs * scale
     return layers
 
@@ -182,11 +188,11 @@ def test_measures_are_those_of_the_matrices(tiny: Compose, cell: str) -> None:
     states = ["h", "c", "both"] if cell == "lstm" else ["h"]
     assert set(measured) == {f"layer_{n}/{s}" for n in (1, 2) for s in states} | {"layer_2/down"}
     assert set(measured) == set(component_names(cell, 2))
-    for number, (kept, part) in enumerate(zip(layers, parts, strict=True), start=1):
+    for number, (residuals, part) in enumerate(zip(layers, parts, strict=True), start=1):
         for state in states:
             ways = {"h": slice(0, 1), "c": slice(1, 2), "both": slice(None)}[state]
             found = measured[f"layer_{number}/{state}"]
-            full = contributions(kept, sum(part.of_u[ways]))
+            full = contributions(residuals, sum(part.du[ways]))
             norm = np.linalg.norm(full, axis=(-2, -1))
             np.testing.assert_allclose(found.norm, norm, atol=TOLERANCE)
             np.testing.assert_allclose(found.mean_abs, np.abs(full).mean((-2, -1)), atol=TOLERANCE)
@@ -194,8 +200,8 @@ def test_measures_are_those_of_the_matrices(tiny: Compose, cell: str) -> None:
             units = np.sqrt((gates**2).sum(axis=(-3, -2)))
             np.testing.assert_allclose(found.units, units, atol=TOLERANCE)
             np.testing.assert_allclose((units**2).sum(axis=-1), norm**2, atol=TOLERANCE)
-            of_x = np.asarray(sum(part.of_x[ways]))
-            entering = np.einsum("jbe,jkbz->jkbez", np.asarray(kept.x_tbe), of_x)
+            dx = np.asarray(sum(part.dx[ways]))
+            entering = np.einsum("jbe,jkbz->jkbez", np.asarray(residuals.x_tbe), dx)
             into = np.linalg.norm(entering, axis=(-2, -1))
             np.testing.assert_allclose(found.input_norm, into, atol=TOLERANCE)
     down = measured["layer_2/down"]
@@ -212,8 +218,8 @@ def test_horizon_leaves_what_is_within_and_tells_the_share_beyond(tiny: Compose,
     for name, found in measured.items():
         np.testing.assert_allclose(found.norm, whole[name].norm[:, :reach], atol=TOLERANCE)
     assert set(shares) == {name for name in measured if not name.endswith("down")}
-    for number, (kept, part) in enumerate(zip(layers, parts, strict=True), start=1):
-        full = contributions(kept, part.of_u[0])
+    for number, (residuals, part) in enumerate(zip(layers, parts, strict=True), start=1):
+        full = contributions(residuals, part.du[0])
         near, far = (
             np.linalg.norm(rows.sum(axis=(0, 1, 2))) for rows in (full[:, :reach], full[:, reach:])
         )

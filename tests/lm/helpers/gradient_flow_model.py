@@ -15,7 +15,7 @@ from lm.data.batches import Batch
 from lm.gradient_flow.backward import Layer, LayerGradients, backward_through_time
 from lm.gradient_flow.itemize import forward_layers
 from lm.model.language_model import LanguageModel
-from lm.model.recurrence import Kept
+from lm.model.scan_vjp import Residuals
 from lm.model.types import Carry, Params
 from lm.optim.optimizer import hyperparameters
 from lm.training.randomness import presample, random_spec
@@ -37,7 +37,7 @@ class Case:
 
     def __init__(self, config: Config) -> None:
         random = np.random.default_rng(1)
-        self.plain, self.itemised = (_recipe(config, by) for by in ("scan", "itemised"))
+        self.spec = _step_spec(config)
 
         def start() -> tuple[Params, tuple[Carry, ...]]:
             model = LanguageModel(config.model, VOCAB, rngs=nnx.Rngs(params=jax.random.key(0)))
@@ -58,28 +58,28 @@ class Case:
     def gradient(self) -> Any:
         """The ordinary one, of the mean loss."""
         gradient = jax.grad(batch_loss, argnums=1, has_aux=True)
-        return jax.jit(partial(gradient, self.plain))(*self._call)[0]
+        return jax.jit(partial(gradient, self.spec))(*self._call)[0]
 
     def inside(self, look: Callable[[list[Layer]], T]) -> T:
         """What is made of the layers as they read the batch, in one program."""
-        return jax.jit(lambda *call: look(forward_layers(self.itemised, *call)[0]))(*self._call)
+        return jax.jit(lambda *call: look(forward_layers(self.spec, *call)[0]))(*self._call)
 
 
-def everything(layers: list[Layer]) -> tuple[list[Kept], list[LayerGradients]]:
+def everything(layers: list[Layer]) -> tuple[list[Residuals], list[LayerGradients]]:
     """Nothing summarised: the parts with all time steps in front, [T, R, B, ...]."""
     parts = backward_through_time(layers, LENGTH, list)
-    return [layer.kept for layer in layers], parts
+    return [layer.residuals for layer in layers], parts
 
 
-def contributions(kept: Kept, of_u: Any) -> Full:
+def contributions(residuals: Residuals, du: Any) -> Full:
     """G itself, [T, R, B, H, G*H], at [j, k]."""
-    return np.einsum("jbh,jkbz->jkbhz", np.asarray(kept.before[0]), np.asarray(of_u))
+    return np.einsum("jbh,jkbz->jkbhz", np.asarray(residuals.before[0]), np.asarray(du))
 
 
-def _recipe(config: Config, recurrence: str) -> StepSpec:
+def _step_spec(config: Config) -> StepSpec:
     def make() -> LanguageModel:
         rngs = nnx.Rngs(params=jax.random.key(0))
-        return LanguageModel(config.model, VOCAB, recurrence=recurrence, rngs=rngs)
+        return LanguageModel(config.model, VOCAB, rngs=rngs)
 
     merge = partial(nnx.merge, nnx.graphdef(nnx.eval_shape(make)))
     return StepSpec(merge, config.loss, config.optimizer, config.train, VOCAB)

@@ -24,6 +24,10 @@ def example(dtype=np.float64):
     return tuple(p.astype(dtype) for p in parameters), targets, ids
 
 
+def gather(weight, bias, targets, candidates):
+    return SampledOutputLayer.gather(weight, bias, targets=targets, candidates=candidates)
+
+
 def log_expected_count(k, tries, samples, vocab_size):
     p = np.log((k + 2) / (k + 1)) / np.log(vocab_size + 1)
     return np.log(samples * p if tries == samples else 1 - (1 - p) ** tries)
@@ -58,9 +62,7 @@ def evaluate(kind, parameters, targets, ids, tries, remove_hits):
     loss = {"sampled_softmax": sampled_softmax_loss, "nce": nce_loss}[kind]
     candidates = Candidates(ids, jnp.asarray(tries, jnp.int32))
     features, *output = parameters
-    return loss(
-        features, SampledOutputLayer.of(*output, targets, candidates), remove_hits=remove_hits
-    )
+    return loss(features, gather(*output, targets, candidates), remove_hits=remove_hits)
 
 
 @pytest.mark.parametrize("words", [1, 5, 6, 12, 100])
@@ -168,7 +170,7 @@ def test_hits_are_removed_where_tensorflow_does(kind, removes):
     def losses(parameters, targets):
         features, *output = parameters
         drawn = sample_log_uniform(jax.random.key(5), 8, V)
-        words = SampledOutputLayer.of(*output, targets, drawn)
+        words = gather(*output, targets, drawn)
         *explicit, default = [
             sampled_loss(kind, features, words, remove_hits=remove)
             for remove in (False, True, None)
@@ -194,7 +196,7 @@ def test_stacked_trials_equal_one_by_one_and_compile_once(kind):
         if kind == "softmax":
             return softmax_loss(inputs, *output)
         drawn = sample_log_uniform(key, 6, V)
-        return sampled_loss(kind, inputs, SampledOutputLayer.of(*output, drawn))
+        return sampled_loss(kind, inputs, gather(*output, drawn))
 
     alone = [loss(key, weight) for key, weight in zip(keys, weights, strict=True)]
     assert len(traces) == 1

@@ -24,7 +24,7 @@ def batch_means(kind, bias, target_law, batches=500, batch_size=32, samples=64):
 
     def mean_loss(key, y):
         drawn = sample_log_uniform(key, samples, len(bias))
-        words = SampledOutputLayer.of(weight, jnp.asarray(bias), y, drawn)
+        words = SampledOutputLayer.gather(weight, jnp.asarray(bias), targets=y, candidates=drawn)
         return sampled_loss(kind, features, words).mean()
 
     keys = jax.random.split(jax.random.key(0), batches)
@@ -121,7 +121,7 @@ def test_sampled_softmax_gradient_approaches_the_full_one_with_more_samples():
     def mean_gradient(w, samples):
         def loss(key):
             candidates = sample_log_uniform(key, samples, vocab_size)
-            words = SampledOutputLayer.of(w, bias, targets, candidates)
+            words = SampledOutputLayer.gather(w, bias, targets=targets, candidates=candidates)
             return sampled_softmax_loss(features, words).mean()
 
         return jax.vmap(loss)(keys).mean()

@@ -82,10 +82,10 @@ PLACES = {"inputs": 0.5, "between": 0.5, "outputs": 0.5, "words": 0.5, "weights"
 def test_each_share_alone_changes_what_is_read(name: str) -> None:
     model = make_model(layers=2, hidden_size=None)
     ids = IDS[:7, :3] % 11
-    clean, _ = model(ids, model.zero_carry(3))
-    dropped, _ = model(ids, model.zero_carry(3), dropout(**{name: PLACES[name]}))
-    nothing, _ = model(ids, model.zero_carry(3), NO_DROPOUT)
-    zero, _ = model(ids, model.zero_carry(3), dropout(**{name: 0.0}))
+    clean, _ = model.features(ids, model.zero_carry(3))
+    dropped, _ = model.features(ids, model.zero_carry(3), dropout(**{name: PLACES[name]}))
+    nothing, _ = model.features(ids, model.zero_carry(3), NO_DROPOUT)
+    zero, _ = model.features(ids, model.zero_carry(3), dropout(**{name: 0.0}))
     np.testing.assert_array_equal(clean, nothing)
     np.testing.assert_allclose(clean, zero, atol=1e-6)
     assert np.abs(dropped - clean).max() > 1e-3
@@ -96,13 +96,14 @@ def test_each_share_alone_changes_what_is_read(name: str) -> None:
 def test_model_locks_its_masks_where_its_configuration_says_so() -> None:
     for kind, steps in (("locked", 1), ("step", 50)):
         model = make_model(hidden_size=None, rnn_size=30, dropout_kind=kind)
-        read, _ = model(IDS[:1].repeat(50, 0) % 11, model.zero_carry(BATCH), dropout(outputs=0.5))
-        assert len({mask.tobytes() for mask in np.asarray(read == 0)}) == steps
+        ids, rates = IDS[:1].repeat(50, 0) % 11, dropout(outputs=0.5)
+        features, _ = model.features(ids, model.zero_carry(BATCH), rates)
+        assert len({mask.tobytes() for mask in np.asarray(features == 0)}) == steps
 
 
 def test_last_layer_may_have_a_width_of_its_own() -> None:
     model = make_model(layers=3, hidden_size=None, last_size=4)
-    read, carries = model.read(IDS % 11, model.zero_carry(BATCH))
+    features, carries = model.features(IDS % 11, model.zero_carry(BATCH))
     assert [carry[0].shape[1] for carry in carries] == [6, 6, 4]
-    assert read.features.shape == (TIME, BATCH, 4)
+    assert features.shape == (TIME, BATCH, 4)
     assert model.output.weight.shape == (11, 4)

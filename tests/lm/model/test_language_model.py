@@ -9,7 +9,9 @@ import pytest
 from flax import nnx
 
 from lm.config.schema import InitializerConfig, ModelConfig
-from lm.model.language_model import LanguageModel, Recurrence
+from lm.model.initializers import init_scales
+from lm.model.language_model import LanguageModel, make_cell
+from lm.model.recurrence import run_cell
 
 TIME, BATCH, EMBED, RNN, VOCAB = 7, 3, 5, 6, 11
 TOLERANCE = 1e-5
@@ -55,7 +57,7 @@ def test_recurrence_equals_pytorch_forward_and_backward(cell: str, layers: int) 
 
     def loss(params: nnx.State, x: jax.Array) -> tuple[jax.Array, jax.Array]:
         for layer, carry in zip(nnx.merge(graph, params), model.zero_carry(BATCH), strict=True):
-            _, x = layer(x, carry)
+            _, x = run_cell(layer, carry, x)
         return (x * weight).sum(), x
 
     gradient = jax.grad(loss, argnums=(0, 1), has_aux=True)
@@ -99,9 +101,9 @@ def copy_to_torch(model: LanguageModel, theirs: object, cell: str) -> None:
 @pytest.mark.parametrize("cell", ["rnn", "gru", "lstm"])
 def test_whole_sequence_equals_two_parts_with_the_state_carried(cell: str) -> None:
     model = make_model(cell=cell, layers=2)
-    whole, after_whole = model(ids(), model.zero_carry(BATCH))
-    first, carry = model(ids()[:4], model.zero_carry(BATCH))
-    second, after_parts = model(ids()[4:], carry)
+    whole, after_whole = model.features(ids(), model.zero_carry(BATCH))
+    first, carry = model.features(ids()[:4], model.zero_carry(BATCH))
+    second, after_parts = model.features(ids()[4:], carry)
     np.testing.assert_allclose(whole, jnp.concatenate([first, second]), atol=1e-6)
     for one, other in zip(jax.tree.leaves(after_whole), jax.tree.leaves(after_parts), strict=True):
         np.testing.assert_allclose(one, other, atol=1e-6)
@@ -110,15 +112,29 @@ def test_whole_sequence_equals_two_parts_with_the_state_carried(cell: str) -> No
 def test_features_do_not_depend_on_later_words() -> None:
     model = make_model(layers=2)
     changed = ids().at[5:].set((ids()[5:] + 1) % VOCAB)
-    before, _ = model(ids(), model.zero_carry(BATCH))
-    after, _ = model(changed, model.zero_carry(BATCH))
+    before, _ = model.features(ids(), model.zero_carry(BATCH))
+    after, _ = model.features(changed, model.zero_carry(BATCH))
     np.testing.assert_array_equal(before[:5], after[:5])
     assert np.abs(before[5:] - after[5:]).min(axis=-1).max() > 0
 
 
+@pytest.mark.parametrize("tie_weights", [False, True])
+def test_logits_are_those_of_the_features(tie_weights: bool) -> None:
+    model = make_model(tie_weights=tie_weights, hidden_size=EMBED)
+    logits_tbv, carry = model(ids(), model.zero_carry(BATCH))
+    features_tbd, other = model.features(ids(), model.zero_carry(BATCH))
+    weight = (model.embedding if tie_weights else model.output).weight
+    expected = (
+        jnp.einsum("tbd,vd->tbv", features_tbd, weight[...]) + model.output.bias[...][None, None, :]
+    )
+    assert logits_tbv.shape == (TIME, BATCH, VOCAB)
+    np.testing.assert_allclose(logits_tbv, expected, atol=TOLERANCE)
+    jax.tree.map(np.testing.assert_array_equal, carry, other)
+
+
 def test_no_hidden_layer_gives_the_recurrence_to_the_softmax() -> None:
     model = make_model(hidden_size=None)
-    features, _ = model(ids(), model.zero_carry(BATCH))
+    features, _ = model.features(ids(), model.zero_carry(BATCH))
     assert features.shape == (TIME, BATCH, RNN)
     assert model.output.weight.shape == (VOCAB, RNN)
 
@@ -139,7 +155,8 @@ def test_initializers_have_the_spread_that_they_name(
     kind: str, scale: float, deviation: float
 ) -> None:
     config = replace(MODEL, initializer=InitializerConfig(kind=kind, scale=scale))
-    layer = Recurrence("rnn", 200, 300, config, rngs=nnx.Rngs(params=jax.random.key(1)))
+    rngs = nnx.Rngs(params=jax.random.key(1))
+    layer = make_cell(replace(config, cell="rnn"), 200, 300, scales=init_scales(config), rngs=rngs)
     kernel = np.asarray(layer.input_kernel[...])
     assert kernel.std() == pytest.approx(deviation, rel=0.03)
     if kind == "uniform":

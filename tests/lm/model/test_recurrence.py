@@ -1,88 +1,111 @@
-"""The recurrences' own backward pass against autodiff and finite differences."""
+"""The hand-written backward pass against the plain scan over the Flax cells, and those against
+Flax's own."""
 
-from collections.abc import Callable
-from functools import partial
 from typing import Any
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 import pytest
-from jax import Array, lax
+from flax import nnx
+from jax import Array
 from jax.test_util import check_grads
 
-from lm.model.cells import CELLS, RecurrentWeights
-from lm.model.recurrence import LayerWeights, recur
-from lm.model.types import Carry
+from lm.model.cells import CELLS, GRUCell, LSTMCell, RecurrentCell, RNNCell
+from lm.model.recurrence import (
+    Scan,
+    run_cell,
+    run_cell_with_residuals,
+    scan_cell,
+    with_recurrent_kernel,
+)
+from lm.model.scan_vjp import CELL_VJPS
 
 TIME, BATCH, INPUTS, UNITS = 5, 3, 4, 6
 TOLERANCE = {jnp.float32: 2e-6, jnp.float64: 1e-14}
 
-Run = Callable[[LayerWeights, Carry, Array], tuple[Carry, Array]]
+Inputs = tuple[nnx.State, Any, Array]
+"""Weights of a cell, its carry, and a sequence."""
 
 
-def example(kind: str, dtype: Any) -> tuple[LayerWeights, Carry, Array]:
-    keys = iter(jax.random.split(jax.random.key(0), 8))
-
-    def normal(*shape: int) -> Array:
-        return jax.random.normal(next(keys), shape, dtype)
-
-    width = CELLS[kind].gates * UNITS
-    bias = normal(UNITS) if kind == "gru" else None
-    recurrent = RecurrentWeights(0.5 * normal(UNITS, width), bias)
-    weights = LayerWeights(normal(INPUTS, width), normal(width), recurrent)
-    carry = tuple(normal(BATCH, UNITS) for _ in range(CELLS[kind].states))
-    return weights, carry, normal(TIME, BATCH, INPUTS)
+def make_cell(kind: str) -> RecurrentCell:
+    return CELLS[kind](
+        INPUTS, UNITS, kernel_init=jax.random.normal, rngs=nnx.Rngs(params=jax.random.key(0))
+    )
 
 
-def plain(kind: str, weights: LayerWeights, carry: Carry, x_tbe: Array) -> tuple[Carry, Array]:
-    """The cell in a scan, for autodiff."""
-    cell = CELLS[kind]
+def example(cell: Any, dtype: Any) -> tuple[nnx.GraphDef, Inputs]:
+    """A cell all of whose weights are drawn, its biases, too."""
+    keys = iter(jax.random.split(jax.random.key(1), 100))
 
-    def body(carry: Carry, x_be: Array) -> tuple[Carry, Array]:
-        x_bz = x_be @ weights.kernel + weights.bias[None, :]
-        u_bz = carry[0] @ weights.recurrent.kernel
-        carry, _ = cell.step(weights.recurrent, carry, x_bz, u_bz)
-        return carry, carry[0]
+    def normal(like: Array) -> Array:
+        return 0.7 * jax.random.normal(next(keys), like.shape, dtype)
 
-    return lax.scan(body, carry, x_tbe)
+    graph, weights = nnx.split(cell)
+    carry = cell.initialize_carry((BATCH, INPUTS), nnx.Rngs(0))
+    return graph, jax.tree.map(normal, (weights, carry, jnp.zeros((TIME, BATCH, INPUTS))))
 
 
-def loss(run: Run, weights: LayerWeights, carry: Carry, x_tbe: Array) -> Array:
+def loss(run: Scan, graph: nnx.GraphDef, weights: nnx.State, carry: Any, x_tbe: Array) -> Array:
     """A number in which every output and the last state count, each differently."""
-    end, h_tbh = run(weights, carry, x_tbe)
+    end, h_tbh = run(nnx.merge(graph, weights), carry, x_tbe)
     position = jnp.arange(h_tbh.size, dtype=h_tbh.dtype).reshape(h_tbh.shape)
     return (h_tbh * jnp.cos(position)).sum() + sum((state**3).sum() for state in end)
 
 
+def outputs_and_gradients(run: Scan, graph: nnx.GraphDef, inputs: Inputs) -> list[Array]:
+    """End, outputs, and gradients of weights, carry and sequence."""
+
+    @jax.jit
+    def compute(*inputs: Any) -> Any:
+        weights, carry, x_tbe = inputs
+        gradient = jax.grad(loss, argnums=(2, 3, 4))
+        return run(nnx.merge(graph, weights), carry, x_tbe), gradient(run, graph, *inputs)
+
+    return jax.tree.leaves(compute(*inputs))
+
+
+def with_residuals(cell: Any, carry: Any, x_tbe: Array) -> tuple[Any, Array]:
+    return run_cell_with_residuals(cell, carry, x_tbe)[:2]
+
+
 @pytest.mark.parametrize("dtype", TOLERANCE)
+@pytest.mark.parametrize("run", [run_cell, with_residuals])
 @pytest.mark.parametrize("kind", CELLS)
-def test_backward_pass_equals_autodiff(kind: str, dtype: Any) -> None:
+def test_hand_written_pass_gives_the_outputs_and_gradients_of_the_plain_scan(
+    kind: str, run: Scan, dtype: Any
+) -> None:
     with jax.enable_x64(dtype is jnp.float64):
-        inputs = example(kind, dtype)
-        own, other = (
-            jax.jit(jax.value_and_grad(partial(loss, run), argnums=(0, 1, 2)))(*inputs)
-            for run in (partial(recur, CELLS[kind]), partial(plain, kind))
-        )
-        for mine, theirs in zip(jax.tree.leaves(own), jax.tree.leaves(other), strict=True):
+        graph, inputs = example(make_cell(kind), dtype)
+        own, plain = (outputs_and_gradients(one, graph, inputs) for one in (run, scan_cell))
+        assert len(own) == len(plain)
+        for mine, other in zip(own, plain, strict=True):
             assert mine.dtype == dtype
-            assert jnp.abs(mine - theirs).max() <= TOLERANCE[dtype] * jnp.abs(theirs).max()
+            assert jnp.abs(mine - other).max() <= TOLERANCE[dtype] * jnp.abs(other).max()
 
 
 @pytest.mark.parametrize("kind", CELLS)
 def test_backward_pass_equals_finite_differences(kind: str) -> None:
     with jax.enable_x64(True):
-        run = partial(loss, partial(recur, CELLS[kind]))
-        inputs = example(kind, jnp.float64)
+        graph, inputs = example(make_cell(kind), jnp.float64)
+
+        def run(*inputs: Any) -> Array:
+            return loss(run_cell, graph, *inputs)
+
         check_grads(run, inputs, order=1, modes=["rev"], rtol=1e-6, atol=1e-6, eps=1e-5)
 
 
 @pytest.mark.parametrize("kind", CELLS)
 def test_whole_sequence_equals_two_halves_with_the_carry_between(kind: str) -> None:
-    weights, carry, x_tbe = example(kind, jnp.float32)
-    run = jax.jit(partial(recur, CELLS[kind]))
-    end, h_tbh = run(weights, carry, x_tbe)
-    middle, first = run(weights, carry, x_tbe[:2])
-    last, second = run(weights, middle, x_tbe[2:])
+    graph, (weights, carry, x_tbe) = example(make_cell(kind), jnp.float32)
+
+    @jax.jit
+    def run(carry: Any, x_tbe: Array) -> tuple[Any, Array]:
+        return run_cell(nnx.merge(graph, weights), carry, x_tbe)
+
+    end, h_tbh = run(carry, x_tbe)
+    middle, first = run(carry, x_tbe[:2])
+    last, second = run(middle, x_tbe[2:])
     whole = jax.tree.leaves((end, h_tbh))
     halves = jax.tree.leaves((last, jnp.concatenate([first, second])))
     for one, other in zip(whole, halves, strict=True):
@@ -91,15 +114,90 @@ def test_whole_sequence_equals_two_halves_with_the_carry_between(kind: str) -> N
 
 @pytest.mark.parametrize("kind", CELLS)
 def test_gradients_of_stacked_trials_equal_those_one_by_one(kind: str) -> None:
-    one = example(kind, jnp.float32)
+    graph, one = example(make_cell(kind), jnp.float32)
     other = jax.tree.map(lambda array: 0.5 * array, one)
-    gradients = jax.grad(partial(loss, partial(recur, CELLS[kind])), argnums=(0, 1, 2))
+
+    def gradients(*inputs: Any) -> Any:
+        return jax.grad(loss, argnums=(2, 3, 4))(run_cell, graph, *inputs)
+
     stacked = jax.jit(jax.vmap(gradients))(
         *jax.tree.map(lambda *lanes: jnp.stack(lanes), one, other)
     )
     for lane, inputs in enumerate((one, other)):
-        for mine, theirs in zip(
+        for mine, alone in zip(
             jax.tree.leaves(stacked), jax.tree.leaves(gradients(*inputs)), strict=True
         ):
-            scale = jnp.abs(theirs).max()
-            assert jnp.abs(mine[lane] - theirs).max() <= TOLERANCE[jnp.float32] * scale
+            scale = jnp.abs(alone).max()
+            assert jnp.abs(mine[lane] - alone).max() <= TOLERANCE[jnp.float32] * scale
+
+
+def flax_cell(kind: str) -> Any:
+    """Flax's cell of the same equations."""
+    cells = {"rnn": nnx.SimpleCell, "gru": nnx.GRUCell, "lstm": nnx.OptimizedLSTMCell}
+    return cells[kind](INPUTS, UNITS, rngs=nnx.Rngs(0))
+
+
+def copy_from_flax(theirs: Any, ours: RecurrentCell) -> None:
+    """Give our cell Flax's weights."""
+    ours.input_kernel[...] = theirs.dense_i.kernel[...]
+    ours.recurrent_kernel[...] = theirs.dense_h.kernel[...]
+    dense = theirs.dense_h if isinstance(ours, LSTMCell) else theirs.dense_i
+    ours.bias[...] = dense.bias[...]
+
+
+@pytest.mark.parametrize("kind", CELLS)
+def test_cells_take_the_steps_of_flaxs_cells(kind: str) -> None:
+    graph, (weights, carry, x_tbe) = example(flax_cell(kind), jnp.float32)
+    theirs, ours = nnx.merge(graph, weights), make_cell(kind)
+    copy_from_flax(theirs, ours)
+    if isinstance(ours, GRUCell):
+        ours.recurrent_bias[...] = jnp.zeros(UNITS)  # Flax's has none
+    state = carry if isinstance(carry, tuple) else (carry,)
+    own = state[::-1] if isinstance(ours, LSTMCell) else state  # Flax's is (c, h)
+    _, expected = scan_cell(theirs, carry, x_tbe)
+    _, found = scan_cell(ours, own, x_tbe)
+    np.testing.assert_allclose(found, expected, atol=TOLERANCE[jnp.float32])
+
+
+@pytest.mark.parametrize("kind", CELLS)
+def test_any_flax_cell_runs_by_the_plain_scan(kind: str) -> None:
+    graph, (weights, carry, x_tbe) = example(flax_cell(kind), jnp.float32)
+    cell = nnx.merge(graph, weights)
+    _, found = run_cell(cell, carry, x_tbe)
+    expected = nnx.RNN(cell, time_major=True)(x_tbe, initial_carry=carry)
+    np.testing.assert_allclose(found, expected, atol=TOLERANCE[jnp.float32])
+
+
+def test_subclass_with_other_equations_does_not_get_its_parents_backward_pass() -> None:
+    class DoubledCell(RNNCell):
+        def __call__(self, carry: Any, inputs: Array) -> tuple[Any, Array]:
+            return super().__call__(carry, 2 * inputs)
+
+    doubled = DoubledCell(
+        INPUTS, UNITS, kernel_init=jax.random.normal, rngs=nnx.Rngs(params=jax.random.key(0))
+    )
+    x_tbe = jax.random.normal(jax.random.key(1), (TIME, BATCH, INPUTS))
+    carry = doubled.initialize_carry((BATCH, INPUTS))
+    _, found = run_cell(doubled, carry, x_tbe)
+    _, expected = run_cell(make_cell("rnn"), carry, 2 * x_tbe)
+    np.testing.assert_allclose(found, expected, atol=TOLERANCE[jnp.float32])
+
+
+def test_another_recurrent_kernel_leaves_the_cell_as_it_is() -> None:
+    cell = make_cell("gru")
+    before = np.asarray(cell.recurrent_kernel[...])
+    copy = with_recurrent_kernel(cell, jnp.zeros_like(cell.recurrent_kernel[...]))
+    assert not copy.recurrent_kernel[...].any()
+    np.testing.assert_array_equal(cell.recurrent_kernel[...], before)
+    np.testing.assert_array_equal(copy.input_kernel[...], cell.input_kernel[...])
+
+
+@pytest.mark.parametrize("kind", CELLS)
+def test_residuals_have_a_name_for_each_part(kind: str) -> None:
+    cell = make_cell(kind)
+    x_tbe = jnp.ones((TIME, BATCH, INPUTS))
+    carry = cell.initialize_carry((BATCH, INPUTS))
+    _, _, residuals = run_cell_with_residuals(cell, carry, x_tbe)
+    names = CELL_VJPS[type(cell)].residual_names
+    assert residuals.steps.shape == (TIME, BATCH, len(names) * UNITS)
+    assert len(residuals.after) == len(cell.carry_names)

@@ -16,7 +16,7 @@ from lm.config.schema import Config
 from lm.data.dataset import load_dataset
 from lm.model.cells import CELLS
 from lm.model.language_model import LanguageModel
-from lm.model.recurrence import LayerWeights, RecurrentWeights, recur, recur_watched
+from lm.model.recurrence import run_cell, run_cell_with_residuals
 from lm.monitor.statistics import report_values
 from lm.training import functions
 from lm.training.state import TrainState
@@ -90,7 +90,8 @@ def test_activations_are_those_of_the_batch_that_comes_next(tiny: Compose, cell:
     _, histograms = look(trainer, state, step)
     length = trainer.config.train.sequence_length
     inputs_tb = trainer.streams_lb[step * length : (step + 1) * length]
-    features, _ = model_of(trainer.config, state.params)(inputs_tb, state.carry)
+    model = model_of(trainer.config, state.params)
+    features, _ = model.features(inputs_tb, state.carry)
     assert_holds(histograms["within_activations/hid_out"], np.asarray(features))
     rows = np.asarray(state.params["embedding"]["weight"])[np.asarray(inputs_tb)]
     assert_holds(histograms["within_activations/embed_out"], rows)
@@ -182,26 +183,25 @@ def test_saturation_is_told_of_every_tanh_and_gate(
 
 
 @pytest.mark.parametrize("name", CELLS)
-def test_a_watched_layer_computes_and_learns_as_one_that_is_not(name: str) -> None:
-    cell, size = CELLS[name], 3
+def test_a_layer_that_is_looked_at_computes_and_learns_as_any_other(name: str) -> None:
+    size, rngs = 3, nnx.Rngs(params=jax.random.key(0))
+    graph, weights = nnx.split(CELLS[name](4, size, kernel_init=jax.random.normal, rngs=rngs))
     draw = np.random.default_rng(0)
 
     def normal(*shape: int) -> jax.Array:
         return jnp.asarray(draw.normal(size=shape), jnp.float32)
 
-    bias = normal(size) if name == "gru" else None
-    recurrent = RecurrentWeights(normal(size, cell.gates * size), bias)
-    weights = LayerWeights(normal(4, cell.gates * size), normal(cell.gates * size), recurrent)
-    carry = tuple(normal(2, size) for _ in range(cell.states))
+    weights = jax.tree.map(lambda x: normal(*x.shape), weights)
+    carry = tuple(normal(2, size) for _ in CELLS[name].carry_names)
     x_tbe = normal(6, 2, 4)
 
-    def loss(run: Callable[..., Any], weights: LayerWeights) -> jax.Array:
-        end, outputs, *_ = run(cell, weights, carry, x_tbe)
+    def loss(run: Callable[..., Any], weights: nnx.State) -> jax.Array:
+        end, outputs, *_ = run(nnx.merge(graph, weights), carry, x_tbe)
         return (outputs**2).sum() + sum(part.sum() for part in end)
 
     for a, b in zip(
-        jax.tree.leaves(jax.value_and_grad(loss, argnums=1)(recur, weights)),
-        jax.tree.leaves(jax.value_and_grad(loss, argnums=1)(recur_watched, weights)),
+        jax.tree.leaves(jax.value_and_grad(loss, argnums=1)(run_cell, weights)),
+        jax.tree.leaves(jax.value_and_grad(loss, argnums=1)(run_cell_with_residuals, weights)),
         strict=True,
     ):
         np.testing.assert_array_equal(a, b)

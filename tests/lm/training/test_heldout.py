@@ -48,9 +48,8 @@ def evaluate(model: LanguageModel, ids: np.ndarray, train: TrainConfig, room: in
 
 @nnx.jit
 def read_word(model: LanguageModel, word: jax.Array, carry: Any) -> tuple[jax.Array, Any]:
-    features, carry = model(word[None, None], carry)
-    logits = features[0, 0] @ model.output.weight[...].T + model.output.bias[...]
-    return logits, carry
+    logits, carry = model(word[None, None], carry)
+    return logits[0, 0], carry
 
 
 def word_by_word(model: LanguageModel, ids: np.ndarray) -> list[float]:
