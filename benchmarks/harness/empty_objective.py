@@ -23,7 +23,7 @@ CONFIG = {
     "seed": 0,
     "output_dir": "outputs",
     "sweep": {
-        "name": "trivial",
+        "name": "empty",
         "metric": "loss",
         "mode": "min",
         "progress": ["loss"],
@@ -46,9 +46,9 @@ CONFIG = {
         "run": {"dir": "."},
         "output_subdir": None,
         "sweeper": {
-            "objective": "benchmarks.harness.empty_objective.report",
+            "objective": "benchmarks.harness.empty_objective.objective",
             "identify": "benchmarks.harness.empty_objective.identify",
-            "reproduce": "python -m benchmarks.harness.empty_objective",
+            "train_command": "python -m benchmarks.harness.empty_objective",
         },
     },
 }
@@ -59,19 +59,19 @@ def identify(config: Mapping[str, Any]) -> Mapping[str, Any]:
     return {"seed": config["seed"]}
 
 
-def report(config: Mapping[str, Any], run: Run) -> None:
+def objective(config: Mapping[str, Any], run: Run) -> None:
     """Report twice and end."""
     for step in (1, 2):
         run.report(step, {"loss": float(config["seed"]) / step}, 2)
         run.checkpoint_saved()
 
 
-@hydra.main(version_base="1.3", config_path=None, config_name="trivial")
+@hydra.main(version_base="1.3", config_path=None, config_name="empty")
 def main(config: Any) -> None:
     """Run the sweep; a single run does not exist."""
 
 
 if __name__ == "__main__":
     hydra_sweeper.register()
-    ConfigStore.instance().store(name="trivial", node=CONFIG)
+    ConfigStore.instance().store(name="empty", node=CONFIG)
     main()

@@ -10,5 +10,5 @@ def test_sweep_of_trials_that_do_nothing_is_timed(tmp_path: Path) -> None:
     seconds, megabytes = measure(2, tmp_path)
     assert seconds > 0
     assert megabytes > 10
-    with (tmp_path / "trivial" / "results.csv").open(newline="") as file:
+    with (tmp_path / "empty" / "results.csv").open(newline="") as file:
         assert [row["status"] for row in csv.DictReader(file)] == ["finished"] * 2
