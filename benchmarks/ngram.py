@@ -27,22 +27,22 @@ def perplexity(probabilities: Floats) -> float:
     return float(np.exp(-np.log(probabilities).mean()))
 
 
-def unigram(text: Dataset) -> Floats:
+def unigram(dataset: Dataset) -> Floats:
     """Relative frequencies in the training split: float64[V].
 
     A type it never has (<unk>, where only held-out text needs it) counts as if seen once, so that
     all probabilities are above zero and sum to one.
     """
-    counts = np.maximum(np.array(text.vocabulary.counts, np.float64), 1)
+    counts = np.maximum(np.array(dataset.vocabulary.counts, np.float64), 1)
     frequencies: Floats = counts / counts.sum()
     return frequencies
 
 
-def measure(text: Dataset) -> dict[str, list[float]]:
+def measure(dataset: Dataset) -> dict[str, list[float]]:
     """Perplexity on valid and, where there is one, test, by model."""
-    frequencies = unigram(text)
-    trigram = KneserNey(text.train, len(text.vocabulary), order=3)
-    splits = _held_out(text).values()
+    frequencies = unigram(dataset)
+    trigram = KneserNey(dataset.train, len(dataset.vocabulary), order=3)
+    splits = _held_out(dataset).values()
     return {
         "unigram": [perplexity(frequencies[ids[1:]]) for ids in splits],
         "Kneser-Ney trigram": [perplexity(trigram.probabilities(ids)[1:]) for ids in splits],
@@ -52,26 +52,25 @@ def measure(text: Dataset) -> dict[str, list[float]]:
 def main(overrides: Sequence[str]) -> None:
     """Print the table for the corpus that the overrides choose."""
     data = parse_config(compose_values(overrides)).data
-    text = load_dataset(data)
+    dataset = load_dataset(data)
     start = time.perf_counter()
-    rows = measure(text)
+    rows = measure(dataset)
     seconds = time.perf_counter() - start
-    caption = (
-        f"{len(text.train):,} training tokens, {len(text.vocabulary):,} types, {seconds:.1f} s"
-    )
-    splits = _held_out(text)
+    size = f"{len(dataset.train):,} training tokens, {len(dataset.vocabulary):,} types"
+    caption = f"{size}, {seconds:.1f} s"
+    splits = _held_out(dataset)
     table = Table(title=f"Perplexity on {data.name}", caption=caption)
     table.add_column("model")
     for name, ids in splits.items():
-        unknown = float((ids == text.vocabulary.unk_id).mean())
+        unknown = float((ids == dataset.vocabulary.unk_id).mean())
         table.add_column(f"{name}\n{len(ids):,} tokens\n{unknown:.1%} <unk>", justify="right")
     for model, perplexities in rows.items():
         table.add_row(model, *(f"{value:.1f}" for value in perplexities))
     Console().print(table)
 
 
-def _held_out(text: Dataset) -> dict[str, Ids]:
-    splits = {"valid": text.valid, "test": text.test}
+def _held_out(dataset: Dataset) -> dict[str, Ids]:
+    splits = {"valid": dataset.valid, "test": dataset.test}
     return {name: ids for name, ids in splits.items() if len(ids) > 1}
 
 

@@ -167,10 +167,10 @@ def _prompt(trained: "TrainedModel", text: str | None, file: str | None) -> Prom
 
 
 def _start(trained: "TrainedModel") -> Prompt:
-    from lm.training.load import load_text
+    from lm.training.load import load_trial_dataset
 
     try:
-        return choose_prompt(None, trained.config.data, load_text(trained), PROMPT_OPTION)
+        return choose_prompt(None, trained.config.data, load_trial_dataset(trained), PROMPT_OPTION)
     except UserError as error:
         raise UserError(
             f"{trained.trial.directory} has no log.sample_prompt, and the text that it was trained "

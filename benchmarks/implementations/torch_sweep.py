@@ -36,20 +36,20 @@ GRID = {  # conf/sweep/layer_grid.yaml
 }
 
 
-def run_trial(sizes: Mapping[str, int], values: Mapping[str, Any], text: Dataset) -> None:
+def run_trial(sizes: Mapping[str, int], values: Mapping[str, Any], dataset: Dataset) -> None:
     """Train one model of the grid, in a worker of Ray Tune."""
     torch.set_num_threads(1)
     config = parse_config({**values, "model": {**values["model"], **sizes}})
-    config = replace(config, data=replace(config.data, vocab_size=len(text.vocabulary)))
+    config = replace(config, data=replace(config.data, vocab_size=len(dataset.vocabulary)))
     torch.manual_seed(config.seed)
-    training = Training(config, text.train)
-    steps = steps_per_epoch(len(text.train), config.train)
+    training = Training(config, dataset.train)
+    steps = steps_per_epoch(len(dataset.train), config.train)
     with SummaryWriter(os.fspath(tune.get_context().get_trial_dir())) as writer:
         for epoch in range(config.train.epochs):
             _train_epoch(training, config, writer, epoch * steps, steps)
-            metrics = {"valid/loss": training.evaluate(text.valid)}
-            if epoch + 1 == config.train.epochs and len(text.test) > 1:
-                metrics["test/loss"] = training.evaluate(text.test)
+            metrics = {"valid/loss": training.evaluate(dataset.valid)}
+            if epoch + 1 == config.train.epochs and len(dataset.test) > 1:
+                metrics["test/loss"] = training.evaluate(dataset.test)
             metrics["valid/perplexity"] = float(np.exp(metrics["valid/loss"]))
             for tag, value in metrics.items():
                 writer.add_scalar(tag, value, (epoch + 1) * steps)
@@ -80,9 +80,9 @@ def sweep(folder: Path, overrides: Sequence[str]) -> list[float]:
       UserError: a trial failed.
     """
     values = compose_values(overrides)
-    text = load_dataset(parse_config(values).data)
+    dataset = load_dataset(parse_config(values).data)
     init(address="local", include_dashboard=False)
-    trainable = tune.with_parameters(run_trial, values=values, text=text)
+    trainable = tune.with_parameters(run_trial, values=values, dataset=dataset)
     tuner = tune.Tuner(
         tune.with_resources(trainable, {"cpu": 1}),
         param_space={name: tune.grid_search(sizes) for name, sizes in GRID.items()},

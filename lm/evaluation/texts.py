@@ -9,7 +9,7 @@ from lm.data.text_files import read_text
 from lm.data.tokenizer import tokenize
 from lm.data.vocabulary import UNKNOWN
 from lm.data.windows import context_size
-from lm.training.load import TrainedModel, load_text
+from lm.training.load import TrainedModel, load_trial_dataset
 from sweeps.errors import UserError
 
 SPLITS = ("train", "valid", "test")
@@ -30,8 +30,8 @@ def load_splits(trained: TrainedModel, names: Sequence[str] | None) -> list[Eval
     Raises:
       UserError: the corpus is missing or another now, or lacks the split.
     """
-    tokens = load_text(trained)
-    found = {name: EvaluationText(name, getattr(tokens, name)) for name in SPLITS}
+    dataset = load_trial_dataset(trained)
+    found = {name: EvaluationText(name, getattr(dataset, name)) for name in SPLITS}
     if names is None:
         return [text for text in found.values() if text.name != "train" and len(text.ids)]
     for name in names:

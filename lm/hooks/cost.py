@@ -34,7 +34,7 @@ class MeasuredProgram:
     name: str
     """Hash of all that enters compilation."""
     config: Config
-    text: Dataset
+    dataset: Dataset
     load_seconds: float
     """Reading the text, and setting up the model for the first time."""
     parameters: int
@@ -69,7 +69,7 @@ def estimate(configs: Sequence[Mapping[str, Any]]) -> list[Cost]:
     known: list[tuple[MeasuredProgram, ProgramTimings]] = []
     overhead = 0.0
     for program in spread(list({program.name: program for program in programs}.values())):
-        warmup, after = time_program(program.config, program.text)
+        warmup, after = time_program(program.config, program.dataset)
         if not known:
             overhead = max(0.0, after - before - warmup.buffers)
         known.append((program, warmup))
@@ -114,32 +114,32 @@ def _programs(trials: Sequence[Config]) -> list[MeasuredProgram]:
         data = repr(config.data)
         if data not in texts:
             texts[data] = _load(config.data)
-        text, seconds = texts[data]
-        key = make_static_config(config, len(text.vocabulary))
+        dataset, seconds = texts[data]
+        key = make_static_config(config, len(dataset.vocabulary))
         if (data, key) not in found:
-            found[data, key] = _program(key, config, text, seconds)
+            found[data, key] = _program(key, config, dataset, seconds)
         programs.append(found[data, key])
     return programs
 
 
 def _load(config: DataConfig) -> tuple[Dataset, float]:
     began = time.perf_counter()
-    text = load_dataset(config)
-    return text, time.perf_counter() - began
+    dataset = load_dataset(config)
+    return dataset, time.perf_counter() - began
 
 
 def _program(
-    key: StaticConfig, config: Config, text: Dataset, load_seconds: float
+    key: StaticConfig, config: Config, dataset: Dataset, load_seconds: float
 ) -> MeasuredProgram:
     began = time.perf_counter()
-    trainer = Trainer(config, text)
+    trainer = Trainer(config, dataset)
     parameters = count_parameters(trainer.functions.shapes.params)
     valid, test = trainer.held_out["valid"], trainer.held_out.get("test")
     shapes = jax.tree.map(np.shape, (trainer.streams_lb, valid))
     return MeasuredProgram(
         name=hashlib.sha256(repr((key, shapes)).encode()).hexdigest()[:12],
         config=config,
-        text=text,
+        dataset=dataset,
         # The first look at a model costs what the warm-up, which is a second one, does not see.
         load_seconds=load_seconds + time.perf_counter() - began,
         parameters=parameters,

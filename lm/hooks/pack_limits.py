@@ -63,8 +63,11 @@ class Memory(NamedTuple):
 
 def memory(config: Config) -> Memory:
     """What a pack of a configuration needs."""
-    text = load_dataset(config.data)
-    vocab_size, words = len(text.vocabulary), len(text.train) + len(text.valid) + len(text.test)
+    dataset = load_dataset(config.data)
+    vocab_size, words = (
+        len(dataset.vocabulary),
+        len(dataset.train) + len(dataset.valid) + len(dataset.test),
+    )
     loss, train = config.loss, config.train
     tokens = train.batch_size * train.sequence_length
     streams, length = evaluation_window(train)
@@ -78,7 +81,7 @@ def memory(config: Config) -> Memory:
     dropped = 2 * GATES[config.model.cell] * sum(size**2 for size in rnn_sizes(config.model))
     dropped *= config.model.weight_drop > 0
     drawn = STEPS_PER_CALL * (loss.samples + 8)
-    order = 3 * len(text.train) if train.predict == "last" else 0
+    order = 3 * len(dataset.train) if train.predict == "last" else 0
     activations = _activations(config.model, train)
     return Memory(
         shared=4.0 * (3 * words + 3 * read * min(vocab_size, softmax_chunk_size("gpu"))),

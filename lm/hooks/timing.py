@@ -45,14 +45,14 @@ class ProgramTimings(NamedTuple):
     """Arrays while it trains, bytes; 0 where they lie on another device than the CPU."""
 
 
-def time_program(config: Config, text: Dataset) -> tuple[ProgramTimings, int]:
+def time_program(config: Config, dataset: Dataset) -> tuple[ProgramTimings, int]:
     """Run a program for a few seconds; gives the process's resident bytes at its largest, too.
 
     Raises:
       UserError: the model does not fit into memory.
     """
     try:
-        return _measure(config, text)
+        return _measure(config, dataset)
     except jax.errors.JaxRuntimeError as error:
         if "RESOURCE_EXHAUSTED" not in str(error):
             raise
@@ -68,8 +68,8 @@ def resident() -> int:
     return int(psutil.Process().memory_info().rss)
 
 
-def _measure(config: Config, text: Dataset) -> tuple[ProgramTimings, int]:
-    laid_out, trainer = _timed(lambda: Trainer(config, text))
+def _measure(config: Config, dataset: Dataset) -> tuple[ProgramTimings, int]:
+    laid_out, trainer = _timed(lambda: Trainer(config, dataset))
     first, state = _timed(trainer.start)
     again, state = _timed(trainer.start)
     # Compiled ahead for the sizes that it tells; the calls after this use the same code.

@@ -69,7 +69,7 @@ def load_trained(directory: Path) -> TrainedModel:
     )
 
 
-def load_text(trained: TrainedModel) -> Dataset:
+def load_trial_dataset(trained: TrainedModel) -> Dataset:
     """The text that a model was trained on.
 
     Raises:

@@ -10,7 +10,7 @@ from rich.progress import TaskID
 from lm.cli.progress import bar
 from lm.data.dataset import Dataset
 from lm.data.windows import steps_per_epoch
-from lm.training.load import TrainedModel, load_text, load_trained
+from lm.training.load import TrainedModel, load_trained, load_trial_dataset
 from lm.vectors.benchmarks import load_benchmarks
 from lm.vectors.config import NONE, Word2VecConfig
 from lm.vectors.epoch_scores import EpochScores, recorded_scores
@@ -76,15 +76,17 @@ def train_baselines(
     Raises:
       UserError: the text is missing or is another one now, or gensim's questions are missing.
     """
-    text = load_text(trained)
-    full = {name: fill_defaults(config, trained, text) for name, config in models.items()}
+    dataset = load_trial_dataset(trained)
+    full = {name: fill_defaults(config, trained, dataset) for name, config in models.items()}
     tables = list(own)
     epoch_scores: list[EpochScores] = []
     asked = (
-        load_benchmarks(list(occurring_words(trained.vocabulary, text.train))) if judged else None
+        load_benchmarks(list(occurring_words(trained.vocabulary, dataset.train)))
+        if judged
+        else None
     )
     if judged:
-        epoch_scores += _own_scores(trained, text, own)
+        epoch_scores += _own_scores(trained, dataset, own)
     with bar(console, "{task.description}: pass") as shown:
         for name, config in full.items():
             task = shown.add_task(name, total=config.epochs)
@@ -95,16 +97,16 @@ def train_baselines(
                     scores = point_scores(table.matrix, asked)
                     epoch_scores.append(EpochScores(vectors=table.name, epoch=epoch, scores=scores))
 
-            tables.append(train_word2vec(name, config, trained.vocabulary, text.train, ended))
+            tables.append(train_word2vec(name, config, trained.vocabulary, dataset.train, ended))
     return ScoredTables(tables=tables, epoch_scores=epoch_scores)
 
 
 def _own_scores(
-    trained: TrainedModel, text: Dataset, own: Sequence[WordVectors]
+    trained: TrainedModel, dataset: Dataset, own: Sequence[WordVectors]
 ) -> list[EpochScores]:
     """Scores that the trial recorded of its tables; a table without any is scored as it is now."""
     recorded = recorded_scores(trained.trial.directory, [table.name for table in own])
-    epoch = trained.step / steps_per_epoch(len(text.train), trained.config.train)
+    epoch = trained.step / steps_per_epoch(len(dataset.train), trained.config.train)
     known = {one.vectors for one in recorded}
     return recorded + [
         EpochScores(

@@ -31,10 +31,12 @@ OnEpoch = Callable[[int, WordVectors], None]
 """Takes the number of the epoch that ended, from 1, and its vectors, which will still change."""
 
 
-def fill_defaults(config: Word2VecConfig, trained: "TrainedModel", text: Dataset) -> Word2VecConfig:
+def fill_defaults(
+    config: Word2VecConfig, trained: "TrainedModel", dataset: Dataset
+) -> Word2VecConfig:
     """Fill the options that are null from the trial."""
     model, train = trained.config.model, trained.config.train
-    epochs = trained.step // steps_per_epoch(len(text.train), train)
+    epochs = trained.step // steps_per_epoch(len(dataset.train), train)
     return replace(
         config,
         embed_size=model.embed_size if config.embed_size is None else config.embed_size,

@@ -106,9 +106,9 @@ def test_perplexities_that_a_run_reported_are_found_again(
     directory = request.getfixturevalue(name)
     trial, found = read_trial(directory), table(shown(capsys, directory))
     assert set(found) == ({"valid"} if name == "characters" else {"valid", "test"})
-    tokens = load_dataset(load_trained(directory).config.data)
+    dataset = load_dataset(load_trained(directory).config.data)
     for split, (words, loss, perplexity) in found.items():
-        assert words == len(getattr(tokens, split)) - (5 if name == "windows" else 1)
+        assert words == len(getattr(dataset, split)) - (5 if name == "windows" else 1)
         nats = loss * math.log(2) if name == "characters" else loss
         assert nats == pytest.approx(trial.metrics[f"{split}/loss"], abs=2e-5)
         assert perplexity == pytest.approx(trial.metrics[f"{split}/perplexity"], rel=1e-4)
@@ -122,11 +122,11 @@ def test_words_are_written_and_the_worst_are_told(
     printed = shown(capsys, trained, *options)
     with path.open(encoding="utf-8", newline="") as file:
         rows = list(csv.DictReader(file))
-    tokens = load_dataset(load_trained(trained).config.data)
+    dataset = load_dataset(load_trained(trained).config.data)
     for split, (words, loss, _) in table(printed).items():
         own = [row for row in rows if row["text"] == split]
-        ids = getattr(tokens, split)
-        assert [row["word"] for row in own] == tokens.vocabulary.decode(ids[1:])
+        ids = getattr(dataset, split)
+        assert [row["word"] for row in own] == dataset.vocabulary.decode(ids[1:])
         assert [int(row["position"]) for row in own] == list(range(1, len(ids)))
         log_probs = [float(row["log_probability"]) for row in own]
         assert len(own) == words
@@ -150,19 +150,21 @@ def test_text_is_encoded_as_the_corpus_was_and_needs_it_no_more(
     capsys: Capture, trained: Path, text: Path, tmp_path: Path
 ) -> None:
     valid = table(shown(capsys, trained, "--split", "valid"))["valid"]
-    tokens = load_dataset(load_trained(trained).config.data)
+    dataset = load_dataset(load_trained(trained).config.data)
     words = text.read_text().split()
-    first = len(tokens.train)
+    first = len(dataset.train)
     piece = tmp_path / "piece.txt"
-    piece.write_text(" ".join(words[first : first + len(tokens.valid)]).upper())
+    piece.write_text(" ".join(words[first : first + len(dataset.valid)]).upper())
     text.rename(text.with_suffix(".away"))
     try:
         printed = shown(capsys, trained, "--text", piece)
     finally:
         text.with_suffix(".away").rename(text)
     assert table(printed)[str(piece)] == valid
-    lacking = sum(word not in tokens.vocabulary.words for word in piece.read_text().lower().split())
-    assert f"the vocabulary lacks {lacking} of {len(tokens.valid)} tokens" in printed
+    lacking = sum(
+        word not in dataset.vocabulary.words for word in piece.read_text().lower().split()
+    )
+    assert f"the vocabulary lacks {lacking} of {len(dataset.valid)} tokens" in printed
 
 
 def test_cache_found_on_valid_is_the_best_of_those_tried(capsys: Capture, trained: Path) -> None:

@@ -48,34 +48,36 @@ def test_ptb_is_split_at_spaces_with_an_end_of_sentence_per_line(
 
 def test_splits_are_contiguous_and_cover_the_text(text_options: Options) -> None:
     words = [f"w{i}" for i in range(20)]
-    text = load_dataset(text_options(" ".join(words), valid_fraction=0.2, test_fraction=0.3))
-    assert text.vocabulary.decode(text.train) == words[:10]
-    assert (len(text.valid), len(text.test)) == (4, 6)
+    dataset = load_dataset(text_options(" ".join(words), valid_fraction=0.2, test_fraction=0.3))
+    assert dataset.vocabulary.decode(dataset.train) == words[:10]
+    assert (len(dataset.valid), len(dataset.test)) == (4, 6)
 
 
 def test_vocabulary_knows_the_training_split_only(text_options: Options) -> None:
-    text = load_dataset(text_options("a a b b a b c z", valid_fraction=0.125, test_fraction=0.125))
-    assert text.vocabulary.words == ["a", "b", "<unk>"]
-    assert text.vocabulary.decode(text.valid) == ["<unk>"]
+    dataset = load_dataset(
+        text_options("a a b b a b c z", valid_fraction=0.125, test_fraction=0.125)
+    )
+    assert dataset.vocabulary.words == ["a", "b", "<unk>"]
+    assert dataset.vocabulary.decode(dataset.valid) == ["<unk>"]
 
 
 def test_no_test_fraction_gives_an_empty_test_split(text_options: Options) -> None:
-    text = load_dataset(text_options("a b " * 20, test_fraction=0.0))
-    assert (len(text.train), len(text.valid), len(text.test)) == (36, 4, 0)
+    dataset = load_dataset(text_options("a b " * 20, test_fraction=0.0))
+    assert (len(dataset.train), len(dataset.valid), len(dataset.test)) == (36, 4, 0)
 
 
 def test_ids_are_int32_within_the_vocabulary(text_options: Options) -> None:
-    text = load_dataset(text_options("a b c d " * 20, vocab_size=3))
-    for ids in (text.train, text.valid, text.test):
+    dataset = load_dataset(text_options("a b c d " * 20, vocab_size=3))
+    for ids in (dataset.train, dataset.valid, dataset.test):
         assert ids.dtype == np.int32
         assert 0 <= ids.min() <= ids.max() < 3
 
 
 def test_characters_round_trip_through_ids(text_options: Options) -> None:
     raw = "Tab\tand \\ and\nna\u00efve \u2028 " * 10
-    text = load_dataset(text_options(raw, level="char"))
-    parts = (text.train, text.valid, text.test)
-    assert "".join("".join(text.vocabulary.decode(ids)) for ids in parts) == raw
+    dataset = load_dataset(text_options(raw, level="char"))
+    parts = (dataset.train, dataset.valid, dataset.test)
+    assert "".join("".join(dataset.vocabulary.decode(ids)) for ids in parts) == raw
 
 
 def test_text_without_a_token_is_refused(text_options: Options) -> None:
@@ -99,22 +101,30 @@ def test_sherlock_has_the_study_s_counts(real_data: Callable[[str], str], option
     config = options("sherlock", root=real_data("sherlock"))
     counts = Counter(tokenize(open_corpus(config).read().train, config))
     assert (counts.total(), len(counts)) == (247_812, 11_756)
-    text = load_dataset(config)
-    assert len(text.train) + len(text.valid) + len(text.test) == 247_812
+    dataset = load_dataset(config)
+    assert len(dataset.train) + len(dataset.valid) + len(dataset.test) == 247_812
 
 
 def test_sherlock_s_default_keeps_words_that_training_meets_twice(
     real_data: Callable[[str], str], options: Options
 ) -> None:
-    text = load_dataset(options("sherlock", root=real_data("sherlock"), vocab_size=5900))
-    assert [len(ids) for ids in (text.train, text.valid, text.test)] == [198_250, 24_781, 24_781]
-    assert min(text.vocabulary.counts) == 2
+    dataset = load_dataset(options("sherlock", root=real_data("sherlock"), vocab_size=5900))
+    assert [len(ids) for ids in (dataset.train, dataset.valid, dataset.test)] == [
+        198_250,
+        24_781,
+        24_781,
+    ]
+    assert min(dataset.vocabulary.counts) == 2
 
 
 def test_ptb_has_mikolov_s_counts(real_data: Callable[[str], str], options: Options) -> None:
-    text = load_dataset(options("ptb", root=real_data("ptb"), vocab_size=10_000))
-    assert [len(ids) for ids in (text.train, text.valid, text.test)] == [929_589, 73_760, 82_430]
-    counts = dict(zip(text.vocabulary.words, text.vocabulary.counts, strict=True))
+    dataset = load_dataset(options("ptb", root=real_data("ptb"), vocab_size=10_000))
+    assert [len(ids) for ids in (dataset.train, dataset.valid, dataset.test)] == [
+        929_589,
+        73_760,
+        82_430,
+    ]
+    counts = dict(zip(dataset.vocabulary.words, dataset.vocabulary.counts, strict=True))
     assert len(counts) == 10_000
     assert counts["<unk>"] == 45_020
     assert counts["<eos>"] == 42_068
@@ -124,15 +134,19 @@ def test_characters_of_shakespeare_are_65(
     real_data: Callable[[str], str], options: Options
 ) -> None:
     root = real_data("tinyshakespeare")
-    text = load_dataset(options("text", root=root, files=["input.txt"], level="char"))
-    assert len(text.train) + len(text.valid) + len(text.test) == 1_115_394
-    assert len(text.vocabulary) == 65
+    dataset = load_dataset(options("text", root=root, files=["input.txt"], level="char"))
+    assert len(dataset.train) + len(dataset.valid) + len(dataset.test) == 1_115_394
+    assert len(dataset.vocabulary) == 65
 
 
 def test_lee_s_default_keeps_words_that_training_meets_twice(options: Options) -> None:
-    text = load_dataset(options("lee", vocab_size=3500))
-    assert [len(ids) for ids in (text.train, text.valid, text.test)] == [54_071, 6_759, 6_759]
-    assert min(text.vocabulary.counts) == 2
+    dataset = load_dataset(options("lee", vocab_size=3500))
+    assert [len(ids) for ids in (dataset.train, dataset.valid, dataset.test)] == [
+        54_071,
+        6_759,
+        6_759,
+    ]
+    assert min(dataset.vocabulary.counts) == 2
 
 
 def test_reading_text_imports_neither_jax_nor_gensim_nor_ray() -> None:

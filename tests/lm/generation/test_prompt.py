@@ -74,7 +74,7 @@ def test_prompt_that_cannot_be_read_is_refused(
 @pytest.mark.parametrize(("level", "start"), [("word", 8), ("char", 40)])
 def test_no_prompt_takes_the_validation_text_s_first_words(level: str, start: int) -> None:
     config = DataConfig("lee", None, [], level, None, 0.1, 0.1)
-    text: Dataset = load_dataset(config)
-    found = choose_prompt(None, config, text, OPTION)
-    assert found.ids.tolist() == text.valid[:start].tolist()
-    assert choose_prompt("the", config, text, OPTION).ids.tolist() != found.ids.tolist()
+    dataset: Dataset = load_dataset(config)
+    found = choose_prompt(None, config, dataset, OPTION)
+    assert found.ids.tolist() == dataset.valid[:start].tolist()
+    assert choose_prompt("the", config, dataset, OPTION).ids.tolist() != found.ids.tolist()

@@ -102,17 +102,19 @@ def test_a_run_records_its_batches_words_and_horizons(tmp_path: Path, tiny: Comp
 def assert_labels(values: dict[str, Any], labels: dict[str, Any]) -> None:
     """Those of the first batch, as the text has them."""
     config = parse_config(values)
-    text = load_dataset(config.data)
-    streams = np.asarray(Trainer(config, text).streams_lb)
+    dataset = load_dataset(config.data)
+    streams = np.asarray(Trainer(config, dataset).streams_lb)
     for sequence in range(2):
-        words = text.vocabulary.decode(streams[:6, sequence])
+        words = dataset.vocabulary.decode(streams[:6, sequence])
         assert labels["inputs"][sequence] == words[:-1]
         assert labels["targets"][sequence] == words[1:]
         predicted = labels["predictions"][sequence]
         right = [one == other for one, other in zip(predicted, words[1:], strict=True)]
         assert labels["correct"][sequence] == right
         losses = np.array(labels["losses"][sequence])
-        np.testing.assert_allclose(losses, np.log(len(text.vocabulary)), rtol=0.2)  # a fresh model
+        np.testing.assert_allclose(
+            losses, np.log(len(dataset.vocabulary)), rtol=0.2
+        )  # a fresh model
     assert set(labels["share_beyond"]) == set(LSTM)
 
 

@@ -26,14 +26,14 @@ SHOWN = ("log.histogram_every=20", "log.sample_words=5", "log.embedding_words=8"
 
 def one_step(config: Config, params: dict[str, Any] | None = None) -> tuple[Any, Any]:
     """Parameters before and after the first update, of all rows."""
-    text = load_dataset(config.data)
-    trainer = Trainer(config, text)
+    dataset = load_dataset(config.data)
+    trainer = Trainer(config, dataset)
     state = trainer.start()
     if params:
         state = state._replace(params=jax.tree.map(jnp.copy, params))
     before = jax.tree.map(np.array, state.params)
     program, values = (
-        build_functions(make_static_config(config, len(text.vocabulary))),
+        build_functions(make_static_config(config, len(dataset.vocabulary))),
         trainer.values(0),
     )
     call = (values, trainer.streams_lb, trainer.train_key, 1)

@@ -68,15 +68,15 @@ def built(monkeypatch: pytest.MonkeyPatch) -> list[Any]:
 
 def test_text_width_passes_and_seed_are_the_trials(trained: TrainedModel, built: list[Any]) -> None:
     tables = beside(trained, *EVERY)
-    text = load_dataset(trained.config.data)
-    tokens = text.vocabulary.decode(text.train)
+    dataset = load_dataset(trained.config.data)
+    tokens = dataset.vocabulary.decode(dataset.train)
     assert [table.name for table in tables] == ["skipgram", "cbow", "window"]
     for table, model in zip(tables, built, strict=True):
         assert model.text == tokens
         assert model.trained_words == (2 * len(tokens), 2 * len(tokens))  # none is left out
         assert (model.epochs, model.seed, table.matrix.shape[1]) == (2, 3, 5)
-        assert table.words == text.vocabulary.words
-        assert table.counts == text.vocabulary.counts
+        assert table.words == dataset.vocabulary.words
+        assert table.counts == dataset.vocabulary.counts
 
 
 def test_width_passes_seed_and_window_can_be_chosen(

@@ -191,12 +191,12 @@ def test_an_epoch_without_the_validation_split(
 ) -> None:
     root = f"data.root={real_data('sherlock')}"
     last, every = trials("+sweep=sherlock_predict", root)
-    text = load_dataset(last.data)
-    sizes = [len(ids) for ids in (text.train, text.valid, text.test)]
+    dataset = load_dataset(last.data)
+    sizes = [len(ids) for ids in (dataset.train, dataset.valid, dataset.test)]
     assert sizes == [223_031, 24_781, 0]
     assert steps_per_epoch(sizes[0], last.train) == 6_949
     assert steps_per_epoch(sizes[0], every.train) == 348
-    assert parameters(last, len(text.vocabulary)) == 2_000_589
+    assert parameters(last, len(dataset.vocabulary)) == 2_000_589
     assert parameters(last, 11_756) == 2_108_620  # the study's
 
 
