@@ -12,7 +12,6 @@ from hydra.core.config_store import ConfigStore
 from sweeps import hydra_sweeper
 from sweeps.run import Run
 
-NOTHING = dict.fromkeys(["grace", "factor", "samples", "interval", "quantile", "resample", "seed"])
 CONFIG = {
     "defaults": [
         {"override hydra/sweeper": "ray_tune"},
@@ -40,7 +39,7 @@ CONFIG = {
         "fresh": False,
     },
     "search": {"kind": "grid", "trials": None, "seed": 0},
-    "scheduler": {"kind": "none", "time": "step", **NOTHING},
+    "scheduler": {"kind": "none", "time": "step"},
     "ray": {"address": None},
     "hydra": {
         "run": {"dir": "."},

@@ -1,13 +1,11 @@
 """Ranges and combinations of options, checked once a configuration has its types."""
 
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
+from lm.config.schema import Config
 from sweeps.config.schema import check_range, walk_options
 from sweeps.errors import UserError
-
-if TYPE_CHECKING:
-    from lm.config.schema import Config
 
 OPTION = "log.vector_scores"
 
@@ -20,7 +18,7 @@ CHANGEABLE = ("optimizer.learning_rate", "optimizer.momentum", "train.clip_norm"
 """Options that `train.changes` may name."""
 
 
-def check(config: "Config") -> None:
+def check(config: Config) -> None:
     """Refuse what makes no sense.
 
     Raises:
@@ -58,7 +56,7 @@ def _check_change(
         check_range(key, value, options[key][1])
 
 
-def _check_combinations(config: "Config") -> None:
+def _check_combinations(config: Config) -> None:
     data, model = config.data, config.model
     if data.valid_fraction + data.test_fraction >= 1:
         raise UserError(

@@ -1,22 +1,19 @@
-"""What defines the result of a run: its options and its text, wherever that text lies."""
+"""The hook that checks a trial and gives its identity."""
 
-import dataclasses
 from collections.abc import Mapping
 from typing import Any
 
+from lm.config.identity import identity_of
 from lm.config.load import parse_config
-from lm.config.schema import RUN_ONLY, Config
+from lm.config.schema import Config
 from lm.data.dataset import Dataset, load_dataset
 from lm.data.windows import steps_per_epoch
 from lm.generation.prompt import PROMPT_OPTION, choose_prompt
 from lm.vectors.training_metrics import check_vocabulary
 from sweeps.errors import UserError
 
-_OPTIMIZER_OPTIONS = ("momentum", "beta1", "beta2", "smoothing", "epsilon")
-"""Options that some optimizers have: null in the identity of a run whose optimizer lacks them."""
 
-
-def identify(values: Mapping[str, Any]) -> dict[str, Any]:
+def identify(raw_config: Mapping[str, Any]) -> dict[str, Any]:
     """Check a composed configuration against its text, before any work is spent on it.
 
     Returns:
@@ -25,17 +22,10 @@ def identify(values: Mapping[str, Any]) -> dict[str, Any]:
     Raises:
       UserError: an option is out of range, or does not fit the others or the text.
     """
-    config = parse_config(values)
+    config = parse_config(raw_config)
     text = load_dataset(config.data)
     _check_text(config, text)
-    identity = dataclasses.asdict(config)
-    for key in RUN_ONLY:
-        del identity[key]
-    del identity["train"]["checkpoint_minutes"]
-    del identity["data"]["root"]
-    identity["data"]["files"] = text.digest
-    identity["optimizer"] = {**dict.fromkeys(_OPTIMIZER_OPTIONS), **identity["optimizer"]}
-    return identity
+    return identity_of(config, text.digest)
 
 
 def _check_text(config: Config, text: Dataset) -> None:

@@ -12,12 +12,12 @@ import jax
 import jax.numpy as jnp
 import yaml
 
+from lm.config.identity import identity_of
 from lm.config.load import parse_config
 from lm.config.schema import Config
 from lm.data.dataset import Dataset, load_dataset
 from lm.data.vocabulary import Vocabulary
 from lm.data.windows import steps_per_epoch
-from lm.hooks.identity import identify
 from lm.model.types import Carry, Params
 from lm.optim.optimizer import hyperparameters
 from lm.optim.schedule import config_at_step
@@ -75,13 +75,14 @@ def load_trial_dataset(trained: TrainedModel) -> Dataset:
     Raises:
       UserError: it is missing, or is not the one that it was.
     """
-    trial = trained.trial
-    if fingerprint(identify(_config(trial.directory))) != trial.fingerprint:
+    trial, text = trained.trial, load_dataset(trained.config.data)
+    recorded = parse_config(_config(trial.directory))
+    if fingerprint(identity_of(recorded, text.digest)) != trial.fingerprint:
         raise UserError(
             f"the text of {trial.directory} is not the one that it was trained on, or its "
             "config.yaml was changed; restore them, or give --text FILE to take another text."
         )
-    return load_dataset(trained.config.data)
+    return text
 
 
 def _trial(directory: Path) -> Trial:

@@ -1,0 +1,26 @@
+"""What defines the result of a run: its options and its text, wherever that text lies."""
+
+import dataclasses
+from typing import Any
+
+from lm.config.schema import RUN_ONLY, Config
+
+_OPTIMIZER_OPTIONS = ("momentum", "beta1", "beta2", "smoothing", "epsilon")
+"""Options that some optimizers have: null in the identity of a run whose optimizer lacks them."""
+
+
+def identity_of(config: Config, text_digest: str) -> dict[str, Any]:
+    """Return plain values that are equal for two runs exactly if the runs compute the same.
+
+    Args:
+      config: a checked configuration.
+      text_digest: hash of the corpus, `lm.data.dataset.Dataset.digest`.
+    """
+    identity = dataclasses.asdict(config)
+    for key in RUN_ONLY:
+        del identity[key]
+    del identity["train"]["checkpoint_minutes"]
+    del identity["data"]["root"]
+    identity["data"]["files"] = text_digest
+    identity["optimizer"] = {**dict.fromkeys(_OPTIMIZER_OPTIONS), **identity["optimizer"]}
+    return identity
