@@ -25,7 +25,6 @@ from sweeps.io.url import is_url
 from sweeps.run import Run
 from sweeps.store.fingerprint import fingerprint
 from sweeps.store.provenance import collect
-from sweeps.store.status import DONE
 from sweeps.store.trial import TrialSpec, move_aside, read_trial, write_trial
 from sweeps.tensorboard.hparams import rewrite_hparams
 
@@ -64,7 +63,7 @@ def train_single(values: dict[str, Any], overrides: Sequence[str], console: Cons
         console.print(f"The earlier run is now {aside}.", highlight=False)
         rewrite_hparams(aside)
     earlier = read_trial(directory)
-    if earlier.status in DONE and earlier.fingerprint == key:
+    if earlier.done and earlier.fingerprint == key:
         console.print("Trained before; fresh=true trains it again.", highlight=False)
         return directory
     spec = TrialSpec(
@@ -72,8 +71,8 @@ def train_single(values: dict[str, Any], overrides: Sequence[str], console: Cons
         overrides=tuple(overrides),
         settings=given(overrides),
         fingerprint=key,
-        command=shlex.join(["python", "-m", "lm.train", *overrides]),
-        verify="python -m lm.reproduce",
+        train_command=shlex.join(["python", "-m", "lm.train", *overrides]),
+        reproduce_command="python -m lm.reproduce",
     )
     write_trial(directory, spec, collect(Path(__file__).parent))
     _train(directory, values, console)

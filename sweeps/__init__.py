@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from sweeps.plan.cost import Cost
     from sweeps.plan.packs import PackLimits
     from sweeps.run import Diverged, Interrupt, OnReport, Run, Stop
+    from sweeps.store.status import TrialStatus
     from sweeps.store.sweep import Sweep, read_sweep
     from sweeps.store.trial import Trial, read_trial
     from sweeps.tensorboard import Blob, Embedding, Histogram, Summary, Tensor, Text
@@ -37,6 +38,7 @@ _MODULES = {
     "Tensor": "sweeps.tensorboard",
     "Text": "sweeps.tensorboard",
     "Trial": "sweeps.store.trial",
+    "TrialStatus": "sweeps.store.status",
     "UserError": "sweeps.errors",
     "compare_sweeps": "sweeps.analysis.comparison",
     "load": "sweeps.analysis.dataframes",
@@ -63,6 +65,7 @@ __all__ = [
     "Tensor",
     "Text",
     "Trial",
+    "TrialStatus",
     "UserError",
     "compare_sweeps",
     "load",

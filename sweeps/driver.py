@@ -1,4 +1,4 @@
-"""A sweep from its settings to its table: what is done is kept, what is left is run."""
+"""Runs a sweep from its plan to its table: done trials are kept, the others are trained."""
 
 from collections import Counter
 from collections.abc import Collection
@@ -11,9 +11,12 @@ from sweeps.cli.exit import INTERRUPTED
 from sweeps.errors import UserError
 from sweeps.io.lock import locked
 from sweeps.io.mirror import beside_trials, without_checkpoints
-from sweeps.plan.pending import PendingTrials, SweepPlan
+from sweeps.plan.pending import PendingTrials
 from sweeps.plan.sweep_folder import SweepFolder
-from sweeps.store.sweep import read_sweep
+from sweeps.plan.sweep_plan import SweepPlan
+from sweeps.store.result import RESULT_FILE
+from sweeps.store.status import TrialStatus
+from sweeps.store.sweep import SWEEP_FILE, read_sweep
 from sweeps.store.trial import move_aside
 from sweeps.tensorboard.custom_scalars import write_charts
 from sweeps.tensorboard.hparams import rewrite_hparams
@@ -26,140 +29,151 @@ ALONE = 32
 """Halvings that leave a pack with one trial."""
 
 
-def run(agenda: SweepPlan) -> int:
-    """Run what is not done yet, and show the table.
+def run_sweep(plan: SweepPlan) -> int:
+    """Train the trials of a sweep that are not done, and print the table of all.
 
     Returns:
       Exit status: 0, 1 if a trial failed, 130 after Ctrl-C.
 
     Raises:
-      UserError: bad input, or another command has the folder.
+      UserError: bad input, or another command holds the folder.
     """
-    _ = agenda.mutable, agenda.packer, agenda.planned  # bad input shows before anything is touched
-    folder, mirror = agenda.folder, agenda.mirror
-    held = f"another command is running the sweep in {folder}; wait for it, or stop it."
-    with locked(folder.parent / f".{folder.name}.lock", held):
+    folder, mirror = plan.folder, plan.mirror
+    in_use = f"another command is running the sweep in {folder}; wait for it, or stop it."
+    with locked(folder.parent / f".{folder.name}.lock", in_use):
         if mirror:
             mirror.pull(folder.name, without_checkpoints)
-        if agenda.options.sweep.fresh:
-            _move_aside(agenda)
-        shelf = agenda.shelf()
-        shelf.write()
-        write_charts(shelf.sweep, agenda.application.charts)
+        if plan.options.sweep.fresh:
+            _move_aside(plan)
+        sweep_folder = plan.open_folder()
+        sweep_folder.write()
+        write_charts(sweep_folder.sweep, plan.application.charts)
         if mirror:
             mirror.push(folder.name, without_checkpoints)
-        return _show(agenda, *_train_all(agenda, shelf))
+        outcome, names = _train_all(plan, sweep_folder)
+        return _show_results(plan, outcome, names)
 
 
-def _move_aside(agenda: SweepPlan) -> None:
-    if agenda.mirror and (agenda.folder / "sweep.json").exists():
+def _move_aside(plan: SweepPlan) -> None:
+    if plan.mirror and (plan.folder / SWEEP_FILE).exists():
         raise UserError(
-            f"sweep.fresh=true cannot move what is at {agenda.mirror.url}; move it by the means of "
+            f"sweep.fresh=true cannot move what is at {plan.mirror.url}; move it by the means of "
             "that store, or give this sweep another folder with sweep.name=NAME."
         )
-    if aside := move_aside(agenda.folder):
-        agenda.console.print(f"The earlier sweep is now {aside}.", highlight=False)
-        for path in aside.glob("[!.]*/result.json"):
+    if aside := move_aside(plan.folder):
+        plan.console.print(f"The earlier sweep is now {aside}.", highlight=False)
+        for path in aside.glob(f"[!.]*/{RESULT_FILE}"):
             rewrite_hparams(path.parent)
 
 
-def _train_all(agenda: SweepPlan, shelf: SweepFolder) -> tuple[Outcome, set[str]]:
-    """Train what is left; where memory runs out, what is left then.
+def _train_all(plan: SweepPlan, sweep_folder: SweepFolder) -> tuple[Outcome, set[str]]:
+    """Train what is left, again after memory ran out or a pack lost its worker.
 
-    A trial during which that happened more than `sweep.retries` times is given up; a pack is half
-    as wide the next time. Trials that lost their worker together are trained once more, each by
-    itself: one of them may be at fault.
+    Where memory runs out, the packs of the trials that were running are halved. A trial during
+    which it runs out more than `sweep.retries` times is given up. Where a pack loses its worker,
+    its trials are trained once more, each by itself: one of them may be at fault.
 
     Returns:
       The outcome, and the names of the trials that were to be run.
     """
-    times: Counter[str] = Counter()
+    out_of_memory: Counter[str] = Counter()
     names: set[str] = set()
-    apart: set[str] = set()
+    alone: set[str] = set()
+    retries = plan.options.sweep.retries
     while True:
-        job = agenda.job(shelf)
-        names |= {path.name for path in job.directories}
-        rest = _rest(job, times, apart, agenda.options.sweep.retries)
+        pending = plan.pending_trials(sweep_folder)
+        names |= {path.name for path in pending.directories}
+        pending = _remaining(pending, out_of_memory, alone, retries)
         try:
-            again = times or apart
-            outcome = _nothing(agenda) if again and not rest.left else _train(agenda, rest)
+            if pending.num_left or not (out_of_memory or alone):
+                outcome = _train(plan, pending)
+            else:
+                outcome = _empty_outcome(plan)
         except MemoryRanOut as error:
-            times.update(path.name for path in error.running)
-            said = "A machine ran out of memory; the sweep goes on."
+            out_of_memory.update(path.name for path in error.running)
+            message = "A machine ran out of memory; the sweep goes on."
         else:
-            if apart or outcome.interrupted or not outcome.shared:
+            if alone or outcome.interrupted or not outcome.lost_in_packs:
                 break
-            apart = outcome.shared
-            said = f"{len(apart)} trials lost their worker together; each is trained by itself."
-        agenda.console.print(said, style="yellow")
-        shelf = agenda.shelf()
-    outcome.lost |= _given_up(times, agenda.options.sweep.retries)
+            alone = outcome.lost_in_packs
+            message = f"{len(alone)} trials lost their worker together; each is trained by itself."
+        plan.console.print(message, style="yellow")
+        sweep_folder = plan.open_folder()
+    outcome.lost |= _given_up(out_of_memory, retries)
     return outcome, names | outcome.ended | set(outcome.lost)
 
 
-def _rest(job: PendingTrials, times: Counter[str], apart: set[str], retries: int) -> PendingTrials:
-    """What is left of a job, in packs as narrow as they have to be."""
+def _remaining(
+    pending: PendingTrials, out_of_memory: Counter[str], alone: set[str], retries: int
+) -> PendingTrials:
+    """The pending trials that are not given up, in packs as small as they have to be."""
     left = [
         path
-        for path in job.directories
-        if times[path.name] <= retries and (not apart or path.name in apart)
+        for path in pending.directories
+        if out_of_memory[path.name] <= retries and (not alone or path.name in alone)
     ]
-    return replace(job, directories=left, halvings={**times, **dict.fromkeys(apart, ALONE)})
+    halvings = {**out_of_memory, **dict.fromkeys(alone, ALONE)}
+    return replace(pending, directories=left, halvings=halvings)
 
 
-def _given_up(times: Counter[str], retries: int) -> dict[str, str]:
-    """Name -> why, of trials during which memory ran out too often."""
+def _given_up(out_of_memory: Counter[str], retries: int) -> dict[str, str]:
+    """Name -> reason, of trials during which memory ran out too often."""
     return {
         name: f"memory ran out {count} times while it ran; run fewer trials at a time with a "
         "larger sweep.cpus_per_trial, or make it smaller"
-        for name, count in times.items()
+        for name, count in out_of_memory.items()
         if count > retries
     }
 
 
-def _nothing(agenda: SweepPlan) -> Outcome:
-    """What becomes of no trials."""
-    return Outcome(metric=agenda.options.sweep.metric, mode=agenda.options.sweep.mode)
+def _empty_outcome(plan: SweepPlan) -> Outcome:
+    """The outcome where no trial was run."""
+    return Outcome(metric=plan.options.sweep.metric, mode=plan.options.sweep.mode)
 
 
-def _train(agenda: SweepPlan, job: PendingTrials) -> Outcome:
-    options, application, console = agenda.options, agenda.application, agenda.console
-    if not job.left:
-        console.print(f"All {job.kept} trials were done before.", highlight=False)
-        return _nothing(agenda)
-    before = f", {job.kept} of them done before" if job.kept else ""
-    console.print(f"{job.total} trials{before}, in {agenda.folder}", highlight=False)
-    limit = options.sweep.trial_minutes
-    work = WorkerTask(
+def _train(plan: SweepPlan, pending: PendingTrials) -> Outcome:
+    options, application, console = plan.options, plan.application, plan.console
+    if not pending.num_left:
+        console.print(f"All {pending.num_done} trials were done before.", highlight=False)
+        return _empty_outcome(plan)
+    before = f", {pending.num_done} of them done before" if pending.num_done else ""
+    console.print(f"{pending.num_total} trials{before}, in {plan.folder}", highlight=False)
+    minutes = options.sweep.trial_minutes
+    task = WorkerTask(
         objective=application.objective,
         metric=options.sweep.metric,
         mode=options.sweep.mode,
         identify=application.identify,
-        folder=str(Path.cwd()),
-        url=agenda.mirror.url if agenda.mirror else "",
-        trial_seconds=None if limit is None else 60 * limit,
-        time=options.scheduler.time,
+        working_directory=str(Path.cwd()),
+        url=plan.mirror.url if plan.mirror else "",
+        time_limit=None if minutes is None else 60 * minutes,
+        scheduler_time=options.scheduler.time,
         pack=application.pack or "",
-        rule=options.scheduler.kind,
+        scheduler=options.scheduler.kind,
         schedule_option=application.schedule_option or "",
         train_command=application.train_command,
     )
     from sweeps.tune.tuner import run_trials  # imports Ray
 
     return run_trials(
-        job,
-        work,
+        pending,
+        task,
         options,
         application=application,
-        scratch=(agenda.folder / ".ray").absolute(),
-        progress=Progress(job.total, kept=job.kept, tags=options.sweep.progress, console=console),
-        mirror=agenda.mirror,
+        scratch=(plan.folder / ".ray").absolute(),
+        progress=Progress(
+            pending.num_total,
+            num_done=pending.num_done,
+            tags=options.sweep.progress,
+            console=console,
+        ),
+        mirror=plan.mirror,
     )
 
 
-def _show(agenda: SweepPlan, outcome: Outcome, run: Collection[str]) -> int:
-    """Settle, rank and show all trials of the folder; the status speaks of those just run."""
-    folder, mirror = agenda.folder, agenda.mirror
+def _show_results(plan: SweepPlan, outcome: Outcome, names: Collection[str]) -> int:
+    """Rank and print all trials of the folder; returns the exit status for the named ones."""
+    folder, mirror = plan.folder, plan.mirror
     if mirror:
         mirror.pull(folder.name, without_checkpoints)
     sweep = read_sweep(folder)
@@ -167,19 +181,20 @@ def _show(agenda: SweepPlan, outcome: Outcome, run: Collection[str]) -> int:
     comparison = compare_trials(replace(sweep, trials=trials))
     write_results(folder / "results.csv", comparison)
     print_results(
-        agenda.console,
+        plan.console,
         comparison,
-        reproduce_command=agenda.application.reproduce_command,
-        board_command=agenda.application.board_command,
+        reproduce_command=plan.application.reproduce_command,
+        board_command=plan.application.board_command,
     )
-    aggregates = write_replicate_runs(replace(sweep, trials=trials), agenda.application.charts)
+    replicate_runs = write_replicate_runs(replace(sweep, trials=trials), plan.application.charts)
     if mirror:
         mirror.push(folder.name, beside_trials)
-        for name in aggregates:
+        for name in replicate_runs:
             mirror.push(f"{folder.name}/{name}")
-        for now, before in zip(trials, sweep.trials, strict=True):
-            if now != before:
-                mirror.push(f"{folder.name}/{now.directory.name}", without_checkpoints)
+        for final, before in zip(trials, sweep.trials, strict=True):
+            if final != before:
+                mirror.push(f"{folder.name}/{final.directory.name}", without_checkpoints)
     if outcome.interrupted:
         return INTERRUPTED
-    return int(any(t.status == "failed" for t in trials if t.directory.name in run))
+    failed = [one for one in trials if one.status == TrialStatus.FAILED]
+    return int(any(one.directory.name in names for one in failed))

@@ -1,4 +1,4 @@
-"""The Hydra sweeper `ray_tune`: hands a command line's sweep to the driver.
+"""The Hydra sweeper `ray_tune`, which passes the sweep of a command line to the driver.
 
 A trial is a list of Hydra overrides. All of them are composed, checked by the application and
 fingerprinted before Ray starts; the workers get values, not Hydra.
@@ -25,20 +25,20 @@ from sweeps.config.application import Application
 from sweeps.config.compose import Composer
 from sweeps.config.hooks import locate
 from sweeps.config.options import FrameworkConfig, PBTConfig, SweepConfig, parse_framework_config
-from sweeps.driver import run
+from sweeps.driver import run_sweep
 from sweeps.errors import UserError
 from sweeps.io.mirror import mirror_of
 from sweeps.io.url import is_url
 from sweeps.naming import short_keys
-from sweeps.plan.pending import SweepPlan
 from sweeps.plan.planner import Planner
-from sweeps.preview import preview
+from sweeps.plan.sweep_plan import plan_sweep
+from sweeps.preview import preview_sweep
 from sweeps.search import space
 
 
 @dataclass
 class SweeperConfig(Application):
-    """`hydra.sweeper`: what is swept, and the application's side of it."""
+    """Keys of `hydra.sweeper`: what is swept, and the application's hooks and commands."""
 
     _target_: str = "hydra_plugins.ray_tune.RayTuneSweeper"
     params: dict[str, Any] = field(default_factory=dict)
@@ -49,7 +49,7 @@ def register() -> None:
     """Make `hydra/sweeper=ray_tune` known to Hydra; call it before Hydra composes."""
     plugins = Plugins.instance()
     # Hydra takes plugins from modules below hydra_plugins only. A real one would be imported at
-    # the start of every Hydra program on the machine, so this one exists in our process only.
+    # the start of every Hydra program on the machine, so this one exists in this process only.
     package, module = (
         sys.modules.setdefault(name, ModuleType(name))
         for name in ("hydra_plugins", RayTuneSweeper.__module__)
@@ -73,7 +73,7 @@ class RayTuneSweeper(Sweeper):
     def setup(
         self, *, hydra_context: HydraContext, task_function: TaskFunction, config: DictConfig
     ) -> None:
-        """Take what Hydra hands to every sweeper; the task function is not used."""
+        """Take what Hydra gives to every sweeper. The task function is not used."""
         self._loader = hydra_context.config_loader
         self._master = config
 
@@ -89,21 +89,25 @@ class RayTuneSweeper(Sweeper):
         mirror = mirror_of(output_dir) if is_url(output_dir) else None
         root = mirror.local if mirror else Path(output_dir)
         folder = root / _sweep_name(options.sweep, self._master, found)
-        identify = locate(self.application.identify)
-        compose = Composer(self._loader, self._master, [axis.key for axis in found.axes])
-        application = self.application
         planner = Planner(
-            found,
-            compose,
-            identify,
-            train_command=application.train_command,
-            reproduce_command=application.reproduce_command or "",
+            space=found,
+            compose=Composer(self._loader, self._master, [axis.key for axis in found.axes]),
+            identify=locate(self.application.identify),
+            train_command=self.application.train_command,
+            reproduce_command=self.application.reproduce_command or "",
             population=_population(options),
         )
-        agenda = SweepPlan(folder, planner, options, application, self.console, mirror)
+        plan = plan_sweep(
+            folder=folder,
+            planner=planner,
+            options=options,
+            application=self.application,
+            console=self.console,
+            mirror=mirror,
+        )
         if options.sweep.preview:
-            preview(agenda)
-        elif status := run(agenda):
+            preview_sweep(plan)
+        elif status := run_sweep(plan):
             sys.exit(status)
 
     def _space(self, arguments: list[str]) -> space.Space:

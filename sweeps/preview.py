@@ -1,4 +1,4 @@
-"""`sweep.preview=true`: what a sweep would run and cost; nothing is run or written."""
+"""`sweep.preview=true`: shows what a sweep would run and cost. Nothing is run or written."""
 
 import os
 from collections.abc import Mapping, Sequence
@@ -8,96 +8,104 @@ from typing import Any
 from sweeps.config.hooks import locate
 from sweeps.plan.cost import Cost
 from sweeps.plan.packs import Pack
-from sweeps.plan.pending import SweepPlan
 from sweeps.plan.preview_table import TrialPreview, print_preview
 from sweeps.plan.sweep_folder import SweepFolder
+from sweeps.plan.sweep_plan import SweepPlan
 from sweeps.search.samplers import all_settings
 from sweeps.tune import cluster
 
 
-def preview(agenda: SweepPlan) -> None:
-    """Show what `driver.run` would do.
+def preview_sweep(plan: SweepPlan) -> None:
+    """Print what `driver.run_sweep` would do.
 
     Raises:
       UserError: bad input.
     """
-    _ = agenda.packer
-    shelf, options = agenda.shelf(), agenda.options
+    folder, options = plan.open_folder(), plan.options
     gpus = options.sweep.gpus_per_trial
     # Ray, where there is a cluster to be asked, before JAX: it starts processes by forking.
     slots = cluster.slots(options.ray.address, options.sweep.cpus_per_trial, gpus)
-    costs = _costs(agenda)
-    lines = _search_lines(agenda, shelf) if agenda.searching else _lines(agenda, shelf, costs)
-    wanted = options.search.trials or 0
+    costs = _costs(plan)
+    lines = _known_trials(plan, folder) if plan.is_adaptive else _all_trials(plan, folder, costs)
+    num_unknown = max(0, (options.search.trials or 0) - len(lines)) if plan.is_adaptive else 0
     print_preview(
-        agenda.console,
+        plan.console,
         lines,
         slots,
-        packs=_packs(agenda, lines, slots),
-        unknown=max(0, wanted - len(lines)) if agenda.searching else 0,
-        samples=[cost for cost in costs if cost] if agenda.searching else (),
-        linked=options.sweep.zip,
+        packs=_packs(plan, lines, slots),
+        num_unknown=num_unknown,
+        sample_costs=[cost for cost in costs if cost] if plan.is_adaptive else (),
+        zipped=options.sweep.zip,
         exclude=options.sweep.exclude,
-        excluded=_excluded(agenda),
+        num_excluded=_num_excluded(plan),
     )
 
 
-def _lines(
-    agenda: SweepPlan, shelf: SweepFolder, costs: Sequence[Cost | None]
+def _all_trials(
+    plan: SweepPlan, folder: SweepFolder, costs: Sequence[Cost | None]
 ) -> list[TrialPreview]:
     lines = []
-    elsewhere = {
-        planned.spec.fingerprint: trial.directory.parent.name
-        for planned, trial in agenda.elsewhere(shelf)
+    sweep_of = {
+        planned.spec.fingerprint: twin.directory.parent.name
+        for planned, twin in plan.reusable(folder)
     }
-    for planned, cost in zip(agenda.planned, costs, strict=True):
-        trial, sweep = shelf.find(planned), elsewhere.get(planned.spec.fingerprint)
-        lines.append(
-            TrialPreview(shelf.settings(planned), trial, cost, agenda.is_done(trial), sweep)
+    for planned, cost in zip(plan.trials, costs, strict=True):
+        trial = folder.find(planned)
+        line = TrialPreview(
+            settings=folder.settings(planned),
+            earlier=trial,
+            cost=cost,
+            done=plan.is_done(trial),
+            copied_from=sweep_of.get(planned.spec.fingerprint),
         )
+        lines.append(line)
     return lines
 
 
-def _search_lines(agenda: SweepPlan, shelf: SweepFolder) -> list[TrialPreview]:
+def _known_trials(plan: SweepPlan, folder: SweepFolder) -> list[TrialPreview]:
     """The trials that an Optuna search has already."""
     return [
-        TrialPreview(trial.settings, trial, None, agenda.is_done(trial)) for trial in shelf.trials
+        TrialPreview(settings=trial.settings, earlier=trial, done=plan.is_done(trial))
+        for trial in folder.trials
     ]
 
 
-def _costs(agenda: SweepPlan) -> list[Cost | None]:
-    """What each planned trial takes, as far as the application can tell."""
-    application, sweep = agenda.application, agenda.options.sweep
-    configs: list[Mapping[str, Any]] = [planned.spec.config for planned in agenda.planned]
+def _costs(plan: SweepPlan) -> list[Cost | None]:
+    """The cost of each planned trial, where the application can estimate it."""
+    application, sweep = plan.application, plan.options.sweep
+    configs: list[Mapping[str, Any]] = [planned.spec.config for planned in plan.trials]
     if application.estimate is None:
         return [None] * len(configs)
-    if application.environment:  # as a trial would have it, before its libraries load
-        os.environ.update(locate(application.environment)(sweep.cpus_per_trial, _gpus(agenda)))
+    if application.environment:  # as in a worker, before libraries load
+        os.environ.update(locate(application.environment)(sweep.cpus_per_trial, _gpus(plan)))
     return list(locate(application.estimate)(configs))
 
 
-def _packs(agenda: SweepPlan, lines: Sequence[TrialPreview], slots: int) -> list[Pack]:
-    """Who of the trials that are to be run trains together; nothing where none does."""
-    if agenda.packer is None:
+def _packs(plan: SweepPlan, lines: Sequence[TrialPreview], slots: int) -> list[Pack]:
+    """The packs of the trials that are to be run, as indices of `lines`; empty: all train alone."""
+    if plan.packer is None or plan.is_adaptive:
         return []
-    left = [place for place, line in enumerate(lines) if line.runs]
-    configs = [agenda.planned[place].spec.config for place in left]
-    cpus, gpus = agenda.options.sweep.cpus_per_trial, _gpus(agenda)
-    packs = agenda.packer.packs(configs, slots, cpus, gpus)
-    found = [replace(pack, members=tuple(left[at] for at in pack.members)) for pack in packs]
-    return found if any(pack.together for pack in found) else []
+    left = [index for index, line in enumerate(lines) if line.will_run]
+    packs = plan.packer.packs(
+        [plan.trials[index].spec.config for index in left],
+        slots=slots,
+        cpus=plan.options.sweep.cpus_per_trial,
+        gpus=_gpus(plan),
+    )
+    found = [replace(pack, lanes=tuple(left[lane] for lane in pack.lanes)) for pack in packs]
+    return found if any(pack.vectorized for pack in found) else []
 
 
-def _gpus(agenda: SweepPlan) -> float:
-    """Of a trial, as far as this machine tells."""
-    gpus = agenda.options.sweep.gpus_per_trial
+def _gpus(plan: SweepPlan) -> float:
+    """GPUs of a trial, as far as this machine shows."""
+    gpus = plan.options.sweep.gpus_per_trial
     return float(cluster.local_gpus() > 0) if gpus is None else gpus
 
 
-def _excluded(agenda: SweepPlan) -> int:
-    """How many settings of a grid `sweep.exclude` leaves out; 0 of a search."""
-    space, sweep, search = agenda.planner.space, agenda.options.sweep, agenda.options.search
+def _num_excluded(plan: SweepPlan) -> int:
+    """How many settings of a grid `sweep.exclude` leaves out; 0 for a search."""
+    space, sweep, search = plan.planner.space, plan.options.sweep, plan.options.search
     if search.kind != "grid" or not sweep.exclude:
         return 0
-    every, left = (all_settings(space, search, sweep.zip, rules) for rules in ((), sweep.exclude))
-    return len(every) - len(left)
+    every = all_settings(space, search, sweep.zip, ())
+    return len(every) - len(all_settings(space, search, sweep.zip, sweep.exclude))

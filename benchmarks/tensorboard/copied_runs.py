@@ -10,8 +10,9 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from sweeps.io.atomic import write_json
 from sweeps.naming import short_keys, trial_name
+from sweeps.store.sweep import Sweep, write_sweep
+from sweeps.store.trial import update_trial
 
 AXES = {
     "model.embed_size": ("64", "96"),
@@ -48,10 +49,9 @@ def copy_runs(sources: Sequence[Path], folder: Path, runs: int) -> list[str]:
         names.append(trial_name(pairs, key))
         _copy(sources[number % len(sources)], folder / names[-1])
         settings = dict(zip(axes, values, strict=True))
-        trial = {"fingerprint": key, "settings": settings}
-        write_json(folder / names[-1] / "trial.json", trial)
-    facts = {"metric": METRIC, "mode": "min", "replicate": "seed", "base": {}}
-    write_json(folder / "sweep.json", {"axes": list(axes), **facts})
+        update_trial(folder / names[-1], fingerprint=key, settings=settings)
+    sweep = Sweep(folder=folder, axes=tuple(axes), metric=METRIC, replicate="seed")
+    write_sweep(sweep)
     return [f"{folder.name}/{name}" for name in names]
 
 

@@ -44,10 +44,11 @@ def pack_limits(values: Mapping[str, Any], cpus: int, gpus: float) -> PackLimits
             0.9 * min(gpus, 1.0) * _gpu_bytes() - need.shared
         )  # as lm.backend.devices reserves it
         fit = _clip(room / (need.state + need.step))
-        return PackLimits(fit, fit)
+        return PackLimits(max_lanes=fit, free_lanes=fit)
     slots = max(1, (psutil.cpu_count() or 1) // cpus)
     room = 0.8 * psutil.virtual_memory().total / slots - PROCESS - need.shared
-    return PackLimits(_clip(room / (need.state + need.step)), 1)
+    fit = _clip(room / (need.state + need.step))
+    return PackLimits(max_lanes=fit, free_lanes=1)
 
 
 class Memory(NamedTuple):

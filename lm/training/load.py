@@ -61,7 +61,7 @@ def load_trained(directory: Path) -> TrainedModel:
     if state is None:
         raise UserError(
             f"{directory} has no checkpoint yet, its status is {trial.status}; train it first, "
-            f"with `{trial.command}`."
+            f"with `{trial.train_command}`."
         )
     state = jax.device_put(_flushed(program, config, state))
     return TrainedModel(

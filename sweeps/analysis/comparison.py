@@ -6,7 +6,6 @@ from pathlib import Path
 
 from sweeps.analysis.ranking import ScoredTrial, best_value, rank
 from sweeps.errors import UserError
-from sweeps.io.atomic import read_json
 from sweeps.labels import MISSING
 from sweeps.naming import RunFilter, label
 from sweeps.store.metrics import metric_tags, read_metrics
@@ -144,11 +143,10 @@ def _read(folder: Path) -> Sweep:
 
 def _constant(sweep: Sweep, axis: str) -> str:
     """Return the label that all trials of a sweep share on another sweep's axis."""
-    if axis in sweep.base:
-        return label(sweep.base[axis])
+    if axis in sweep.common_config:
+        return label(sweep.common_config[axis])
     for trial in sweep.trials[:1]:
-        known = read_json(trial.directory / "trial.json") or {}
-        return label(known.get("choices", {}).get(axis, MISSING))
+        return label(trial.choices.get(axis, MISSING))
     return MISSING
 
 

@@ -82,17 +82,17 @@ def _row(one: ScoredTrial) -> dict[str, Any]:
     known = {
         "sweep": one.sweep,
         "trial": trial.directory.name,
-        "status": trial.status,
+        "status": trial.status.value,
         "step": trial.step,
         "total_steps": trial.total_steps,
         "seconds": trial.seconds,
         "error": trial.error,
         "directory": str(trial.directory),
-        "command": trial.command,
+        "command": trial.train_command,
     }
     if trial.best is not None:
-        known |= {f"best/{trial.best['metric']}": trial.best["value"]}
-        known |= {"best/step": trial.best["step"]}
+        known |= {f"best/{trial.best.metric}": trial.best.value}
+        known |= {"best/step": trial.best.step}
     return {**known, **trial.metrics}
 
 

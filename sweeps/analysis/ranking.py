@@ -5,7 +5,6 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from sweeps.store.metrics import read_metrics
-from sweeps.store.status import COUNTED, STATUSES
 from sweeps.store.trial import Trial
 
 
@@ -29,7 +28,7 @@ class ScoredTrial:
     def counted(self) -> bool:
         """Whether means and importance count the trial."""
         known = self.best is not None and math.isfinite(self.best)
-        return known and self.trial.status in COUNTED
+        return known and self.trial.status.is_counted
 
 
 def rank(scored: Iterable[ScoredTrial], mode: str) -> list[ScoredTrial]:
@@ -37,7 +36,7 @@ def rank(scored: Iterable[ScoredTrial], mode: str) -> list[ScoredTrial]:
 
     Among trials of equal status, those without a value come last.
     """
-    return sorted(scored, key=lambda one: (_status_rank(one.trial.status), _loss(one.best, mode)))
+    return sorted(scored, key=lambda one: (one.trial.status.rank, _loss(one.best, mode)))
 
 
 def best_value(
@@ -52,7 +51,7 @@ def best_value(
       recorded: whether the best value in the trial's result is by this mode; otherwise
         `metrics.csv` is searched.
     """
-    if recorded and trial.best is not None and trial.best["metric"] == metric:
+    if recorded and trial.best is not None and trial.best.metric == metric:
         return trial.best_of(metric)
     return best_row(read_metrics(trial.directory / "metrics.csv"), metric, mode)
 
@@ -66,10 +65,6 @@ def best_row(
         return None, None
     top = min(found, key=lambda row: _loss(row[metric], mode))
     return top[metric], int(top["step"])
-
-
-def _status_rank(status: str) -> int:
-    return STATUSES.index(status) if status in STATUSES else len(STATUSES)
 
 
 def _loss(value: float | None, mode: str) -> tuple[bool, float]:

@@ -7,6 +7,7 @@ from statistics import fmean, stdev
 
 from sweeps.analysis.ranking import ScoredTrial
 from sweeps.labels import label_ranges
+from sweeps.store.status import TrialStatus
 
 
 @dataclass(frozen=True)
@@ -64,7 +65,7 @@ def _group(trials: list[ScoredTrial], replicate: str) -> ReplicateGroup:
     values = [
         one.best
         for one in trials
-        if one.trial.status == "finished" and one.best is not None and isfinite(one.best)
+        if one.trial.status == TrialStatus.FINISHED and one.best is not None and isfinite(one.best)
     ]
     mean, deviation = mean_and_deviation(values)
     return ReplicateGroup(

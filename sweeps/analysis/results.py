@@ -11,7 +11,8 @@ from sweeps.analysis.comparison import Comparison
 from sweeps.analysis.tables import ranking_table, replicate_table
 from sweeps.io.atomic import write_text
 from sweeps.io.console import print_line, print_rest, print_table
-from sweeps.store.compile_times import in_total, read_compiling
+from sweeps.store.compile_times import read_compile_time, total_compile_time
+from sweeps.store.status import TrialStatus
 
 TOP = 50
 """Number of rows on the terminal."""
@@ -30,16 +31,18 @@ def write_results(path: Path, comparison: Comparison) -> None:
     tags = list(dict.fromkeys(tag for one in comparison.trials for tag in one.trial.metrics))
     text = io.StringIO()
     table = csv.writer(text, lineterminator="\n")
-    compiling = [read_compiling(one.trial.directory) for one in comparison.trials]
-    costs = ("compile_seconds", "compile_cache") if in_total(compiling) else ()
-    last = f"best/{metric}", "seconds", *costs, "directory", "command"
-    table.writerow(["trial", *axes, "status", *tags, *last])
+    compiling = [read_compile_time(one.trial.directory) for one in comparison.trials]
+    costs = ("compile_seconds", "compile_cache") if total_compile_time(compiling) else ()
+    heads = f"best/{metric}", "seconds", *costs, "directory", "command"
+    table.writerow(["trial", *axes, "status", *tags, *heads])
     for one, (spent, cache, _) in zip(comparison.trials, compiling, strict=True):
         trial = one.trial
         metrics = [_number(trial.metrics.get(tag)) for tag in tags]
         known = [trial.directory.name, *one.settings.values(), trial.status, *metrics]
         seconds = [f"{trial.seconds:.1f}", *[_number(spent), cache][: len(costs)]]
-        table.writerow([*known, _number(one.best), *seconds, str(trial.directory), trial.command])
+        table.writerow(
+            [*known, _number(one.best), *seconds, str(trial.directory), trial.train_command]
+        )
     write_text(path, text.getvalue())
 
 
@@ -69,15 +72,15 @@ def print_results(
         print_table(console, replicate_table(comparison, TOP))
     console.print()
     for one in trials:
-        if one.trial.status == "failed":
+        if one.trial.status == TrialStatus.FAILED:
             where = one.trial.directory / "error.txt"
             print_line(console, f"failed: {one.trial.error} ({where})")
-    if compiling := in_total([read_compiling(one.trial.directory) for one in trials]):
+    if compiling := total_compile_time([read_compile_time(one.trial.directory) for one in trials]):
         print_line(console, f"compiling:   {compiling}")
     print_line(console, f"results:     {folder / 'results.csv'}")
-    if trials[0].trial.status == "finished":
+    if trials[0].trial.status == TrialStatus.FINISHED:
         print_line(console, f"best trial:  {trials[0].trial.directory}")
-        print_line(console, f"again alone: {trials[0].trial.command}")
+        print_line(console, f"again alone: {trials[0].trial.train_command}")
         if reproduce_command:
             directory = shlex.quote(str(trials[0].trial.directory))
             print_line(console, f"verify it:   {reproduce_command} {directory}")

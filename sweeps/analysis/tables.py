@@ -10,13 +10,14 @@ from sweeps.analysis.ranking import ScoredTrial
 from sweeps.analysis.replicates import group_replicates
 from sweeps.io.console import format_number, make_table
 from sweeps.naming import short_keys
+from sweeps.store.status import TrialStatus
 
 STATUS_COLOURS = {
-    "finished": "green",
-    "stopped": "cyan",
-    "diverged": "yellow",
-    "interrupted": "magenta",
-    "failed": "red",
+    TrialStatus.FINISHED: "green",
+    TrialStatus.STOPPED: "cyan",
+    TrialStatus.DIVERGED: "yellow",
+    TrialStatus.INTERRUPTED: "magenta",
+    TrialStatus.FAILED: "red",
 }
 
 
@@ -66,9 +67,9 @@ def _setting_cells(comparison: Comparison, sweep: str, labels: Iterable[str]) ->
 
 
 def _status(one: ScoredTrial) -> Text:
-    trial, words = one.trial, one.trial.status
-    if trial.status == "stopped" and trial.error:
+    trial, words = one.trial, one.trial.status.value
+    if trial.status == TrialStatus.STOPPED and trial.error:
         words += f" {trial.error}"
-    elif trial.status == "diverged":
+    elif trial.status == TrialStatus.DIVERGED:
         words += f" at step {trial.step}"
     return Text(words, style=STATUS_COLOURS.get(trial.status, ""))

@@ -18,7 +18,7 @@ from sweeps.analysis.tables import ranking_table, replicate_table
 from sweeps.cli.exit import exit_on_user_error
 from sweeps.io.console import format_number, make_table, print_line, print_rest, print_table
 from sweeps.naming import short_keys
-from sweeps.store.status import STATUSES
+from sweeps.store.status import TrialStatus
 
 BAR_WIDTH = 30
 """Characters of the bar of a share of 1."""
@@ -79,7 +79,7 @@ def print_comparison(
 def headline(comparison: Comparison) -> str:
     """Return a line with the sweeps, the number of trials and the metric."""
     counts = Counter(one.trial.status for one in comparison.trials)
-    known = [f"{counts[status]} {status}" for status in STATUSES if counts[status]]
+    known = [f"{counts[status]} {status}" for status in TrialStatus if counts[status]]
     names = ", ".join(comparison.names)
     trials = f"{len(comparison.trials)} trials"
     if comparison.filtered_out:

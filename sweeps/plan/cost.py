@@ -1,38 +1,41 @@
-"""What trials cost: each by itself, in packs, and all of a sweep together. Pure."""
+"""What trials, packs and a whole sweep cost in time and memory. All functions are pure."""
 
 import heapq
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 SESSION_SECONDS = 10.0
-"""Before a sweep's first trial and after its last (benchmarks/RESULTS.md)."""
+"""Time before a sweep's first trial and after its last (benchmarks/RESULTS.md)."""
 SESSION_BYTES = 900_000_000
-"""Ray's own processes and the command, resident; measured with Ray 2.60."""
+"""Resident memory of Ray's own processes and the command, measured with Ray 2.60."""
 WORKER_BYTES = 180_000_000
-"""What Ray adds to the process that trains."""
+"""Memory that Ray adds to the process that trains."""
 
 
 @dataclass(frozen=True)
 class Cost:
-    """What one trial takes, from its first step to its last."""
+    """What one trial takes from its first step to its last."""
 
     program: str
-    """Trials with the same text share compiled code."""
+    """Names the compiled code. Trials with equal names share it."""
     parameters: int
+    """Number of the model's parameters."""
     seconds: float
-    """With compilation, evaluation and checkpoints."""
+    """Training time, with compilation, evaluation and checkpoints."""
     bytes: int
-    """Largest resident size of a process that does nothing else."""
+    """Largest resident size of a process that trains this trial only."""
     compile_seconds: float = 0.0
-    """Part of `seconds` that a process saves if it has trained this program before."""
+    """Part of `seconds` that a process saves if it has compiled this program before."""
     lane_bytes: int | None = None
-    """Part of `bytes` that a further trial of a pack adds; None: all."""
+    """Part of `bytes` that each further trial of a pack adds; None: all of it."""
 
 
-def pack_cost(costs: Sequence[Cost], pay: int) -> Cost:
-    """What trials cost that train together, if so many of them take as long as one.
+def pack_cost(costs: Sequence[Cost], free_lanes: int) -> Cost:
+    """What a pack costs. A pack of another size is another program.
 
-    A pack of another width is another program.
+    Args:
+      costs: of its trials.
+      free_lanes: trials of a pack that take as long as one.
     """
     updates = [cost.seconds - cost.compile_seconds for cost in costs]
     compiling = max(cost.compile_seconds for cost in costs)
@@ -41,16 +44,16 @@ def pack_cost(costs: Sequence[Cost], pay: int) -> Cost:
     return replace(
         first,
         program=f"{first.program} x {len(costs)}",
-        seconds=compiling + max(*updates, sum(updates) / pay),
+        seconds=compiling + max(*updates, sum(updates) / free_lanes),
         bytes=first.bytes + more,
         compile_seconds=compiling,
     )
 
 
 def wall_seconds(costs: Sequence[Cost], slots: int) -> float:
-    """Time until the last trial ends, if each starts in this order in the first slot that is free.
+    """Time until the last trial ends, if each starts in this order in the first free slot.
 
-    A slot is a process that lives on: it compiles each program once.
+    A slot is a process that trains one trial after another and compiles each program once.
     """
     free = [(0.0, slot) for slot in range(slots)]
     compiled: list[set[str]] = [set() for _ in free]
@@ -63,6 +66,6 @@ def wall_seconds(costs: Sequence[Cost], slots: int) -> float:
 
 
 def peak_bytes(costs: Sequence[Cost], slots: int) -> int:
-    """Memory of the whole sweep, if its largest trials ever run at the same time."""
+    """Memory of the whole sweep while its largest trials run at the same time."""
     largest = heapq.nlargest(slots, (cost.bytes for cost in costs))
     return SESSION_BYTES + sum(size + WORKER_BYTES for size in largest)

@@ -1,7 +1,7 @@
-"""Which trials train together, in one process. Pure.
+"""Packs: which trials one worker trains together in one process. All functions are pure.
 
-A *pack* is trained by one call of the application's `pack` function; its trials are its *lanes*.
-Trials of equal `groups` may share one. How wide a pack may be is asked of `lanes`.
+A *pack* is trained by one call of the application's `pack` function. Its trials are its *lanes*.
+Trials of equal `pack_key` may share a pack; `pack_limits` says how many lanes it may have.
 """
 
 import math
@@ -22,113 +22,121 @@ Config = Mapping[str, Any]
 
 
 class PackLimits(NamedTuple):
-    """How many trials may train together in one slot of the machine."""
+    """How many lanes a pack may have in one slot of the machine."""
 
-    fit: int
-    """Into its memory."""
-    pay: int
-    """So many take about as long as one; 1: a pack of k takes as long as k trials."""
+    max_lanes: int
+    """Lanes that fit into the slot's memory."""
+    free_lanes: int
+    """Lanes that take about as long as one; 1: a pack of k takes as long as k trials."""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Pack:
-    """Trials that one worker trains together, by their places in the list of all."""
+    """Trials that one worker trains."""
 
-    members: tuple[int, ...]
-    together: bool
-    """Whether the `pack` function trains it, be it of one trial; else it is one, trained alone."""
-    pay: int = 1
+    lanes: tuple[int, ...]
+    """Indices of the trials in the list of all."""
+    vectorized: bool
+    """Whether the `pack` function trains them; else there is one trial, and the objective does."""
+    free_lanes: int = 1
     """See `PackLimits`."""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Packer:
-    """How the trials of a sweep are packed."""
+    """Packs the trials of a sweep."""
 
-    groups: Callable[[Config], Any]
-    """Configuration -> what must be equal."""
-    lanes: Callable[[Config, int, float], PackLimits]
+    key: Callable[[Config], Any]
+    """Configuration -> what must be equal in a pack."""
+    limits: Callable[[Config, int, float], PackLimits]
     """Configuration, CPUs and GPUs of a slot -> limits."""
-    most: int | None
-    """Lanes that the user allows; None: as many as pay."""
+    max_lanes: int | None
+    """Lanes that the user allows; None: as many as train for free."""
 
     def packs(
         self,
         configs: Sequence[Config],
+        *,
         slots: int,
         cpus: int,
         gpus: float,
         halvings: Sequence[int] = (),
     ) -> list[Pack]:
-        """Pack trials in their order; those of `auto` over all slots, each as evenly as can be.
+        """Pack trials in their order; with `auto`, spread them evenly over all slots.
 
         Args:
           configs: of the trials that are to be run.
           slots: packs that run at a time.
           cpus: of a slot.
           gpus: of a slot.
-          halvings: how often each trial's pack has shown to be too wide.
+          halvings: for each trial, how often the size of its pack is halved; empty: never.
         """
-        members: dict[tuple[int, str], list[int]] = {}
-        for place, config in enumerate(configs):
-            times = halvings[place] if halvings else 0
-            group_of = times, fingerprint({"": self.groups(config)})
-            members.setdefault(group_of, []).append(place)
+        groups: dict[tuple[int, str], list[int]] = {}
+        for index, config in enumerate(configs):
+            times = halvings[index] if halvings else 0
+            group = times, fingerprint({"": self.key(config)})
+            groups.setdefault(group, []).append(index)
         share = math.ceil(len(configs) / slots)
-        found = []
-        for (times, _), group in members.items():
-            fit, pay = self.lanes(configs[group[0]], cpus, gpus)
-            limit = min(fit, pay if self.most is None else self.most)
+        packs = []
+        for (times, _), indices in groups.items():
+            fitting, free = self.limits(configs[indices[0]], cpus, gpus)
+            limit = min(fitting, free if self.max_lanes is None else self.max_lanes)
             if limit < 2:
-                found += [Pack((place,), together=False) for place in group]
+                packs += [Pack(lanes=(index,), vectorized=False) for index in indices]
                 continue
-            width = max(1, (limit if self.most else min(limit, share)) >> times)
-            found += [Pack(part, True, pay) for part in _split(group, width, not self.most)]
-        return sorted(found, key=lambda pack: pack.members[0])
+            size = max(1, (limit if self.max_lanes else min(limit, share)) >> times)
+            packs += [
+                Pack(lanes=lanes, vectorized=True, free_lanes=free)
+                for lanes in _split(indices, size, evenly=not self.max_lanes)
+            ]
+        return sorted(packs, key=lambda pack: pack.lanes[0])
 
 
 def pack_summary(packs: Sequence[Pack]) -> str:
-    """`in 6 packs of up to 8`; empty where no trials train together."""
-    widths = [len(pack.members) for pack in packs if pack.together]
-    if not widths:
+    """Describe packs: `in 6 packs of up to 8`; empty where each trial is trained alone."""
+    sizes = [len(pack.lanes) for pack in packs if pack.vectorized]
+    if not sizes:
         return ""
-    count = f"{len(widths)} pack{'s' if len(widths) > 1 else ''} of up to {max(widths)}"
-    alone = len(packs) - len(widths)
+    count = f"{len(sizes)} pack{'s' if len(sizes) > 1 else ''} of up to {max(sizes)}"
+    alone = len(packs) - len(sizes)
     return f"in {count}" + (f", {alone} alone" if alone else "")
 
 
-def _split(group: Sequence[int], width: int, evenly: bool) -> list[tuple[int, ...]]:
-    count = math.ceil(len(group) / width)
+def _split(indices: Sequence[int], size: int, *, evenly: bool) -> list[tuple[int, ...]]:
+    count = math.ceil(len(indices) / size)
     if evenly:
-        sizes = [len(group) // count + (place < len(group) % count) for place in range(count)]
+        sizes = [len(indices) // count + (part < len(indices) % count) for part in range(count)]
     else:
-        sizes = [min(width, len(group) - place * width) for place in range(count)]
-    ends = [sum(sizes[: place + 1]) for place in range(count)]
-    return [tuple(group[end - size : end]) for size, end in zip(sizes, ends, strict=True)]
+        sizes = [min(size, len(indices) - part * size) for part in range(count)]
+    ends = [sum(sizes[: part + 1]) for part in range(count)]
+    return [tuple(indices[end - size : end]) for size, end in zip(sizes, ends, strict=True)]
 
 
 def build_packer(options: FrameworkConfig, application: Application) -> Packer | None:
-    """How trials are packed; None: each is trained alone.
+    """Make the packer that the options ask for; None: each trial is trained alone.
 
     Raises:
-      UserError: a width is asked of a program that trains its trials one by one.
+      UserError: packs are asked of an application that trains its trials one by one.
     """
-    wish = options.sweep.pack
-    if wish == ONE or (wish == AUTO and leads(options)):
+    size = options.sweep.pack
+    if size == ONE or (size == AUTO and leads(options)):
         return None
     if application.pack is None or application.pack_key is None:
-        if wish == AUTO:
+        if size == AUTO:
             return None
         raise UserError(
-            f"sweep.pack={wish} needs a program that can train several trials together, and this "
+            f"sweep.pack={size} needs a program that can train several trials together, and this "
             "one cannot; take sweep.pack=1."
         )
-    if application.pack_limits is None:
-        return None if wish == AUTO else Packer(locate(application.pack_key), _unlimited, int(wish))
-    lanes = locate(application.pack_limits)
-    return Packer(locate(application.pack_key), lanes, None if wish == AUTO else int(wish))
+    if application.pack_limits is None and size == AUTO:
+        return None
+    return Packer(
+        key=locate(application.pack_key),
+        limits=locate(application.pack_limits) if application.pack_limits else _unlimited,
+        max_lanes=None if size == AUTO else int(size),
+    )
 
 
 def _unlimited(config: Config, cpus: int, gpus: float) -> PackLimits:
-    """Of a program that does not say: as many as the user asks for."""
-    return PackLimits(fit=2**31, pay=1)
+    """Limits of an application that names none."""
+    return PackLimits(max_lanes=2**31, free_lanes=1)

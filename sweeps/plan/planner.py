@@ -1,4 +1,4 @@
-"""From a setting to a trial that is composed and checked, before anything runs."""
+"""Makes trials of settings: composed, checked and fingerprinted before anything runs."""
 
 import re
 import shlex
@@ -12,21 +12,22 @@ from sweeps.store.fingerprint import fingerprint
 from sweeps.store.trial import TrialSpec
 
 Compose = Callable[[Sequence[str]], tuple[Mapping[str, Any], Mapping[str, str]]]
-"""Overrides -> resolved configuration of plain values, and the file chosen of each group."""
+"""Overrides -> resolved configuration of plain values, and group -> the file chosen."""
 
 Identify = Callable[[Mapping[str, Any]], Mapping[str, Any]]
 """Configuration -> what defines its result; raises UserError where it is invalid."""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class PlannedTrial:
     """A trial that can be run."""
 
     spec: TrialSpec
     identity: Mapping[str, Any]
+    """What defines its result, and its population's, if it is in one."""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Planner:
     """Makes trials of settings."""
 
@@ -36,31 +37,39 @@ class Planner:
     train_command: str
     """Command that runs a trial alone, given its overrides."""
     population: Mapping[str, Any] = field(default_factory=dict)
-    """How the trials may change each other while they run; empty: they do not."""
+    """Options of population based training; empty: it is not used."""
     reproduce_command: str = ""
     """Command that runs a trial again and compares, given its folder; empty: none."""
 
     def trial(self, setting: Setting) -> PlannedTrial:
-        """Compose and check one trial."""
+        """Compose and check one trial.
+
+        Raises:
+          UserError: its configuration is invalid.
+        """
         overrides = (*self.space.fixed, *(value.override for value in setting))
         config, choices = self.compose(overrides)
         identity = self.identify(config)
         planned = {**identity, "population": self.population} if self.population else identity
-        labels = (value.label for value in setting)
+        keys, labels = (axis.key for axis in self.space.axes), (value.label for value in setting)
         spec = TrialSpec(
             config=config,
             overrides=overrides,
-            settings=dict(zip((axis.key for axis in self.space.axes), labels, strict=True)),
+            settings=dict(zip(keys, labels, strict=True)),
             fingerprint=fingerprint(identity),
-            command=trial_command(self.train_command, overrides),
+            train_command=trial_command(self.train_command, overrides),
             choices=choices,
-            origin=fingerprint(planned),
-            verify=self.reproduce_command,
+            planned_fingerprint=fingerprint(planned),
+            reproduce_command=self.reproduce_command,
         )
-        return PlannedTrial(spec, planned)
+        return PlannedTrial(spec=spec, identity=planned)
 
     def trials(self, settings: Iterable[Setting]) -> list[PlannedTrial]:
-        """Compose and check every trial; those that would compute the same appear once."""
+        """Compose and check the trial of each setting. Trials of equal fingerprints appear once.
+
+        Raises:
+          UserError: a configuration is invalid.
+        """
         found: dict[str, PlannedTrial] = {}
         for setting in settings:
             trial = self.trial(setting)
@@ -69,14 +78,14 @@ class Planner:
 
 
 def trial_command(train_command: str, overrides: Iterable[str]) -> str:
-    """What runs a trial alone: without the overrides that speak of its sweep."""
-    return f"{train_command} {shlex.join(filter(_is_own, overrides))}"
+    """The command that trains a trial alone, without the overrides that concern its sweep."""
+    return f"{train_command} {shlex.join(filter(_concerns_trial, overrides))}"
 
 
-def _is_own(override: str) -> bool:
-    """Whether an override says something of the trial, and not of the sweep that it is in.
+def _concerns_trial(override: str) -> bool:
+    """Whether an override concerns the trial, and not the sweep that it is in.
 
-    A single run writes to a folder, so a URL for the sweep's results is of the sweep too.
+    A URL as output folder concerns the sweep: a single run cannot write to one.
     """
     key, _, value = override.lstrip("+").partition("=")
     if key == "output_dir":

@@ -1,4 +1,4 @@
-"""What a sweep would run and what that would cost, shown before anything runs."""
+"""Prints what a sweep would run and what that would cost."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -13,45 +13,45 @@ from sweeps.plan.cost import SESSION_SECONDS, Cost, pack_cost, peak_bytes, wall_
 from sweeps.plan.packs import Pack, pack_summary
 from sweeps.store.trial import Trial
 
-HEAD, TAIL = 12, 4
-"""Rows shown of a longer sweep."""
+HEAD_ROWS, TAIL_ROWS = 12, 4
+"""Trials shown of a longer sweep: the first and the last ones."""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class TrialPreview:
-    """A trial that the sweep has."""
+    """A trial of the sweep, before it runs."""
 
     settings: Mapping[str, str]
     """Axis key in full -> label."""
     earlier: Trial | None = None
-    """Its folder as it stands, where there is one."""
+    """The trial's folder as it stands; None: there is none."""
     cost: Cost | None = None
-    """From the start, whatever was done before; None: nothing is known of it."""
+    """Cost of the whole trial, whatever was done before; None: it is not known."""
     done: bool = False
     """Whether nothing is left to compute."""
-    elsewhere: str | None = None
-    """A sweep beside this one that has trained it, and that it is copied from."""
+    copied_from: str | None = None
+    """Name of a sweep beside this one that has trained it; None: there is none."""
 
     @property
-    def runs(self) -> bool:
-        """Whether anything of it is to be run."""
-        return not self.done and self.elsewhere is None
+    def will_run(self) -> bool:
+        """Whether the trial is to be trained, or trained on."""
+        return not self.done and self.copied_from is None
 
     @property
     def state(self) -> str:
         """`done`, `copied from SWEEP`, `to run`, or `goes on at step N`."""
         if self.done:
             return "done"
-        if self.elsewhere is not None:
-            return f"copied from {self.elsewhere}"
+        if self.copied_from is not None:
+            return f"copied from {self.copied_from}"
         if self.earlier and self.earlier.step:
             return f"goes on at step {self.earlier.step}"
         return "to run"
 
     @property
-    def left(self) -> Cost | None:
-        """What is left to spend; None where nothing is, or nothing is known."""
-        if self.cost is None or not self.runs:
+    def remaining_cost(self) -> Cost | None:
+        """Cost of what is left to train; None: nothing is left, or the cost is not known."""
+        if self.cost is None or not self.will_run:
             return None
         cost, total = self.cost, self.earlier.total_steps if self.earlier else None
         if not self.earlier or not total:
@@ -67,35 +67,41 @@ def print_preview(
     slots: int,
     *,
     packs: Sequence[Pack] = (),
-    unknown: int = 0,
-    samples: Sequence[Cost] = (),
-    linked: Sequence[Sequence[str]] = (),
+    num_unknown: int = 0,
+    sample_costs: Sequence[Cost] = (),
+    zipped: Sequence[Sequence[str]] = (),
     exclude: Sequence[str] = (),
-    excluded: int = 0,
+    num_excluded: int = 0,
     memory: int | None = None,
 ) -> None:
-    """Print a row a trial, then what all of them take together.
+    """Print one row for each trial, then the time and memory of the whole sweep.
 
     Args:
       console: where to print.
       lines: the trials, in the order in which they start.
       slots: trials, or packs of them, that run at the same time.
-      packs: all that are to be run, by their places in `lines`; none: each is trained alone.
-      unknown: further trials, whose settings a search chooses as it learns.
-      samples: what some of those might cost.
-      linked: axes that step together (`sweep.zip`).
+      packs: of all trials to run, as indices of `lines`; empty: each is trained alone.
+      num_unknown: further trials, whose settings a search suggests as it learns.
+      sample_costs: what some of these further trials might cost.
+      zipped: axes that step together (`sweep.zip`).
       exclude: the rules of `sweep.exclude`.
-      excluded: combinations that they leave out.
-      memory: bytes of the machine; None: asked of this one.
+      num_excluded: combinations that these rules leave out.
+      memory: bytes of the machine; None: of this one.
     """
     if lines:
         _print_table(console, lines)
-    left = _packed(lines, packs) if packs else [cost for line in lines if (cost := line.left)]
-    left += [samples[place % len(samples)] for place in range(unknown) if samples]
+    left = (
+        _pack_costs(lines, packs)
+        if packs
+        else [cost for line in lines if (cost := line.remaining_cost)]
+    )
+    left += [
+        sample_costs[index % len(sample_costs)] for index in range(num_unknown) if sample_costs
+    ]
     for text in (
-        _counts(lines, packs, unknown),
-        *(f"sweep.zip: {', '.join(keys)} step together" for keys in linked),
-        *([f"sweep.exclude: {excluded} left out by {'; '.join(exclude)}"] if exclude else []),
+        _counts(lines, packs, num_unknown),
+        *(f"sweep.zip: {', '.join(keys)} step together" for keys in zipped),
+        *([f"sweep.exclude: {num_excluded} left out by {'; '.join(exclude)}"] if exclude else []),
         *(_costs(left, packs, slots, memory or psutil.virtual_memory().total) if left else []),
     ):
         console.print(text, markup=False, highlight=False, soft_wrap=True)
@@ -109,48 +115,48 @@ def _print_table(console: Console, lines: Sequence[TrialPreview]) -> None:
     table.add_column("state")
     for head in ("parameters", "time", "memory"):
         table.add_column(head, justify="right")
-    hidden = len(lines) - HEAD - TAIL
-    for place, line in enumerate(lines):
-        if hidden > 1 and place == HEAD:
+    hidden = len(lines) - HEAD_ROWS - TAIL_ROWS
+    for index, line in enumerate(lines):
+        if hidden > 1 and index == HEAD_ROWS:
             table.add_row("...", *([""] * (len(heads) - 1)), f"{hidden} more")
-        if hidden <= 1 or not HEAD <= place < HEAD + hidden:
-            table.add_row(str(place + 1), *line.settings.values(), *_cells(line))
+        if hidden <= 1 or not HEAD_ROWS <= index < HEAD_ROWS + hidden:
+            table.add_row(str(index + 1), *line.settings.values(), *_cells(line))
     print_table(console, table)
     console.print()
 
 
-def _packed(lines: Sequence[TrialPreview], packs: Sequence[Pack]) -> list[Cost]:
-    """What each pack costs, as far as its trials' costs are known."""
+def _pack_costs(lines: Sequence[TrialPreview], packs: Sequence[Pack]) -> list[Cost]:
+    """The cost of each pack, as far as its trials' costs are known."""
     found = []
     for pack in packs:
-        costs = [cost for at in pack.members if (cost := lines[at].left)]
+        costs = [cost for lane in pack.lanes if (cost := lines[lane].remaining_cost)]
         if costs:
-            found.append(pack_cost(costs, pack.pay) if pack.together else costs[0])
+            found.append(pack_cost(costs, pack.free_lanes) if pack.vectorized else costs[0])
     return found
 
 
 def _cells(line: TrialPreview) -> list[str]:
     parameters = number(line.cost.parameters) if line.cost else ""
-    left = line.left
+    left = line.remaining_cost
     return [line.state, parameters, *([duration(left.seconds), size(left.bytes)] if left else [])]
 
 
-def _counts(lines: Sequence[TrialPreview], packs: Sequence[Pack], unknown: int) -> str:
-    runs = sum(line.runs for line in lines)
-    words = [f"{runs + unknown} to run {pack_summary(packs)}".rstrip()]
-    if copied := sum(line.elsewhere is not None for line in lines):
+def _counts(lines: Sequence[TrialPreview], packs: Sequence[Pack], num_unknown: int) -> str:
+    runs = sum(line.will_run for line in lines)
+    words = [f"{runs + num_unknown} to run {pack_summary(packs)}".rstrip()]
+    if copied := sum(line.copied_from is not None for line in lines):
         words.insert(0, f"{copied} copied")
     if done := sum(line.done for line in lines):
         words.insert(0, f"{done} done before")
-    if unknown:
-        words.append(f"the settings of {unknown} are chosen as the search learns")
-    return f"{_many(len(lines) + unknown, 'trial')}: {', '.join(words)}"
+    if num_unknown:
+        words.append(f"the settings of {num_unknown} are chosen as the search learns")
+    return f"{_many(len(lines) + num_unknown, 'trial')}: {', '.join(words)}"
 
 
 def _costs(left: Sequence[Cost], packs: Sequence[Pack], slots: int, memory: int) -> list[str]:
     """Sentences on programs, time and memory."""
     programs = _many(len({cost.program for cost in left}), "program")
-    trials = _many(sum(len(pack.members) for pack in packs) or len(left), "trial")
+    trials = _many(sum(len(pack.lanes) for pack in packs) or len(left), "trial")
     slots = min(slots, len(left))
     what = _many(slots, "pack" if packs else "trial")
     seconds = SESSION_SECONDS + wall_seconds(left, slots)
@@ -170,27 +176,26 @@ def _costs(left: Sequence[Cost], packs: Sequence[Pack], slots: int, memory: int)
 
 
 def _assumption(packs: Sequence[Pack]) -> str:
-    """How the time of packs was reckoned."""
-    pays = [pack.pay for pack in packs if pack.together]
-    if not pays:
+    """What the time of packs was computed from."""
+    free = min((pack.free_lanes for pack in packs if pack.vectorized), default=0)
+    if not free:
         return ""
-    pay = min(pays)
-    one = f"up to {pay} trials of a pack" if pay > 1 else "a pack of k"
-    return f"; {one} taken to last as long as {'one' if pay > 1 else 'k trials'}"
+    one = f"up to {free} trials of a pack" if free > 1 else "a pack of k"
+    return f"; {one} taken to last as long as {'one' if free > 1 else 'k trials'}"
 
 
 def number(count: int) -> str:
-    """`843`, `12.3k`, `1.2M`."""
+    """Shorten a count: `843`, `12.3k`, `1.2M`."""
     return _scaled(count, 1000, ("", "k", "M", "G", "T"))
 
 
 def size(count: int) -> str:
-    """Bytes, in powers of 1000: `240 MB`, `1.3 GB`."""
+    """Shorten a number of bytes, in powers of 1000: `240 MB`, `1.3 GB`."""
     return _scaled(count, 1000, (" B", " kB", " MB", " GB", " TB"))
 
 
 def duration(seconds: float) -> str:
-    """`8 s`, `3 min`, `1.5 h`, `2.1 days`."""
+    """Shorten a time: `8 s`, `3 min`, `1.5 h`, `2.1 days`."""
     for length, unit in ((86400, "days"), (3600, "h"), (60, "min")):
         if seconds >= 1.5 * length:
             return f"{_two_digits(seconds / length)} {unit}"
@@ -198,10 +203,10 @@ def duration(seconds: float) -> str:
 
 
 def _scaled(value: float, base: int, units: Sequence[str]) -> str:
-    place = 0
-    while value >= 0.9995 * base and place < len(units) - 1:
-        value, place = value / base, place + 1
-    return f"{_two_digits(value) if place else f'{value:.0f}'}{units[place]}"
+    power = 0
+    while value >= 0.9995 * base and power < len(units) - 1:
+        value, power = value / base, power + 1
+    return f"{_two_digits(value) if power else f'{value:.0f}'}{units[power]}"
 
 
 def _two_digits(value: float) -> str:

@@ -1,45 +1,57 @@
-"""Trials that another sweep of the same output folder has trained already."""
+"""Reusing trials that another sweep of the same output folder has trained."""
 
 import shutil
 from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
 
-from sweeps.io.atomic import cannot_write, read_json, write_json
-from sweeps.store.sweep import read_sweep
-from sweeps.store.trial import Trial
+from sweeps.io.atomic import cannot_write
+from sweeps.store.format import FormatError
+from sweeps.store.provenance import add_provenance
+from sweeps.store.sweep import SWEEP_FILE, read_sweep
+from sweeps.store.trial import Trial, update_trial
 from sweeps.tensorboard.hparams import rewrite_hparams
 
 
 def trained_in_other_sweeps(folder: Path, fingerprints: Collection[str]) -> Mapping[str, Trial]:
-    """Finished trials of the sweeps beside a folder, by fingerprint."""
+    """Find done trials with these fingerprints in the sweeps beside a folder.
+
+    Sweeps that were moved aside, or written in another format, are left out.
+    """
     found: dict[str, Trial] = {}
-    for path in sorted(folder.parent.glob("[!.]*/sweep.json")):
+    for path in sorted(folder.parent.glob(f"[!.]*/{SWEEP_FILE}")):
         if path.parent == folder or ".old-" in path.parent.name or not fingerprints:
             continue
-        for trial in read_sweep(path.parent).trials:
+        try:
+            sweep = read_sweep(path.parent)
+        except FormatError:
+            continue
+        for trial in sweep.trials:
             if trial.done and trial.fingerprint in fingerprints:
                 found.setdefault(trial.fingerprint, trial)
     return found
 
 
 def reuse_trial(
-    trial: Trial, directory: Path, settings: Mapping[str, str], as_text: Sequence[str] = ()
+    trial: Trial, directory: Path, settings: Mapping[str, str], text_axes: Sequence[str] = ()
 ) -> None:
-    """Copy a trial into another sweep, with its settings there, some of them shown as text.
+    """Copy a trial into another sweep.
+
+    Args:
+      trial: of the other sweep.
+      directory: its folder in this sweep, which does not exist yet.
+      settings: its labels on the axes of this sweep.
+      text_axes: those of the axes that TensorBoard shows as text.
 
     Raises:
       UserError: the copy cannot be written.
     """
-    fresh = directory.with_name(f".{directory.name}.copy")
+    copy = directory.with_name(f".{directory.name}.copy")
     try:
-        shutil.rmtree(fresh, ignore_errors=True)
-        shutil.copytree(trial.directory, fresh, ignore=shutil.ignore_patterns(".lock"))
-        known = read_json(fresh / "trial.json") or {}
-        here = {"settings": dict(settings), "as_text": list(as_text)}
-        write_json(fresh / "trial.json", {**known, **here})
-        facts = read_json(fresh / "provenance.json") or {}
-        write_json(fresh / "provenance.json", {**facts, "copied_from": str(trial.directory)})
-        fresh.rename(directory)
+        shutil.rmtree(copy, ignore_errors=True)
+        shutil.copytree(trial.directory, copy, ignore=shutil.ignore_patterns(".lock"))
+        update_trial(copy, settings=dict(settings), text_axes=list(text_axes))
+        add_provenance(copy, copied_from=str(trial.directory))
+        copy.rename(directory)
     except OSError as error:
         raise cannot_write(directory, error) from error
     rewrite_hparams(directory)

@@ -1,24 +1,24 @@
-"""A sweep's folder is its state: what is in it, and where a trial goes.
+"""A sweep's folder, which holds all of its state: which trials are in it, and where one goes.
 
-`sweep.json` has the axes of all sweeps that filled the folder, how they rank trials, and the base
-that all trials share. A trial is known by its fingerprint, whatever its folder is called; what
-TensorBoard is shown beside trials (`sweeps.tensorboard.replicate_runs`) has none.
+`sweep.json` has the axes of all sweeps that filled the folder, how they rank trials, and the
+configuration that all trials share. A trial is known by its fingerprint, whatever its folder is
+called. Runs that TensorBoard shows beside trials (`sweeps.tensorboard.replicate_runs`) have none.
 """
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
 from sweeps.config.options import SweepConfig
 from sweeps.errors import UserError
-from sweeps.io.atomic import cannot_write, make_directory, read_json, write_json
+from sweeps.io.atomic import cannot_write, make_directory
 from sweeps.naming import digits_needed, label, short_keys, trial_name
 from sweeps.plan.planner import PlannedTrial
 from sweeps.search.space import Axis
 from sweeps.store.fingerprint import common_config, conflicts, intersection
-from sweeps.store.sweep import Sweep, read_sweep
-from sweeps.store.trial import Trial, read_config, read_trial
+from sweeps.store.status import TrialStatus
+from sweeps.store.sweep import SWEEP_FILE, Sweep, read_sweep, write_sweep
+from sweeps.store.trial import Trial, read_config, read_trial, update_trial
 from sweeps.tensorboard.hparams import have_mixed_types, rewrite_hparams
 
 
@@ -28,124 +28,132 @@ class SweepFolder:
     def __init__(
         self,
         folder: Path,
+        *,
         axes: Sequence[Axis],
         planned: Sequence[PlannedTrial],
         options: SweepConfig,
         population: bool = False,
         move: Callable[[Path, Path], object] = Path.rename,
     ) -> None:
-        """Open or make a sweep's folder for these axes.
+        """Read a sweep's folder, which need not exist. Nothing is written.
 
         Args:
           folder: the sweep's.
           axes: what this command sweeps.
-          planned: some or all of its trials: what they have in common is compared.
-          options: how it ranks.
-          population: whether a trial is still itself when it has been changed while it ran.
+          planned: some or all of its trials; what they have in common is compared.
+          options: how trials are ranked.
+          population: whether trials may change while they run, so that they are known by the
+            fingerprint that they started with.
           move: renames a trial's folder.
 
         Raises:
-          UserError: the folder holds trials of another base configuration.
+          UserError: the folder holds trials of another configuration, or of another format.
         """
-        old = read_sweep(folder) if (folder / "sweep.json").exists() else Sweep(folder)
-        every = tuple(dict.fromkeys([*old.axes, *(axis.key for axis in axes)]))
-        common = common_config((trial.identity for trial in planned), every)
-        if changed := conflicts(old.base, common, every):
-            there = ", ".join(f"{key}={old.base[key]} (now {common[key]})" for key in changed)
+        earlier = read_sweep(folder) if (folder / SWEEP_FILE).exists() else Sweep(folder=folder)
+        keys = tuple(dict.fromkeys([*earlier.axes, *(axis.key for axis in axes)]))
+        common, known = (
+            common_config((one.identity for one in planned), keys),
+            earlier.common_config,
+        )
+        if changed := conflicts(known, common, keys):
+            there = ", ".join(f"{key}={known[key]} (now {common[key]})" for key in changed)
             raise UserError(
                 f"{folder} holds trials of another configuration: {there}; give this sweep another "
                 "folder with sweep.name=NAME, or move that one aside with sweep.fresh=true."
             )
-        kept = intersection(old.base, common) if old.base else common
-        text = tuple(key for key in every if key in old.as_text or _is_mixed(key, axes, old.trials))
-        ranking = options.metric, options.mode, options.replicate
-        self.sweep = Sweep(folder, every, *ranking, kept, as_text=text)
-        self._short = short_keys(list(every))
+        self.sweep = Sweep(
+            folder=folder,
+            axes=keys,
+            metric=options.metric,
+            mode=options.mode,
+            replicate=options.replicate,
+            common_config=intersection(known, common) if known else common,
+            text_axes=tuple(
+                key
+                for key in keys
+                if key in earlier.text_axes or _is_mixed(key, axes, earlier.trials)
+            ),
+        )
+        self._short_keys = short_keys(list(keys))
         self._population = population
         self._move = move
-        self._known = {self._key(trial): trial for trial in old.trials}
-        self._old = old
-        self._digits = digits_needed(
-            [
-                *(trial.origin for trial in old.trials),
-                *(trial.spec.origin for trial in planned),
-            ]
-        )
+        self._trials = {self._key(trial): trial for trial in earlier.trials}
+        self._earlier = earlier
+        fingerprints = [one.planned_fingerprint for one in earlier.trials]
+        fingerprints += [one.spec.planned_fingerprint for one in planned]
+        self._digits = digits_needed(fingerprints)
 
     @property
     def folder(self) -> Path:
-        """The sweep's."""
+        """The sweep's folder."""
         return self.sweep.folder
 
     def find(self, planned: PlannedTrial) -> Trial | None:
-        """The trial's folder, where there is one."""
+        """The trial's folder as it stands; None where it has none."""
         spec = planned.spec
-        return self._known.get(spec.origin if self._population else spec.fingerprint)
+        key = spec.planned_fingerprint if self._population else spec.fingerprint
+        return self._trials.get(key)
 
     @property
     def trials(self) -> list[Trial]:
-        """All there are."""
-        return list(self._known.values())
+        """All trials that have a folder."""
+        return list(self._trials.values())
 
     def add(self, planned: PlannedTrial) -> None:
-        """Take note of a trial whose folder was made."""
+        """Note that a trial's folder was made."""
         trial = read_trial(self.path(planned))
-        self._known[self._key(trial)] = trial
+        self._trials[self._key(trial)] = trial
 
     def path(self, planned: PlannedTrial) -> Path:
-        """Where a trial is, or is to be."""
+        """The folder that a trial has, or is to have."""
         if trial := self.find(planned):
             return trial.directory
-        return self.folder / self._name(self.settings(planned), planned.spec.origin)
+        return self.folder / self._name(self.settings(planned), planned.spec.planned_fingerprint)
 
     def settings(self, planned: PlannedTrial) -> dict[str, str]:
         """The trial's label on every axis of the folder."""
         spec = planned.spec
         return {
-            key: spec.settings.get(key) or _setting(key, spec.config, spec.choices)
+            key: spec.settings.get(key) or _label_of(key, spec.config, spec.choices)
             for key in self.sweep.axes
         }
 
     def write(self) -> None:
-        """Bring `sweep.json` and the names of earlier trials up to date with the axes.
+        """Write `sweep.json`, and rename earlier trials after the axes.
 
         Raises:
           UserError: the folder cannot be written.
         """
         make_directory(self.folder)
-        facts = asdict(self.sweep)
-        del facts["folder"], facts["trials"]
-        write_json(self.folder / "sweep.json", facts)
-        old, now = self._old, self.sweep
-        if (old.axes, old.as_text) != (now.axes, now.as_text):
-            for trial in self._old.trials:
+        write_sweep(self.sweep)
+        earlier, now = self._earlier, self.sweep
+        if (earlier.axes, earlier.text_axes) != (now.axes, now.text_axes):
+            for trial in earlier.trials:
                 self._rename(trial)
 
     def _key(self, trial: Trial) -> str:
-        return trial.origin if self._population else trial.fingerprint
+        return trial.planned_fingerprint if self._population else trial.fingerprint
 
-    def _name(self, settings: Mapping[str, str], key: str) -> str:
-        pairs = dict(zip(self._short, settings.values(), strict=True))
-        return trial_name(pairs, key, self._digits)
+    def _name(self, settings: Mapping[str, str], fingerprint: str) -> str:
+        pairs = dict(zip(self._short_keys, settings.values(), strict=True))
+        return trial_name(pairs, fingerprint, self._digits)
 
     def _rename(self, trial: Trial) -> None:
-        """Give an earlier trial a name and settings with the new axes in it."""
-        known = read_json(trial.directory / "trial.json") or {}
+        """Give an earlier trial a name and settings with the new axes in them."""
         config = read_config(trial.directory)
         settings = {
-            key: known["settings"].get(key) or _setting(key, config, known["choices"])
+            key: trial.settings.get(key) or _label_of(key, config, trial.choices)
             for key in self.sweep.axes
         }
-        directory = self.folder / self._name(settings, trial.origin)
+        directory = self.folder / self._name(settings, trial.planned_fingerprint)
         try:
             if directory != trial.directory:
                 self._move(trial.directory, directory)
         except OSError as error:
             raise cannot_write(directory, error) from error
-        here = {"settings": settings, "as_text": list(self.sweep.as_text)}
-        write_json(directory / "trial.json", {**known, **here})
-        self._known[self._key(trial)] = read_trial(directory)
-        if trial.status != "waiting":
+        update_trial(directory, settings=settings, text_axes=list(self.sweep.text_axes))
+        self._trials[self._key(trial)] = read_trial(directory)
+        if trial.status != TrialStatus.WAITING:
             rewrite_hparams(directory)
 
 
@@ -156,8 +164,8 @@ def _is_mixed(key: str, axes: Sequence[Axis], trials: Iterable[Trial]) -> bool:
     return have_mixed_types(planned | known)
 
 
-def _setting(key: str, config: Mapping[str, Any], choices: Mapping[str, str]) -> str:
-    """The label of an axis in a trial that another sweep made."""
+def _label_of(key: str, config: Mapping[str, Any], choices: Mapping[str, str]) -> str:
+    """The label on an axis of a trial whose own sweep did not have that axis."""
     if key in choices:
         return label(choices[key])
     value: Any = config

@@ -10,7 +10,7 @@ from sweeps.analysis.ranking import ScoredTrial
 from sweeps.labels import are_numbers, label_ranges, sort_labels
 from sweeps.naming import short_keys
 from sweeps.store.metrics import Row, metric_tags, read_metrics
-from sweeps.store.status import COUNTED, STATUSES
+from sweeps.store.status import TrialStatus
 
 MAX_POINTS = 500
 """Most points of a curve."""
@@ -32,8 +32,8 @@ def page_data(comparison: Comparison, shares: Importance) -> dict[str, Any]:
         "replicate": comparison.replicate,
         "sweeps": comparison.names,
         "several": len(comparison.sweeps) > 1,
-        "statuses": STATUSES,
-        "counted": COUNTED,
+        "statuses": list(TrialStatus),
+        "counted": [status for status in TrialStatus if status.is_counted],
         "axes": _axes(comparison),
         "tags": tags,
         "trials": [_trial(one, comparison.axes) for one in comparison.trials],
@@ -119,7 +119,7 @@ def _trial(one: ScoredTrial, axes: Sequence[str]) -> dict[str, Any]:
         "seconds": round(trial.seconds, 1),
         "last": {tag: _finite(value) for tag, value in trial.metrics.items()},
         "directory": str(trial.directory),
-        "command": trial.command,
+        "command": trial.train_command,
         "error": trial.error,
     }
 

@@ -12,14 +12,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import yaml
 from rich.console import Console
 
 from sweeps.cli.exit import exit_on_user_error
 from sweeps.config.application import Application
 from sweeps.config.hooks import locate, source_folder
 from sweeps.errors import UserError
-from sweeps.io.atomic import read_json
 from sweeps.io.console import print_line
 from sweeps.reproduce.environment_diff import code_changes, machine_changes, package_changes
 from sweeps.reproduce.metric_diff import diff_metrics
@@ -27,8 +25,17 @@ from sweeps.reproduce.rerun import RerunTask, rerun_trial
 from sweeps.reproduce.verdict import TOLERANCE, reach_verdict, reasons_for_tolerance
 from sweeps.store.fingerprint import common_config, conflicts, fingerprint
 from sweeps.store.metrics import read_metrics
-from sweeps.store.provenance import Provenance, collect
-from sweeps.store.trial import Trial, TrialSpec, move_aside, read_config, read_trial, write_trial
+from sweeps.store.provenance import Provenance, collect, read_provenance
+from sweeps.store.sweep import SWEEP_FILE, read_sweep
+from sweeps.store.trial import (
+    Trial,
+    TrialSpec,
+    move_aside,
+    read_config,
+    read_overrides,
+    read_trial,
+    write_trial,
+)
 
 MACHINE_FACTS = ("python", "platform", "processor", "hostname")
 """Facts of the machine that are printed where they differ."""
@@ -81,7 +88,7 @@ def reproduce(request: Request, application: Application, console: Console) -> b
     directory = Path(os.path.abspath(request.directory))
     trial = _readable(directory, request)
     config = read_config(directory)
-    recorded = _recorded(directory)
+    recorded = read_provenance(directory)
     now = collect(source_folder(application.objective))
     changed = [
         *code_changes(recorded, now),
@@ -101,10 +108,10 @@ def reproduce(request: Request, application: Application, console: Console) -> b
     if "lanes" in recorded.facts:  # a program may round by the width of its pack
         facts["lanes"] = recorded.facts["lanes"]
     spec = _spec(directory, trial, config, key)
-    write_trial(target, spec, Provenance({**now.facts, **facts}, now.diff))
+    write_trial(target, spec, Provenance(facts={**now.facts, **facts}, diff=now.diff))
     options = config.get("sweep") or {}
     last = read_metrics(directory / "metrics.csv")[-1]["step"]
-    until = None if trial.status in ("finished", "diverged") else int(last)
+    until = None if trial.done else int(last)
     metric, mode = str(options.get("metric", "")), str(options.get("mode", "min"))
     task = RerunTask(
         directory=str(target),
@@ -139,12 +146,6 @@ def _readable(directory: Path, request: Request) -> Trial:
     return trial
 
 
-def _recorded(directory: Path) -> Provenance:
-    patch = directory / "provenance.diff"
-    diff = patch.read_text(encoding="utf-8", errors="replace") if patch.exists() else ""
-    return Provenance(read_json(directory / "provenance.json") or {}, diff)
-
-
 def _objective(directory: Path, application: Application, recorded: Provenance) -> tuple[str, bool]:
     """Return the dotted path of the training function, and whether it takes a pack."""
     if not recorded.facts.get("lanes"):
@@ -166,7 +167,8 @@ def _refuse(
       UserError: `force` is not given.
     """
     axes = list(trial.settings)
-    known = (read_json(directory.parent / "sweep.json") or {}).get("base") or {}
+    in_sweep = (directory.parent / SWEEP_FILE).exists()
+    known = read_sweep(directory.parent).common_config if in_sweep else {}
     parts = conflicts(known, common_config([identity], axes), axes)
     where = f" in {', '.join(parts)}" if parts else ""
     found = fingerprint(identity)
@@ -209,24 +211,21 @@ def _new_folder(directory: Path, request: Request, console: Console) -> Path:
 
 
 def _spec(directory: Path, trial: Trial, config: Mapping[str, Any], key: str) -> TrialSpec:
-    known = read_json(directory / "trial.json") or {}
-    overrides = yaml.safe_load((directory / "overrides.yaml").read_text("utf-8"))
-    choices = known.get("choices") or {}
     return TrialSpec(
         config=config,
-        overrides=tuple(overrides),
+        overrides=tuple(read_overrides(directory)),
         settings=trial.settings,
         fingerprint=key,
-        command=trial.command,
-        choices=choices,
-        as_text=trial.as_text,
+        train_command=trial.train_command,
+        choices=trial.choices,
+        text_axes=trial.text_axes,
     )
 
 
 def _compare(
     request: Request, trial: Trial, target: Path, until: int | None, console: Console
 ) -> bool:
-    old, new = _recorded(trial.directory).facts, _recorded(target).facts
+    old, new = read_provenance(trial.directory).facts, read_provenance(target).facts
     for line in machine_changes(old, new, ("cpus", "device")):
         print_line(console, f"  {line}")
     reasons = reasons_for_tolerance(old, new)

@@ -5,6 +5,7 @@ from typing import Any
 
 from sweeps.reproduce.environment_diff import UNKNOWN, environment_changes
 from sweeps.reproduce.metric_diff import MetricDiff
+from sweeps.store.status import TrialStatus
 from sweeps.store.trial import Trial
 
 TOLERANCE = 1e-4
@@ -52,7 +53,7 @@ def reach_verdict(
       reasons: reasons for a tolerance.
     """
     counted = f"{diff.steps} steps, {diff.values} values"
-    if trial.status not in ("finished", "diverged"):
+    if not trial.done:
         counted += f", up to step {trial.step}, where it is {trial.status}"
     lines = []
     if diff.differences and tolerance:
@@ -72,11 +73,11 @@ def reach_verdict(
 
 def different_end(trial: Trial, again: Trial) -> str:
     """Return how the ends of the two runs differ; empty if they agree, or the first had no end."""
-    if again.status == "failed" and trial.status != "failed":
+    if again.status == TrialStatus.FAILED and trial.status != TrialStatus.FAILED:
         return f"it failed now ({again.error}); see {again.directory / 'error.txt'}"
-    if again.status in ("waiting", "running", "interrupted"):
+    if again.status in (TrialStatus.WAITING, TrialStatus.RUNNING, TrialStatus.INTERRUPTED):
         return f"it did not come to its end now, but is {again.status}"
-    if trial.status not in ("finished", "diverged"):
+    if not trial.done:
         return ""
     if (trial.status, trial.step) == (again.status, again.step):
         return ""

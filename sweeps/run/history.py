@@ -6,6 +6,7 @@ from typing import Any
 
 from sweeps.store.metrics import MetricsTable
 from sweeps.store.result import empty_result, metrics_of, update_result, updated_best
+from sweeps.store.status import TrialStatus
 from sweeps.tensorboard.event_file import EVENT_FILES, EventWriter, last_intact_step, remove_values
 from sweeps.tensorboard.hparams import end_values, remove_hparams, start_values
 from sweeps.tensorboard.values import Summary
@@ -57,7 +58,7 @@ class History:
         best = updated_best(self.result["best"], step, values, self._metric, self._mode)
         if self._metric not in values or best is None:
             return values
-        return {**values, f"best/{self._metric}": best["value"]}
+        return {**values, f"best/{self._metric}": best.value}
 
     def log_summaries(self, step: int, summaries: Mapping[str, Summary]) -> None:
         """Record TensorBoard summaries, by tag."""
@@ -70,7 +71,7 @@ class History:
                 remove_values(path, keep=lambda value: True, graphs=False)
         self._events.write_graph(graph)
 
-    def end(self, status: str) -> None:
+    def end(self, status: TrialStatus) -> None:
         """Record in the event file how the trial ended."""
         self._put(end_values(status))
 

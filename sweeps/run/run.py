@@ -28,11 +28,12 @@ from types import TracebackType
 from typing import Any, Self
 
 from sweeps.errors import UserError, one_line_error
-from sweeps.io.atomic import read_json, write_json, write_text
+from sweeps.io.atomic import write_text
 from sweeps.io.lock import locked
 from sweeps.run.history import History
-from sweeps.store.result import empty_result
-from sweeps.store.status import Diverged, Stop, status_of
+from sweeps.store.provenance import add_provenance
+from sweeps.store.result import empty_result, read_result, write_result
+from sweeps.store.status import Diverged, Stop, TrialStatus, status_after
 from sweeps.tensorboard.hparams import rewrite_hparams
 from sweeps.tensorboard.values import Embedding, Summary
 
@@ -123,12 +124,12 @@ class Run:
         in_use = f"{self.directory} is being trained by another process; wait for it, or stop it."
         self._lock.enter_context(locked(self.directory / ".lock", in_use, self._lock_timeout))
         (self.directory / "error.txt").unlink(missing_ok=True)
-        earlier = read_json(self.directory / "result.json") or {}
+        earlier = read_result(self.directory)
         self._seconds_before = float(earlier.get("seconds") or 0)
         self._entered = time.monotonic()
         self._result = {key: earlier.get(key, default) for key, default in empty_result().items()}
         self._result |= {"error": None, "stopped_by": None}
-        self._write_result("running")
+        self._write_result(TrialStatus.RUNNING)
         return self
 
     def report(
@@ -150,7 +151,7 @@ class Run:
         self._open_history().report(step, time.time(), values)
         self._result["total_steps"] = total_steps
         if time.monotonic() - self._written >= RESULT_SECONDS:
-            self._write_result("running")
+            self._write_result(TrialStatus.RUNNING)
         self._send_report()
         self._pending_report = (step, values, total_steps)
         if self.metric not in values:
@@ -212,8 +213,7 @@ class Run:
 
     def add_provenance(self, **facts: Any) -> None:
         """Add facts to `provenance.json` that only the running program knows, as its device."""
-        path = self.directory / "provenance.json"
-        write_json(path, {**(read_json(path) or {}), **facts})
+        add_provenance(self.directory, **facts)
 
     def __exit__(
         self,
@@ -233,13 +233,16 @@ class Run:
         if self._closed:
             return
         self._closed = True
-        status, ended = status_of(error), self._result["step"] == self._result["total_steps"]
-        if error is not None and status != "stopped":
+        status, ended = status_after(error), self._result["step"] == self._result["total_steps"]
+        if error is not None and status != TrialStatus.STOPPED:
             self._result["error"] = one_line_error(error, (UserError, Diverged))
         if error is None and self._stop and not ended:
             status = self._stop.status
-            self._result |= {"stopped_by": self._stop.by, "error": self._stop.reason or None}
-        if status == "failed" and error is not None:
+            self._result |= {
+                "stopped_by": self._stop.stopped_by,
+                "error": self._stop.reason or None,
+            }
+        if status == TrialStatus.FAILED and error is not None:
             write_text(self.directory / "error.txt", "".join(traceback.format_exception(error)))
         if isinstance(error, Diverged):
             self._result["step"] = error.step
@@ -251,7 +254,7 @@ class Run:
             if error is None or isinstance(error, Diverged):
                 self._send_report()
 
-    def _log_end(self, status: str) -> None:
+    def _log_end(self, status: TrialStatus) -> None:
         if self._history:
             self._history.end(status)
         else:  # it ended before its first report
@@ -261,7 +264,7 @@ class Run:
         if self._history:
             self._history.close()
 
-    def _write_result(self, status: str) -> None:
+    def _write_result(self, status: TrialStatus) -> None:
         result = {"status": status, "seconds": round(self.seconds, 3), **self._result}
-        write_json(self.directory / "result.json", result)
+        write_result(self.directory, result)
         self._written = time.monotonic()

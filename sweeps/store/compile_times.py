@@ -1,35 +1,38 @@
-"""What trials recorded of their compilation in `provenance.json`, in their program's own words.
+"""Compilation times that the program recorded in the trials' `provenance.json`.
 
-`compile_seconds`, and `compile_cache`: `hit`, `miss`, or `kept` by a worker that had compiled the
-same before. Trials of one pack share both; its name is under `pack`.
+`compile_seconds` is the time. `compile_cache` is `hit`, `miss`, or `kept` where the worker had
+compiled the program for an earlier trial. The trials of a pack share both; `pack` has its name.
 """
 
 from collections.abc import Sequence
 from pathlib import Path
 from typing import NamedTuple
 
-from sweeps.io.atomic import read_json
+from sweeps.store.provenance import read_provenance
 
 
-class Compiling(NamedTuple):
-    """Of one trial; empty where it recorded nothing."""
+class CompileTime(NamedTuple):
+    """Compilation of one trial."""
 
     seconds: float | None = None
+    """None: nothing is recorded."""
     cache: str = ""
+    """`hit`, `miss`, `kept`, or empty: nothing is recorded."""
     pack: str = ""
-    """Names what was compiled: that of another trial only where both trained together."""
+    """Name of the pack that was compiled for; the trial's own name where it trained alone."""
 
 
-def read_compiling(directory: Path) -> Compiling:
-    """What a trial recorded."""
-    facts = read_json(directory / "provenance.json") or {}
+def read_compile_time(directory: Path) -> CompileTime:
+    """Read a trial's compilation time."""
+    facts = read_provenance(directory).facts
     seconds = facts.get("compile_seconds")
     pack = str(facts.get("pack") or directory.name)
-    return Compiling(seconds, str(facts.get("compile_cache") or ""), pack)
+    cache = str(facts.get("compile_cache") or "")
+    return CompileTime(seconds=seconds, cache=cache, pack=pack)
 
 
-def in_total(trials: Sequence[Compiling]) -> str:
-    """`12.3 s in 8 trials, 6 from the cache`; empty where no trial recorded any."""
+def total_compile_time(trials: Sequence[CompileTime]) -> str:
+    """Sum the times up: `12.3 s in 8 trials, 6 from the cache`; empty: none is recorded."""
     known = [one for one in trials if one.seconds is not None]
     if not known:
         return ""

@@ -1,7 +1,7 @@
-"""What all trials of a sweep have in common, so that two different sweeps never share a folder.
+"""Fingerprints of trials, and the options that all trials of a sweep agree on.
 
-The *base* is what the trials' identities agree on, flattened to dotted keys, without what is swept.
-Pure: values in, values out.
+The *common configuration* keeps two different sweeps out of one folder. It holds what the trials'
+identities agree on, by dotted key, without the swept options. All functions are pure.
 """
 
 import hashlib
@@ -11,10 +11,16 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 FlatConfig = dict[str, Any]
+"""Dotted key -> value."""
 
 
 def common_config(identities: Iterable[Mapping[str, Any]], axes: Sequence[str]) -> FlatConfig:
-    """What the identities agree on, without what belongs to an axis."""
+    """Entries that all identities agree on, without those that an axis sweeps.
+
+    Args:
+      identities: what defines the result of each trial.
+      axes: swept options in full.
+    """
     common: FlatConfig | None = None
     for identity in identities:
         found = _plain(_flat(identity))
@@ -23,12 +29,12 @@ def common_config(identities: Iterable[Mapping[str, Any]], axes: Sequence[str]) 
 
 
 def intersection(one: FlatConfig, other: FlatConfig) -> FlatConfig:
-    """The entries that both have."""
+    """Entries that both configurations have with the same value."""
     return {key: value for key, value in one.items() if key in other and other[key] == value}
 
 
 def conflicts(old: FlatConfig, new: FlatConfig, axes: Sequence[str]) -> list[str]:
-    """Keys to which the two give different values, though no axis of either sweeps them."""
+    """Keys with different values in the two configurations that no axis sweeps."""
     return [
         key
         for key, value in old.items()
@@ -56,13 +62,13 @@ def _flat(values: Mapping[str, Any], prefix: str = "") -> FlatConfig:
 
 
 def _plain(flat: FlatConfig) -> FlatConfig:
-    """As they read back from a file, so that old and new compare."""
+    """Values as a JSON file gives them back, so that they compare with those of a file."""
     plain = json.loads(json.dumps(flat))
     assert isinstance(plain, dict)
     return plain
 
 
 def fingerprint(identity: Mapping[str, Any]) -> str:
-    """SHA-256, in hex, of the canonical JSON of what defines a result."""
+    """SHA-256 of the canonical JSON of what defines a result, in hexadecimal."""
     text = json.dumps(identity, sort_keys=True, separators=(",", ":"), ensure_ascii=True)
     return hashlib.sha256(text.encode()).hexdigest()

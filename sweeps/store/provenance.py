@@ -1,4 +1,20 @@
-"""Where a result comes from: code, packages, machine and command, as far as they can be known."""
+"""`provenance.json`: where a result comes from, as far as that can be known.
+
+| written by  | keys                                                                        |
+|-------------|-----------------------------------------------------------------------------|
+| the driver  | seed, git, packages, command, started, and the machine's: python, platform, |
+|             | processor, hostname                                                         |
+| a worker    | cpus, gpus, environment (variables), pack (name of its first trial), and    |
+|             | the machine's                                                               |
+| the program | whatever it passes to `Run.add_provenance`                                  |
+| a copy      | copied_from: the folder of the trial in another sweep                       |
+| a rerun     | reproduces: the folder of the trial that was run again                      |
+| population  | lineage: the changes made to the trial while it ran                         |
+
+The framework reads these of the program's: compile_seconds, compile_cache
+(`sweeps.store.compile_times`), lanes (trials in its pack) and volatile (tags that differ between
+two runs).
+"""
 
 import importlib.metadata
 import platform
@@ -11,16 +27,22 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+from sweeps.io.atomic import write_text
 from sweeps.io.processor import processor_name
+from sweeps.store.format import read_fields, write_fields
+
+PROVENANCE_FILE = "provenance.json"
+DIFF_FILE = "provenance.diff"
 
 
 @dataclass(frozen=True)
 class Provenance:
-    """What is recorded beside a trial: `facts` as JSON, `diff` as a patch file."""
+    """What a trial's folder records of its origin."""
 
     facts: dict[str, Any]
+    """Contents of `provenance.json`."""
     diff: str
-    """Uncommitted changes of tracked files; empty in a clean tree or outside of git."""
+    """Contents of `provenance.diff`: uncommitted changes of tracked files; empty outside of git."""
 
 
 def collect(source: Path) -> Provenance:
@@ -41,11 +63,44 @@ def collect(source: Path) -> Provenance:
         "command": shlex.join(["python", *sys.orig_argv[1:]]),
         "started": datetime.now(UTC).isoformat(timespec="seconds"),
     }
-    return Provenance(facts, diff or "")
+    return Provenance(facts=facts, diff=diff or "")
+
+
+def write_provenance(directory: Path, provenance: Provenance, seed: Any = None) -> None:
+    """Write a trial's provenance in place of an earlier one.
+
+    Raises:
+      UserError: it cannot be written.
+    """
+    write_fields(directory / PROVENANCE_FILE, {"seed": seed, **provenance.facts})
+    if provenance.diff:
+        write_text(directory / DIFF_FILE, provenance.diff + "\n")
+    else:
+        (directory / DIFF_FILE).unlink(missing_ok=True)
+
+
+def add_provenance(directory: Path, **facts: Any) -> None:
+    """Add facts to a trial's `provenance.json`, in place of those of equal names.
+
+    Raises:
+      UserError: it cannot be written, or has another format.
+    """
+    write_fields(directory / PROVENANCE_FILE, {**read_provenance(directory).facts, **facts})
+
+
+def read_provenance(directory: Path) -> Provenance:
+    """Read a trial's provenance; empty where none is recorded.
+
+    Raises:
+      UserError: it has another format.
+    """
+    patch = directory / DIFF_FILE
+    diff = patch.read_text(encoding="utf-8", errors="replace") if patch.exists() else ""
+    return Provenance(facts=read_fields(directory / PROVENANCE_FILE) or {}, diff=diff)
 
 
 def machine() -> dict[str, str]:
-    """Where the running program runs: on a cluster a worker's machine is not the command's."""
+    """Describe this machine. On a cluster a worker's machine is not the driver's."""
     return {
         "python": platform.python_version(),
         "platform": platform.platform(),

@@ -1,12 +1,68 @@
-"""Reports -> what a result says of them. Pure, but for the result that is folded into."""
+"""`result.json`: the status of a trial and what its reports come to.
+
+| key         | value                                                                     |
+|-------------|---------------------------------------------------------------------------|
+| status      | a `TrialStatus`                                                           |
+| stopped_by  | scheduler's kind or `time`, if one stopped the trial; else null           |
+| step        | updates made at the last report                                           |
+| total_steps | updates that the trial makes in all; null: not known                      |
+| seconds     | training time of the history that is kept, earlier processes included     |
+| metrics     | tag -> last value                                                         |
+| best        | `{metric, value, step}` of the ranking metric; null: none. NaN never wins |
+| error       | one line on how it ended; null: nothing to say                            |
+"""
 
 import math
 from collections.abc import Iterable, Mapping
+from dataclasses import asdict, dataclass
+from pathlib import Path
 from typing import Any
+
+from sweeps.store.format import read_fields, write_fields
+from sweeps.store.metrics import INDEX_COLUMNS
+
+RESULT_FILE = "result.json"
+
+
+@dataclass(frozen=True, kw_only=True)
+class BestValue:
+    """The best value of a trial's ranking metric."""
+
+    metric: str
+    value: float
+    step: int
+
+
+def read_result(directory: Path) -> dict[str, Any]:
+    """Read the fields of a trial's `result.json`; empty where it is missing or damaged.
+
+    Raises:
+      UserError: the file has another format.
+    """
+    fields = read_fields(directory / RESULT_FILE) or {}
+    if fields.get("best"):
+        fields["best"] = BestValue(**fields["best"])
+    return fields
+
+
+def write_result(directory: Path, fields: Mapping[str, Any]) -> None:
+    """Replace a trial's `result.json`.
+
+    Raises:
+      UserError: it cannot be written.
+    """
+    best = fields.get("best")
+    plain = {**fields, "best": asdict(best)} if isinstance(best, BestValue) else fields
+    write_fields(directory / RESULT_FILE, plain)
+
+
+def correct_result(directory: Path, **fields: Any) -> None:
+    """Change fields of the result of a trial whose process is gone."""
+    write_result(directory, {**read_result(directory), **fields})
 
 
 def empty_result() -> dict[str, Any]:
-    """What a result says of a run that has not reported yet."""
+    """The fields of a trial that has not reported yet."""
     return {
         "step": 0,
         "total_steps": None,
@@ -18,7 +74,7 @@ def empty_result() -> dict[str, Any]:
 
 
 def result_of(rows: Iterable[Mapping[str, float]], metric: str, mode: str) -> dict[str, Any]:
-    """What a result says of its reports: last step, last metrics, and the best of one."""
+    """Sum up the rows of `metrics.csv`: fields `step`, `metrics` and `best`."""
     result: dict[str, Any] = {"step": 0, "metrics": {}, "best": None}
     for row in rows:
         update_result(result, int(row["step"]), metrics_of(row), metric, mode)
@@ -27,26 +83,26 @@ def result_of(rows: Iterable[Mapping[str, float]], metric: str, mode: str) -> di
 
 def metrics_of(row: Mapping[str, float]) -> dict[str, float]:
     """The metrics of a row of `metrics.csv`, by tag."""
-    return {tag: row[tag] for tag in row if tag not in ("step", "wall_time")}
+    return {tag: row[tag] for tag in row if tag not in INDEX_COLUMNS}
 
 
 def update_result(
-    result: dict[str, Any], step: int, values: Mapping[str, float], metric: str, mode: str
+    result: dict[str, Any], step: int, metrics: Mapping[str, float], metric: str, mode: str
 ) -> None:
-    """Take a report into a result."""
+    """Add a report to a result, in place."""
     result["step"] = step
-    result["metrics"].update(values)
-    result["best"] = updated_best(result["best"], step, values, metric, mode)
+    result["metrics"].update(metrics)
+    result["best"] = updated_best(result["best"], step, metrics, metric, mode)
 
 
 def updated_best(
-    best: dict[str, Any] | None, step: int, values: Mapping[str, float], metric: str, mode: str
-) -> dict[str, Any] | None:
-    """The best value of a metric once a report has come in; NaN is never the best."""
-    value = values.get(metric, math.nan)
+    best: BestValue | None, step: int, metrics: Mapping[str, float], metric: str, mode: str
+) -> BestValue | None:
+    """The best value of a metric, given the best one before a report; NaN is never the best."""
+    value = metrics.get(metric, math.nan)
     if math.isnan(value):
         return best
     sign = 1.0 if mode == "min" else -1.0
-    if best is None or sign * value < sign * best["value"]:
-        return {"metric": metric, "value": value, "step": step}
+    if best is None or sign * value < sign * best.value:
+        return BestValue(metric=metric, value=value, step=step)
     return best

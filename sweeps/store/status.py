@@ -1,63 +1,96 @@
-"""How a trial may end before its end."""
+"""The status of a trial, and how a trial may end early."""
 
+from dataclasses import dataclass
+from enum import StrEnum
 from pathlib import Path
-from typing import NamedTuple
 
 
-class Stop(NamedTuple):
-    """A wish from outside that a trial should end before its end."""
+class TrialStatus(StrEnum):
+    """How far a trial has come, in the order in which trials are ranked.
 
-    status: str
-    """`stopped` or `interrupted`."""
-    by: str | None = None
-    """The rule that wants it: `time`, or None."""
+    Status comes before value: a crashed trial may have had the best value of all.
+    """
+
+    FINISHED = "finished"
+    """The objective returned."""
+    STOPPED = "stopped"
+    """A scheduler or a time limit ended it."""
+    DIVERGED = "diverged"
+    """The loss was not finite."""
+    INTERRUPTED = "interrupted"
+    """Ctrl-C or a signal ended it."""
+    FAILED = "failed"
+    """An error ended it."""
+    RUNNING = "running"
+    """A process trains it, or was killed while it did."""
+    WAITING = "waiting"
+    """It has not started."""
+
+    @property
+    def rank(self) -> int:
+        """Position in the ranking, 0 for the best status."""
+        return list(TrialStatus).index(self)
+
+    @property
+    def is_done(self) -> bool:
+        """Whether a sweep does not run the trial again."""
+        return self in (TrialStatus.FINISHED, TrialStatus.DIVERGED)
+
+    @property
+    def is_counted(self) -> bool:
+        """Whether means and importance count the trial.
+
+        A scheduler stopped a trial for its value, so leaving it out would flatter its settings.
+        """
+        return self in (TrialStatus.FINISHED, TrialStatus.STOPPED)
+
+
+TIME_LIMIT = "time"
+"""`stopped_by` of a trial whose time was up."""
+
+
+@dataclass(frozen=True)
+class Stop:
+    """A request from outside to end a trial early."""
+
+    status: TrialStatus
+    """STOPPED or INTERRUPTED."""
+    stopped_by: str | None = None
+    """The scheduler's kind, TIME_LIMIT, or None."""
     reason: str = ""
 
 
 class Diverged(Exception):  # noqa: N818 (a result, not an error)
-    """The loss stopped being a finite number."""
+    """The loss is not a finite number any more."""
 
     def __init__(self, step: int) -> None:
         super().__init__(f"the loss is not finite at step {step}")
         self.step = step
 
 
-def status_of(error: BaseException | None) -> str:
-    """The status of a trial that this ended; of None: that returned."""
+def status_after(error: BaseException | None) -> TrialStatus:
+    """The status of a trial whose objective raised this error; None: it returned."""
     if error is None:
-        return "finished"
+        return TrialStatus.FINISHED
     if isinstance(error, Diverged):
-        return "diverged"
+        return TrialStatus.DIVERGED
     if isinstance(error, KeyboardInterrupt):
-        return "interrupted"
+        return TrialStatus.INTERRUPTED
     if isinstance(error, SystemExit) and error.code in (0, None):
-        return "stopped"
-    return "failed"
-
-
-DONE = ("finished", "diverged")
-"""Statuses of trials that are not run again."""
-
-
-STATUSES = ("finished", "stopped", "diverged", "interrupted", "failed", "running", "waiting")
-"""In rank: a crashed trial may have had the best value of all, so status comes first."""
-
-
-COUNTED = ("finished", "stopped")
-"""Statuses of trials that means and importance count: a rule stopped a trial for its value, so
-leaving it out would flatter its settings."""
+        return TrialStatus.STOPPED
+    return TrialStatus.FAILED
 
 
 STUCK_FILE = "stuck.txt"
-"""In a trial's folder: where every thread stood when its time was up and no report came."""
+"""Holds the stack of every thread of a trial that made no report when its time was up."""
 
 
 def is_stuck(directory: Path) -> bool:
-    """Whether the trial's process was ended because its time was up."""
+    """Whether the trial's process was killed because its time was up and no report came."""
     path = directory / STUCK_FILE
     return path.exists() and path.stat().st_size > 0
 
 
 def time_limit_reason(limit: float) -> str:
-    """The reason that a trial's result gives."""
+    """The reason in a trial's result for a time limit in seconds."""
     return f"after sweep.trial_minutes={limit / 60:g}"

@@ -1,20 +1,20 @@
 """A trial's folder: what is written before it starts, and what can be read back afterwards.
 
-| file              | contents                                                          |
-|-------------------|-------------------------------------------------------------------|
-| config.yaml       | the resolved configuration                                        |
-| overrides.yaml    | the overrides that make it, a list of strings                     |
-| trial.json        | fingerprint, settings, and the command that runs it alone         |
-| provenance.json   | git commit, packages, machine, command, seed, device, threads,    |
-|                   | `lanes`: width of the pack that it trained in, if it did          |
-| provenance.diff   | uncommitted changes, where there were any                         |
-| metrics.csv, events.out.tfevents.* | every report                                     |
-| result.json       | status and final values (see `sweeps.run.run`)                        |
-| error.txt         | the traceback of a failed trial                                   |
+| file                               | contents                                                  |
+|------------------------------------|-----------------------------------------------------------|
+| config.yaml                        | the resolved configuration                                |
+| overrides.yaml                     | the Hydra overrides that make it, a list of strings       |
+| trial.json                         | fingerprint, settings and commands: fields of `TrialSpec` |
+| provenance.json                    | code, packages, machine (see `sweeps.store.provenance`)   |
+| provenance.diff                    | uncommitted changes, where there were any                 |
+| metrics.csv, events.out.tfevents.* | every report                                              |
+| result.json                        | status and final values (see `sweeps.store.result`)       |
+| error.txt                          | the traceback of a failed trial                           |
+| checkpoints                        | what the objective needs to resume                        |
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -22,87 +22,97 @@ from typing import Any
 import yaml
 
 from sweeps.errors import UserError
-from sweeps.io.atomic import cannot_write, make_directory, read_json, write_json, write_text
-from sweeps.store.provenance import Provenance
-from sweeps.store.status import DONE
+from sweeps.io.atomic import cannot_write, make_directory, write_text
+from sweeps.store.format import read_fields, write_fields
+from sweeps.store.provenance import Provenance, write_provenance
+from sweeps.store.result import BestValue, read_result
+from sweeps.store.status import TIME_LIMIT, TrialStatus
+
+TRIAL_FILE = "trial.json"
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class TrialSpec:
-    """What a trial is, whatever becomes of it."""
+    """What a trial is, before and after it runs."""
 
     config: Mapping[str, Any]
-    """Resolved, plain values only."""
+    """Resolved configuration of plain values."""
     overrides: tuple[str, ...]
     """Hydra overrides that make this configuration."""
     settings: Mapping[str, str]
-    """Key of a swept or given option, in full -> label."""
+    """Swept or given option in full -> label."""
     fingerprint: str
-    """Of what defines its result."""
-    command: str
-    """Runs it alone."""
+    """Hash of all that defines the trial's result."""
+    train_command: str
+    """Trains the trial alone."""
     choices: Mapping[str, str] = field(default_factory=dict)
     """Configuration group -> the file chosen."""
-    origin: str = ""
-    """What names it, in hexadecimal; empty: its fingerprint."""
-    verify: str = ""
-    """Runs it again and compares, given its folder; empty: nothing does."""
-    as_text: Sequence[str] = ()
-    """Keys of `settings` that TensorBoard's table shows as text; see
-    `sweeps.tensorboard.hparams`."""
+    planned_fingerprint: str = ""
+    """Fingerprint at the start of the sweep, which names the folder; empty: `fingerprint`."""
+    reproduce_command: str = ""
+    """Runs the trial again and compares, given its folder; empty: no command does."""
+    text_axes: Sequence[str] = ()
+    """Keys of `settings` that TensorBoard's HParams table shows as text (see
+    `sweeps.tensorboard.hparams`)."""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Trial:
-    """A trial's folder as it stands; `status` is `waiting` before its first start."""
+    """A trial's folder as it stands."""
 
     directory: Path
-    fingerprint: str
-    status: str
-    settings: dict[str, str] = field(default_factory=dict)
-    """Key of a swept or given option, in full -> label."""
-    command: str = ""
-    """Runs it alone."""
-    verify: str = ""
-    """Runs it again and compares, given its folder; empty: nothing does."""
-    as_text: Sequence[str] = ()
-    """Keys of `settings` that TensorBoard's table shows as text."""
-    origin: str = ""
-    """What names it: its fingerprint; of a population's trial, that of what it was planned as."""
+    fingerprint: str = ""
+    """Hash of all that defines the trial's result; empty: the folder holds no trial."""
+    status: TrialStatus = TrialStatus.WAITING
+    settings: Mapping[str, str] = field(default_factory=dict)
+    """Swept or given option in full -> label."""
+    choices: Mapping[str, str] = field(default_factory=dict)
+    """Configuration group -> the file chosen."""
+    train_command: str = ""
+    """Trains the trial alone."""
+    reproduce_command: str = ""
+    """Runs the trial again and compares, given its folder; empty: no command does."""
+    text_axes: Sequence[str] = ()
+    """Keys of `settings` that TensorBoard's HParams table shows as text."""
+    planned_fingerprint: str = ""
+    """Fingerprint at the start of the sweep. Population based training changes `fingerprint`."""
     step: int = 0
+    """Updates made at the last report."""
     total_steps: int | None = None
     seconds: float = 0.0
-    metrics: dict[str, float] = field(default_factory=dict)
-    best: dict[str, Any] | None = None
+    """Training time of the history that is kept."""
+    metrics: Mapping[str, float] = field(default_factory=dict)
+    """Last value of each tag."""
+    best: BestValue | None = None
     error: str | None = None
+    """How the trial ended, in one line."""
     stopped_by: str | None = None
-    """The rule that stopped it: the scheduler's kind, or `time`."""
+    """What stopped the trial: the scheduler's kind, or `time`."""
 
     @property
     def done(self) -> bool:
         """Whether nothing is left to compute."""
-        return self.status in DONE
+        return self.status.is_done
 
-    def is_over(self, rule: str, limit: float | None) -> bool:
-        """Whether nothing is left to compute under a scheduler's rule and a limit in seconds."""
-        if self.done or self.status != "stopped":
+    def is_over(self, scheduler: str, time_limit: float | None) -> bool:
+        """Whether nothing is left to compute under a scheduler's kind and a limit in seconds."""
+        if self.done or self.status != TrialStatus.STOPPED:
             return self.done
-        if self.stopped_by != "time":
-            return self.stopped_by == rule
-        return limit is not None and self.seconds >= limit
+        if self.stopped_by != TIME_LIMIT:
+            return self.stopped_by == scheduler
+        return time_limit is not None and self.seconds >= time_limit
 
     def best_of(self, metric: str) -> tuple[float | None, int | None]:
-        """The best value of a metric and its step; None where another one was kept, or none."""
-        if self.best is None or self.best["metric"] != metric:
+        """The best value of a metric and its step; None where another metric was ranked."""
+        if self.best is None or self.best.metric != metric:
             return None, None
-        return float(self.best["value"]), int(self.best["step"])
+        return self.best.value, self.best.step
 
     def summary(self) -> str:
-        """How it ended, in one line."""
+        """How the trial ended, in one line."""
         words = [f"{self.status} after {self.seconds:.0f} s"]
         if self.best is not None:
-            best = self.best
-            words.append(f"{best['metric']} {best['value']:.5g} at step {best['step']}")
+            words.append(f"{self.best.metric} {self.best.value:.5g} at step {self.best.step}")
         if self.error:
             words.append(self.error)
         return ", ".join(words)
@@ -120,7 +130,7 @@ def write_trial(directory: Path, spec: TrialSpec, provenance: Provenance) -> Non
       UserError: the folder cannot be written, or holds a trial with another fingerprint.
     """
     make_directory(directory)
-    earlier = read_json(directory / "trial.json") or {}
+    earlier = read_fields(directory / TRIAL_FILE) or {}
     if earlier.get("fingerprint", spec.fingerprint) != spec.fingerprint:
         raise UserError(
             f"{directory} holds a result of a different configuration or of different data; "
@@ -128,39 +138,44 @@ def write_trial(directory: Path, spec: TrialSpec, provenance: Provenance) -> Non
         )
     write_text(directory / "config.yaml", to_yaml(dict(spec.config)))
     write_text(directory / "overrides.yaml", to_yaml(list(spec.overrides)))
-    write_json(directory / "provenance.json", {"seed": spec.config.get("seed"), **provenance.facts})
-    if provenance.diff:
-        write_text(directory / "provenance.diff", provenance.diff + "\n")
-    else:
-        (directory / "provenance.diff").unlink(missing_ok=True)
-    # Last: a folder counts as a trial's once this file is there.
-    describe_trial(directory, spec)
-
-
-def describe_trial(directory: Path, spec: TrialSpec) -> None:
-    """Write what identifies a trial, if that is not what its folder says already."""
-    earlier = read_json(directory / "trial.json") or {}
+    write_provenance(directory, provenance, seed=spec.config.get("seed"))
+    # Last: a folder counts as a trial's once this file exists.
     described = {
         "fingerprint": spec.fingerprint,
-        "origin": spec.origin or spec.fingerprint,
+        "planned_fingerprint": spec.planned_fingerprint or spec.fingerprint,
         "settings": dict(spec.settings),
         "choices": dict(spec.choices),
-        "command": spec.command,
-        "verify": spec.verify,
-        "as_text": list(spec.as_text),
+        "train_command": spec.train_command,
+        "reproduce_command": spec.reproduce_command,
+        "text_axes": list(spec.text_axes),
     }
     if described != earlier:
-        write_json(directory / "trial.json", described)
+        write_fields(directory / TRIAL_FILE, described)
+
+
+def update_trial(directory: Path, **changes: Any) -> None:
+    """Change fields of a trial's `trial.json`.
+
+    Raises:
+      UserError: it cannot be written, or has another format.
+    """
+    path = directory / TRIAL_FILE
+    write_fields(path, {**(read_fields(path) or {}), **changes})
 
 
 def read_trial(directory: Path) -> Trial:
-    """Read a trial's folder; a missing or damaged result counts as `waiting`."""
-    known = read_json(directory / "trial.json") or {}
-    known |= read_json(directory / "result.json") or {}
-    known = {key: known[key] for key in Trial.__dataclass_fields__ if key in known}
-    if "settings" in known:  # of labels, `inf` reads as a number
+    """Read a trial's folder. A missing or damaged result counts as waiting.
+
+    Raises:
+      UserError: a file has another format.
+    """
+    known = {**(read_fields(directory / TRIAL_FILE) or {}), **read_result(directory)}
+    known = {one.name: known[one.name] for one in fields(Trial) if one.name in known}
+    if "status" in known:
+        known["status"] = TrialStatus(known["status"])
+    if "settings" in known:  # JSON has the label `inf` as it has the number
         known["settings"] = {key: str(text) for key, text in known["settings"].items()}
-    return Trial(**{"fingerprint": "", "status": "waiting", **known, "directory": directory})
+    return Trial(**{**known, "directory": directory})
 
 
 def read_config(directory: Path) -> dict[str, Any]:
@@ -171,7 +186,7 @@ def read_config(directory: Path) -> dict[str, Any]:
 
 
 def read_overrides(directory: Path) -> list[str]:
-    """Read the overrides that make a trial's configuration."""
+    """Read the Hydra overrides that make a trial's configuration."""
     overrides = _read_yaml(directory / "overrides.yaml")
     assert isinstance(overrides, list)
     return overrides
@@ -181,14 +196,8 @@ def _read_yaml(path: Path) -> Any:
     return yaml.load(path.read_bytes(), getattr(yaml, "CSafeLoader", yaml.SafeLoader))
 
 
-def correct_result(directory: Path, **facts: Any) -> None:
-    """Put right what a trial could not write itself, for its process is gone."""
-    result = read_json(directory / "result.json") or {}
-    write_json(directory / "result.json", {**result, **facts})
-
-
 def move_aside(directory: Path) -> Path | None:
-    """Rename a folder to `<name>.old-<time>`; None where there is none.
+    """Rename a folder to `<name>.old-<time>`; None where the folder does not exist.
 
     Raises:
       UserError: it cannot be renamed.
@@ -205,5 +214,5 @@ def move_aside(directory: Path) -> Path | None:
 
 
 def to_yaml(values: Any) -> str:
-    """Plain values as a file shows them."""
+    """Plain values as YAML text, in their order."""
     return str(yaml.safe_dump(values, sort_keys=False, allow_unicode=True))

@@ -24,9 +24,10 @@ from tensorboard.plugins.hparams.plugin_data_pb2 import (
     SessionStartInfo,
 )
 
-from sweeps.io.atomic import read_json
 from sweeps.labels import parse_number
 from sweeps.naming import setting_name, short_keys
+from sweeps.store.provenance import read_provenance
+from sweeps.store.status import TrialStatus
 from sweeps.store.trial import Trial, read_config, read_trial, to_yaml
 from sweeps.tensorboard.event_file import EVENT_FILES, append_values, remove_values
 from sweeps.tensorboard.protos import empty_tensor, plugin_value, text_value
@@ -39,7 +40,12 @@ CONFIG = "config"
 HParam = bool | float | str
 """Content of a cell of the table."""
 
-SUCCEEDED = {"finished": True, "stopped": True, "diverged": False, "failed": False}
+SUCCEEDED = {
+    TrialStatus.FINISHED: True,
+    TrialStatus.STOPPED: True,
+    TrialStatus.DIVERGED: False,
+    TrialStatus.FAILED: False,
+}
 """Status of a trial that has ended -> whether TensorBoard shows it as a success."""
 
 
@@ -52,7 +58,7 @@ def start_values(directory: Path) -> list[Any]:
     labels, group = _grouped(trial.settings, _replicate(directory, config))
     names = short_keys(list(labels), others=_options(config))
     cells = dict(
-        _cell(name, label, key in trial.as_text)
+        _cell(name, label, key in trial.text_axes)
         for name, (key, label) in zip(names, labels.items(), strict=True)
     )
     return [
@@ -67,7 +73,7 @@ def have_mixed_types(labels: Iterable[str]) -> bool:
     return types == {NoneType} or len(types) > 1
 
 
-def end_values(status: str) -> list[Any]:
+def end_values(status: TrialStatus) -> list[Any]:
     """Return the values that say how a trial ended; none while it may be resumed."""
     return [_session_end(SUCCEEDED[status])] if status in SUCCEEDED else []
 
@@ -84,7 +90,7 @@ def remove_hparams(directory: Path) -> None:
         )
 
 
-def rewrite_hparams(directory: Path, status: str | None = None) -> None:
+def rewrite_hparams(directory: Path, status: TrialStatus | None = None) -> None:
     """Replace the description of a trial that is not being trained.
 
     Args:
@@ -104,7 +110,7 @@ def _replicate(directory: Path, config: Mapping[str, Any]) -> str | None:
 
     Reproductions and trials that were moved aside have a row of their own: None.
     """
-    reproduction = "reproduces" in (read_json(directory / "provenance.json") or {})
+    reproduction = "reproduces" in read_provenance(directory).facts
     moved_aside = ".old-" in directory.name
     return None if reproduction or moved_aside else (config.get("sweep") or {}).get("replicate")
 
@@ -146,10 +152,10 @@ def _options(config: Mapping[str, Any], prefix: str = "") -> Iterator[str]:
 
 
 def _markdown(trial: Trial, config: Mapping[str, Any]) -> str:
-    parts = [f"Run alone:\n\n```sh\n{trial.command}\n```"]
-    if trial.verify:
+    parts = [f"Run alone:\n\n```sh\n{trial.train_command}\n```"]
+    if trial.reproduce_command:
         here = shlex.quote(os.path.relpath(trial.directory))
-        parts.append(f"Run again and compare:\n\n```sh\n{trial.verify} {here}\n```")
+        parts.append(f"Run again and compare:\n\n```sh\n{trial.reproduce_command} {here}\n```")
     return "\n\n".join([*parts, f"```yaml\n{to_yaml(dict(config))}```"])
 
 

@@ -15,6 +15,7 @@ from sweeps.analysis.replicates import mean_and_deviation
 from sweeps.io.atomic import cannot_write, make_directory
 from sweeps.naming import setting_name, short_keys
 from sweeps.store.metrics import Row, merge_steps, read_metrics
+from sweeps.store.status import TrialStatus
 from sweeps.store.sweep import Sweep
 from sweeps.tensorboard.custom_scalars import (
     Charts,
@@ -90,7 +91,7 @@ def _settings(sweep: Sweep) -> dict[str, list[list[dict[str, float]]]]:
     short = dict(zip(sweep.axes, short_keys(sweep.axes), strict=True))
     found: dict[str, list[list[dict[str, float]]]] = {}
     for trial in sweep.trials:
-        if trial.status == "finished":
+        if trial.status == TrialStatus.FINISHED:
             labels = {key: text for key, text in trial.settings.items() if key != sweep.replicate}
             name = setting_name({short.get(key, key): text for key, text in labels.items()})
             found.setdefault(name, []).append(read_metrics(trial.directory / "metrics.csv"))

@@ -1,4 +1,4 @@
-"""What happens to the trials while Tune runs them: shown, noted, and stopped on demand."""
+"""A callback of Ray Tune that shows how trials go, records how they end, and stops them."""
 
 import time
 from collections.abc import Callable, Mapping
@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from sweeps.run import Interrupt
+from sweeps.store.status import TrialStatus
 from sweeps.store.trial import read_trial
 from sweeps.tune.outcome import Outcome, finalize_status
 from sweeps.tune.progress import Progress
@@ -14,133 +15,133 @@ from sweeps.tune.schedulers import SchedulerHandle
 from sweeps.tune.time_limit import mark_pack_stuck
 
 SAVE_SECONDS = 30.0
-"""After Ctrl-C, for the trials that run to come to a report and save."""
+"""Time after Ctrl-C for running trials to come to a report and save."""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class RunContext:
-    """Where news of the trials go, and wishes come from."""
+    """What the driver shares with Tune's callback while trials run."""
 
     progress: Progress
     outcome: Outcome
-    kind: str
-    """The scheduler's."""
+    scheduler: str
+    """The scheduler's kind."""
     interrupt: Interrupt
-    ask_to_stop: Callable[[], None]
+    stop_all: Callable[[], None]
     """Makes all trials save and end."""
-    stop: Callable[[str], None]
-    """Makes one trial end that trains with others, given its name."""
+    stop_trial: Callable[[str], None]
+    """Makes one trial of a pack end, given its name."""
     fetch: Callable[[Path], None]
     """Brings a trial's folder up to date, where it was written on another machine."""
     running: dict[str, list[Path]] = field(default_factory=dict)
-    """Tune's trial id -> folders of the trials that run just now: several, if they are packed."""
+    """Tune's trial id -> folders of the running trials in it: several in a pack."""
 
 
 class ProgressCallback:
-    """Passes Tune's events on, and a wish to stop to the trials."""
+    """Passes Tune's events on to `Progress` and `Outcome`, and Ctrl-C to the trials."""
 
-    def __init__(self, desk: RunContext, rule: SchedulerHandle) -> None:
-        self._desk, self._rule = desk, rule
+    def __init__(self, context: RunContext, handle: SchedulerHandle) -> None:
+        self._context, self._handle = context, handle
         self._open: dict[str, dict[str, Path]] = {}
         """Tune's trial id -> name and folder of each trial in it that has not ended."""
         self._saving: set[str] | None = None
         self._give_up = float("inf")
 
     def on_trial_start(self, iteration: int, trials: Any, trial: Any, **info: Any) -> None:
-        lanes = self._lanes(trial)
-        self._desk.running[trial.trial_id] = list(lanes.values())
-        for name in lanes:
-            self._desk.progress.started(name)
+        open_trials = self._open_trials(trial)
+        self._context.running[trial.trial_id] = list(open_trials.values())
+        for name in open_trials:
+            self._context.progress.started(name)
 
     def on_trial_result(
         self, iteration: int, trials: Any, trial: Any, result: dict[str, Any], **info: Any
     ) -> None:
-        alone = [(name, result) for name in self._lanes(trial) if "metrics" in result]
-        for name, report in result.get("lanes", alone):
+        own = [(name, result) for name in self._open_trials(trial) if "metrics" in result]
+        for name, report in result.get("lanes", own):
             self._reported(name, report)
         for name in result.get("ended", ()):
-            if name in self._lanes(trial):
+            if name in self._open_trials(trial):
                 self._ended(trial, name)
 
     def on_trial_complete(self, iteration: int, trials: Any, trial: Any, **info: Any) -> None:
-        for name in list(self._lanes(trial)):
+        for name in list(self._open_trials(trial)):
             self._ended(trial, name)
-        self._desk.running.pop(trial.trial_id, None)
+        self._context.running.pop(trial.trial_id, None)
 
     def on_trial_recover(self, iteration: int, trials: Any, trial: Any, **info: Any) -> None:
-        self._desk.running.pop(trial.trial_id, None)
-        self._desk.progress.retried(*self._lanes(trial))
+        self._context.running.pop(trial.trial_id, None)
+        self._context.progress.retried(*self._open_trials(trial))
 
     def on_trial_error(self, iteration: int, trials: Any, trial: Any, **info: Any) -> None:
-        lanes, why = dict(self._lanes(trial)), failure_cause(trial)
-        mark_pack_stuck(list(lanes.values()))
-        for name in lanes:
-            self._desk.outcome.lost[name] = why
-            if self._show_end(trial, name) == "failed" and len(lanes) > 1:
-                self._desk.outcome.shared.add(name)
-        self._desk.running.pop(trial.trial_id, None)
+        open_trials, reason = dict(self._open_trials(trial)), failure_cause(trial)
+        mark_pack_stuck(list(open_trials.values()))
+        for name in open_trials:
+            self._context.outcome.lost[name] = reason
+            if self._show_end(trial, name) == TrialStatus.FAILED and len(open_trials) > 1:
+                self._context.outcome.lost_in_packs.add(name)
+        self._context.running.pop(trial.trial_id, None)
 
     def on_experiment_end(self, trials: Any, **info: Any) -> None:
-        # Some of Tune's own errors end a trial without telling the callbacks.
+        # Some of Tune's own errors end a trial without a call of the callbacks.
         for trial in trials:
             if trial.status == "ERROR":
-                for name in self._lanes(trial):
-                    self._desk.outcome.lost.setdefault(name, failure_cause(trial))
+                for name in self._open_trials(trial):
+                    self._context.outcome.lost.setdefault(name, failure_cause(trial))
 
     def on_step_end(self, iteration: int, trials: Any, **info: Any) -> None:
-        self._desk.progress.refresh()
-        if not self._desk.interrupt.requested:
+        self._context.progress.refresh()
+        if not self._context.interrupt.requested:
             return
         if self._saving is None:
-            self._desk.ask_to_stop()
-            self._saving = set(self._desk.running)
+            self._context.stop_all()
+            self._saving = set(self._context.running)
             self._give_up = time.monotonic() + SAVE_SECONDS
-        if not self._saving & set(self._desk.running) or time.monotonic() > self._give_up:
+        if not self._saving & set(self._context.running) or time.monotonic() > self._give_up:
             raise KeyboardInterrupt
 
-    def _lanes(self, trial: Any) -> dict[str, Path]:
-        """Name -> folder of what has not ended of a Tune trial."""
+    def _open_trials(self, trial: Any) -> dict[str, Path]:
+        """Name -> folder of each trial in a Tune trial that has not ended."""
         # Read the first time: a population may change a trial's configuration later.
         found = {folder.name: folder for folder in trial_folders(trial)}
         return self._open.setdefault(trial.trial_id, found)
 
     def _reported(self, name: str, report: Mapping[str, Any]) -> None:
         step, total, metrics = report["step"], report["total_steps"], report["metrics"]
-        self._desk.progress.reported(name, step, total, metrics)
+        self._context.progress.reported(name, step, total, metrics)
 
     def _ended(self, trial: Any, name: str) -> None:
-        self._desk.outcome.ended.add(name)
+        self._context.outcome.ended.add(name)
         for key in (name, trial.trial_id):
-            if why := self._rule.stopped.get(key):
-                self._desk.outcome.stopped[name] = self._desk.kind, why
+            if reason := self._handle.stopped.get(key):
+                self._context.outcome.stopped[name] = self._context.scheduler, reason
         self._show_end(trial, name)
 
-    def _show_end(self, trial: Any, name: str) -> str:
-        """Show how a trial ended; gives its status."""
-        directory = self._lanes(trial).pop(name)
-        running = self._desk.running.get(trial.trial_id, [])
+    def _show_end(self, trial: Any, name: str) -> TrialStatus:
+        """Print how a trial ended; returns its status."""
+        directory = self._open_trials(trial).pop(name)
+        running = self._context.running.get(trial.trial_id, [])
         if directory in running:
             running.remove(directory)
-        self._desk.fetch(directory)
-        settled = finalize_status(read_trial(directory), self._desk.outcome)
-        self._desk.progress.ended(name, settled.summary())
-        return settled.status
+        self._context.fetch(directory)
+        final = finalize_status(read_trial(directory), self._context.outcome)
+        self._context.progress.ended(name, final.summary())
+        return final.status
 
 
-def tune_callback(desk: RunContext, rule: SchedulerHandle) -> Any:
-    """Make the callback for Tune."""
+def tune_callback(context: RunContext, handle: SchedulerHandle) -> Any:
+    """Make a `ProgressCallback` that is a callback of Tune."""
     from ray import tune
 
     class Callback(ProgressCallback, tune.Callback):
         def __reduce__(self) -> Any:
-            # Tune pickles its set-up for a restore that we never make.
+            # Tune pickles its set-up for a restore that is never made.
             return tune.Callback, ()
 
-    return Callback(desk, rule)
+    return Callback(context, handle)
 
 
 def trial_folders(trial: Any) -> list[Path]:
-    """The folders that a Tune trial was made for: one, or those that train together."""
+    """The folders that a Tune trial trains: those of a pack, or one."""
     return [Path(path) for path in trial.config.get("lanes") or [trial.config["directory"]]]
 
 

@@ -1,4 +1,4 @@
-"""A Ray session and what its machines have. Only this file and `sweeps.tune.tuner` know Ray."""
+"""A Ray session and the resources of its machines."""
 
 import logging
 import math
@@ -14,26 +14,29 @@ from sweeps.config.options import SweepConfig
 from sweeps.errors import UserError
 
 SETTINGS = {
-    "TUNE_DISABLE_AUTO_CALLBACK_LOGGERS": "1",  # we write events and tables ourselves
+    "TUNE_DISABLE_AUTO_CALLBACK_LOGGERS": "1",  # the trials write events and tables themselves
     "TUNE_DISABLE_SIGINT_HANDLER": "1",  # Ctrl-C lets the trials save first
-    "TUNE_GLOBAL_CHECKPOINT_S": "1000000000",  # our folders are the state, not Tune's
-    "TUNE_FUNCTION_THREAD_TIMEOUT_S": "60",  # for a stopped trial to end, before its worker goes on
+    "TUNE_GLOBAL_CHECKPOINT_S": "1000000000",  # the trials' folders are the state, not Tune's
+    "TUNE_FUNCTION_THREAD_TIMEOUT_S": "60",  # a stopped trial may take so long to end
     "RAY_AIR_NEW_OUTPUT": "0",  # the newer reporter prints at every verbosity
     "RAY_CHDIR_TO_TRIAL_DIR": "0",
     "RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO": "0",
     "RAY_TRAIN_ENABLE_V2_MIGRATION_WARNINGS": "0",
     "RAY_USAGE_STATS_ENABLED": "0",
-    "RAY_prestart_worker_first_driver": "0",  # Tune's have an environment, and are others
+    "RAY_prestart_worker_first_driver": "0",  # Tune's workers have an environment of their own
 }
-"""Environment variables of Ray, for the driver and its workers."""
+"""Environment variables of Ray for the driver and its workers."""
 
 
 @contextmanager
 def session(address: str | None) -> Iterator[None]:
-    """A Ray session: the one that runs already, the cluster at an address, or one of our own.
+    """Connect to Ray: to the session of this process, a cluster, or a new session.
 
     Args:
-      address: `host:port`; None: RAY_ADDRESS, if that is set, else this machine.
+      address: `host:port` of a cluster; None: RAY_ADDRESS, if that is set, else this machine.
+
+    Raises:
+      UserError: Ray cannot start, or no cluster answers at the address.
     """
     os.environ.update(SETTINGS)
     import ray
@@ -68,7 +71,7 @@ def session(address: str | None) -> Iterator[None]:
 
 
 def _check_address(address: str) -> None:
-    """Ask a cluster's port for an answer; Ray itself would try for minutes."""
+    """Check that a cluster's port answers; Ray itself would try for minutes."""
     host, _, port = address.rpartition(":")
     if not host or "/" in host or not port.isdigit():
         return
@@ -82,21 +85,21 @@ def _check_address(address: str) -> None:
 
 
 def is_out_of_memory(error: BaseException | None) -> bool:
-    """Whether Ray ended a worker since its machine's memory ran low."""
+    """Whether Ray killed a worker because its machine's memory ran low."""
     from ray.exceptions import OutOfMemoryError
 
     return isinstance(error, OutOfMemoryError)
 
 
 def gpus_per_trial(options: SweepConfig) -> float:
-    """What the options ask for, or one where the cluster has any."""
+    """GPUs of a trial: what the options ask for, or one if the cluster has any."""
     if options.gpus_per_trial is not None:
         return options.gpus_per_trial
     return 1.0 if any(node.get("GPU", 0) >= 1 for node in _nodes()) else 0.0
 
 
 def slots(address: str | None, cpus: int, gpus: float | None) -> int:
-    """Trials that can run at a time: on the cluster at an address, else on this machine."""
+    """Trials that can run at a time on the cluster at an address, else on this machine."""
     if address or os.environ.get("RAY_ADDRESS"):
         with session(address):
             return slots_now(cpus, gpus)
@@ -111,7 +114,7 @@ def slots_now(cpus: int, gpus: float | None) -> int:
 
 
 def local_gpus() -> int:
-    """GPUs of this machine, found without a driver library."""
+    """Number of GPUs of this machine, found without a driver library."""
     return len(list(Path("/dev").glob("nvidia[0-9]*")))
 
 
@@ -130,7 +133,11 @@ def _nodes() -> list[dict[str, float]]:
 
 
 def check_resources(cpus: int, gpus: float) -> None:
-    """Stop before Tune waits forever for a machine that is not there."""
+    """Check that some machine can hold a trial; Tune would wait for one forever.
+
+    Raises:
+      UserError: no machine can.
+    """
     sizes = [(node.get("CPU", 0), node.get("GPU", 0)) for node in _nodes()]
     if not any(cpus <= have_cpus and gpus <= have_gpus for have_cpus, have_gpus in sizes):
         machines = ", ".join(f"{have:g} CPUs and {gpu:g} GPUs" for have, gpu in sizes)

@@ -7,42 +7,44 @@ from typing import Any
 from sweeps.config.options import FrameworkConfig, SweepConfig
 from sweeps.plan.pending import PendingTrials
 from sweeps.search.samplers import Dimension
+from sweeps.store.status import TrialStatus
 from sweeps.store.trial import Trial, read_trial
 
 ATTEMPTS = 200
-"""Suggestions in a row that lead to nothing new before the search counts as exhausted."""
+"""Suggestions in a row without a new trial after which the search counts as exhausted."""
 
 
 class Suggestions:
-    """What to train next: trials that an earlier run began, then what TPE suggests."""
+    """Names the trials to train next: those that an earlier run began, then what TPE suggests."""
 
-    def __init__(self, job: PendingTrials, ranking: SweepConfig, tpe: Any) -> None:
-        """Let TPE learn from the job's earlier trials.
+    def __init__(self, pending: PendingTrials, ranking: SweepConfig, tpe: Any) -> None:
+        """Let TPE learn from the trials that are done.
 
         Args:
-          job: with dimensions, places and earlier trials.
+          pending: of an adaptive search.
           ranking: metric and mode.
-          tpe: Ray's OptunaSearch over d0, d1, ...: the positions of the dimensions.
+          tpe: Ray's OptunaSearch over d0, d1, ...: the position on each dimension.
         """
-        self._job, self._metric, self._tpe = job, ranking.metric, tpe
+        assert pending.search is not None
+        self._search, self._metric, self._tpe = pending.search, ranking.metric, tpe
         self._worst = max if ranking.mode == "min" else min
-        self._first = list(job.directories)
+        self._begun = list(pending.directories)
         self._folders: dict[str, tuple[Path, str | None]] = {}
         self._scores: list[float] = []
-        for position, trial in zip(job.places, job.earlier, strict=True):
+        for position, trial in zip(pending.search.history_positions, pending.history, strict=True):
             if (score := self._score(trial)) is not None:
-                tpe.add_evaluated_point({f"d{at}": x for at, x in enumerate(position)}, score)
+                tpe.add_evaluated_point({f"d{index}": x for index, x in enumerate(position)}, score)
 
     def next(self, trial_id: str) -> Path | None:
-        """The folder of the next trial; None where nothing new is found."""
-        if self._first:
-            self._folders[trial_id] = self._first[0], None
-            return self._first.pop(0)
-        assert self._job.place
+        """The folder of the next trial; None: the search is exhausted."""
+        if self._begun:
+            self._folders[trial_id] = self._begun[0], None
+            return self._begun.pop(0)
         for attempt in range(ATTEMPTS):
             key = f"{trial_id}/{attempt}"
             params = self._tpe.suggest(key)
-            made = self._job.place([params[f"d{at}"] for at in range(len(self._job.dimensions))])
+            position = [params[f"d{index}"] for index in range(len(self._search.dimensions))]
+            made = self._search.make_trial(position)
             if made is not None:
                 self._folders[trial_id] = made, key
                 return made
@@ -50,34 +52,38 @@ class Suggestions:
         return None
 
     def ended(self, trial_id: str) -> None:
-        """Tell TPE what became of a trial."""
+        """Report a trial's score to TPE."""
         directory, key = self._folders.pop(trial_id)
         score = self._score(read_trial(directory))
         if key is not None:
-            told = None if score is None else {"score": score}
-            self._tpe.on_trial_complete(key, told, error=score is None)
+            result = None if score is None else {"score": score}
+            self._tpe.on_trial_complete(key, result, error=score is None)
 
     def _score(self, trial: Trial) -> float | None:
-        """A trial's best; the worst of all so far for one that diverged, so that TPE avoids it."""
+        """A trial's best value; for a diverged one the worst so far, so that TPE avoids it."""
         score, _ = trial.best_of(self._metric)
         if score is not None and math.isfinite(score):
             self._scores.append(score)
             return score
-        diverged = trial.status == "diverged"
+        diverged = trial.status == TrialStatus.DIVERGED
         return self._worst(self._scores) if diverged and self._scores else None
 
 
-def build_searcher(job: PendingTrials, options: FrameworkConfig) -> Any:
-    """Make a searcher for Ray Tune, whose suggestions are `{"directory": ...}`."""
+def build_searcher(pending: PendingTrials, options: FrameworkConfig) -> Any:
+    """Make the searcher of Ray Tune for an adaptive search; it suggests `{"directory": ...}`."""
     import optuna
     from ray.tune.search import Searcher
     from ray.tune.search.optuna import OptunaSearch
 
     optuna.logging.set_verbosity(optuna.logging.ERROR)
     mode = options.sweep.mode
-    space = {f"d{at}": _distribution(optuna, item) for at, item in enumerate(job.dimensions)}
+    assert pending.search is not None
+    space = {
+        f"d{index}": _distribution(optuna, dimension)
+        for index, dimension in enumerate(pending.search.dimensions)
+    }
     tpe = OptunaSearch(space=space, metric="score", mode=mode, seed=options.search.seed)
-    suggestions = Suggestions(job, options.sweep, tpe)
+    suggestions = Suggestions(pending, options.sweep, tpe)
 
     class Search(Searcher):
         def suggest(self, trial_id: str) -> Any:
@@ -97,7 +103,7 @@ def build_searcher(job: PendingTrials, options: FrameworkConfig) -> Any:
             return Searcher, ()
 
         def save(self, checkpoint_path: str) -> None:
-            """Nothing: our folders are the state."""
+            """Save nothing: the sweep's folder is the state."""
 
         def restore(self, checkpoint_path: str) -> None:
             raise NotImplementedError

@@ -1,4 +1,4 @@
-"""How a sweep's trials ended, also those whose process could not say so itself."""
+"""How a sweep's trials ended, including those whose process could not write it."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
@@ -8,81 +8,84 @@ from typing import Any
 from sweeps.errors import UserError
 from sweeps.io.atomic import write_text
 from sweeps.store.metrics import read_metrics
-from sweeps.store.result import result_of
-from sweeps.store.status import STUCK_FILE, is_stuck, time_limit_reason
-from sweeps.store.trial import Trial, correct_result
+from sweeps.store.result import correct_result, result_of
+from sweeps.store.status import STUCK_FILE, TIME_LIMIT, TrialStatus, is_stuck, time_limit_reason
+from sweeps.store.trial import Trial
 from sweeps.tensorboard.hparams import rewrite_hparams
 
 
 class MemoryRanOut(Exception):  # noqa: N818 (the sweep goes on)
-    """Ray ended a worker to save its machine, and Tune with it; these trials were running."""
+    """Ray killed a worker to save its machine, and Tune ended with it."""
 
     def __init__(self, running: Iterable[Path]) -> None:
+        """Name the folders of the trials that were running."""
         super().__init__("a machine ran out of memory")
         self.running = tuple(running)
 
 
-@dataclass
+@dataclass(kw_only=True)
 class Outcome:
-    """What the trials' own folders cannot tell."""
+    """What the driver knows of its trials' ends, beside what their folders say."""
 
     interrupted: bool = False
+    """Whether Ctrl-C ended the sweep."""
     ended: set[str] = field(default_factory=set)
     """Names of trials whose function returned."""
     stopped: dict[str, tuple[str, str]] = field(default_factory=dict)
-    """Names of trials that a scheduler stopped: its kind, and why."""
+    """Name of a trial that a scheduler stopped -> the scheduler's kind, and the reason."""
     lost: dict[str, str] = field(default_factory=dict)
-    """Names of trials that Ray gave up, and why: one line, then more."""
-    shared: set[str] = field(default_factory=set)
-    """Names of those lost that trained together with others: one of these may be at fault."""
-    trial_seconds: float = 0.0
-    """The limit, for trials that ran into it."""
+    """Name of a trial that Ray gave up -> the reason: one line, then Ray's account."""
+    lost_in_packs: set[str] = field(default_factory=set)
+    """Names of lost trials that shared a pack: any trial of it may be at fault."""
+    time_limit: float = 0.0
+    """Seconds that a trial may train."""
     mode: str = "min"
     metric: str = ""
 
 
 def finalize_status(trial: Trial, outcome: Outcome) -> Trial:
-    """Put a status right that can no longer be true."""
+    """Correct the status of a trial whose process is gone, in its folder too."""
     directory = trial.directory
-    status, account, rule = _final_status(trial, outcome)
-    if (status, rule) == (trial.status, trial.stopped_by):
+    status, account, stopped_by = _final_status(trial, outcome)
+    if (status, stopped_by) == (trial.status, trial.stopped_by):
         return trial
-    error = account.partition("\n")[0]
     rows = read_metrics(directory / "metrics.csv")
     reported = result_of(rows, outcome.metric, outcome.mode) if rows else {}
-    seconds = max(trial.seconds, outcome.trial_seconds) if rule == "time" else trial.seconds
-    facts: dict[str, Any] = {
+    is_timed_out = stopped_by == TIME_LIMIT
+    changes: dict[str, Any] = {
         "status": status,
-        "error": error,
-        "stopped_by": rule,
-        "seconds": seconds,
+        "error": account.partition("\n")[0],
+        "stopped_by": stopped_by,
+        "seconds": max(trial.seconds, outcome.time_limit) if is_timed_out else trial.seconds,
         **reported,
     }
     # A full disk must not hide the table.
     try:
-        correct_result(directory, **facts)
-        if status == "failed":
+        correct_result(directory, **changes)
+        if status == TrialStatus.FAILED:
             write_text(directory / "error.txt", account + "\n")
-        if status != "interrupted":
+        if status != TrialStatus.INTERRUPTED:
             rewrite_hparams(directory)
     except UserError:
         pass
-    return replace(trial, **facts)
+    return replace(trial, **changes)
 
 
-def _final_status(trial: Trial, outcome: Outcome) -> tuple[str, str, str | None]:
-    """Status, account of it, and the rule that stopped the trial, if one did."""
+def _final_status(trial: Trial, outcome: Outcome) -> tuple[TrialStatus, str, str | None]:
+    """A trial's status, an account of its end, and what stopped it, if anything did."""
     name = trial.directory.name
-    if trial.status not in ("running", "waiting", "stopped") or trial.stopped_by:
+    may_have_changed = (TrialStatus.RUNNING, TrialStatus.WAITING, TrialStatus.STOPPED)
+    if trial.status not in may_have_changed or trial.stopped_by:
         return trial.status, "", trial.stopped_by
     if is_stuck(trial.directory):
-        reason = time_limit_reason(outcome.trial_seconds)
-        return "stopped", f"{reason}, in a step that did not end: see {STUCK_FILE}", "time"
+        reason = time_limit_reason(outcome.time_limit)
+        account = f"{reason}, in a step that did not end: see {STUCK_FILE}"
+        return TrialStatus.STOPPED, account, TIME_LIMIT
     if name in outcome.stopped:
-        rule, why = outcome.stopped[name]
-        return "stopped", why, rule
+        scheduler, reason = outcome.stopped[name]
+        return TrialStatus.STOPPED, reason, scheduler
     if name in outcome.lost:
-        return "failed", outcome.lost[name], None
+        return TrialStatus.FAILED, outcome.lost[name], None
     if name in outcome.ended:
-        return "failed", "its worker ended without a result", None
-    return "interrupted", "the sweep was interrupted", None
+        return TrialStatus.FAILED, "its worker ended without a result", None
+    return TrialStatus.INTERRUPTED, "the sweep was interrupted", None

@@ -1,8 +1,7 @@
-"""What happens in a Ray worker to trials that train together.
+"""What happens in a Ray worker that trains a pack: several trials in one process.
 
-Each has its own folder, its own limits and its own end. Their reports travel to the driver in one
-message a round; a trial that the scheduler wants to stop finds a file of its name beside the one
-that stops all.
+Each trial has its own folder, limits and end. Their reports travel to the driver in one message a
+round. To stop one trial, the scheduler leaves a file of its name beside the file that stops all.
 """
 
 from collections.abc import Callable, Iterable, Sequence
@@ -14,8 +13,8 @@ from typing import Any, NamedTuple
 
 from sweeps.config.hooks import locate
 from sweeps.errors import UserError
-from sweeps.run import Run
-from sweeps.store.status import Diverged, Stop, is_stuck, status_of
+from sweeps.run import Diverged, Run, Stop
+from sweeps.store.status import TrialStatus, is_stuck, status_after
 from sweeps.store.trial import read_config, read_trial
 from sweeps.tune.task import WorkerTask
 from sweeps.tune.time_limit import StopSignal, mark_pack_stuck, stop_requests, time_limit
@@ -32,125 +31,127 @@ Send = Callable[[dict[str, Any]], None]
 
 
 class Lane(NamedTuple):
-    """One of the trials."""
+    """A trial of a pack."""
 
     directory: Path
-    saved: Callable[[], None]
+    """Its folder on this machine."""
+    upload: Callable[[], None]
     """Brings the folder to where the driver sees it."""
 
 
-def train_pack(lanes: Sequence[Lane], work: WorkerTask, send: Send) -> None:
-    """Train the trials in these folders that are not over; what becomes of each is written there.
+def train_pack(lanes: Sequence[Lane], task: WorkerTask, send: Send) -> None:
+    """Train those trials of a pack that are not over; their statuses are written in their folders.
 
-    Where the program's function fails while it trains several, none of them need be at fault:
-    each half is trained by itself, from its checkpoints, until the failing trial is alone.
+    If the program fails while it trains several trials, any of them may be at fault: each half is
+    then trained by itself, from its checkpoints, until the failing trial is alone.
     """
-    apply_environment(work)
+    apply_environment(task)
     mark_pack_stuck([lane.directory for lane in lanes])
-    asked = stop_requests(work)
-    post = PackReporter(work, send)
-    left = [lane for lane in lanes if not _is_over(lane.directory, work, asked)]
+    requested = stop_requests(task)
+    reporter = PackReporter(task, send)
+    left = [lane for lane in lanes if not _is_over(lane.directory, task, requested)]
     if left:
-        _train(left, work, post)
-    post.send()
+        _train_lanes(left, task, reporter)
+    reporter.flush()
 
 
-def _is_over(directory: Path, work: WorkerTask, asked: set[str]) -> bool:
+def _is_over(directory: Path, task: WorkerTask, requested: set[str]) -> bool:
     """Whether an earlier worker brought the trial to its end, before it died."""
-    over = read_trial(directory).is_over(work.rule, work.trial_seconds)
-    return over or directory.name in asked or is_stuck(directory)
+    over = read_trial(directory).is_over(task.scheduler, task.time_limit)
+    return over or directory.name in requested or is_stuck(directory)
 
 
-def _train(lanes: Sequence[Lane], work: WorkerTask, post: "PackReporter") -> None:
-    runs = [_run(lane, work, post) for lane in lanes]
-    apart = _attempt(runs, work)
-    if len(apart) > 1:
-        failed = [lane for lane, run in zip(lanes, runs, strict=True) if run in apart]
-        post.forget(lane.directory.name for lane in failed)
+def _train_lanes(lanes: Sequence[Lane], task: WorkerTask, reporter: "PackReporter") -> None:
+    runs = [_make_run(lane, task, reporter) for lane in lanes]
+    failed_runs = _attempt(runs, task)
+    if len(failed_runs) > 1:
+        failed = [lane for lane, run in zip(lanes, runs, strict=True) if run in failed_runs]
+        reporter.remove(lane.directory.name for lane in failed)
         middle = len(failed) // 2
         for half in (failed[:middle], failed[middle:]):
-            _train(half, work, post)
+            _train_lanes(half, task, reporter)
 
 
-def _run(lane: Lane, work: WorkerTask, post: "PackReporter") -> Run:
+def _make_run(lane: Lane, task: WorkerTask, reporter: "PackReporter") -> Run:
     name = lane.directory.name
     run = Run(
         lane.directory,
-        metric=work.metric,
-        mode=work.mode,
-        on_report=ThrottledReporter(work, partial(post.take, name)),
-        on_checkpoint=lane.saved,
-        stop_signal=post.wish,
+        metric=task.metric,
+        mode=task.mode,
+        on_report=ThrottledReporter(task, partial(reporter.take, name)),
+        on_checkpoint=lane.upload,
+        stop_signal=reporter.stop_signal,
         lock_timeout=LOCK_SECONDS,
     )
-    post.expect(name, run, lane.saved)
+    reporter.add(name, run, lane.upload)
     return run
 
 
-def _attempt(runs: Sequence[Run], work: WorkerTask) -> list[Run]:
-    """Train, and end every run; gives those that failed together."""
+def _attempt(runs: Sequence[Run], task: WorkerTask) -> list[Run]:
+    """Train a pack and end every run; returns the runs that failed by a common error."""
     pack = runs[0].directory.name
     with ExitStack() as entered:
         for run in runs:
             entered.enter_context(run)
         raised = None
         try:
-            with time_limit(runs, work):
+            with time_limit(runs, task):
                 for run in runs:
-                    run.add_provenance(**worker_provenance(work), pack=pack)
+                    run.add_provenance(**worker_provenance(task), pack=pack)
                 configs = [read_config(run.directory) for run in runs]
-                locate(work.pack)(configs, runs)
+                locate(task.pack)(configs, runs)
         except BaseException as error:
             raised = error
         left = [run for run in runs if not run.closed]
         for run in left:
             run.close(raised)
-        if raised is not None and status_of(raised) in ("stopped", "interrupted"):
+        ended_from_outside = (TrialStatus.STOPPED, TrialStatus.INTERRUPTED)
+        if raised is not None and status_after(raised) in ended_from_outside:
             raise raised
-        plain = isinstance(raised, Exception) and not isinstance(raised, UserError | Diverged)
-        return left if plain else []
+        failed = isinstance(raised, Exception) and not isinstance(raised, UserError | Diverged)
+        return left if failed else []
 
 
 class PackReporter:
-    """Collects the reports of trials that train together, and what the driver wants of them."""
+    """Collects the reports of a pack's trials, and passes on the scheduler's requests to stop."""
 
-    def __init__(self, work: WorkerTask, send: Send) -> None:
-        self.wish = StopSignal(work)
-        self._work, self._send = work, send
+    def __init__(self, task: WorkerTask, send: Send) -> None:
+        self.stop_signal = StopSignal(task)
+        self._task, self._send = task, send
         self._runs: dict[str, Run] = {}
-        self._saved: dict[str, Callable[[], None]] = {}
+        self._uploads: dict[str, Callable[[], None]] = {}
         self._reports: dict[str, Report] = {}
-        self._told: set[str] = set()
+        self._sent_ends: set[str] = set()
 
-    def expect(self, name: str, run: Run, saved: Callable[[], None]) -> None:
-        """Take note of a trial that starts, or starts again."""
-        self._runs[name], self._saved[name] = run, saved
+    def add(self, name: str, run: Run, upload: Callable[[], None]) -> None:
+        """Add a trial that starts, or starts again."""
+        self._runs[name], self._uploads[name] = run, upload
 
-    def forget(self, names: Iterable[str]) -> None:
-        """Trials have not ended yet, whatever their folders say: they will start again."""
+    def remove(self, names: Iterable[str]) -> None:
+        """Remove trials that will start again, so that their ends are not reported."""
         for name in names:
             del self._runs[name]
 
     def take(self, name: str, report: Report) -> None:
-        """Take a report; send all when each open trial has one, or one its second."""
+        """Take a report; send all when each open trial has one, or one trial its second."""
         if name in self._reports:
-            self.send()
+            self.flush()
         self._reports[name] = report
         if all(name in self._reports or run.closed for name, run in self._runs.items()):
-            self.send()
+            self.flush()
 
-    def send(self) -> None:
-        """Send what has come in, and which trials have ended; let stop what is to."""
+    def flush(self) -> None:
+        """Send all reports and ends; then request the stops that the scheduler asks for."""
         reports, self._reports = self._reports, {}
-        ended = {name for name, run in self._runs.items() if run.closed} - self._told
-        self._told |= ended
+        ended = {name for name, run in self._runs.items() if run.closed} - self._sent_ends
+        self._sent_ends |= ended
         for name in ended:
-            self._saved[name]()
+            self._uploads[name]()
         if reports or ended:
             # A list: Tune flattens dictionaries on their way to a scheduler.
             lanes = [(name, asdict(report)) for name, report in reports.items()]
             self._send({"lanes": lanes, "ended": sorted(ended)})
-        judged = any(report.score is not None for report in reports.values())
-        if judged and self._work.rule != "none":
-            for name in stop_requests(self._work) & set(self._runs):
-                self._runs[name].request_stop(Stop("stopped"))
+        has_scores = any(report.score is not None for report in reports.values())
+        if has_scores and self._task.scheduler != "none":
+            for name in stop_requests(self._task) & set(self._runs):
+                self._runs[name].request_stop(Stop(status=TrialStatus.STOPPED))

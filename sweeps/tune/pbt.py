@@ -1,7 +1,7 @@
-"""A trial of a population: it may go on from another one's state, with numbers changed.
+"""Population based training: a trial may continue from another one's state with numbers changed.
 
 Afterwards its folder tells the history of the model that is in it: the other trial's up to that
-step, its own from there. What it had before lies in `abandoned/<step>/`. The change stands in the
+step, then its own. Its earlier history is moved to `abandoned/<step>/`. The change stands in the
 configuration, under the option that the application names for it, as `{step, key: value}`: so the
 trial has a fingerprint and a command like any other, and can be reproduced alone.
 """
@@ -19,59 +19,79 @@ from sweeps.io.atomic import read_json, write_json, write_text
 from sweeps.plan.planner import trial_command
 from sweeps.plan.population import PopulationValues, population_values, value_at
 from sweeps.store.fingerprint import fingerprint
-from sweeps.store.trial import read_config, read_overrides, to_yaml
+from sweeps.store.provenance import add_provenance, read_provenance
+from sweeps.store.trial import (
+    TRIAL_FILE,
+    read_config,
+    read_overrides,
+    read_trial,
+    to_yaml,
+    update_trial,
+)
 from sweeps.tune.task import WorkerTask
+
+STATE_FILE = "state.json"
+"""In an exported state: the step that it is of."""
 
 
 def export_state(directory: Path, step: int, into: Path) -> None:
-    """Copy what another trial needs to go on from a trial's present state, that of `step`."""
-    for name in ("config.yaml", "overrides.yaml", "trial.json", "metrics.csv"):
+    """Copy what another trial needs to continue from a trial's state at this step."""
+    for name in ("config.yaml", "overrides.yaml", TRIAL_FILE, "metrics.csv"):
         shutil.copy2(directory / name, into / name)
-    write_json(into / "state.json", {"step": step})
+    write_json(into / STATE_FILE, {"step": step})
     shutil.copytree(directory / "checkpoints", into / "checkpoints")
 
 
-def exploit(directory: Path, packed: Path, values: PopulationValues, work: WorkerTask) -> None:
-    """Let a trial go on from a packed state with these values; nothing to do if it has them."""
-    source = read_json(packed / "trial.json") or {}
-    own = read_json(directory / "trial.json") or {}
-    config = read_config(packed)
-    old = population_values(config, work.schedule_option, list(values))
-    changed = {key: value for key, value in values.items() if value != old[key]}
-    if source["origin"] == own["origin"] and not changed:
+def exploit(directory: Path, exported: Path, values: PopulationValues, task: WorkerTask) -> None:
+    """Let a trial continue from an exported state with these values.
+
+    Nothing is changed if the state is the trial's own and has these values.
+
+    Args:
+      directory: the trial's folder.
+      exported: what `export_state` wrote.
+      values: option -> value from here on.
+      task: names the application's options and commands.
+    """
+    source, own = read_trial(exported), read_trial(directory)
+    config = read_config(exported)
+    before = population_values(config, task.schedule_option, list(values))
+    changed = {key: value for key, value in values.items() if value != before[key]}
+    is_own = source.planned_fingerprint == own.planned_fingerprint
+    if is_own and not changed:
         return
-    step = int((read_json(packed / "state.json") or {})["step"])
-    if source["origin"] != own["origin"]:
-        _replace_history(directory, packed, step)
-    config = (
-        _with_change(config, work.schedule_option, {"step": step, **changed}) if changed else config
-    )
+    step = int((read_json(exported / STATE_FILE) or {})["step"])
+    if not is_own:
+        _replace_history(directory, exported, step)
+    if changed:
+        config = _with_change(config, task.schedule_option, {"step": step, **changed})
     overrides = [
-        *_without(read_overrides(packed), work.schedule_option),
-        _override(config, work.schedule_option),
+        *_without(read_overrides(exported), task.schedule_option),
+        _override(config, task.schedule_option),
     ]
-    known = {
-        **own,
-        "fingerprint": fingerprint(identity(work, config)),
-        "command": trial_command(work.train_command, overrides),
-    }
     write_text(directory / "config.yaml", to_yaml(config))
     write_text(directory / "overrides.yaml", to_yaml(overrides))
-    write_json(directory / "trial.json", known)
-    _note(directory, {"step": step, "from": source["origin"], **changed})
+    update_trial(
+        directory,
+        fingerprint=fingerprint(identity(task, config)),
+        train_command=trial_command(task.train_command, overrides),
+    )
+    change = {"step": step, "from": source.planned_fingerprint, **changed}
+    lineage = read_provenance(directory).facts.get("lineage", [])
+    add_provenance(directory, lineage=[*lineage, change])
 
 
-def _replace_history(directory: Path, packed: Path, step: int) -> None:
+def _replace_history(directory: Path, exported: Path, step: int) -> None:
     aside = directory / "abandoned" / str(step)
     aside.mkdir(parents=True, exist_ok=True)
     for path in directory.glob("events.out.tfevents.*"):
         # TensorBoard would take the folder for a run of its own.
         path.rename(aside / path.name.replace("tfevents", "old"))
     (directory / "metrics.csv").replace(aside / "metrics.csv")
-    shutil.copy2(packed / "metrics.csv", directory / "metrics.csv")
+    shutil.copy2(exported / "metrics.csv", directory / "metrics.csv")
     fresh = directory / "checkpoints.new"
     shutil.rmtree(fresh, ignore_errors=True)
-    shutil.copytree(packed / "checkpoints", fresh)
+    shutil.copytree(exported / "checkpoints", fresh)
     shutil.rmtree(directory / "checkpoints")
     fresh.rename(directory / "checkpoints")
 
@@ -85,7 +105,8 @@ def _with_change(config: Mapping[str, Any], key: str, change: Mapping[str, Any])
 
 def _override(config: Mapping[str, Any], key: str) -> str:
     changes = [
-        {k: v for k, v in change.items() if v is not None} for change in value_at(config, key)
+        {name: value for name, value in change.items() if value is not None}
+        for change in value_at(config, key)
     ]
     return f"{key}={Override._get_value_element_as_str(changes)}"
 
@@ -94,14 +115,8 @@ def _without(overrides: list[str], key: str) -> list[str]:
     return [text for text in overrides if not text.startswith(f"{key}=")]
 
 
-def _note(directory: Path, event: Mapping[str, Any]) -> None:
-    facts = read_json(directory / "provenance.json") or {}
-    lineage = [*facts.get("lineage", []), dict(event)]
-    write_json(directory / "provenance.json", {**facts, "lineage": lineage})
-
-
-def identity(work: WorkerTask, config: Mapping[str, Any]) -> Mapping[str, Any]:
-    """What defines a configuration's result."""
-    found = locate(work.identify)(config)
+def identity(task: WorkerTask, config: Mapping[str, Any]) -> Mapping[str, Any]:
+    """What defines the result of a configuration."""
+    found = locate(task.identify)(config)
     assert isinstance(found, Mapping)
     return found

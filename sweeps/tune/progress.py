@@ -1,4 +1,4 @@
-"""What a sweep shows while it works: a live table on a terminal, plain lines elsewhere."""
+"""Shows how far a sweep has come: a live table on a terminal, plain lines elsewhere."""
 
 import time
 from collections.abc import Callable, Mapping, Sequence
@@ -12,7 +12,9 @@ from rich.table import Table
 from sweeps.naming import short_keys
 
 LIVE_SECONDS = 0.5
+"""Time between two updates of the live table."""
 LINE_SECONDS = 10.0
+"""Time between two rounds of plain lines."""
 
 
 @dataclass
@@ -23,17 +25,17 @@ class _Running:
     step: int = 0
     total: int | None = None
     first: tuple[float, int] | None = None
-    """Time and step of the first report: compilation and resumed steps lie before it."""
+    """Time and step of the first report, which comes after compilation and resumed steps."""
     latest: float = 0.0
     metrics: dict[str, float] = field(default_factory=dict)
 
     @property
     def share(self) -> float | None:
-        """Part of the trial that is done, 0 to 1."""
+        """Share of the trial's steps that are done, 0 to 1."""
         return min(1.0, self.step / self.total) if self.total else None
 
     def left(self, now: float) -> float | None:
-        """Seconds until its end at the rate since the first report."""
+        """Seconds until the trial's end at its rate since the first report; None: not known."""
         if not self.total or self.first is None or self.step <= self.first[1]:
             return None
         rate = (self.step - self.first[1]) / (self.latest - self.first[0])
@@ -41,30 +43,30 @@ class _Running:
 
 
 class Progress:
-    """Counts a sweep's trials and estimates its end. Use it as a context around the work."""
+    """Counts a sweep's trials and estimates its end. It is a context around the sweep."""
 
     def __init__(
         self,
         total: int,
         *,
-        kept: int,
+        num_done: int,
         tags: Sequence[str],
         console: Console,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
-        """Describe the work.
+        """Describe the sweep.
 
         Args:
           total: trials in the end.
-          kept: of these, what an earlier run has done.
+          num_done: those of them that an earlier run has done.
           tags: metrics shown for each running trial.
-          console: where to show it.
+          console: where to print.
           clock: seconds; for tests.
         """
         self._running: dict[str, _Running] = {}
         self._durations: list[float] = []
         self._total = total
-        self._done = kept
+        self._done = num_done
         self._tags = tags
         self._heads = short_keys(tags)
         self._console, self._clock = console, clock
@@ -93,41 +95,43 @@ class Progress:
         return max(0, self._total - self._done - len(self._running))
 
     def started(self, name: str) -> None:
-        """A trial's worker has begun."""
+        """Note that a trial's worker has started."""
         self._running[name] = _Running(began=self._clock())
         self._slots = max(self._slots, len(self._running))
 
     def reported(
         self, name: str, step: int, total: int | None, metrics: Mapping[str, float]
     ) -> None:
-        """A trial has come to a step."""
+        """Note a trial's report."""
         if trial := self._running.get(name):
             trial.step, trial.total, trial.latest = step, total, self._clock()
             trial.first = trial.first or (trial.latest, step)
             trial.metrics.update(metrics)
 
-    def say(self, text: str) -> None:
-        """Show a line that stays."""
+    def print_line(self, text: str) -> None:
+        """Print a line that stays."""
         self._console.print(text, markup=False, highlight=False, soft_wrap=True)
 
     def retried(self, *names: str) -> None:
-        """The worker of a trial died, or of several; they wait for another one."""
+        """Note that the worker of these trials died; they wait for another one."""
         for name in names:
             self._running.pop(name, None)
-        first, rest = _short(names[0]), len(names) - 1
-        who, how = (f"{first} and {rest} more", "they are") if rest else (first, "it is")
-        whose = "their" if rest else "its"
-        self._console.print(f"{who}: {whose} worker died; {how} started again", style="yellow")
+        first, rest = _short_name(names[0]), len(names) - 1
+        if rest:
+            line = f"{first} and {rest} more: their worker died; they are started again"
+        else:
+            line = f"{first}: its worker died; it is started again"
+        self._console.print(line, style="yellow")
 
-    def ended(self, name: str, how: str) -> None:
-        """A trial has come to its end; `how` says to which, in one line."""
+    def ended(self, name: str, summary: str) -> None:
+        """Note a trial's end, and print the summary of it, one line."""
         if trial := self._running.pop(name, None):
             self._durations.append(self._clock() - trial.began)
         self._done += 1
-        self.say(f"[{self._done}/{self._total}] {_short(name)}: {how}")
+        self.print_line(f"[{self._done}/{self._total}] {_short_name(name)}: {summary}")
 
     def refresh(self) -> None:
-        """Show the present state, if it is time to."""
+        """Show the present state, if the last time is long enough ago."""
         now = self._clock()
         if now - self._shown < (LIVE_SECONDS if self._live else LINE_SECONDS):
             return
@@ -139,7 +143,7 @@ class Progress:
             self._console.print("\n  ".join(lines), markup=False, highlight=False, soft_wrap=True)
 
     def seconds_left(self, now: float) -> float | None:
-        """Estimate for the whole sweep; None before the first trial can be judged."""
+        """Estimate the time until the sweep's end; None before any trial has a rate."""
         left = [trial.left(now) for trial in self._running.values()]
         known = [seconds for seconds in left if seconds is not None]
         spans = [*self._durations]
@@ -155,19 +159,19 @@ class Progress:
 
     def _summary(self, now: float) -> str:
         counts = f"{self._done} of {self._total} trials done, {len(self._running)} running"
-        left = _clock_time(self.seconds_left(now))
-        passed = _clock_time(now - self._began)
+        left = _format_clock(self.seconds_left(now))
+        passed = _format_clock(now - self._began)
         return f"{counts}, {self._waiting} waiting · {passed} passed, {left} left"
 
     def _cells(self, trial: _Running, now: float) -> list[str]:
         share = "" if trial.share is None else f"{trial.share:.0%}"
         values = [_value(trial.metrics.get(tag)) for tag in self._tags]
-        return [share, *values, _clock_time(trial.left(now))]
+        return [share, *values, _format_clock(trial.left(now))]
 
     def _lines(self, now: float) -> list[str]:
         heads = ["", *(f"{head} " for head in self._heads), "left "]
         return [
-            "  ".join([_short(name), *map("".join, zip(heads, cells, strict=True))])
+            "  ".join([_short_name(name), *map("".join, zip(heads, cells, strict=True))])
             for name, trial in self._running.items()
             if (cells := self._cells(trial, now))
         ]
@@ -177,11 +181,11 @@ class Progress:
         for head in ["done", *self._heads, "left"]:
             table.add_column(head, justify="right")
         for name, trial in self._running.items():
-            table.add_row(_short(name), *self._cells(trial, now))
+            table.add_row(_short_name(name), *self._cells(trial, now))
         return table
 
 
-def _short(name: str) -> str:
+def _short_name(name: str) -> str:
     return name.rpartition(",id=")[0] or name
 
 
@@ -189,8 +193,8 @@ def _value(value: float | None) -> str:
     return "" if value is None else f"{value:.5g}"
 
 
-def _clock_time(seconds: float | None) -> str:
-    """`1:05` for 65 seconds, `2:03:00` above an hour, `?` for None."""
+def _format_clock(seconds: float | None) -> str:
+    """Format a time: `1:05` for 65 seconds, `2:03:00` above an hour, `?` for None."""
     if seconds is None:
         return "?"
     minutes, rest = divmod(round(seconds), 60)

@@ -1,4 +1,4 @@
-"""Ray Tune's schedulers, told by our options; they see reports that carry the ranking metric."""
+"""Makes Ray Tune's schedulers from the options; they see reports with the ranking metric only."""
 
 import random
 from collections.abc import Callable, Iterable, Mapping
@@ -19,17 +19,18 @@ from sweeps.search.space import Axis
 from sweeps.store.metrics import read_metrics
 from sweeps.store.trial import Trial
 
-FAR = 30
-"""Rungs of ASHA: more than any trial is long."""
+MAX_RUNGS = 30
+"""Rungs of ASHA, more than any trial reaches."""
 
 
 @dataclass
 class SchedulerHandle:
-    """A scheduler, and what it decided."""
+    """A scheduler and the trials that it stopped."""
 
     scheduler: Any
+    """A `ray.tune.schedulers.TrialScheduler`."""
     stopped: dict[str, str] = field(default_factory=dict)
-    """Tune's trial id, or the name of a trial that trains with others -> why it was stopped."""
+    """Tune's trial id, or the name of a trial of a pack -> why it was stopped."""
 
 
 def build_scheduler(
@@ -38,46 +39,46 @@ def build_scheduler(
     """Make the scheduler that the options ask for.
 
     Args:
-      options: which, and its numbers.
-      ranking: whose `mode` says which end of the score is best.
-      axes: of a population, the numbers that may change, with their values or interval.
+      options: kind of the scheduler, and its numbers.
+      ranking: `mode` says which end of the score is best.
+      axes: numbers that population based training may change, with their values or interval.
     """
     stopped: dict[str, str] = {}
-    scheduler = _watched(_class(options.kind), options, stopped)(
+    scheduler = _scored_only(_class(options.kind), options, stopped)(
         **_arguments(options, axes),
         **({} if options.kind == "none" else {"metric": "score", "mode": ranking.mode}),
     )
-    return SchedulerHandle(scheduler, stopped)
+    return SchedulerHandle(scheduler=scheduler, stopped=stopped)
 
 
 def replay(
-    rule: SchedulerHandle, trials: Iterable[Trial], options: SchedulerConfig, metric: str
+    handle: SchedulerHandle, trials: Iterable[Trial], options: SchedulerConfig, metric: str
 ) -> None:
-    """Let ASHA or the median rule see what trials of an earlier run of this sweep reported."""
+    """Replay the reports of earlier trials of this sweep to ASHA or the median rule."""
     if options.kind not in ("asha", "median"):
         return
     for trial in trials:
-        earlier = _Named(trial.fingerprint)
-        rule.scheduler.on_trial_add(None, earlier)
+        earlier = _TrialId(trial.fingerprint)
+        handle.scheduler.on_trial_add(None, earlier)
         for row in read_metrics(trial.directory / "metrics.csv"):
             if np.isfinite(row.get(metric, np.nan)) and options.time in row:
                 result = {"score": row[metric], "time": row[options.time]}
-                rule.scheduler.on_trial_result(None, earlier, result)
-    rule.stopped.clear()
+                handle.scheduler.on_trial_result(None, earlier, result)
+    handle.stopped.clear()
 
 
-def pack_scheduler(rule: SchedulerHandle, stop: Callable[[str], None]) -> Any:
-    """Make a scheduler of Tune's trials that train several of ours: the rule judges each of them.
+def pack_scheduler(handle: SchedulerHandle, stop: Callable[[str], None]) -> Any:
+    """Make a scheduler for packs, each a single trial to Tune: it judges the lanes one by one.
 
     Args:
-      rule: its `stopped` has our trials' names then.
-      stop: makes a trial end, given its name; the others that train with it go on.
+      handle: of the scheduler that judges; its `stopped` will hold the lanes' names.
+      stop: ends a lane, given its name; the other lanes of its pack go on.
     """
     from ray.tune import schedulers
 
-    inner, known = rule.scheduler, set[str]()
+    inner, known = handle.scheduler, set[str]()
 
-    class Lanes(schedulers.FIFOScheduler):
+    class PackScheduler(schedulers.FIFOScheduler):
         def on_trial_add(self, controller: Any, trial: Any) -> None:
             if not trial.config.get("lanes"):
                 inner.on_trial_add(controller, trial)
@@ -86,12 +87,12 @@ def pack_scheduler(rule: SchedulerHandle, stop: Callable[[str], None]) -> Any:
             if not trial.config.get("lanes"):
                 return inner.on_trial_result(controller, trial, result)
             for name, report in result.get("lanes", ()):
-                if report["score"] is None or name in rule.stopped:
+                if report["score"] is None or name in handle.stopped:
                     continue
                 if name not in known:
                     known.add(name)
-                    inner.on_trial_add(controller, _Named(name))
-                if inner.on_trial_result(controller, _Named(name), report) == self.STOP:
+                    inner.on_trial_add(controller, _TrialId(name))
+                if inner.on_trial_result(controller, _TrialId(name), report) == self.STOP:
                     stop(name)
             return self.CONTINUE
 
@@ -99,12 +100,12 @@ def pack_scheduler(rule: SchedulerHandle, stop: Callable[[str], None]) -> Any:
             if not trial.config.get("lanes"):
                 inner.on_trial_complete(controller, trial, result)
 
-    return Lanes()  # type: ignore[no-untyped-call]
+    return PackScheduler()  # type: ignore[no-untyped-call]
 
 
 @dataclass(frozen=True)
-class _Named:
-    """As much of a Tune trial as schedulers look at."""
+class _TrialId:
+    """The part of a Tune trial that schedulers read."""
 
     trial_id: str
 
@@ -127,7 +128,7 @@ def _arguments(options: SchedulerConfig, axes: Mapping[str, Axis]) -> dict[str, 
             "time_attr": "time",
             "grace_period": options.grace,
             "reduction_factor": options.factor,
-            "max_t": options.grace * options.factor**FAR,
+            "max_t": options.grace * options.factor**MAX_RUNGS,
             "stop_last_trials": False,
         }
     if isinstance(options, MedianConfig):
@@ -135,7 +136,7 @@ def _arguments(options: SchedulerConfig, axes: Mapping[str, Axis]) -> dict[str, 
             "time_attr": "time",
             "grace_period": options.grace,
             "min_samples_required": options.samples,
-            "min_time_slice": float("inf"),  # never pauses a trial for want of others
+            "min_time_slice": float("inf"),  # never pauses a trial to wait for others
         }
     if isinstance(options, PBTConfig):
         return {
@@ -147,13 +148,13 @@ def _arguments(options: SchedulerConfig, axes: Mapping[str, Axis]) -> dict[str, 
             "custom_explore_fn": lambda config: _bounded(config, axes),
             "log_config": False,
             "require_attrs": False,
-            "synch": True,  # decisions then depend on the scores alone, not on who came first
+            "synch": True,  # so decisions depend on the scores alone, not on the order of reports
         }
     return {}
 
 
 def _choices(axis: Axis) -> Any:
-    """What Ray draws a new number from: a list it also steps along, or a function."""
+    """What Ray draws a new number from: a list, along which it also steps, or a function."""
     if (interval := axis.interval) is None:
         return [float(value.label) for value in axis.values]
     return lambda: interval.quantile(random.random())
@@ -166,16 +167,16 @@ def _bounded(config: dict[str, Any], axes: Mapping[str, Axis]) -> dict[str, Any]
     return config
 
 
-def _watched(kind: type, options: SchedulerConfig, stopped: dict[str, str]) -> type:
-    """The scheduler's class, made to act on scored reports alone and to say when it stops one."""
+def _scored_only(kind: type, options: SchedulerConfig, stopped: dict[str, str]) -> type:
+    """Subclass a scheduler: it acts on reports with a score alone, and notes whom it stops."""
     unit = short_keys([options.time])[0]
     seed = options.seed if isinstance(options, PBTConfig) else None
 
-    class Watched(kind):  # type: ignore[misc]
+    class ScoredOnly(kind):  # type: ignore[misc]
         def on_trial_result(self, controller: Any, trial: Any, result: dict[str, Any]) -> Any:
             if result.get("score") is None:
                 return self.CONTINUE
-            # Ray draws from the process's own generator; so the same scores lead to the same draws.
+            # Ray draws from the process's own generator: seeded, equal scores lead to equal draws.
             random.seed(f"{seed}/{result['time']}")
             decision = super().on_trial_result(controller, trial, result)
             if decision == self.STOP:
@@ -187,4 +188,4 @@ def _watched(kind: type, options: SchedulerConfig, stopped: dict[str, str]) -> t
             if result.get("score") is not None:
                 super().on_trial_complete(controller, trial, result)
 
-    return Watched
+    return ScoredOnly

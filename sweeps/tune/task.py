@@ -1,38 +1,41 @@
-"""What a sweep's driver tells its workers."""
+"""What a sweep's driver sends to its workers."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class WorkerTask:
-    """What all trials of a sweep share."""
+    """What a worker needs to know of a sweep; equal for all of its trials."""
 
     objective: str
     """Dotted path of a function (config, run)."""
     metric: str
+    """Tag by which trials are ranked."""
     mode: str
+    """`min` or `max`."""
     identify: str = ""
     """Dotted path of a function config -> what defines its result."""
     environment: Mapping[str, str] = field(default_factory=dict)
-    facts: Mapping[str, Any] = field(default_factory=dict)
-    """Recorded in each trial's provenance."""
-    folder: str = "."
-    """The driver's working directory, to which a configuration's paths are relative."""
+    """Environment variables of the worker."""
+    provenance: Mapping[str, Any] = field(default_factory=dict)
+    """Facts for each trial's provenance."""
+    working_directory: str = "."
+    """The driver's, to which a configuration's paths are relative."""
     stop_file: str = ""
-    """While it exists, trials save and end."""
+    """While this file exists, trials save a checkpoint and end."""
     pack: str = ""
-    """Dotted path of a function (configs, runs) that trains several together."""
-    rule: str = "none"
+    """Dotted path of a function (configs, runs) that trains the trials of a pack."""
+    scheduler: str = "none"
     """The scheduler's kind."""
     url: str = ""
-    """Where results are kept, if that is no folder that all machines have."""
-    trial_seconds: float | None = None
-    """A trial's time is up after so long."""
-    time: str = "step"
+    """Where results are kept; empty: in a folder that all machines share."""
+    time_limit: float | None = None
+    """Seconds that a trial may train, resumed parts included."""
+    scheduler_time: str = "step"
     """What schedulers count: `step`, or a tag."""
     schedule_option: str = ""
-    """Option under which the application takes changes of numbers during training."""
+    """Option for changes of numbers during training."""
     train_command: str = ""
-    """Command that runs a trial alone, given its overrides."""
+    """Command that trains a trial alone, given its overrides."""

@@ -1,4 +1,4 @@
-"""What ends trials in a worker from outside: the time they may use, a step that hangs, a wish."""
+"""What ends trials in a worker from outside: a time limit, a step that hangs, a stop request."""
 
 import faulthandler
 import shutil
@@ -9,46 +9,46 @@ from pathlib import Path
 
 from sweeps.io.mirror import mirror_of
 from sweeps.run import Run, Stop
-from sweeps.store.status import STUCK_FILE, is_stuck, time_limit_reason
+from sweeps.store.status import STUCK_FILE, TIME_LIMIT, TrialStatus, is_stuck, time_limit_reason
 from sweeps.store.trial import read_trial
 from sweeps.tune.task import WorkerTask
 
-LOOK_SECONDS = 0.5
-URL_LOOK_SECONDS = 5.0
-"""Time between two looks for an interrupt, in a folder and at a URL."""
+POLL_SECONDS = 0.5
+"""Time between two looks for a stop request in a folder."""
+URL_POLL_SECONDS = 5.0
+"""Time between two looks for a stop request at a URL."""
 
 
 def grace_seconds(limit: float) -> float:
-    """Seconds for a trial that has used up its time to reach its next report and to save."""
+    """Time after the limit in which a trial can reach its next report and save."""
     return min(30.0, max(3.0, limit))
 
 
 def mark_pack_stuck(directories: Sequence[Path]) -> None:
-    """Tell all that trained together and had not ended of the step that ended their process."""
+    """Copy the stack of a pack's killed process to those of its trials that had not ended."""
     for directory in directories:
         if is_stuck(directory):
             for other in directories:
-                if other != directory and read_trial(other).status == "running":
+                if other != directory and read_trial(other).status == TrialStatus.RUNNING:
                     shutil.copyfile(directory / STUCK_FILE, other / STUCK_FILE)
             return
 
 
 @contextmanager
-def time_limit(runs: Sequence[Run], work: WorkerTask) -> Iterator[None]:
-    """End the process when the time of all its trials is up and none could end itself.
+def time_limit(runs: Sequence[Run], task: WorkerTask) -> Iterator[None]:
+    """Kill the process when the time of all its trials is up and none could end itself.
 
-    Python's watchdog is a thread of its own that does not need the interpreter's lock, so it ends
-    a step that hangs in compiled code too. The first trial's folder gets its word.
+    Python's watchdog is a thread that does not need the interpreter's lock, so it also ends a step
+    that hangs in compiled code. It writes the stack to the first trial's folder.
     """
-    if work.trial_seconds is None:
+    if task.time_limit is None:
         yield
         return
-    left = max(0.0, *(work.trial_seconds - run.seconds for run in runs))
+    left = max(0.0, *(task.time_limit - run.seconds for run in runs))
+    timeout = left + grace_seconds(task.time_limit)
     path = runs[0].directory / STUCK_FILE
     with path.open("w") as file:
-        faulthandler.dump_traceback_later(
-            left + grace_seconds(work.trial_seconds), exit=True, file=file
-        )
+        faulthandler.dump_traceback_later(timeout, exit=True, file=file)
         try:
             yield
         finally:
@@ -57,32 +57,39 @@ def time_limit(runs: Sequence[Run], work: WorkerTask) -> Iterator[None]:
 
 
 class StopSignal:
-    """Whether a trial should stop: its time is up, or the sweep was interrupted."""
+    """Says whether a trial should stop, because its time is up or the sweep is interrupted."""
 
-    def __init__(self, work: WorkerTask) -> None:
-        self._work = work
-        self._looked = float("-inf")
-        self._seen = False
+    def __init__(self, task: WorkerTask) -> None:
+        self._task = task
+        self._polled = float("-inf")
+        self._interrupted = False
 
     def __call__(self, seconds: float) -> Stop | None:
-        """Look; for an interrupt not at each report, since another machine may have to answer."""
-        limit = self._work.trial_seconds
+        """How a trial that has trained for these seconds should stop; None: it should not.
+
+        An interrupt is not looked for at each call, since another machine may have to answer.
+        """
+        limit = self._task.time_limit
         if limit is not None and seconds >= limit:
-            return Stop("stopped", "time", time_limit_reason(limit))
-        pause = URL_LOOK_SECONDS if self._work.url else LOOK_SECONDS
-        if self._work.stop_file and time.monotonic() - self._looked >= pause:
-            self._looked = time.monotonic()
-            self._seen = Path(self._work.stop_file).name in stop_requests(self._work)
-        if self._seen:
-            return Stop("interrupted", reason="the sweep was interrupted")
+            return Stop(
+                status=TrialStatus.STOPPED,
+                stopped_by=TIME_LIMIT,
+                reason=time_limit_reason(limit),
+            )
+        pause = URL_POLL_SECONDS if self._task.url else POLL_SECONDS
+        if self._task.stop_file and time.monotonic() - self._polled >= pause:
+            self._polled = time.monotonic()
+            self._interrupted = Path(self._task.stop_file).name in stop_requests(self._task)
+        if self._interrupted:
+            return Stop(status=TrialStatus.INTERRUPTED, reason="the sweep was interrupted")
         return None
 
 
-def stop_requests(work: WorkerTask) -> set[str]:
-    """The files that the driver left for its workers: to stop all, or trials by their names."""
-    if not work.stop_file:
+def stop_requests(task: WorkerTask) -> set[str]:
+    """Names of the files that the driver left: the one that stops all, and names of trials."""
+    if not task.stop_file:
         return set()
-    folder = Path(work.stop_file).parent
-    if work.url:
-        return set(mirror_of(work.url).list_names("/".join(folder.parts[-2:])))
+    folder = Path(task.stop_file).parent
+    if task.url:
+        return set(mirror_of(task.url).list_names("/".join(folder.parts[-2:])))
     return {path.name for path in folder.iterdir()} if folder.is_dir() else set()

@@ -1,13 +1,13 @@
-"""Trials in parallel through Ray Tune.
+"""Trains trials in parallel through Ray Tune.
 
-Tune gets trial folders, as a flat list or one by one from a searcher. A worker reads its
-configuration from the folder and writes everything there; Tune itself starts, retries, stops and
-compares trials, and passes progress on.
+Tune gets trial folders, as a list or one by one from a searcher. A worker reads its configuration
+from the folder and writes everything there. Tune itself starts, retries, stops and compares trials,
+and passes reports on.
 """
 
 import itertools
 import shutil
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from contextlib import redirect_stdout
 from dataclasses import asdict, replace
 from functools import partial
@@ -32,13 +32,13 @@ from sweeps.tune.schedulers import build_scheduler, pack_scheduler, replay
 from sweeps.tune.task import WorkerTask
 from sweeps.tune.trainable import train
 
-STOP = ".stop"
-"""In a sweep's folder: all trials are to stop while `now` is in it, one while its name is."""
+STOP_FOLDER = ".stop"
+"""In a sweep's folder: a file `now` stops all trials, one of a trial's name stops that trial."""
 
 
 def run_trials(
-    job: PendingTrials,
-    work: WorkerTask,
+    pending: PendingTrials,
+    task: WorkerTask,
     options: FrameworkConfig,
     *,
     application: Application,
@@ -49,22 +49,22 @@ def run_trials(
     """Train every trial; returns when all have ended or Ctrl-C was pressed.
 
     Args:
-      job: the trials.
-      work: what they share; its `environment`, `facts` and `stop_file` are filled in here.
-      options: resources and retries.
-      application: whose `environment` the workers get.
+      pending: the trials.
+      task: what they share; its `environment`, `provenance` and `stop_file` are filled in here.
+      options: of the sweep, its search, scheduler and resources.
+      application: its `environment` hook gives the workers' variables.
       scratch: folder for Tune's own state, emptied first and deleted afterwards.
-      progress: told about each start, report and end.
+      progress: shows each start, report and end.
       mirror: of the URL that keeps the results; None: trial folders are the same everywhere.
 
     Raises:
       UserError: the cluster cannot be reached, or cannot ever hold one trial.
-      MemoryRanOut: a machine did; the trials that have ended are settled.
+      MemoryRanOut: a machine did; the statuses of the trials that have ended are final.
     """
     running: dict[str, list[Path]] = {}
     _clear(scratch, mirror)
     make_directory(scratch)
-    outcome = Outcome(metric=work.metric, mode=work.mode, trial_seconds=work.trial_seconds or 0.0)
+    outcome = Outcome(metric=task.metric, mode=task.mode, time_limit=task.time_limit or 0.0)
     sweep, name = options.sweep, scratch.parent.name
     try:
         # Ray prints paragraphs about dead workers, whatever its log level.
@@ -75,15 +75,27 @@ def run_trials(
         ):
             gpus = cluster.gpus_per_trial(sweep)
             cluster.check_resources(sweep.cpus_per_trial, gpus)
-            work = _with_share(work, sweep.cpus_per_trial, gpus, application.environment)
-            stop_file = scratch.with_name(STOP) / "now"
-            work = replace(work, stop_file=str(stop_file))
+            stop_file = scratch.with_name(STOP_FOLDER) / "now"
+            environment = application.environment
+            task = replace(
+                task,
+                environment=locate(environment)(sweep.cpus_per_trial, gpus) if environment else {},
+                provenance={"cpus": sweep.cpus_per_trial, "gpus": gpus},
+                stop_file=str(stop_file),
+            )
             with progress, Interrupt() as interrupt:
-                actions = _actions(stop_file, mirror)
-                kind = options.scheduler.kind
-                desk = RunContext(progress, outcome, kind, interrupt, **actions, running=running)
+                context = RunContext(
+                    progress=progress,
+                    outcome=outcome,
+                    scheduler=options.scheduler.kind,
+                    interrupt=interrupt,
+                    stop_all=partial(_request_stop, stop_file, mirror),
+                    stop_trial=lambda trial: _request_stop(stop_file.with_name(trial), mirror),
+                    fetch=partial(_fetch, mirror),
+                    running=running,
+                )
                 storage = str(scratch) if mirror is None else f"{mirror.url}/{name}/.ray"
-                _tune(job, work, options, gpus, storage, desk)
+                _tune(pending, task, options, gpus=gpus, storage=storage, context=context)
     except KeyboardInterrupt:
         outcome.interrupted = True
     except RuntimeError as error:
@@ -96,71 +108,71 @@ def run_trials(
     return outcome
 
 
-def _with_share(work: WorkerTask, cpus: int, gpus: float, environment: str | None) -> WorkerTask:
-    """Tell the workers their share of the machine."""
-    variables = locate(environment)(cpus, gpus) if environment else {}
-    return replace(work, environment=variables, facts={"cpus": cpus, "gpus": gpus})
-
-
 def _tune(
-    job: PendingTrials,
-    work: WorkerTask,
+    pending: PendingTrials,
+    task: WorkerTask,
     options: FrameworkConfig,
+    *,
     gpus: float,
     storage: str,
-    desk: RunContext,
+    context: RunContext,
 ) -> None:
     from ray import tune
 
-    rule = build_scheduler(options.scheduler, options.sweep, job.axes)
-    replay(rule, job.earlier, options.scheduler, work.metric)
+    axes = pending.population.axes if pending.population else {}
+    handle = build_scheduler(options.scheduler, options.sweep, axes)
+    replay(handle, pending.history, options.scheduler, task.metric)
     resources = {"cpu": options.sweep.cpus_per_trial, "gpu": gpus}
-    packs = _packs(job, options.sweep.cpus_per_trial, gpus)
-    if told := pack_summary(packs):
-        desk.progress.say(f"{told[0].upper()}{told[1:]}")
+    packs = _packs(pending, options.sweep.cpus_per_trial, gpus)
+    if summary := pack_summary(packs):
+        context.progress.print_line(f"{summary[0].upper()}{summary[1:]}")
     tuner = tune.Tuner(
         tune.with_resources(train, resources),
-        param_space={"work": asdict(work), **_space(job, packs)},
+        param_space={"task": asdict(task), **_param_space(pending, packs)},
         tune_config=tune.TuneConfig(
             reuse_actors=True,
             trial_name_creator=lambda trial: trial_folders(trial)[0].name,
             trial_dirname_creator=lambda trial: str(trial.trial_id),
-            scheduler=pack_scheduler(rule, desk.stop) if packs else rule.scheduler,
-            search_alg=build_searcher(job, options) if job.place else None,
-            num_samples=job.left if job.place else 1,
+            scheduler=pack_scheduler(handle, context.stop_trial) if packs else handle.scheduler,
+            search_alg=build_searcher(pending, options) if pending.search else None,
+            num_samples=pending.num_left if pending.search else 1,
         ),
         run_config=tune.RunConfig(
             name="tune",
             storage_path=storage,
             verbose=0,
             failure_config=tune.FailureConfig(max_failures=options.sweep.retries),
-            callbacks=[tune_callback(desk, rule)],
+            callbacks=[tune_callback(context, handle)],
         ),
     )
     tuner.fit()
-    desk.outcome.interrupted = desk.interrupt.requested
+    context.outcome.interrupted = context.interrupt.requested
 
 
-def _packs(job: PendingTrials, cpus: int, gpus: float) -> list[Pack]:
-    """Who trains together; nothing where each is trained alone."""
-    if job.packer is None:
+def _packs(pending: PendingTrials, cpus: int, gpus: float) -> list[Pack]:
+    """The packs of all trials; empty where each is trained alone."""
+    if pending.packer is None:
         return []
-    configs = [read_config(path) for path in job.directories]
-    halvings = [job.halvings.get(path.name, 0) for path in job.directories]
-    packs = job.packer.packs(configs, cluster.slots_now(cpus, gpus), cpus, gpus, halvings)
-    return packs if any(pack.together for pack in packs) else []
+    packs = pending.packer.packs(
+        [read_config(path) for path in pending.directories],
+        slots=cluster.slots_now(cpus, gpus),
+        cpus=cpus,
+        gpus=gpus,
+        halvings=[pending.halvings.get(path.name, 0) for path in pending.directories],
+    )
+    return packs if any(pack.vectorized for pack in packs) else []
 
 
-def _space(job: PendingTrials, packs: Sequence[Pack]) -> dict[str, Any]:
-    """What Tune hands to each of its trials: a folder, or several that train together."""
+def _param_space(pending: PendingTrials, packs: Sequence[Pack]) -> dict[str, Any]:
+    """What Tune gives to each of its trials: a folder, or those of a pack."""
     from ray import tune
 
-    if job.place is not None:
+    if pending.search is not None:
         return {}
-    paths = [str(path) for path in job.directories]
+    paths = [str(path) for path in pending.directories]
     if packs:
         lanes = {
-            paths[pack.members[0]]: [paths[at] for at in pack.members] if pack.together else []
+            paths[pack.lanes[0]]: [paths[lane] for lane in pack.lanes] if pack.vectorized else []
             for pack in packs
         }
         of_first = tune.sample_from(
@@ -168,24 +180,15 @@ def _space(job: PendingTrials, packs: Sequence[Pack]) -> dict[str, Any]:
         )
         return {"directory": tune.grid_search(list(lanes)), "lanes": of_first}
     space: dict[str, Any] = {"directory": tune.grid_search(paths)}
-    if job.values:
-        values = {str(path): job.values[path] for path in job.directories}
+    if pending.population:
+        values = {str(path): numbers for path, numbers in pending.population.values.items()}
         space["values"] = tune.sample_from(
             lambda spec: values[spec.config.directory]  # type: ignore[attr-defined]
         )
     return space
 
 
-def _actions(stop_file: Path, mirror: Mirror | None) -> dict[str, Callable[..., None]]:
-    """What the desk can do: stop all trials, stop one of them, bring a folder here."""
-    return {
-        "ask_to_stop": partial(_ask_to_stop, stop_file, mirror),
-        "stop": lambda name: _ask_to_stop(stop_file.with_name(name), mirror),
-        "fetch": partial(_fetch, mirror),
-    }
-
-
-def _ask_to_stop(stop_file: Path, mirror: Mirror | None) -> None:
+def _request_stop(stop_file: Path, mirror: Mirror | None) -> None:
     """Leave a file where the workers look for it."""
     stop_file.parent.mkdir(parents=True, exist_ok=True)
     stop_file.touch()
@@ -194,14 +197,14 @@ def _ask_to_stop(stop_file: Path, mirror: Mirror | None) -> None:
 
 
 def _fetch(mirror: Mirror | None, directory: Path) -> None:
-    """Bring a trial's folder to this machine, but for its checkpoints."""
+    """Bring a trial's folder to this machine, without its checkpoints."""
     if mirror:
         mirror.pull("/".join(directory.parts[-2:]), without_checkpoints)
 
 
 def _clear(scratch: Path, mirror: Mirror | None) -> None:
-    """Forget Tune's own state, and a wish to stop."""
-    for folder in (scratch, scratch.with_name(STOP)):
+    """Remove Tune's own state and requests to stop."""
+    for folder in (scratch, scratch.with_name(STOP_FOLDER)):
         shutil.rmtree(folder, ignore_errors=True)
         if mirror:
             mirror.remove("/".join(folder.parts[-2:]))

@@ -1,4 +1,4 @@
-"""What happens in a Ray worker: one trial after another, each in its own folder."""
+"""What happens in a Ray worker: it trains one trial after another, each in its own folder."""
 
 import math
 import os
@@ -20,35 +20,36 @@ from sweeps.tune.task import WorkerTask
 from sweeps.tune.time_limit import StopSignal, time_limit
 
 REPORT_SECONDS = 1.0
-"""Time between two messages to the driver: each waits for its answer."""
+"""Time between two reports to the driver: each waits for its answer."""
 
 LOCK_SECONDS = 30.0
-"""For the worker of a driver that was killed to be gone from a folder."""
+"""Time for the worker of a killed driver to release a folder."""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Report:
-    """What the driver gets to know."""
+    """A trial's report to the driver."""
 
     step: int
     metrics: dict[str, float]
     total_steps: int | None
     score: float | None
-    """The ranking metric, where it was just reported and is a finite number."""
+    """The ranking metric; None: it was not reported now, or is not a finite number."""
     time: float
+    """What schedulers count, see `WorkerTask.scheduler_time`."""
 
 
 @contextmanager
-def local_copy(directory: Path, work: WorkerTask) -> Iterator[tuple[Path, Callable[[], None]]]:
-    """A trial's folder on this machine, brought here and back where that is not the driver's.
+def local_copy(directory: Path, task: WorkerTask) -> Iterator[tuple[Path, Callable[[], None]]]:
+    """A trial's folder on this machine, and a function that uploads it.
 
-    Yields:
-      The folder, and what brings it back in between.
+    Where results are kept at a URL, the folder is downloaded first and uploaded at the end. Else it
+    is the driver's own folder, and the function does nothing.
     """
-    if not work.url:
+    if not task.url:
         yield directory, lambda: None
         return
-    mirror, below = mirror_of(work.url), "/".join(directory.parts[-2:])
+    mirror, below = mirror_of(task.url), "/".join(directory.parts[-2:])
     mirror.pull(below)
     try:
         yield mirror.local / below, lambda: mirror.push(below)
@@ -58,33 +59,39 @@ def local_copy(directory: Path, work: WorkerTask) -> Iterator[tuple[Path, Callab
 
 def train_trial(
     directory: Path,
-    work: WorkerTask,
+    task: WorkerTask,
     send: Callable[[Report], None],
-    saved: Callable[[], None] = lambda: None,
+    upload: Callable[[], None] = lambda: None,
 ) -> None:
-    """Train the trial in a folder; whatever becomes of it is written there.
+    """Train the trial in a folder; its status is written there.
 
-    Python's errors end here, since trying them again would fail again. What Ray must see goes on:
-    the `SystemExit(0)` with which it stops a trial, and errors in writing the folder itself.
+    The objective's errors end here, since they would come again in a retry. Two errors are passed
+    on to Ray: the `SystemExit(0)` with which Ray stops a trial, and errors before the run begins.
+
+    Args:
+      directory: the trial's folder on this machine.
+      task: what all trials of the sweep share.
+      send: sends a report to the driver.
+      upload: called when a checkpoint is complete.
     """
-    apply_environment(work)
-    if is_stuck(directory):  # and its process was ended: there is no point in a retry
+    apply_environment(task)
+    if is_stuck(directory):  # its process was killed in a step that hung, and would be again
         return
     run = Run(
         directory,
-        metric=work.metric,
-        mode=work.mode,
-        on_report=ThrottledReporter(work, send),
-        on_checkpoint=saved,
-        stop_signal=StopSignal(work),
+        metric=task.metric,
+        mode=task.mode,
+        on_report=ThrottledReporter(task, send),
+        on_checkpoint=upload,
+        stop_signal=StopSignal(task),
         lock_timeout=LOCK_SECONDS,
     )
     entered = False
     try:
-        with run, time_limit([run], work):
+        with run, time_limit([run], task):
             entered = True
-            run.add_provenance(**worker_provenance(work))
-            locate(work.objective)(read_config(directory), run)
+            run.add_provenance(**worker_provenance(task))
+            locate(task.objective)(read_config(directory), run)
     except SystemExit as stop:
         if stop.code in (0, None):
             raise
@@ -93,45 +100,56 @@ def train_trial(
             raise
 
 
-def apply_environment(work: WorkerTask) -> None:
-    """Take the sweep's environment and folder; the objective's module is not imported before.
+def apply_environment(task: WorkerTask) -> None:
+    """Set the sweep's environment variables and working directory in this process.
 
-    Libraries read their thread counts as they are imported.
+    The objective's module is imported later: libraries read their thread counts when imported.
     """
-    os.environ.update(work.environment)
+    os.environ.update(task.environment)
     with suppress(OSError):
-        os.chdir(work.folder)
+        os.chdir(task.working_directory)
 
 
-def worker_provenance(work: WorkerTask) -> dict[str, Any]:
-    """What a trial's provenance tells of where it runs."""
-    return {"environment": dict(work.environment), **machine(), **work.facts}
+def worker_provenance(task: WorkerTask) -> dict[str, Any]:
+    """Facts on the worker for a trial's provenance."""
+    return {"environment": dict(task.environment), **machine(), **task.provenance}
 
 
 class ThrottledReporter:
-    """Passes on every scored report, and of the others one a second with each tag's latest value.
+    """Sends every report with a score, and of the others one a second with the latest values.
 
-    A score that is no finite number is withheld: comparisons with it would keep a trial alive.
+    A score that is not a finite number is left out: comparisons with it would keep a trial alive.
     """
 
-    def __init__(self, work: WorkerTask, send: Callable[[Report], None]) -> None:
-        self._work, self._send = work, send
+    def __init__(self, task: WorkerTask, send: Callable[[Report], None]) -> None:
+        self._task, self._send = task, send
         self._sent = float("-inf")
         self._latest: dict[str, float] = {}
 
     def __call__(self, step: int, metrics: Mapping[str, float], total_steps: int | None) -> None:
-        """Take a report; send it if it is due."""
+        """Take a report of a `Run`, and send it if it is due.
+
+        Raises:
+          UserError: the scheduler counts a tag that is not reported with the ranking metric.
+        """
         self._latest.update(metrics)
-        score = metrics.get(self._work.metric, math.nan)
-        scored = math.isfinite(score)
-        if not scored and time.monotonic() - self._sent < REPORT_SECONDS:
+        score = metrics.get(self._task.metric, math.nan)
+        has_score = math.isfinite(score)
+        if not has_score and time.monotonic() - self._sent < REPORT_SECONDS:
             return
-        moment = step if self._work.time == "step" else metrics.get(self._work.time)
-        if moment is None and scored:
+        counted = self._task.scheduler_time
+        moment = step if counted == "step" else metrics.get(counted)
+        if moment is None and has_score:
             raise UserError(
-                f"scheduler.time={self._work.time} is not reported together with "
-                f"{self._work.metric}; name a tag that is, or step."
+                f"scheduler.time={counted} is not reported together with "
+                f"{self._task.metric}; name a tag that is, or step."
             )
-        known = score if scored else None
-        self._send(Report(step, dict(self._latest), total_steps, known, float(moment or 0)))
+        report = Report(
+            step=step,
+            metrics=dict(self._latest),
+            total_steps=total_steps,
+            score=score if has_score else None,
+            time=float(moment or 0),
+        )
+        self._send(report)
         self._sent = time.monotonic()

@@ -200,7 +200,15 @@ def test_rows_that_lag_behind_in_a_checkpoint_are_brought_up_to_date(
 
     def interrupted(folder: Path) -> Any:
         write_trial(
-            folder, TrialSpec(values, (), {}, fingerprint(identify(values)), ""), Provenance({}, "")
+            folder,
+            TrialSpec(
+                config=values,
+                overrides=(),
+                settings={},
+                fingerprint=fingerprint(identify(values)),
+                train_command="",
+            ),
+            Provenance({}, ""),
         )
         with suppress(KeyboardInterrupt):
             run(folder, values, killed_at(37))  # within the second epoch

@@ -36,7 +36,13 @@ def resumed(tmp_path_factory: pytest.TempPathFactory, tiny: Compose, story: Path
     directory = root / "outputs" / "single" / "tiny"
     options = ("model.dropout=0.2", "train.checkpoint_minutes=0", f"data.files=[{text}]")
     values = tiny(*options)
-    spec = TrialSpec(values, (), {}, fingerprint(identify(values)), "python -m lm.train")
+    spec = TrialSpec(
+        config=values,
+        overrides=(),
+        settings={},
+        fingerprint=fingerprint(identify(values)),
+        train_command="python -m lm.train",
+    )
     write_trial(directory, spec, collect(directory))
     with suppress(KeyboardInterrupt):
         run(directory, values, killed_at(14))

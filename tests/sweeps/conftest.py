@@ -15,12 +15,12 @@ from typing import Any
 
 import pytest
 
-from sweeps.io.atomic import write_json
 from sweeps.naming import label, short_keys, trial_name
 from sweeps.run import Diverged, Run
 from sweeps.store.fingerprint import fingerprint
 from sweeps.store.metrics import read_metrics
 from sweeps.store.provenance import Provenance
+from sweeps.store.sweep import Sweep, write_sweep
 from sweeps.store.trial import TrialSpec, write_trial
 from tests.sweeps.helpers.ray_process import ray_process
 
@@ -139,7 +139,7 @@ def make_sweep(tmp_path: Path) -> MakeSweep:
         metric: str = "valid/loss",
         mode: str = "min",
         replicate: str | None = None,
-        base: Mapping[str, Any] | None = None,
+        common_config: Mapping[str, Any] | None = None,
     ) -> Path:
         folder = tmp_path / name
         folder.mkdir(parents=True)
@@ -156,8 +156,15 @@ def make_sweep(tmp_path: Path) -> MakeSweep:
                         value = curve(setting, step)
                         r.report(step, {metric: value, "train/loss": value / 2}, steps[-1])
                     _end(status, steps[-1])
-        facts = {"axes": axes, "metric": metric, "mode": mode, "replicate": replicate}
-        write_json(folder / "sweep.json", {**facts, "base": dict(base or {})})
+        sweep = Sweep(
+            folder=folder,
+            axes=tuple(axes),
+            metric=metric,
+            mode=mode,
+            replicate=replicate,
+            common_config=dict(common_config or {}),
+        )
+        write_sweep(sweep)
         return folder
 
     return make
@@ -169,7 +176,11 @@ def _write(folder: Path, setting: Mapping[str, Any], name: str) -> Path:
     identity = fingerprint({**setting, "of": name})
     pairs = dict(zip(short_keys(list(labels)), labels.values(), strict=True))
     spec = TrialSpec(
-        dict(setting), overrides, labels, identity, f"python -m app.train {' '.join(overrides)}"
+        config=dict(setting),
+        overrides=overrides,
+        settings=labels,
+        fingerprint=identity,
+        train_command=f"python -m app.train {' '.join(overrides)}",
     )
     directory = folder / trial_name(pairs, identity)
     write_trial(directory, spec, Provenance({"git": {"commit": None}}, ""))

@@ -39,7 +39,7 @@ def trained(tiny: Compose, request: pytest.FixtureRequest) -> TrainedModel:
         params[name] = jax.tree.map(lambda x: 4 * x, params[name])
     words = [str(i) for i in range(VOCAB)]
     vocabulary = Vocabulary(words, [1] * VOCAB)
-    return TrainedModel(Trial(Path(), "", "finished"), config, vocabulary, program, params, 0)
+    return TrainedModel(Trial(directory=Path()), config, vocabulary, program, params, 0)
 
 
 def text(count: int) -> np.ndarray:

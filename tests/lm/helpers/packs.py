@@ -1,6 +1,5 @@
 """Trials that train together in this process."""
 
-import json
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import ExitStack
 from pathlib import Path
@@ -10,6 +9,7 @@ import numpy as np
 
 from lm.training import pack_loop
 from sweeps.run import OnReport, Run, Stop
+from sweeps.store.provenance import add_provenance
 from sweeps.store.trial import Trial, read_trial
 from tests.lm.helpers.training import final_state
 
@@ -47,7 +47,7 @@ def train_pack(
         for name in trials:
             (folder / name).mkdir(exist_ok=True, parents=True)
             if width:
-                (folder / name / "provenance.json").write_text(json.dumps({"lanes": width}))
+                add_provenance(folder / name, lanes=width)
             hooks: dict[str, Any] = {"on_report": (on_report or {}).get(name)}
             if name in (stop_signal or {}):
                 hooks["stop_signal"] = stop_signal[name]

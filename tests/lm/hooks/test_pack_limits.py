@@ -140,13 +140,13 @@ def test_lanes_pay_on_a_gpu_as_many_as_fit_and_on_a_cpu_not_at_all(
     tiny: Compose, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     need = memory(parse_config(tiny()))
-    assert pack_limits(tiny(), 1, 0.0).pay == 1
-    assert pack_limits(tiny(), 1, 0.0).fit > 1
+    assert pack_limits(tiny(), 1, 0.0).free_lanes == 1
+    assert pack_limits(tiny(), 1, 0.0).max_lanes > 1
     room = need.shared + 10 * (need.state + need.step)
     monkeypatch.setattr("lm.hooks.pack_limits._gpu_bytes", lambda: room / 0.9 * 1.001)
     assert pack_limits(tiny(), 1, 1.0) == (10, 10)
-    assert pack_limits(tiny(), 1, 0.25).fit < 4
-    assert pack_limits(tiny(), 1, 1e-9).fit == 1
+    assert pack_limits(tiny(), 1, 0.25).max_lanes < 4
+    assert pack_limits(tiny(), 1, 1e-9).max_lanes == 1
     monkeypatch.setattr("lm.hooks.pack_limits._gpu_bytes", lambda: 1e15)
     assert pack_limits(tiny(), 1, 1.0) == (256, 256)
 
@@ -160,8 +160,8 @@ def test_slots_of_a_cpu_share_its_memory(tiny: Compose, monkeypatch: pytest.Monk
         return lambda: type("Memory", (), {"total": slots * room / 0.8})
 
     monkeypatch.setattr(psutil, "virtual_memory", total(2))
-    assert pack_limits(tiny(), 2, 0.0).fit == 10
-    assert pack_limits(tiny(), 1, 0.0).fit == 1
+    assert pack_limits(tiny(), 2, 0.0).max_lanes == 10
+    assert pack_limits(tiny(), 1, 0.0).max_lanes == 1
 
 
 @pytest.mark.parametrize(

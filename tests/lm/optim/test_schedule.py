@@ -13,6 +13,7 @@ from lm.optim.schedule import config_at_step, steps_until_change
 from sweeps.errors import UserError
 from sweeps.run import Stop
 from sweeps.store.metrics import read_metrics
+from sweeps.store.status import TrialStatus
 from tests.lm.helpers.training import history, run
 
 Compose = Callable[..., dict[str, Any]]
@@ -23,11 +24,12 @@ AFTER = "optimizer.learning_rate=0.05", "train.clip_norm=0.2"
 
 
 def stop_after(directory: Path, step: int) -> Callable[[float], Stop | None]:
-    """A wish to stop that comes once a step is reported."""
+    """A request to stop that comes once a step is reported."""
 
     def stop_signal(seconds: float) -> Stop | None:
         reached = read_metrics(directory / "metrics.csv")[-1]["step"] >= step
-        return Stop("stopped", "time", "after a while") if reached else None
+        stop = Stop(status=TrialStatus.STOPPED, stopped_by="time", reason="after a while")
+        return stop if reached else None
 
     return stop_signal
 

@@ -14,6 +14,7 @@ from lm.training.lanes import VmappedTrainer
 from sweeps.errors import UserError
 from sweeps.run import Stop
 from sweeps.store.metrics import read_metrics
+from sweeps.store.status import TrialStatus
 from sweeps.store.trial import read_trial
 from tests.lm.helpers.packs import LANES, NAMES, lanes, train_pack
 from tests.lm.helpers.training import assert_same, signalled_at
@@ -50,7 +51,7 @@ def test_lanes_resumed_at_different_steps_equal_uninterrupted_ones(
 
         def stop_signal(seconds: float, name: str = name, step: int = step) -> Stop | None:
             reached = read_metrics(tmp_path / name / "metrics.csv")[-1]["step"] >= step
-            return Stop("stopped", "time") if reached else None
+            return Stop(status=TrialStatus.STOPPED, stopped_by="time") if reached else None
 
         if step:
             hooks: dict[str, Any] = {"stop_signal": {name: stop_signal}}
@@ -68,7 +69,7 @@ def test_stopped_lane_is_closed_saved_and_left_behind(
     whole_pack: Path, tmp_path: Path, tiny: Compose
 ) -> None:
     def stop(seconds: float) -> Stop:
-        return Stop("stopped", "asha", "too slow")
+        return Stop(status=TrialStatus.STOPPED, stopped_by="asha", reason="too slow")
 
     closed: list[str] = []
 

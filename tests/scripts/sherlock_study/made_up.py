@@ -1,6 +1,5 @@
 """Made-up outputs of the Sherlock sweeps: what a trial would have left, without training it."""
 
-import json
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -8,6 +7,9 @@ from typing import Any
 import yaml
 
 from scripts.sherlock_study.trials import StudyTrial, read
+from sweeps.store.result import write_result
+from sweeps.store.sweep import Sweep, write_sweep
+from sweeps.store.trial import update_trial
 
 REPORTS = 4
 """Of an epoch, 100 updates apart."""
@@ -60,14 +62,13 @@ def write(root: Path, sweep: str, trials: Iterable[StudyTrial]) -> list[StudyTri
     folder = root / sweep
     folder.mkdir(parents=True)
     trials = list(trials)
-    facts = {"axes": list(trials[0].settings), "metric": "valid/perplexity", "mode": "min"}
-    (folder / "sweep.json").write_text(json.dumps(facts))
+    axes = tuple(trials[0].settings)
+    write_sweep(Sweep(folder=folder, axes=axes, metric="valid/perplexity"))
     for place, one in enumerate(trials):
         trial = folder / f"trial={place},id={place:06x}"
         trial.mkdir()
-        about = {"fingerprint": f"{place:06x}", "settings": dict(one.settings)}
-        (trial / "trial.json").write_text(json.dumps(about))
-        (trial / "result.json").write_text(json.dumps({"status": one.status}))
+        update_trial(trial, fingerprint=f"{place:06x}", settings=dict(one.settings))
+        write_result(trial, {"status": one.status})
         (trial / "config.yaml").write_text(yaml.safe_dump(dict(one.config)))
         (trial / "vocab.tsv").write_text("word\tcount\na\t90\nb\t9\nc\t1\n")
         heads = list(dict.fromkeys(tag for row in one.rows for tag in row))

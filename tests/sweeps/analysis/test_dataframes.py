@@ -63,7 +63,7 @@ def test_several_sweeps_stand_together(grid: Path, make_sweep: Any) -> None:
         [{"rate": 1, "size": 8}, {"rate": 2, "size": 8}],
         lambda setting, step: 1.0,
         name="other",
-        base={"kind": "c"},
+        common_config={"kind": "c"},
     )
     frames = sweeps.load(grid, other, other)
     assert dict(frames.trials["sweep"].value_counts()) == {"grid": 12, "other": 2}

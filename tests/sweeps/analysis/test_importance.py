@@ -10,12 +10,13 @@ import pytest
 
 from sweeps.analysis.importance import axis_importance
 from sweeps.analysis.ranking import ScoredTrial
+from sweeps.store.status import TrialStatus
 from sweeps.store.trial import Trial
 
 
 def scored(value: float | None, status: str = "finished", **settings: Any) -> ScoredTrial:
     labels = {key: str(item) for key, item in settings.items()}
-    return ScoredTrial(Trial(Path("t"), "", status), value, 1, labels)
+    return ScoredTrial(Trial(directory=Path("t"), status=TrialStatus(status)), value, 1, labels)
 
 
 def grid(function: Any, first: Any, second: Any) -> list[ScoredTrial]:

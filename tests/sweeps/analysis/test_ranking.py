@@ -6,11 +6,12 @@ from pathlib import Path
 import pytest
 
 from sweeps.analysis.ranking import ScoredTrial, best_row, rank
+from sweeps.store.status import TrialStatus
 from sweeps.store.trial import Trial
 
 
 def scored(best: float | None, status: str = "finished") -> ScoredTrial:
-    return ScoredTrial(Trial(Path("t"), "", status), best, 1)
+    return ScoredTrial(Trial(directory=Path("t"), status=TrialStatus(status)), best, 1)
 
 
 @pytest.mark.parametrize("mode", ["min", "max"])

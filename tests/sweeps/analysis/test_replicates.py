@@ -9,12 +9,13 @@ import pytest
 
 from sweeps.analysis.ranking import ScoredTrial
 from sweeps.analysis.replicates import group_replicates, marginal_means
+from sweeps.store.status import TrialStatus
 from sweeps.store.trial import Trial
 
 
 def scored(best: float | None, status: str = "finished", **settings: Any) -> ScoredTrial:
     labels = {key: str(item) for key, item in settings.items()}
-    return ScoredTrial(Trial(Path("t"), "", status), best, 1, labels)
+    return ScoredTrial(Trial(directory=Path("t"), status=TrialStatus(status)), best, 1, labels)
 
 
 def test_group_has_mean_and_sample_deviation_of_its_seeds() -> None:

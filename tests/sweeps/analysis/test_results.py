@@ -10,7 +10,9 @@ from rich.console import Console
 
 from sweeps.analysis.comparison import compare_trials
 from sweeps.analysis.results import print_results, write_results
-from sweeps.io.atomic import write_json
+from sweeps.store.provenance import add_provenance
+from sweeps.store.result import BestValue
+from sweeps.store.status import TrialStatus
 from sweeps.store.sweep import Sweep
 from sweeps.store.trial import Trial
 
@@ -18,18 +20,26 @@ AXES = ("model.rnn_size", "optimizer")
 
 
 def trial(name: str, status: str, loss: float | None = None, **more: Any) -> Trial:
-    best = None if loss is None else {"metric": "valid/loss", "value": loss, "step": 10}
+    best = None if loss is None else BestValue(metric="valid/loss", value=loss, step=10)
     metrics = {} if loss is None else {"valid/loss": loss + 1}
     settings = {"model.rnn_size": "64", "optimizer": name}
-    known = {"settings": settings, "command": "python -m app", "best": best, "metrics": metrics}
-    return Trial(Path(f"out/grid/{name}"), name, status, **known, **more)
+    return Trial(
+        directory=Path(f"out/grid/{name}"),
+        fingerprint=name,
+        status=TrialStatus(status),
+        settings=settings,
+        train_command="python -m app",
+        best=best,
+        metrics=metrics,
+        **more,
+    )
 
 
 SWEEP = Sweep(
-    Path("out/grid"),
-    AXES,
-    "valid/loss",
-    "min",
+    folder=Path("out/grid"),
+    axes=AXES,
+    metric="valid/loss",
+    mode="min",
     trials=(
         trial("id=a", "failed", 0.1, error="ValueError: x"),
         trial("id=b", "interrupted"),
@@ -84,7 +94,7 @@ def test_what_trials_record_of_compiling_has_columns_and_a_sum(tmp_path: Path) -
     trials = [replace(one, directory=tmp_path / one.fingerprint) for one in SWEEP.trials]
     for name, facts in known.items():
         (tmp_path / name).mkdir()
-        write_json(tmp_path / name / "provenance.json", facts)
+        add_provenance(tmp_path / name, **facts)
     comparison = compare_trials(replace(SWEEP, trials=tuple(trials)))
     write_results(tmp_path / "results.csv", comparison)
     with (tmp_path / "results.csv").open(newline="") as file:

@@ -21,7 +21,7 @@ from sweeps.io.atomic import read_json, write_json
 from sweeps.plan.packs import PackLimits
 from sweeps.run import Diverged, Run
 
-RUN_ONLY = ("output_dir", "sweep", "search", "scheduler", "ray", "pause", "fit", "pay")
+RUN_ONLY = ("output_dir", "sweep", "search", "scheduler", "ray", "pause", "max_lanes", "free_lanes")
 
 
 def identify(config: Mapping[str, Any]) -> Mapping[str, Any]:
@@ -65,7 +65,7 @@ def pack_key(config: Mapping[str, Any]) -> str:
 
 def pack_limits(config: Mapping[str, Any], cpus: int, gpus: float) -> PackLimits:
     """As the toy's options say."""
-    return PackLimits(config["fit"], config["pay"])
+    return PackLimits(max_lanes=config["max_lanes"], free_lanes=config["free_lanes"])
 
 
 def descend_together(configs: Sequence[Mapping[str, Any]], runs: Sequence[Run]) -> None:

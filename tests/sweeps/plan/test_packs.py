@@ -1,4 +1,4 @@
-"""Who trains together: equal groups, as wide as memory and the user allow, over all slots."""
+"""Packs hold trials of one key, as many as memory and the user allow, over all slots."""
 
 from collections.abc import Sequence
 
@@ -17,24 +17,24 @@ from sweeps.plan.packs import Pack, Packer, PackLimits, build_packer, pack_summa
 
 
 def packed(
-    groups: str, slots: int, most: int | None, fit: int, pay: int, halvings: Sequence[int] = ()
+    keys: str, slots: int, most: int | None, fit: int, free: int, halvings: Sequence[int] = ()
 ) -> list[str]:
-    """One letter a trial, its group -> the packs' letters, `-` before those trained alone."""
-    limits = PackLimits(fit, pay)
-    packer = Packer(lambda config: config["group"], lambda *_: limits, most)
-    configs = [{"group": group} for group in groups]
-    packs = packer.packs(configs, slots, 1, 0.0, halvings)
-    assert sorted(place for pack in packs for place in pack.members) == list(range(len(groups)))
+    """One letter a trial, its key -> the packs' letters, `-` before those trained alone."""
+    limits = PackLimits(max_lanes=fit, free_lanes=free)
+    packer = Packer(key=lambda config: config["key"], limits=lambda *_: limits, max_lanes=most)
+    configs = [{"key": key} for key in keys]
+    packs = packer.packs(configs, slots=slots, cpus=1, gpus=0.0, halvings=halvings)
+    assert sorted(lane for pack in packs for lane in pack.lanes) == list(range(len(keys)))
     return [
-        ("" if pack.together else "-") + "".join(groups[place] for place in pack.members)
+        ("" if pack.vectorized else "-") + "".join(keys[lane] for lane in pack.lanes)
         for pack in packs
     ]
 
 
 @pytest.mark.parametrize(
-    ("groups", "slots", "most", "fit", "pay", "expected"),
+    ("keys", "slots", "most", "fit", "free", "expected"),
     [
-        ("aaaaaaa", 1, 3, 99, 1, ["aaa", "aaa", "a"]),  # a number: filled up, whatever pays
+        ("aaaaaaa", 1, 3, 99, 1, ["aaa", "aaa", "a"]),  # a number: filled up, free or not
         ("ababa", 1, 2, 99, 1, ["aa", "bb", "a"]),
         ("abc", 1, 4, 99, 1, ["a", "b", "c"]),
         ("aaaa", 1, 8, 2, 1, ["aa", "aa"]),  # no more than fit
@@ -47,22 +47,25 @@ def packed(
         ("aaaa", 1, None, 3, 64, ["aa", "aa"]),
     ],
 )
-def test_packs_are_of_one_group_and_as_wide_as_allowed(
-    groups: str, slots: int, most: int | None, fit: int, pay: int, expected: list[str]
+def test_packs_are_of_one_key_and_as_large_as_allowed(
+    keys: str, slots: int, most: int | None, fit: int, free: int, expected: list[str]
 ) -> None:
-    assert packed(groups, slots, most, fit, pay) == expected
+    assert packed(keys, slots, most, fit, free) == expected
 
 
-def test_trials_whose_pack_was_too_wide_are_in_narrower_ones_of_their_own() -> None:
+def test_trials_whose_pack_was_too_large_are_in_smaller_ones_of_their_own() -> None:
     assert packed("aaaaaa", 1, 4, 99, 1, [1, 1, 1, 1, 0, 0]) == ["aa", "aa", "aa"]
     assert packed("aaa", 1, 4, 99, 1, [32, 32, 0]) == ["a", "a", "a"]  # still by the pack function
 
 
 def test_summary_counts_packs_and_the_rest() -> None:
-    assert pack_summary([Pack((0, 1), True), Pack((2,), True), Pack((3,), False)]) == (
-        "in 2 packs of up to 2, 1 alone"
-    )
-    assert pack_summary([Pack((0,), False)]) == ""
+    packs = [
+        Pack(lanes=(0, 1), vectorized=True),
+        Pack(lanes=(2,), vectorized=True),
+        Pack(lanes=(3,), vectorized=False),
+    ]
+    assert pack_summary(packs) == "in 2 packs of up to 2, 1 alone"
+    assert pack_summary(packs[2:]) == ""
 
 
 def options(pack: str, search: str = "grid", scheduler: str = "none") -> FrameworkConfig:
@@ -85,4 +88,4 @@ def test_programs_without_packs_are_asked_for_none() -> None:
     numbered, automatic = build_packer(options("3"), able), build_packer(options("auto"), able)
     assert numbered
     assert automatic
-    assert (numbered.most, automatic.most) == (3, None)
+    assert (numbered.max_lanes, automatic.max_lanes) == (3, None)

@@ -21,7 +21,9 @@ def compose(overrides: Sequence[str]) -> tuple[Mapping[str, Any], Mapping[str, s
 
 def plan(space: Space, identify: Identify) -> list[PlannedTrial]:
     found = all_settings(space, SearchConfig("grid", None, 0))
-    return Planner(space, compose, identify, "python -m app").trials(found)
+    return Planner(
+        space=space, compose=compose, identify=identify, train_command="python -m app"
+    ).trials(found)
 
 
 def test_trial_has_settings_and_the_overrides_that_make_it() -> None:
@@ -37,7 +39,7 @@ def test_command_of_a_trial_says_nothing_of_its_sweep() -> None:
     sweep = "+sweep=grid", "sweep.name=x", "search=random", "search.trials=4", "scheduler=asha"
     own = "+sweep=grid", "train.rate=1"
     trial = plan(Space((RATE,), (*sweep, "ray.address=host:1")), lambda config: config)[0]
-    assert trial.spec.command == f"python -m app {' '.join(own)}"
+    assert trial.spec.train_command == f"python -m app {' '.join(own)}"
 
 
 @pytest.mark.parametrize(
@@ -45,7 +47,7 @@ def test_command_of_a_trial_says_nothing_of_its_sweep() -> None:
 )
 def test_command_of_a_trial_names_a_folder_and_no_url(output_dir: str, kept: bool) -> None:
     trial = plan(Space((RATE,), (f"output_dir={output_dir}",)), lambda config: config)[0]
-    assert ("output_dir" in trial.spec.command) == kept
+    assert ("output_dir" in trial.spec.train_command) == kept
 
 
 def test_trials_that_compute_the_same_are_planned_once() -> None:

@@ -10,6 +10,7 @@ from rich.console import Console
 from sweeps.plan.cost import SESSION_BYTES, WORKER_BYTES, Cost, peak_bytes, wall_seconds
 from sweeps.plan.packs import Pack
 from sweeps.plan.preview_table import TrialPreview, duration, number, print_preview, size
+from sweeps.store.status import TrialStatus
 from sweeps.store.trial import Trial
 
 GIB = 2**30
@@ -20,10 +21,12 @@ def cost(program: str = "a", seconds: float = 60.0, **more: Any) -> Cost:
 
 
 def line(rnn_size: int, status: str | None = None, step: int = 0, **more: Any) -> TrialPreview:
-    earlier = status and Trial(Path("x"), "f", status, step=step, total_steps=100)
+    earlier = status and Trial(
+        directory=Path("x"), status=TrialStatus(status), step=step, total_steps=100
+    )
     done = earlier.done if earlier else False
     settings = {"model.rnn_size": str(rnn_size), "seed": "0"}
-    return TrialPreview(settings, earlier or None, done=done, **more)
+    return TrialPreview(settings=settings, earlier=earlier or None, done=done, **more)
 
 
 def shown(lines: list[TrialPreview], slots: int = 2, **more: Any) -> list[str]:
@@ -54,7 +57,7 @@ def test_each_trial_has_a_row_and_all_have_a_sum() -> None:
 
 
 def test_a_trial_that_another_sweep_has_is_copied_and_costs_nothing() -> None:
-    lines = [line(64, cost=cost("a")), line(96, cost=cost("b"), elsewhere="layers")]
+    lines = [line(64, cost=cost("a")), line(96, cost=cost("b"), copied_from="layers")]
     assert shown(lines) == [
         "#  rnn_size  seed  state               parameters  time  memory",
         "1        64     0  to run                    1.2M  60 s  240 MB",
@@ -70,24 +73,28 @@ def test_a_trial_that_another_sweep_has_is_copied_and_costs_nothing() -> None:
 def test_links_and_exclusions_are_told() -> None:
     text = shown(
         [line(1, cost=cost())],
-        linked=[["model.rnn_size", "seed"]],
+        zipped=[["model.rnn_size", "seed"]],
         exclude=["seed=1", "seed=2,model.rnn_size=3"],
-        excluded=7,
+        num_excluded=7,
     )
     assert "sweep.zip: model.rnn_size, seed step together" in text
     assert "sweep.exclude: 7 left out by seed=1; seed=2,model.rnn_size=3" in text
 
 
 @pytest.mark.parametrize(
-    ("pay", "expected"),
+    ("free", "expected"),
     [
         (1, "time:       about 4.2 min, 2 packs at a time; a pack of k taken to last as long as k"),
         (9, "time:       about 2.2 min, 2 packs at a time; up to 9 trials of a pack taken to last"),
     ],
 )
-def test_packs_are_counted_and_their_time_is_reckoned(pay: int, expected: str) -> None:
+def test_packs_are_counted_and_their_time_is_reckoned(free: int, expected: str) -> None:
     lines = [line(64, "finished", 100, cost=cost()), *(line(1, cost=cost()) for _ in range(7))]
-    packs = [Pack((1, 2, 3, 4), True, pay), Pack((5, 6), True, pay), Pack((7,), False, pay)]
+    packs = [
+        Pack(lanes=(1, 2, 3, 4), vectorized=True, free_lanes=free),
+        Pack(lanes=(5, 6), vectorized=True, free_lanes=free),
+        Pack(lanes=(7,), vectorized=False),
+    ]
     text = shown(lines, packs=packs)[10:]
     assert text[0] == "8 trials: 1 done before, 7 to run in 2 packs of up to 4, 1 alone"
     assert text[1] == "to compile: 7 trials = 3 programs"
@@ -97,7 +104,8 @@ def test_packs_are_counted_and_their_time_is_reckoned(pay: int, expected: str) -
 
 def test_further_trials_of_a_pack_take_only_their_own_memory() -> None:
     lines = [line(1, cost=cost(lane_bytes=10_000_000)) for _ in range(3)]
-    (memory,) = [text for text in shown(lines, packs=[Pack((0, 1, 2), True)]) if "memory: " in text]
+    packs = [Pack(lanes=(0, 1, 2), vectorized=True)]
+    (memory,) = [text for text in shown(lines, packs=packs) if "memory: " in text]
     assert memory.startswith("memory:     about 1.3 GB")
 
 
@@ -127,11 +135,11 @@ def test_everything_done_costs_nothing() -> None:
 
 
 def test_unknown_trials_cost_what_samples_do() -> None:
-    text = shown([], unknown=20, samples=[cost("a", 50.0), cost("b", 70.0)])
+    text = shown([], num_unknown=20, sample_costs=[cost("a", 50.0), cost("b", 70.0)])
     assert text[0] == "20 trials: 20 to run, the settings of 20 are chosen as the search learns"
     assert "to compile: 20 trials = 2 programs" in text
     assert any("about 11 min" in line for line in text)
-    assert shown([], unknown=20)[-1].startswith("20 trials")
+    assert shown([], num_unknown=20)[-1].startswith("20 trials")
 
 
 @pytest.mark.parametrize(

@@ -1,6 +1,5 @@
 """A trial of the toy program is run again in a process of its own, and compared."""
 
-import json
 import os
 import re
 import subprocess
@@ -12,13 +11,16 @@ from typing import Any
 import pytest
 
 from sweeps.config.application import Application
-from sweeps.io.atomic import read_json, write_json
+from sweeps.io.atomic import read_json
 from sweeps.reproduce.command import main
 from sweeps.run import Run
 from sweeps.store.fingerprint import fingerprint
 from sweeps.store.metrics import read_metrics
 from sweeps.store.provenance import Provenance
-from sweeps.store.trial import TrialSpec, read_trial, write_trial
+from sweeps.store.result import correct_result
+from sweeps.store.status import TrialStatus
+from sweeps.store.sweep import Sweep, write_sweep
+from sweeps.store.trial import TrialSpec, read_trial, update_trial, write_trial
 
 HELPERS = Path(__file__).parents[1] / "helpers"
 CONFIG = {
@@ -61,7 +63,11 @@ def trained(root: Path, stop: int = 0, **changes: Any) -> Path:
     config = {**CONFIG, **changes}
     directory = root / "outputs" / "grid" / "rate=0.1"
     spec = TrialSpec(
-        config, ("rate=0.1",), {"rate": "0.1"}, fingerprint(toy.identify(config)), "toy"
+        config=config,
+        overrides=("rate=0.1",),
+        settings={"rate": "0.1"},
+        fingerprint=fingerprint(toy.identify(config)),
+        train_command="toy",
     )
     write_trial(directory, spec, Provenance(FACTS, ""))
 
@@ -173,8 +179,7 @@ def test_unfinished_trial_is_compared_as_far_as_it_came(
 
 def test_another_end_is_a_difference(tmp_path: Path, reproduce: Reproduce) -> None:
     directory = trained(tmp_path)
-    result = read_json(directory / "result.json") or {}
-    write_json(directory / "result.json", {**result, "status": "diverged"})
+    correct_result(directory, status=TrialStatus.DIVERGED)
     done = reproduce(directory)
     assert done.returncode == 1
     assert "different: it diverged at step 6, and now finished at step 6" in done.stdout
@@ -182,9 +187,8 @@ def test_another_end_is_a_difference(tmp_path: Path, reproduce: Reproduce) -> No
 
 def test_other_options_or_data_stop_it_before_it_runs(tmp_path: Path, reproduce: Reproduce) -> None:
     directory = trained(tmp_path)
-    write_json(directory.parent / "sweep.json", {"base": {"steps": 9, "pause": 0.0}})
-    known = json.loads((directory / "trial.json").read_text())
-    write_json(directory / "trial.json", {**known, "fingerprint": "f" * 64})
+    write_sweep(Sweep(folder=directory.parent, common_config={"steps": 9, "pause": 0.0}))
+    update_trial(directory, fingerprint="f" * 64)
     done = reproduce(directory)
     assert done.returncode == 1
     assert "its fingerprint was ffffffffffff and is" in done.stderr

@@ -12,6 +12,7 @@ from sweeps.io.atomic import read_json
 from sweeps.run import Diverged, Run
 from sweeps.run import run as run_module
 from sweeps.store.metrics import read_metrics
+from sweeps.store.provenance import read_provenance
 
 
 @pytest.fixture
@@ -150,7 +151,7 @@ def test_facts_of_the_running_program_join_the_provenance(start: Callable[..., R
     with start() as run:
         run.add_provenance(device="cpu")
         run.add_provenance(threads=2)
-    assert read_json(run.directory / "provenance.json") == {"device": "cpu", "threads": 2}
+    assert read_provenance(run.directory).facts == {"device": "cpu", "threads": 2}
 
 
 def test_every_report_is_passed_on(start: Callable[..., Run]) -> None:

@@ -6,10 +6,10 @@ from typing import Any
 import pytest
 
 from sweeps.errors import UserError
-from sweeps.io.atomic import read_json, write_json
 from sweeps.run import Run
 from sweeps.store.fingerprint import fingerprint
-from sweeps.store.provenance import Provenance, collect
+from sweeps.store.provenance import Provenance, collect, read_provenance
+from sweeps.store.result import write_result
 from sweeps.store.trial import TrialSpec, move_aside, read_config, read_trial, write_trial
 from sweeps.tune.outcome import Outcome, finalize_status
 
@@ -22,7 +22,7 @@ def write(directory: Path, config: dict[str, Any] = CONFIG, diff: str = "") -> N
         overrides=("rate=1e-05",),
         settings={"rate": "1e-05"},
         fingerprint=fingerprint(config),
-        command="python -m app rate=1e-05",
+        train_command="python -m app rate=1e-05",
     )
     write_trial(directory, spec, Provenance({"git": {"commit": "abc"}}, diff))
 
@@ -35,13 +35,10 @@ def test_fingerprint_depends_on_content_not_on_order() -> None:
 def test_config_is_read_back_as_it_was_written(tmp_path: Path) -> None:
     write(tmp_path / "t")
     assert read_config(tmp_path / "t") == CONFIG
-    assert read_json(tmp_path / "t" / "provenance.json") == {
-        "seed": 3,
-        "git": {"commit": "abc"},
-    }
+    assert read_provenance(tmp_path / "t").facts == {"seed": 3, "git": {"commit": "abc"}}
     trial = read_trial(tmp_path / "t")
-    assert trial.fingerprint == trial.origin == fingerprint(CONFIG)
-    assert (trial.settings, trial.command) == ({"rate": "1e-05"}, "python -m app rate=1e-05")
+    assert trial.fingerprint == trial.planned_fingerprint == fingerprint(CONFIG)
+    assert (trial.settings, trial.train_command) == ({"rate": "1e-05"}, "python -m app rate=1e-05")
 
 
 def test_new_folder_waits_and_a_run_gives_it_a_status(tmp_path: Path) -> None:
@@ -110,7 +107,7 @@ def test_status_that_cannot_be_true_is_put_right(
 ) -> None:
     directory = tmp_path / "t"
     write(directory)
-    write_json(directory / "result.json", {"status": status, "step": 5, "metrics": {"loss": 1.0}})
+    write_result(directory, {"status": status, "step": 5, "metrics": {"loss": 1.0}})
     assert finalize_status(read_trial(directory), outcome).status == expected
     after = read_trial(directory)
     assert (after.status, after.step, after.metrics) == (expected, 5, {"loss": 1.0})

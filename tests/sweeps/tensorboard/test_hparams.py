@@ -24,19 +24,19 @@ def make(tmp_path: Path) -> Make:
     """Makes the folder of a trial, `grid/<name>`."""
 
     def make(
-        name: str, settings: dict[str, str], as_text: Sequence[str] = (), **config: Any
+        name: str, settings: dict[str, str], text_axes: Sequence[str] = (), **config: Any
     ) -> Path:
         directory = tmp_path / "grid" / name
         sweep = {"metric": "loss", "replicate": "seed"}
         rates = {"optimizer": {"learning_rate": 0.1}, "model": {"kind": "a"}, "loss": {"kind": "b"}}
         spec = TrialSpec(
-            {**rates, "sweep": sweep, **config},
-            (),
-            settings,
-            fingerprint({"name": name}),
-            f"python -m app.train name={name}",
-            verify="python -m app.again",
-            as_text=as_text,
+            config={**rates, "sweep": sweep, **config},
+            overrides=(),
+            settings=settings,
+            fingerprint=fingerprint({"name": name}),
+            train_command=f"python -m app.train name={name}",
+            reproduce_command="python -m app.again",
+            text_axes=text_axes,
         )
         write_trial(directory, spec, Provenance({}, ""))
         return directory
@@ -163,7 +163,7 @@ def test_option_with_labels_of_several_types_has_a_column_of_text_for_its_sweep(
     tmp_path: Path, make: Make, look: Look
 ) -> None:
     for label in ("0.1", "null"):
-        train(make(f"mixed {label}", {"clip": label}, as_text=["clip"]), 1.0)
+        train(make(f"mixed {label}", {"clip": label}, text_axes=["clip"]), 1.0)
     for label in ("0.01", "10"):
         train(make(label, {"clip": label}), 1.0)
     train(make("alone", {"clip": "inf"}), 1.0)

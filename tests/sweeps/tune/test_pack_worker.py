@@ -1,4 +1,4 @@
-"""A worker trains several trials together; no Ray is needed to see how."""
+"""A worker trains a pack; no Ray is needed to see how."""
 
 from collections import Counter
 from pathlib import Path
@@ -41,7 +41,13 @@ def make(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Any:
     def trial(name: str, left: int = 0, **changes: Any) -> Path:
         directory = tmp_path / f"grid/{name}"
         config = {**CONFIG, **changes}
-        spec = TrialSpec(config, (), {}, fingerprint({"name": name}), "toy")
+        spec = TrialSpec(
+            config=config,
+            overrides=(),
+            settings={},
+            fingerprint=fingerprint({"name": name}),
+            train_command="toy",
+        )
         write_trial(directory, spec, Provenance({}, ""))
         if left:
             with Run(directory, metric="loss", mode="min") as run:
@@ -54,11 +60,15 @@ def make(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Any:
     return trial
 
 
+def make_task(pack: str = "toy.descend_together", **more: Any) -> WorkerTask:
+    return WorkerTask(objective="", metric="loss", mode="min", pack=pack, **more)
+
+
 def train(*directories: Path, **more: Any) -> list[dict[str, Any]]:
     """Give the messages to the driver."""
     messages: list[dict[str, Any]] = []
-    work = WorkerTask("", "loss", "min", pack="toy.descend_together", **more)
-    train_pack([Lane(path, lambda: None) for path in directories], work, messages.append)
+    task = make_task(**more)
+    train_pack([Lane(path, lambda: None) for path in directories], task, messages.append)
     return messages
 
 
@@ -108,8 +118,8 @@ def test_trials_that_fail_together_are_tried_apart_until_one_is_alone(make: Any)
 @pytest.mark.parametrize("pack", ["toy.missing", "toy.descend"])
 def test_function_that_cannot_be_called_fails_every_trial(make: Any, pack: str) -> None:
     lanes = [make("a"), make("b")]
-    work = WorkerTask("", "loss", "min", pack=pack)
-    train_pack([Lane(path, lambda: None) for path in lanes], work, lambda message: None)
+    task = make_task(pack=pack)
+    train_pack([Lane(path, lambda: None) for path in lanes], task, lambda message: None)
     assert [read_trial(lane).status for lane in lanes] == ["failed", "failed"]
 
 
@@ -118,15 +128,13 @@ def test_trial_is_stopped_by_a_file_of_its_name(make: Any, tmp_path: Path) -> No
     folder.mkdir(parents=True)
     lanes = [make("a"), make("b"), make("c")]
     (folder / "c").touch()  # it was stopped before the worker died
-    work = WorkerTask(
-        "", "loss", "min", pack="toy.descend_together", rule="asha", stop_file=str(folder / "now")
-    )
+    task = make_task(scheduler="asha", stop_file=str(folder / "now"))
 
     def driver_side(message: dict[str, Any]) -> None:
         if any(report["step"] == 2 for _, report in message["lanes"]):
             (folder / "b").touch()
 
-    train_pack([Lane(path, lambda: None) for path in lanes], work, driver_side)
+    train_pack([Lane(path, lambda: None) for path in lanes], task, driver_side)
     assert [read_trial(lane).status for lane in lanes] == ["finished", "stopped", "waiting"]
     assert read_trial(lanes[1]).step == 2
 
@@ -142,9 +150,9 @@ def test_trial_is_stopped_by_a_file_of_its_name(make: Any, tmp_path: Path) -> No
 def test_rule_judges_every_trial_of_a_pack_and_those_beside_it(
     options: SchedulerConfig,
 ) -> None:
-    rule = build_scheduler(options, SweepConfig(metric="loss", mode="min"), {})
+    handle = build_scheduler(options, SweepConfig(metric="loss", mode="min"), {})
     stopped: list[str] = []
-    scheduler = pack_scheduler(rule, stopped.append)
+    scheduler = pack_scheduler(handle, stopped.append)
     pack = TuneTrial("1", ["x/good", "x/fair", "x/bad"])
     alone = TuneTrial("2", [])
     for trial in (pack, alone):
@@ -155,7 +163,7 @@ def test_rule_judges_every_trial_of_a_pack_and_those_beside_it(
         assert scheduler.on_trial_result(None, pack, {"lanes": lanes}) == "CONTINUE"
     assert "bad" in stopped
     assert "good" not in stopped
-    assert stopped == list(rule.stopped)
+    assert stopped == list(handle.stopped)
     result = {"score": 99.0, "time": 2}
     assert scheduler.on_trial_result(None, alone, result) == "STOP"
 
@@ -165,25 +173,25 @@ def test_packs_are_halved_where_memory_ran_out_and_parted_where_a_worker_died(
 ) -> None:
     paths = [tmp_path / name for name in "abc"]
     options = FrameworkConfig(SweepConfig(metric="loss", mode="min", retries=2), SearchConfig())
-    agenda = SimpleNamespace(
+    plan = SimpleNamespace(
         options=options,
         console=Console(quiet=True),
-        shelf=lambda: None,
-        job=lambda shelf: PendingTrials(paths, kept=0),
+        open_folder=lambda: None,
+        pending_trials=lambda folder: PendingTrials(directories=paths, num_done=0),
     )
     rounds: list[tuple[list[str], dict[str, int]]] = []
 
-    def train(agenda: Any, job: PendingTrials) -> Outcome:
-        rounds.append(([path.name for path in job.directories], dict(job.halvings)))
+    def train(plan: Any, pending: PendingTrials) -> Outcome:
+        rounds.append(([path.name for path in pending.directories], dict(pending.halvings)))
         if len(rounds) == 1:
             raise MemoryRanOut(paths[:2])
-        outcome = driver._nothing(agenda)
+        outcome = driver._empty_outcome(plan)
         if len(rounds) == 2:
-            outcome.lost, outcome.shared = {"b": "died", "c": "died"}, {"b", "c"}
+            outcome.lost, outcome.lost_in_packs = {"b": "died", "c": "died"}, {"b", "c"}
         return outcome
 
     monkeypatch.setattr(driver, "_train", train)
-    outcome, names = driver._train_all(agenda, None)  # type: ignore[arg-type]
+    outcome, names = driver._train_all(plan, None)  # type: ignore[arg-type]
     assert [names for names, _ in rounds] == [["a", "b", "c"], ["a", "b", "c"], ["b", "c"]]
     assert [halvings for _, halvings in rounds[:2]] == [{}, {"a": 1, "b": 1}]
     assert rounds[2][1] == {"a": 1, "b": driver.ALONE, "c": driver.ALONE}

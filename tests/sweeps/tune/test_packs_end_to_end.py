@@ -177,7 +177,7 @@ def test_trials_that_are_led_are_not_packed(toy: Any, kind: str) -> None:
     [
         (["sweep.pack=3"], "8 trials: 8 to run in 4 packs of up to 3"),
         (
-            ["sweep.pack=auto", "pay=9", "sweep.cpus_per_trial=999"],
+            ["sweep.pack=auto", "free_lanes=9", "sweep.cpus_per_trial=999"],
             "8 to run in 2 packs of up to 4",
         ),
         (["sweep.pack=auto"], "8 trials: 8 to run\n"),

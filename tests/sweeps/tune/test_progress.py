@@ -18,7 +18,7 @@ class Clock:
 
 def progress(text: StringIO, clock: Clock, *names: str) -> Progress:
     console = Console(file=text, width=200)
-    return Progress(1 + len(names), kept=1, tags=["loss"], console=console, clock=clock)
+    return Progress(1 + len(names), num_done=1, tags=["loss"], console=console, clock=clock)
 
 
 def test_plain_output_counts_trials_and_shows_each_running_one() -> None:

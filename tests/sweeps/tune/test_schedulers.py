@@ -41,10 +41,10 @@ def test_asha_stops_the_worst_says_so_and_remembers(toy: Any) -> None:
 
 def test_score_that_is_no_number_never_reaches_a_scheduler() -> None:
     sent: list[float | None] = []
-    work = WorkerTask("", metric="loss", mode="min")
-    throttle = ThrottledReporter(work, lambda report: sent.append(report.score))
+    task = WorkerTask(objective="", metric="loss", mode="min")
+    reporter = ThrottledReporter(task, lambda report: sent.append(report.score))
     for step, loss in enumerate([1.0, float("nan"), float("inf"), 2.0]):
-        throttle(step, {"loss": loss}, 4)
+        reporter(step, {"loss": loss}, 4)
     assert [score for score in sent if score is not None] == [1.0, 2.0]
 
 
@@ -60,7 +60,7 @@ def test_rule_learns_from_trials_of_an_earlier_run(
     tmp_path: Path, options: SchedulerConfig
 ) -> None:
     """A new trial is judged by what those that are done reported at the same time."""
-    rule = build_scheduler(options, SweepConfig(metric="loss", mode="min"), {})
+    handle = build_scheduler(options, SweepConfig(metric="loss", mode="min"), {})
     for at, loss in enumerate([1.0, 2.0, 3.0]):
         folder = tmp_path / str(at)
         folder.mkdir()
@@ -68,20 +68,20 @@ def test_rule_learns_from_trials_of_an_earlier_run(
             for epoch in range(1, 5):
                 run.report(epoch * 10, {"loss": loss / epoch, "epoch": epoch})
                 run.report(epoch * 10 + 1, {"other": 0.0})
-    replay(rule, [read_trial(path) for path in sorted(tmp_path.iterdir())], options, "loss")
+    replay(handle, [read_trial(path) for path in sorted(tmp_path.iterdir())], options, "loss")
 
     decisions = []
     for loss in (0.5, 9.0):
         trial = type("Trial", (), {"trial_id": f"new{loss}"})()
-        rule.scheduler.on_trial_add(None, trial)
+        handle.scheduler.on_trial_add(None, trial)
         for epoch in range(1, 5):
             result = {"score": loss / epoch, "time": epoch}
-            decisions.append(rule.scheduler.on_trial_result(None, trial, result))
+            decisions.append(handle.scheduler.on_trial_result(None, trial, result))
             if decisions[-1] == "STOP":
                 break
     assert decisions[:4] == ["CONTINUE"] * 4
     assert decisions[-1] == "STOP"
-    assert list(rule.stopped) == ["new9.0"]
+    assert list(handle.stopped) == ["new9.0"]
 
 
 @pytest.mark.usefixtures("joined")

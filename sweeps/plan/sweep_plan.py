@@ -1,0 +1,252 @@
+"""A sweep before it runs: which trials there are to be, and which of them are left to run."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from functools import cached_property
+from pathlib import Path
+
+from rich.console import Console
+
+from sweeps.config.application import Application
+from sweeps.config.hooks import locate, source_folder
+from sweeps.config.options import FrameworkConfig
+from sweeps.errors import UserError
+from sweeps.io.mirror import Mirror, without_checkpoints
+from sweeps.labels import parse_number
+from sweeps.plan.packs import Packer, build_packer
+from sweeps.plan.pending import AdaptiveSearch, PendingTrials, Population
+from sweeps.plan.planner import PlannedTrial, Planner
+from sweeps.plan.population import population_values
+from sweeps.plan.reuse import reuse_trial, trained_in_other_sweeps
+from sweeps.plan.sweep_folder import SweepFolder
+from sweeps.search.samplers import (
+    Dimension,
+    all_settings,
+    dimensions,
+    exclusion_rule,
+    position_of,
+    setting_at,
+)
+from sweeps.search.space import Axis
+from sweeps.store.provenance import Provenance, collect
+from sweeps.store.status import STUCK_FILE
+from sweeps.store.trial import Trial, read_config, write_trial
+
+PROBES = 4
+"""Random settings that stand for all trials of an Optuna search before there are any."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class SweepPlan:
+    """A sweep whose options and trials are checked. `plan_sweep` makes it."""
+
+    folder: Path
+    planner: Planner
+    options: FrameworkConfig
+    application: Application
+    console: Console
+    mirror: Mirror | None
+    """Mirrors the folder at a URL that keeps the results; None: the folder keeps them."""
+    population_axes: Mapping[str, Axis]
+    """Axes along which population based training moves the trials; empty: it is not used."""
+    packer: Packer | None
+    """None: each trial is trained alone."""
+    trials: Sequence[PlannedTrial]
+    """All trials in the order in which they start. For an Optuna search, a few random ones."""
+
+    @property
+    def is_adaptive(self) -> bool:
+        """Whether a search suggests the trials as it learns."""
+        return _is_adaptive(self.options)
+
+    def open_folder(self) -> SweepFolder:
+        """Read the sweep's folder, which need not exist.
+
+        Raises:
+          UserError: it holds trials of another configuration.
+        """
+        return SweepFolder(
+            self.folder,
+            axes=self.planner.space.axes,
+            planned=self.trials,
+            options=self.options.sweep,
+            population=bool(self.population_axes),
+            move=self.mirror.move if self.mirror else Path.rename,
+        )
+
+    def is_done(self, trial: Trial | None) -> bool:
+        """Whether nothing is left to compute of a trial under the present options."""
+        minutes = self.options.sweep.trial_minutes
+        limit = None if minutes is None else 60 * minutes
+        return trial is not None and trial.is_over(self.options.scheduler.kind, limit)
+
+    def pending_trials(self, folder: SweepFolder) -> PendingTrials:
+        """Make or refresh the folders of all trials that are left to run."""
+        return self._pending_search(folder) if self.is_adaptive else self._pending_list(folder)
+
+    def reusable(self, folder: SweepFolder) -> list[tuple[PlannedTrial, Trial]]:
+        """Trials that are missing here, each with its finished twin in a sweep beside this one."""
+        if self.options.sweep.fresh or self.population_axes or self.mirror:
+            return []
+        missing = [trial for trial in self.trials if folder.find(trial) is None]
+        found = trained_in_other_sweeps(self.folder, {trial.spec.fingerprint for trial in missing})
+        pairs = [(trial, found.get(trial.spec.fingerprint)) for trial in missing]
+        return [(trial, twin) for trial, twin in pairs if twin]
+
+    @cached_property
+    def dimensions(self) -> list[Dimension]:
+        """The axes, joined where `sweep.zip` has them step together."""
+        return dimensions(self.planner.space, self.options.sweep.zip)
+
+    def _pending_list(self, folder: SweepFolder) -> PendingTrials:
+        self._reuse(folder)
+        left = [trial for trial in self.trials if not self.is_done(folder.find(trial))]
+        directories = [self._prepare(folder, trial) for trial in left]
+        return PendingTrials(
+            directories=directories,
+            num_done=len(self.trials) - len(left),
+            history=[trial for trial in folder.trials if self.is_done(trial)],
+            population=self._population(directories) if self.population_axes else None,
+            packer=self.packer,
+        )
+
+    def _population(self, directories: Sequence[Path]) -> Population:
+        keys, option = list(self.population_axes), self.application.schedule_option or ""
+        values = {path: population_values(read_config(path), option, keys) for path in directories}
+        return Population(axes=self.population_axes, values=values)
+
+    def _reuse(self, folder: SweepFolder) -> None:
+        """Copy the trials that sweeps beside this one have trained."""
+        for trial, twin in self.reusable(folder):
+            reuse_trial(twin, folder.path(trial), folder.settings(trial), folder.sweep.text_axes)
+            folder.add(trial)
+            self.console.print(f"copied {twin.directory}", highlight=False, soft_wrap=True)
+
+    def _pending_search(self, folder: SweepFolder) -> PendingTrials:
+        """Trials that an earlier run began, and those that Optuna is yet to suggest."""
+        space = self.planner.space
+        is_excluded = exclusion_rule(space, self.options.sweep.exclude)
+        positions = [(position_of(self.dimensions, one.settings), one) for one in folder.trials]
+        inside = [(position, trial) for position, trial in positions if position is not None]
+        done = [(position, trial) for position, trial in inside if self.is_done(trial)]
+        begun = [trial.directory.absolute() for _, trial in inside if not self.is_done(trial)]
+
+        def make_trial(position: Sequence[float]) -> Path | None:
+            setting = setting_at(space, self.dimensions, position)
+            if is_excluded(setting):
+                return None
+            planned = self.planner.trial(setting)
+            return None if folder.find(planned) else self._prepare(folder, planned)
+
+        assert self.options.search.trials is not None
+        return PendingTrials(
+            directories=begun,
+            num_done=len(done),
+            history=[trial for _, trial in done],
+            search=AdaptiveSearch(
+                dimensions=self.dimensions,
+                history_positions=[position for position, _ in done],
+                make_trial=make_trial,
+                num_trials=self.options.search.trials,
+            ),
+        )
+
+    def _prepare(self, folder: SweepFolder, planned: PlannedTrial) -> Path:
+        """Make or refresh the folder of a trial that is to be run."""
+        path, trial = folder.path(planned), folder.find(planned)
+        (path / STUCK_FILE).unlink(missing_ok=True)
+        if trial is None or trial.fingerprint == planned.spec.fingerprint:
+            settings, text_axes = folder.settings(planned), folder.sweep.text_axes
+            spec = replace(planned.spec, settings=settings, text_axes=text_axes)
+            write_trial(path, spec, self._provenance)
+        if trial is None:
+            folder.add(planned)
+        if self.mirror:
+            self.mirror.push(path.relative_to(self.mirror.local).as_posix(), without_checkpoints)
+        return path.absolute()
+
+    @cached_property
+    def _provenance(self) -> Provenance:
+        return collect(source_folder(self.application.objective))
+
+
+def plan_sweep(
+    *,
+    folder: Path,
+    planner: Planner,
+    options: FrameworkConfig,
+    application: Application,
+    console: Console,
+    mirror: Mirror | None = None,
+) -> SweepPlan:
+    """Check the options of a sweep and compose its trials. Nothing is written.
+
+    Args:
+      folder: the sweep's.
+      planner: composes and checks a trial.
+      options: of the sweep, its search and its scheduler.
+      application: the program that is swept.
+      console: for what the sweep says.
+      mirror: of the URL that keeps the results; None: the folder does.
+
+    Raises:
+      UserError: options contradict each other, or a trial's configuration is invalid.
+    """
+    return SweepPlan(
+        folder=folder,
+        planner=planner,
+        options=options,
+        application=application,
+        console=console,
+        mirror=mirror,
+        population_axes=_population_axes(planner, options, application),
+        packer=build_packer(options, application),
+        trials=_plan_trials(planner, options, application),
+    )
+
+
+def _is_adaptive(options: FrameworkConfig) -> bool:
+    return options.search.kind == "optuna"
+
+
+def _plan_trials(
+    planner: Planner, options: FrameworkConfig, application: Application
+) -> Sequence[PlannedTrial]:
+    """Compose all trials; for an Optuna search, a few random ones."""
+    sweep, search = options.sweep, options.search
+    if _is_adaptive(options):
+        search = replace(search, kind="random", trials=PROBES)
+    trials = planner.trials(all_settings(planner.space, search, sweep.zip, sweep.exclude))
+    # Searches and schedulers compare running trials: another order would train other ones.
+    is_ordered = _is_adaptive(options) or options.scheduler.kind != "none"
+    if application.relative_cost is None or is_ordered or not sweep.longest_first:
+        return trials
+    relative_cost = locate(application.relative_cost)
+    return sorted(trials, key=lambda one: float(relative_cost(one.spec.config)), reverse=True)
+
+
+def _population_axes(
+    planner: Planner, options: FrameworkConfig, application: Application
+) -> dict[str, Axis]:
+    """The axes along which population based training moves the trials; empty: it is not used.
+
+    Raises:
+      UserError: it is asked for, and no axis can change during training; or Optuna is, too.
+    """
+    if options.scheduler.kind != "pbt":
+        return {}
+    schedulable = application.schedulable
+    found = {axis.key: axis for axis in planner.space.axes if axis.key in schedulable}
+    if not found or application.schedule_option is None:
+        raise UserError(
+            "scheduler=pbt changes numbers of running trials, and no axis is one that can "
+            f"change; sweep over one of: {', '.join(schedulable) or 'none in this program'}."
+        )
+    if _is_adaptive(options):
+        raise UserError("scheduler=pbt searches by itself; take search=random or search=grid.")
+    for key, axis in found.items():
+        if words := [value.label for value in axis.values if parse_number(value.label) is None]:
+            raise UserError(
+                f"scheduler=pbt changes numbers, and {key}={words[0]} is none; leave it out."
+            )
+    return found
