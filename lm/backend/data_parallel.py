@@ -8,7 +8,7 @@ text and the same training state, and makes the same update; no row of a table h
 
 from collections.abc import Callable
 from functools import partial, wraps
-from typing import Any, TypeVar
+from typing import Any, NamedTuple, TypeVar
 
 import jax
 import jax.numpy as jnp
@@ -25,43 +25,88 @@ _STREAMS = "streams"
 _WHOLE = PartitionSpec()
 
 
-def shard(x: Array, shards: int, axis: int) -> Array:
-    """This device's part of an array, inside `jit_data_parallel`.
+LossFn = Callable[[Any, Any, Any], tuple[Array, tuple[Array, Any]]]
+"""(params, carry, batch) -> what is minimised, and with it the loss that is reported and the carry
+after the batch."""
 
-    Args:
-      x: of all streams.
-      shards: devices.
-      axis: of the streams.
+
+class SingleDevice(NamedTuple):
+    """Computes a gradient on one device: `jax.value_and_grad`."""
+
+    def value_and_grad(
+        self, loss_fn: LossFn, params: Any, carry: Any, batch: Any, stream_axes: Any
+    ) -> tuple[Array, Any, Any]:
+        """Differentiate a loss with respect to the parameters.
+
+        Args:
+          loss_fn: the loss.
+          params: a tree of arrays.
+          carry: a tree of arrays, whose first axis are the streams.
+          batch: a tree of arrays.
+          stream_axes: a tree of the batch's structure: axis of the streams in each array, or -1.
+
+        Returns:
+          The loss, the carry after the batch, and the gradient with respect to `params`.
+        """
+        gradient = jax.value_and_grad(loss_fn, has_aux=True)
+        (_, (loss, carry)), grads = gradient(params, carry, batch)
+        return loss, carry, grads
+
+
+class DataParallel(NamedTuple):
+    """Computes on several devices, inside `jit_data_parallel`, what `SingleDevice` gives.
+
+    Each device reads its part of the streams; what they found is summed up once.
     """
-    if shards == 1:
-        return x
-    size = x.shape[axis] // shards
-    return lax.dynamic_slice_in_dim(x, lax.axis_index(_STREAMS) * size, size, axis)
+
+    n_devices: int
+
+    def value_and_grad(
+        self, loss_fn: LossFn, params: Any, carry: Any, batch: Any, stream_axes: Any
+    ) -> tuple[Array, Any, Any]:
+        """Differentiate a loss; arguments and results are those of `SingleDevice`."""
+        carry = jax.tree.map(lambda x: self._shard(x, 0), carry)
+        batch = jax.tree.map(self._shard, batch, stream_axes)
+        loss, carry, grads = SingleDevice().value_and_grad(
+            loss_fn, params, carry, batch, stream_axes
+        )
+        (loss, grads), carry = self._all_reduce((loss, grads), carry)
+        return loss, carry, grads
+
+    def _shard(self, x: Array, axis: int) -> Array:
+        """This device's part of an array along an axis; all of it where that is -1."""
+        if axis < 0:
+            return x
+        size = x.shape[axis] // self.n_devices
+        return lax.dynamic_slice_in_dim(x, lax.axis_index(_STREAMS) * size, size, axis)
+
+    def _all_reduce(self, means: T, rows: T) -> tuple[T, T]:
+        """Combine what all devices found; each waits for the others.
+
+        Args:
+          means: a tree of arrays, means over the streams of this device.
+          rows: a tree of arrays, whose first axis is these streams.
+
+        Returns:
+          The means over all streams, and the rows of all.
+        """
+        # One sum of one array: to wait for another takes longer than to add up more.
+        flat, unflatten = ravel_pytree((means, jax.tree.map(self._among_zeros, rows)))
+        sums, rows = unflatten(lax.psum(flat, _STREAMS))
+        return jax.tree.map(lambda x: x / self.n_devices, sums), rows
+
+    def _among_zeros(self, x: Array) -> Array:
+        """The rows of this device at their place among those of all streams, the rest zero."""
+        wide = jnp.zeros((len(x) * self.n_devices, *x.shape[1:]), x.dtype)
+        return lax.dynamic_update_slice_in_dim(wide, x, lax.axis_index(_STREAMS) * len(x), 0)
 
 
-def all_reduce(means: T, rows: T, shards: int) -> tuple[T, T]:
-    """What all devices found, inside `jit_data_parallel`; each waits for the others.
-
-    Args:
-      means: a tree of arrays, means over the streams of this device.
-      rows: a tree of arrays, whose first axis is these streams.
-      shards: devices.
-
-    Returns:
-      The means over all streams, and the rows of all.
-    """
-    if shards == 1:
-        return means, rows
-    # One sum of one array: to wait for another takes longer than to add up more.
-    flat, unflatten = ravel_pytree((means, jax.tree.map(lambda x: _among_zeros(x, shards), rows)))
-    sums, rows = unflatten(lax.psum(flat, _STREAMS))
-    return jax.tree.map(lambda x: x / shards, sums), rows
+Parallelism = SingleDevice | DataParallel
 
 
-def _among_zeros(x: Array, shards: int) -> Array:
-    """The rows of this device where all streams have theirs."""
-    wide = jnp.zeros((len(x) * shards, *x.shape[1:]), x.dtype)
-    return lax.dynamic_update_slice_in_dim(wide, x, lax.axis_index(_STREAMS) * len(x), 0)
+def parallelism(n_devices: int) -> Parallelism:
+    """How a gradient is computed on so many devices."""
+    return SingleDevice() if n_devices == 1 else DataParallel(n_devices=n_devices)
 
 
 def jit_data_parallel(

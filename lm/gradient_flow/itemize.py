@@ -16,7 +16,7 @@ from jax import Array
 from lm.gradient_flow.backward import Layer
 from lm.gradient_flow.measures import ComponentMeasures, measure_components
 from lm.losses.softmax import cross_entropy
-from lm.model.dropout import Dropout
+from lm.model.dropout import DropoutMasks
 from lm.model.language_model import Activations, LanguageModel
 from lm.model.recurrence import run_cell_with_residuals
 from lm.model.scan_vjp import CELL_VJPS, Residuals
@@ -75,27 +75,24 @@ def itemize(
       state, hyperparams, streams_lb, randomness: as `lm.training.multi_step.next_step_inputs`
       takes them.
     """
-    state, reading, dropout_key = next_step_inputs(spec, state, hyperparams, streams_lb, randomness)
-    layers, features_tbd = forward_layers(
-        spec, state.params, state.carry, reading, hyperparams, dropout_key
-    )
-    length = reading.inputs_tb.shape[0]
+    state, batch = next_step_inputs(spec, state, hyperparams, streams_lb, randomness)
+    layers, features_tbd = forward_layers(spec, hyperparams, state.params, state.carry, batch)
+    length = batch.inputs_tb.shape[0]
     layers = [_first_sequences(layer, extent.sequences) for layer in layers]
     measured, shares = measure_components(
         layers, min(extent.horizon or length, length), extent.units
     )
     return GradientFlow(
-        measured, shares, _batch_words(spec, extent, state.params, reading, features_tbd)
+        measured, shares, _batch_words(spec, extent, state.params, batch, features_tbd)
     )
 
 
 def forward_layers(
     spec: StepSpec,
+    hyperparams: Hyperparameters,
     params: Params,
     carries: tuple[Carry, ...],
-    reading: StepBatch,
-    hyperparams: Hyperparameters,
-    dropout_key: Array,
+    batch: StepBatch,
 ) -> tuple[list[Layer], Array]:
     """Read a batch forward, and keep all that going back in time needs.
 
@@ -106,12 +103,12 @@ def forward_layers(
     Returns:
       The layers from the lowest to the top, and the features of all steps, [T, B, D].
     """
-    length = len(reading.inputs_tb)
+    length = len(batch.inputs_tb)
     pushes = tuple(jnp.zeros((length, *h.shape), h.dtype) for h, *_ in carries)
 
     def loss(pushes: tuple[Array, ...]) -> tuple[Array, tuple[list[Residuals], Array]]:
         loss, (_, (layers, features_tbd)) = batch_loss(
-            spec, params, carries, reading, hyperparams, dropout_key, read=partial(_forward, pushes)
+            spec, hyperparams, params, carries, batch, forward=partial(_forward, pushes)
         )
         # A push on a layer's outputs reaches the input of the next, and, of the top, the loss. So
         # the gradient of this sum has what dropout makes of the outputs, and that of the losses.
@@ -131,7 +128,7 @@ def _forward(
     model: LanguageModel,
     ids_tb: Array,
     carries: tuple[Carry, ...],
-    dropout: Dropout,
+    dropout: DropoutMasks,
 ) -> tuple[Activations, tuple[list[Residuals], Array]]:
     """Have the model read; returns its activations, each layer's residuals, and the features."""
     layers: list[Residuals] = []
@@ -165,11 +162,11 @@ def _first_sequences(layer: Layer, sequences: int) -> Layer:
 
 
 def _batch_words(
-    spec: StepSpec, extent: ItemizeSpec, params: Params, reading: StepBatch, features_tbd: Array
+    spec: StepSpec, extent: ItemizeSpec, params: Params, batch: StepBatch, features_tbd: Array
 ) -> BatchWords:
     model = spec.merge(params)
-    inputs_tb = reading.inputs_tb
-    last_b = reading.targets[-inputs_tb.shape[1] :]
+    inputs_tb = batch.inputs_tb
+    last_b = batch.targets_tb[-1]
     targets_tb = jnp.concatenate([inputs_tb[1:], last_b[None]])
     inputs, targets = inputs_tb[:, : extent.sequences], targets_tb[:, : extent.sequences]
     features_nd = features_tbd[:, : extent.sequences].reshape(-1, features_tbd.shape[-1])

@@ -16,7 +16,7 @@ from lm.backend.matmul import matmul
 from lm.config.schema import ModelConfig
 from lm.config.sizes import layer_sizes
 from lm.model.cells import CELLS, LSTMCell, RecurrentCell
-from lm.model.dropout import NO_DROPOUT, Dropout
+from lm.model.dropout import NO_DROPOUT, DropoutMasks
 from lm.model.initializers import (
     Initializer,
     InitScales,
@@ -92,7 +92,6 @@ class LanguageModel(nnx.Module):
         """
         scales = scales or init_scales(config)
         self.run_cell = run_cell
-        self.locked_dropout = config.dropout_kind == "locked"
         initialize = matrix_initializer(config.initializer, scales.matrices)
         by_row = matrix_initializer(config.initializer, scales.matrices, fan_in_axis=-1)
         self.embedding = Embedding(vocab_size, config.embed_size, scales.embedding, rngs=rngs)
@@ -114,14 +113,14 @@ class LanguageModel(nnx.Module):
         return tuple(cell.initialize_carry((batch_size, cell.in_features)) for cell in self.layers)
 
     def __call__(
-        self, ids_tb: Array, carries: tuple[Carry, ...], dropout: Dropout = NO_DROPOUT
+        self, ids_tb: Array, carries: tuple[Carry, ...], dropout: DropoutMasks = NO_DROPOUT
     ) -> tuple[Array, tuple[Carry, ...]]:
         """Read words and return the logits of the words after them.
 
         Args:
           ids_tb: i32[T, B].
           carries: the state before the first word.
-          dropout: what training drops in this window.
+          dropout: masks of this batch, in training.
 
         Returns:
           Logits, f32[T, B, V], and the state after the last word.
@@ -130,7 +129,7 @@ class LanguageModel(nnx.Module):
         return self.logits(features_tbd), carries
 
     def features(
-        self, ids_tb: Array, carries: tuple[Carry, ...], dropout: Dropout = NO_DROPOUT
+        self, ids_tb: Array, carries: tuple[Carry, ...], dropout: DropoutMasks = NO_DROPOUT
     ) -> tuple[Array, tuple[Carry, ...]]:
         """Read words and return what the output layer sees of them, f32[T, B, D], and the state.
 
@@ -147,7 +146,7 @@ class LanguageModel(nnx.Module):
         self,
         ids_tb: Array,
         carries: tuple[Carry, ...],
-        dropout: Dropout = NO_DROPOUT,
+        dropout: DropoutMasks = NO_DROPOUT,
         run_cell: Scan | None = None,
     ) -> tuple[Activations, tuple[Carry, ...]]:
         """Read words and return all that is computed on the way to the logits.
@@ -163,18 +162,16 @@ class LanguageModel(nnx.Module):
         run_cell = run_cell or self.run_cell
         with jax.named_scope("embedding"):
             embeddings = self.embedding(ids_tb)
-        x = dropout.words(embeddings, ids_tb, rows=self.embedding.weight.shape[0])
-        x = dropout.units(x, dropout.rates.inputs, 0, locked=self.locked_dropout)
-        outputs, after, last = x, [], len(self.layers) - 1
+        x = dropout.drop_units(dropout.drop_words(embeddings), 0)
+        outputs, after = x, []
         for index, (cell, carry) in enumerate(zip(self.layers, carries, strict=True)):
             with jax.named_scope(f"layer_{index + 1}"):
                 if dropout.rates.weights is not None:
-                    kernel = dropout.weights(cell.recurrent_kernel[...], layer=index)
+                    kernel = dropout.drop_weights(cell.recurrent_kernel[...], index)
                     cell = with_recurrent_kernel(cell, kernel)
                 carry, outputs = run_cell(cell, carry, x)
             after.append(carry)
-            rate = dropout.rates.outputs if index == last else dropout.rates.between
-            x = dropout.units(outputs, rate, index + 1, locked=self.locked_dropout)
+            x = dropout.drop_units(outputs, index + 1)
         features = x
         if self.hidden is not None:
             with jax.named_scope("hidden"):

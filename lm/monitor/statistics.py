@@ -7,6 +7,7 @@ on a CPU, where nothing has to be fetched, NumPy finds these, which needs no com
 """
 
 from collections.abc import Iterator, Mapping
+from functools import partial
 from typing import Any, NamedTuple
 
 import jax
@@ -14,7 +15,7 @@ import jax.numpy as jnp
 import numpy as np
 from jax import Array
 
-from lm.model.dropout import Dropout
+from lm.model.dropout import DropoutMasks
 from lm.model.language_model import Activations, LanguageModel
 from lm.model.recurrence import run_cell_with_residuals
 from lm.model.scan_vjp import CELL_VJPS, Residuals
@@ -24,7 +25,7 @@ from lm.optim.optimizer import Hyperparameters, build_optimizer
 from lm.training.multi_step import next_step_inputs
 from lm.training.randomness import StepRandomness
 from lm.training.state import StepSpec, TrainState
-from lm.training.step import StepBatch, batch_loss, touched_words
+from lm.training.step import StepBatch, batch_loss
 from sweeps.tensorboard import Histogram
 
 SATURATION_THRESHOLD = 0.97
@@ -70,24 +71,16 @@ def collect(
       state, hyperparams, streams_lb, randomness: as `lm.training.multi_step.next_step_inputs`
       takes them.
     """
-    state, reading, dropout_key = next_step_inputs(spec, state, hyperparams, streams_lb, randomness)
-    gradient = jax.grad(batch_loss, argnums=1, has_aux=True)
-    grads, (_, seen) = gradient(
-        spec,
-        state.params,
-        state.carry,
-        reading,
-        hyperparams,
-        dropout_key,
-        read=_forward_with_activations,
-    )
-    rule = build_optimizer(spec.optimizer, hyperparams)
-    moves, _ = rule.update(grads, state.optimizer, state.params)
+    state, batch = next_step_inputs(spec, state, hyperparams, streams_lb, randomness)
+    loss_fn = partial(batch_loss, spec, hyperparams, forward=_forward_with_activations)
+    grads, (_, seen) = jax.grad(loss_fn, has_aux=True)(state.params, state.carry, batch)
+    optimizer = build_optimizer(spec.optimizer, hyperparams)
+    updates, _ = optimizer.update(grads, state.opt_state, state.params)
     return StepTensors(
         seen,
         state.params,
-        dict(_gradients(spec, grads, reading)),
-        _norms("update_norm", moves),
+        dict(_gradients(spec, grads, batch)),
+        _norms("update_norm", updates),
     )
 
 
@@ -114,7 +107,7 @@ def collect_statistics(
 
 
 def _forward_with_activations(
-    model: LanguageModel, ids_tb: Array, carries: tuple[Carry, ...], dropout: Dropout
+    model: LanguageModel, ids_tb: Array, carries: tuple[Carry, ...], dropout: DropoutMasks
 ) -> tuple[Activations, dict[str, Array]]:
     """Have the model read; returns its activations, and by name all that are recorded."""
     layers: list[dict[str, Array]] = []
@@ -182,10 +175,10 @@ def _norms(what: str, tree: Params) -> dict[str, Array]:
     return {f"within/{what}/{layer}": square**0.5 for layer, square in squares.items()}
 
 
-def _gradients(spec: StepSpec, grads: Params, reading: StepBatch) -> Iterator[tuple[str, Array]]:
+def _gradients(spec: StepSpec, grads: Params, batch: StepBatch) -> Iterator[tuple[str, Array]]:
     """Of tables only the rows that the loss depends on, each once: a repeated word's are NaN."""
-    words = touched_words(grads, reading) | {"output": reading.outputs}
-    if reading.candidates is None:  # the full softmax depends on every row that it compares with
+    words = batch.touched_words(grads) | {"output": batch.output_rows}
+    if batch.candidates is None:  # the full softmax depends on every row that it compares with
         words = {} if is_tied(grads) else {"embedding": words["embedding"]}
     once = {name: _each_once(ids, spec.vocab_size) for name, ids in words.items()}
     for name, x in _arrays(grads):

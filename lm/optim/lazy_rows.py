@@ -1,16 +1,18 @@
-"""Tables of which a step touches few rows: only those are read, updated and written.
+"""Row-sparse updates: of tables of which a step touches few rows, only these are read and written.
 
-With a sampled loss an update depends on few words: those that were read, the targets and the
-candidates. The gradient of all other rows of the embedding and of the softmax is zero, and what
-momentum and rmsprop do to a row without a gradient has a closed form
-(`lm.optim.lazy_rows.missed_updates`). So a step borrows the rows that it touches, brings them
-up to date, updates them and gives them back, at a cost that does not grow with the vocabulary. The
-others fall behind until they are touched next, or until all are settled: at the end of an epoch,
-and before a hyperparameter changes, as the closed form holds for constant ones. The result is that
-of updating every row in every step, but for rounding.
+With a sampled loss an update depends on few words: those that are read, the targets and the
+candidates. The gradient of all other rows of the embedding and of the output layer is zero, and
+what momentum and rmsprop do to a row without a gradient has a closed form (`missed_updates`). So a
+step gathers the rows that it touches, brings them up to date, updates them and scatters them back,
+at a cost that does not grow with the vocabulary. The others fall behind until they are touched
+next, or until all are flushed: at the end of an epoch, and before a hyperparameter changes, since
+the closed form holds for constant ones. The result is that of updating every row in every step, but
+for rounding.
 
-Adam has no such closed form, since its denominator changes from step to step: it updates all rows.
-So does any rule with weight decay, or with averages of the parameters.
+`LazyRows` does so. `DenseRows` is the plain form with the same methods, which updates every row in
+every step; tests compare the two. Adam has no such closed form, since its denominator changes from
+step to step: it updates all rows. So does any rule with weight decay, or with averages of the
+parameters. A step of the lazy form stays as fast as the vocabulary grows (benchmarks/RESULTS.md).
 
 V vocabulary, N words that a step touches, words that occur several times included.
 """
@@ -30,27 +32,159 @@ from lm.model.types import TABLES, Params
 from lm.optim.optimizer import Hyperparameters
 
 LastUpdated = dict[str, Array]
-"""Updates that each row of a table has had, i32[V]; empty where all rows are always up to date."""
+"""By table, the number of updates that each row has had, i32[V]; empty where all rows are always up
+to date."""
 
+TouchedWords = Callable[[Params], dict[str, Array]]
+"""Parameters -> by table, i32[N]: the words whose rows a batch needs."""
 
 _MARK = -(2**30)
 """Below every count of updates."""
 
 
-class ParamsAndOptState(NamedTuple):
-    """Parameters and their optimizer's state; in both, the tables have all rows or some."""
+class Tables(NamedTuple):
+    """What an update reads and writes; with all rows of the tables, or with some."""
 
     params: Params
-    optimizer: optax.OptState
+    opt_state: optax.OptState
+    last_updated: LastUpdated
 
 
 class RowIndex(NamedTuple):
-    """Where borrowed rows stand, and where they come from."""
+    """Where the gathered rows of a table come from, and where they are."""
 
     ids: Array
-    """i32[N]: the words, as they were asked for."""
-    place: Array
-    """i32[N]: which of the N borrowed rows stands for each; a repeated word's first."""
+    """i32[N]: the words, in the order in which they were asked for."""
+    position: Array
+    """i32[N]: which of the N gathered rows stands for each; that of a repeated word's first."""
+
+
+class DenseRows:
+    """Updates every row in every step."""
+
+    def init_last_updated(self, vocab_size: int) -> LastUpdated:
+        """Counts before the first update: none are kept."""
+        return {}
+
+    def gather(
+        self, tables: Tables, hyperparams: Hyperparameters, step: Array, touched: TouchedWords
+    ) -> tuple[Tables, dict[str, RowIndex]]:
+        """Give the tables themselves, and no index."""
+        return tables, {}
+
+    def scatter(self, tables: Tables, rows: Tables, index: dict[str, RowIndex]) -> Tables:
+        """Give the rows themselves, which are whole tables."""
+        return rows
+
+    def flush(self, tables: Tables, hyperparams: Hyperparameters, step: Array) -> Tables:
+        """Give the tables themselves, for no row lags behind."""
+        return tables
+
+
+class LazyRows(NamedTuple):
+    """Updates the rows that a step touches, and the others when they are needed."""
+
+    optimizer: OptimizerConfig
+
+    def init_last_updated(self, vocab_size: int) -> LastUpdated:
+        """Counts before the first update: zero for each row."""
+        return {name: jnp.zeros(vocab_size, jnp.int32) for name in TABLES}
+
+    def gather(
+        self, tables: Tables, hyperparams: Hyperparameters, step: Array, touched: TouchedWords
+    ) -> tuple[Tables, dict[str, RowIndex]]:
+        """Take the rows that a batch touches, brought up to date, in place of the tables.
+
+        Args:
+          tables: with all rows.
+          hyperparams: unchanged since the rows were last flushed.
+          step: i32[], the number of updates that an up-to-date row has had.
+          touched: gives the words of the batch.
+
+        Returns:
+          Tables of N rows, whose `last_updated` still counts all rows, as it is after one more
+          update of the gathered ones; and where these rows are.
+        """
+        ids = touched(tables.params)
+        last_updated, index, missed = dict(tables.last_updated), {}, {}
+        for name, words in ids.items():
+            count = last_updated[name]
+            missed[name] = step - count[words]
+            # A repeated word is its first row, so that the result does not depend on the order in
+            # which a device writes.
+            marked = count.at[words].min(_MARK + jnp.arange(len(words), dtype=jnp.int32))
+            index[name] = RowIndex(ids=words, position=marked[words] - _MARK)
+            last_updated[name] = marked.at[words].set(step + 1)
+        found = (tables.params, tables.opt_state)
+        params, opt_state = _on_tables(lambda name, table: table[ids[name]], found)
+        params, opt_state = self._apply_missed_updates(hyperparams, params, opt_state, missed)
+        return Tables(params=params, opt_state=opt_state, last_updated=last_updated), index
+
+    def scatter(self, tables: Tables, rows: Tables, index: dict[str, RowIndex]) -> Tables:
+        """Write gathered rows back into the tables, each word's once; all other arrays are those of
+        `rows`.
+
+        Args:
+          tables: with all rows, before they were gathered.
+          rows: the gathered rows, updated.
+          index: where they are.
+        """
+
+        def write(name: str, rows: Array, table: Array) -> Array:
+            ids, position = index[name]
+            first = position == jnp.arange(len(ids), dtype=jnp.int32)
+            return table.at[jnp.where(first, ids, len(table))].set(rows, mode="drop")
+
+        before, after = (tables.params, tables.opt_state), (rows.params, rows.opt_state)
+        params, opt_state = _on_tables(write, after, before)
+        return Tables(params=params, opt_state=opt_state, last_updated=rows.last_updated)
+
+    def flush(self, tables: Tables, hyperparams: Hyperparameters, step: Array) -> Tables:
+        """Bring every row up to date.
+
+        Args:
+          tables: with all rows.
+          hyperparams: unchanged since the rows were last flushed.
+          step: i32[], the number of updates that an up-to-date row has had; with 0 nothing changes.
+        """
+        counts = tables.last_updated.items()
+        missed = {name: jnp.maximum(step - count, 0) for name, count in counts}
+        params, opt_state = self._apply_missed_updates(
+            hyperparams, tables.params, tables.opt_state, missed
+        )
+        last_updated = {name: jnp.maximum(count, step) for name, count in counts}
+        return Tables(params=params, opt_state=opt_state, last_updated=last_updated)
+
+    def _apply_missed_updates(
+        self,
+        hyperparams: Hyperparameters,
+        params: Params,
+        opt_state: optax.OptState,
+        missed: dict[str, Array],
+    ) -> tuple[Params, optax.OptState]:
+        """Do to each row what the updates that it missed would have done."""
+        effects = {
+            name: missed_updates(self.optimizer, hyperparams, count)
+            for name, count in missed.items()
+        }
+        trace = optax.tree.get(opt_state, "trace")
+
+        def moved(name: str, weight: Array, trace: Array) -> Array:
+            return weight - _column(effects[name].distance, weight) * trace
+
+        params = _on_tables(moved, params, trace)
+        states = {"trace": _decayed(trace, {name: one.trace for name, one in effects.items()})}
+        if (square := optax.tree.get(opt_state, "nu")) is not None:
+            states["nu"] = _decayed(square, {name: one.square for name, one in effects.items()})
+        return params, optax.tree.set(opt_state, **states)
+
+
+RowUpdates = DenseRows | LazyRows
+
+
+def row_updates(loss: LossConfig, optimizer: OptimizerConfig) -> RowUpdates:
+    """The form of update that a configuration takes: lazy wherever that gives the same result."""
+    return LazyRows(optimizer) if supports_lazy_rows(loss, optimizer) else DenseRows()
 
 
 def supports_lazy_rows(loss: LossConfig, optimizer: OptimizerConfig) -> bool:
@@ -74,101 +208,6 @@ def gradient_size(
     width = feature_size(model) + 1
     vectors = width if model.tie_weights else model.embed_size
     return num_parameters(model, vocab_size=0) + read * vectors + compared * width
-
-
-def init_last_updated(vocab_size: int) -> LastUpdated:
-    """The counts before the first update."""
-    return {name: jnp.zeros(vocab_size, jnp.int32) for name in TABLES}
-
-
-def gather_rows(
-    config: OptimizerConfig,
-    hyperparams: Hyperparameters,
-    tables: ParamsAndOptState,
-    updates: LastUpdated,
-    step: Array,
-    ids: dict[str, Array],
-) -> tuple[ParamsAndOptState, LastUpdated, dict[str, RowIndex]]:
-    """Take the rows of some words, brought up to date, in place of the tables.
-
-    Args:
-      config: the update rule.
-      hyperparams: hyperparameters since the rows were last settled.
-      tables: with all rows.
-      updates: that each row has had.
-      step: i32[], updates that an up-to-date row has had.
-      ids: i32[N], the words, for each table.
-
-    Returns:
-      Tables of N rows; the counts as they are after one more update of these rows; and where the
-      rows stand.
-    """
-    updates, places, missed = dict(updates), {}, {}
-    for name, words in ids.items():
-        count = updates[name]
-        missed[name] = step - count[words]
-        # Each word's first place wins, so that the result does not hang on the order of writes.
-        marked = count.at[words].min(_MARK + jnp.arange(len(words), dtype=jnp.int32))
-        places[name] = RowIndex(words, marked[words] - _MARK)
-        updates[name] = marked.at[words].set(step + 1)
-    rows = _on_tables(lambda name, table: table[ids[name]], tables)
-    return _apply_missed_updates(config, hyperparams, rows, missed), updates, places
-
-
-def scatter_rows(
-    tables: ParamsAndOptState, rows: ParamsAndOptState, places: dict[str, RowIndex]
-) -> ParamsAndOptState:
-    """Write borrowed rows into the tables, each word's once; all other arrays are those of `rows`.
-
-    Args:
-      tables: as they were before the rows were borrowed.
-      rows: as they are now.
-      places: where they stand.
-    """
-
-    def write(name: str, rows: Array, table: Array) -> Array:
-        ids, place = places[name]
-        first = place == jnp.arange(len(ids), dtype=jnp.int32)
-        return table.at[jnp.where(first, ids, len(table))].set(rows, mode="drop")
-
-    given_back: ParamsAndOptState = _on_tables(write, rows, tables)
-    return given_back
-
-
-def flush_rows(
-    config: OptimizerConfig,
-    hyperparams: Hyperparameters,
-    tables: ParamsAndOptState,
-    updates: LastUpdated,
-    step: Array,
-) -> tuple[ParamsAndOptState, LastUpdated]:
-    """Bring every row up to date; arguments as in `gather_rows`. With a step of 0 nothing
-    changes."""
-    missed = {name: jnp.maximum(step - count, 0) for name, count in updates.items()}
-    now = {name: jnp.maximum(count, step) for name, count in updates.items()}
-    return _apply_missed_updates(config, hyperparams, tables, missed), now
-
-
-def _apply_missed_updates(
-    config: OptimizerConfig,
-    hyperparams: Hyperparameters,
-    tables: ParamsAndOptState,
-    missed: dict[str, Array],
-) -> ParamsAndOptState:
-    """Do to each row what the updates that it missed would have done."""
-    params, optimizer = tables
-    effects = {name: missed_updates(config, hyperparams, count) for name, count in missed.items()}
-    velocity = optax.tree.get(optimizer, "trace")
-
-    def moved(name: str, weight: Array, velocity: Array) -> Array:
-        distance = _column(effects[name].distance, weight)
-        return weight - distance * velocity
-
-    params = _on_tables(moved, params, velocity)
-    states = {"trace": _decayed(velocity, {name: one.velocity for name, one in effects.items()})}
-    if (square := optax.tree.get(optimizer, "nu")) is not None:
-        states["nu"] = _decayed(square, {name: one.square for name, one in effects.items()})
-    return ParamsAndOptState(params, optax.tree.set(optimizer, **states))
 
 
 def _decayed(state: Any, factors: dict[str, Array]) -> Any:
@@ -199,21 +238,22 @@ def _on_tables(change: Callable[..., Array], tree: Any, *others: Any) -> Any:
 
 
 class MissedUpdates(NamedTuple):
-    """What updates without a gradient do to a row: factors, the shape of their number."""
+    """Closed-form effect of k updates without a gradient on a row; arrays of k's shape."""
 
     distance: Array
-    """The row moves by so many velocities, against them."""
-    velocity: Array
+    """The row moves by this multiple of its trace, against it."""
+    trace: Array
+    """Factor of the trace, momentum's accumulated gradient."""
     square: Array
-    """Of rmsprop's mean square."""
+    """Factor of rmsprop's mean square."""
 
 
 def missed_updates(
     config: OptimizerConfig, hyperparams: Hyperparameters, updates: Array
 ) -> MissedUpdates:
-    """The effect of `updates` updates (i32) in which a row's gradient is zero.
+    """Effect of `updates` updates (i32, any shape) in which a row's gradient is zero.
 
-    With momentum m and learning rate r each multiplies the velocity by m and then takes r times it
+    With momentum m and learning rate r each multiplies the trace by m and then takes r times it
     from the row: r (m + m^2 + ... + m^k) = r m (1 - m^k) / (1 - m) after k of them. It holds for
     momentum and rmsprop, whose step is zero where the gradient is; not for adam.
     """
@@ -223,4 +263,4 @@ def missed_updates(
         hyperparams.learning_rate * hyperparams.momentum * (1 - kept) / (1 - hyperparams.momentum)
     )
     square = jnp.float32(config.smoothing if isinstance(config, RMSPropConfig) else 1.0) ** count
-    return MissedUpdates(distance, kept, square)
+    return MissedUpdates(distance=distance, trace=kept, square=square)

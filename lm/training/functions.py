@@ -10,7 +10,7 @@ import jax.numpy as jnp
 from flax import nnx
 from jax import Array
 
-from lm.backend.data_parallel import first_replica, jit_data_parallel
+from lm.backend.data_parallel import first_replica, jit_data_parallel, parallelism
 from lm.backend.execution import ExecutionPlan, compiler_options, in_precision, plan_execution
 from lm.config.schema import Config, LossConfig, ModelConfig, OptimizerConfig, TrainConfig
 from lm.config.static import static_config
@@ -176,7 +176,7 @@ def build_functions(key: StaticConfig) -> CompiledFunctions:
         cudnn_available=cudnn_lstm.is_available,
     )
     compute, lanes_compute = chosen(), chosen(stacked=True)
-    alone = _recipe(key, compute.recurrence)._replace(shards=compute.shards)
+    alone = _recipe(key, compute.recurrence)._replace(parallel=parallelism(compute.shards))
     stacked = _recipe(key, lanes_compute.recurrence)
     often = partial(jax.jit, compiler_options=compiler_options())
     multiplies = partial(jax.jit, compiler_options=compiler_options(multiplies=True))
@@ -230,8 +230,14 @@ def draw_for(
 def _recipe(key: StaticConfig, recurrence: str) -> StepSpec:
     make = partial(_model, key, recurrence, start=init_scales(key.model))
     graph = nnx.graphdef(nnx.eval_shape(make, jax.random.key(0)))
-    merge = partial(nnx.merge, graph)
-    return StepSpec(merge, key.loss, key.optimizer, key.train, key.vocab_size)
+    return StepSpec(
+        merge=partial(nnx.merge, graph),
+        model=key.model,
+        loss=key.loss,
+        optimizer=key.optimizer,
+        train=key.train,
+        vocab_size=key.vocab_size,
+    )
 
 
 def evaluate(spec: StepSpec, params: Params, text: HeldOut) -> Array:

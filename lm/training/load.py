@@ -115,7 +115,7 @@ def _for_this_device(config: Config) -> Config:
 def _flushed(program: CompiledFunctions, config: Config, state: TrainState) -> TrainState:
     """The state with all rows up to date, as before an evaluation in training."""
     step = int(state.step)
-    if not any((count < step).any() for count in state.updates.values()):
+    if not any((count < step).any() for count in state.last_updated.values()):
         return state
     # Rows are settled whenever a hyperparameter changes, so that the last update's are theirs.
     per_epoch = steps_per_epoch(len(load_dataset(config.data).train), config.train)

@@ -107,22 +107,24 @@ def next_step_inputs(
     hyperparams: Hyperparameters,
     streams_lb: Array,
     randomness: StepRandomness,
-) -> tuple[TrainState, StepBatch, Array]:
-    """What the next step is about to read, for who looks inside without taking it.
+) -> tuple[TrainState, StepBatch]:
+    """Prepare what the next step reads, for callbacks that inspect it without taking it.
 
     Args:
-      spec: of the program.
+      spec: as `train_step` takes it.
       state: between two steps; its rows may lag behind.
-      hyperparams, streams_lb: what the step would get.
-      randomness: for that step and, in further rows, any others.
+      hyperparams: those of the next step.
+      streams_lb: i32[L, B], the training text.
+      randomness: with a first axis of steps, of which the first is the next one.
 
     Returns:
-      The state as it reads that batch, the batch, and the key of its dropout.
+      The state as the step reads it, all rows up to date; and its batch, with dropout.
     """
     row: StepRandomness = jax.tree.map(lambda rows: rows[0], randomness)
     state = flush(spec, state, hyperparams, jnp.bool_(True))
     state, batch = next_batch(spec, streams_lb, state, row)
-    return state, step_batch(batch, row), row.dropout_key
+    inputs = step_batch(batch, row.candidates)
+    return state, inputs.with_dropout(spec, state.params, hyperparams, row)
 
 
 def _counted_step(

@@ -14,45 +14,57 @@ import optax
 from flax import nnx
 from jax import Array
 
-from lm.backend.data_parallel import first_replica
-from lm.config.schema import LossConfig, OptimizerConfig, TrainConfig
+from lm.backend.data_parallel import Parallelism, SingleDevice, first_replica
+from lm.config.schema import LossConfig, ModelConfig, OptimizerConfig, TrainConfig
 from lm.model.initializers import InitScales
 from lm.model.language_model import LanguageModel
 from lm.model.types import Carry, Params
 from lm.optim.averaging import Average, averaged_params, init_average
-from lm.optim.lazy_rows import LastUpdated, init_last_updated, supports_lazy_rows
+from lm.optim.lazy_rows import LastUpdated, RowUpdates, Tables, row_updates
 from lm.optim.optimizer import build_optimizer, zero_hyperparameters
 
 T = TypeVar("T")
 
 Merge = Callable[[Params], LanguageModel]
+"""Puts parameters into a model's structure."""
 
 
 class StepSpec(NamedTuple):
-    """What a step does that is not a number: fixed when it is compiled."""
+    """Structure and choices of a training step: all that is fixed when it is compiled."""
 
     merge: Merge
-    """Puts parameters into the model's structure."""
+    model: ModelConfig
     loss: LossConfig
     optimizer: OptimizerConfig
     train: TrainConfig
     vocab_size: int
-    shards: int = 1
-    """Devices that the streams of a batch are sharded over; see `lm.backend.data_parallel`."""
+    parallel: Parallelism = SingleDevice()
+    """How many devices share the streams of a batch."""
+
+    @property
+    def rows(self) -> RowUpdates:
+        """Which rows of the tables a step reads and writes."""
+        return row_updates(self.loss, self.optimizer)
 
 
 class TrainState(NamedTuple):
-    """All that training changes; a checkpoint holds exactly this."""
+    """All that training changes."""
 
     params: Params
-    optimizer: optax.OptState
+    opt_state: optax.OptState
     carry: tuple[Carry, ...]
-    updates: LastUpdated
-    """Of tables whose rows may lag behind between two calls of `settle`."""
+    """State of the recurrence after the last batch, one carry a layer."""
+    last_updated: LastUpdated
+    """Empty where all rows are always up to date."""
     step: Array
     """i32[]: updates made so far."""
     average: Average | None = None
-    """None: there never is one."""
+    """None: parameters are never averaged."""
+
+    @property
+    def tables(self) -> Tables:
+        """What an update reads and writes."""
+        return Tables(params=self.params, opt_state=self.opt_state, last_updated=self.last_updated)
 
 
 Make = Callable[[Array, InitScales], LanguageModel]
@@ -96,12 +108,12 @@ def _init_arrays(
 ) -> TrainState:
     patience = spec.optimizer.average_patience
     return TrainState(
-        params,
-        build_optimizer(spec.optimizer, zero_hyperparameters()).init(params),
-        carry,
-        init_last_updated(vocab_size) if supports_lazy_rows(spec.loss, spec.optimizer) else {},
-        jnp.int32(0),
-        None if patience is None else init_average(params, patience),
+        params=params,
+        opt_state=build_optimizer(spec.optimizer, zero_hyperparameters()).init(params),
+        carry=carry,
+        last_updated=spec.rows.init_last_updated(vocab_size),
+        step=jnp.int32(0),
+        average=None if patience is None else init_average(params, patience),
     )
 
 

@@ -21,6 +21,7 @@ from lm.data.dataset import load_dataset
 from lm.evaluate import main
 from lm.evaluation.cache_grid import CacheGrid
 from lm.hooks.identity import identify
+from lm.optim.lazy_rows import DenseRows
 from lm.train import train_single
 from lm.training.functions import build_functions
 from lm.training.load import load_trained
@@ -216,7 +217,7 @@ def test_rows_that_lag_behind_in_a_checkpoint_are_brought_up_to_date(
 
     lagging = interrupted(tmp_path / "lagging")
     assert lagging.step == 30
-    monkeypatch.setattr(lm.training.state, "can_lag", lambda loss, optimizer: False)
+    monkeypatch.setattr(lm.training.state, "row_updates", lambda loss, optimizer: DenseRows())
     build_functions.cache_clear()
     dense = interrupted(tmp_path / "dense")
     build_functions.cache_clear()

@@ -87,8 +87,8 @@ def test_vanilla_rnn_has_the_papers_products_of_jacobians(tiny: Compose) -> None
     kernel, inputs, bias = (
         p["layers"][0][name] for name in ("recurrent_kernel", "input_kernel", "bias")
     )
-    targets = np.asarray(one.reading.targets).reshape(LENGTH, BATCH)
-    x_tbe = p["embedding"]["weight"][np.asarray(one.reading.inputs_tb)]
+    targets = np.asarray(one.batch.targets_tb).reshape(LENGTH, BATCH)
+    x_tbe = p["embedding"]["weight"][np.asarray(one.batch.inputs_tb)]
     h = [np.asarray(one.carry[0][0])]
     for x in x_tbe:
         h.append(np.tanh(x @ inputs + h[-1] @ kernel + bias))

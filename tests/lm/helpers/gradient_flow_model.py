@@ -51,13 +51,15 @@ class Case:
         batch = Batch(ids[:-1], targets)
         what = random_spec(config.loss, config.train, VOCAB, length=9 * LENGTH)
         rows = presample(what, jax.random.key(2), jnp.int32(0), 1)
-        draws = jax.tree.map(lambda row: row[0], rows)
-        self.reading, key = step_batch(batch, draws), draws.dropout_key
-        self._call = self.params, self.carry, self.reading, hyperparameters(config, 0), key
+        randomness = jax.tree.map(lambda row: row[0], rows)
+        hyperparams = hyperparameters(config, 0)
+        inputs = step_batch(batch, randomness.candidates)
+        self.batch = inputs.with_dropout(self.spec, self.params, hyperparams, randomness)
+        self._call = hyperparams, self.params, self.carry, self.batch
 
     def gradient(self) -> Any:
         """The ordinary one, of the mean loss."""
-        gradient = jax.grad(batch_loss, argnums=1, has_aux=True)
+        gradient = jax.grad(batch_loss, argnums=2, has_aux=True)
         return jax.jit(partial(gradient, self.spec))(*self._call)[0]
 
     def inside(self, look: Callable[[list[Layer]], T]) -> T:
@@ -82,4 +84,11 @@ def _step_spec(config: Config) -> StepSpec:
         return LanguageModel(config.model, VOCAB, rngs=rngs)
 
     merge = partial(nnx.merge, nnx.graphdef(nnx.eval_shape(make)))
-    return StepSpec(merge, config.loss, config.optimizer, config.train, VOCAB)
+    return StepSpec(
+        merge=merge,
+        model=config.model,
+        loss=config.loss,
+        optimizer=config.optimizer,
+        train=config.train,
+        vocab_size=VOCAB,
+    )

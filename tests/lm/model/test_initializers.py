@@ -79,5 +79,5 @@ def test_the_optimizer_starts_as_optax_has_it(tiny: Compose, optimizer: str) -> 
         lambda x: (x.shape, x.dtype), program.shapes
     )
     expected = build_optimizer(config.optimizer, zero_hyperparameters()).init(state.params)
-    jax.tree.map(np.testing.assert_array_equal, state.optimizer, expected)
+    jax.tree.map(np.testing.assert_array_equal, state.opt_state, expected)
     jax.tree.map(np.testing.assert_array_equal, state.average, init_average(state.params, 2))

@@ -14,7 +14,7 @@ from lm.config.load import parse_config
 from lm.config.schema import Config
 from lm.data.batches import to_streams
 from lm.model.initializers import InitScales
-from lm.optim.lazy_rows import gather_rows, init_last_updated, scatter_rows
+from lm.optim.lazy_rows import DenseRows, LazyRows
 from lm.optim.optimizer import Hyperparameters, hyperparameters
 from lm.training.functions import CompiledFunctions, build_functions, make_static_config
 from lm.training.state import TrainState
@@ -71,13 +71,13 @@ def test_touched_rows_alone_give_what_updates_of_all_rows_give(
     config = configure(tiny, *options)
     values = hyperparameters(config, 0)
     lagging = train(program(config), values, 12)
-    assert lagging.updates
-    settled = program(config).settle(lagging, values, jnp.bool_(True))
-    monkeypatch.setattr(lm.training.state, "can_lag", lambda loss, optimizer: False)
+    assert lagging.last_updated
+    settled = program(config).flush(lagging, values, jnp.bool_(True))
+    monkeypatch.setattr(lm.training.state, "row_updates", lambda loss, optimizer: DenseRows())
     dense = train(build_functions.__wrapped__(make_static_config(config, VOCAB)), values, 12)
-    assert not dense.updates
+    assert not dense.last_updated
     assert_close(settled.params, dense.params)
-    assert_close(settled.optimizer, dense.optimizer)
+    assert_close(settled.opt_state, dense.opt_state)
 
 
 def test_rows_are_settled_before_the_hyperparameters_change(
@@ -92,7 +92,7 @@ def test_rows_are_settled_before_the_hyperparameters_change(
         return program.flush(go_on(program, state, second, 6), second, jnp.bool_(True))
 
     lagging = run(program(config))
-    monkeypatch.setattr(lm.training.state, "can_lag", lambda loss, optimizer: False)
+    monkeypatch.setattr(lm.training.state, "row_updates", lambda loss, optimizer: DenseRows())
     assert_close(
         lagging.params, run(build_functions.__wrapped__(make_static_config(config, VOCAB))).params
     )
@@ -103,7 +103,7 @@ def test_settling_that_is_not_due_changes_no_bit(tiny: Compose) -> None:
     values = hyperparameters(config, 0)
     state = train(program(config), values, 7)
     before = jax.tree.map(np.array, state)
-    after = program(config).settle(state, values, jnp.bool_(False))
+    after = program(config).flush(state, values, jnp.bool_(False))
     for one, other in zip(jax.tree.leaves(before), jax.tree.leaves(after), strict=True):
         np.testing.assert_array_equal(one, other)
 
@@ -120,23 +120,18 @@ def test_settled_rows_do_not_hang_on_how_steps_were_cut_into_calls(tiny: Compose
 def test_rows_that_are_given_back_are_written_once_and_others_stay(tiny: Compose) -> None:
     config = configure(tiny)
     state = program(config).initialize(jax.random.key(1), SCALES)
-    tables = state.params, state.optimizer
     ids = jnp.array([7, 3, 7, 7, 0], jnp.int32)
     words = {"embedding": ids, "output": ids}
-    lent = lm.optim.lazy_rows.ParamsAndOptState(*tables)
-    rows, updates, places = gather_rows(
-        config.optimizer,
-        hyperparameters(config, 0),
-        lent,
-        init_last_updated(VOCAB),
-        jnp.int32(0),
-        words,
+    lazy = LazyRows(config.optimizer)
+    rows, index = lazy.gather(
+        state.tables, hyperparameters(config, 0), jnp.int32(0), lambda params: words
     )
-    np.testing.assert_array_equal(places["output"].place, [0, 1, 0, 0, 4])
-    np.testing.assert_array_equal(np.flatnonzero(updates["embedding"]), [0, 3, 7])
+    np.testing.assert_array_equal(index["output"].position, [0, 1, 0, 0, 4])
+    np.testing.assert_array_equal(np.flatnonzero(rows.last_updated["embedding"]), [0, 3, 7])
     weight = rows.params["embedding"]["weight"]
     changed = {**rows.params, "embedding": {"weight": weight + jnp.arange(5.0)[:, None]}}
-    after = scatter_rows(lent, rows._replace(params=changed), places).params["embedding"]["weight"]
+    tables = lazy.scatter(state.tables, rows._replace(params=changed), index)
+    after = tables.params["embedding"]["weight"]
     moved = np.asarray(after - state.params["embedding"]["weight"]).round(4)
     expected = np.zeros(VOCAB)
     expected[[7, 3, 0]] = [0, 1, 4]
@@ -156,7 +151,7 @@ def test_all_rows_are_updated_where_no_closed_form_or_no_sampling_is(
     tiny: Compose, option: str
 ) -> None:
     config = configure(tiny, option)
-    assert not program(config).initialize(jax.random.key(1), SCALES).updates
+    assert not program(config).initialize(jax.random.key(1), SCALES).last_updated
 
 
 def test_clip_level_counts_the_gradient_of_borrowed_rows(tiny: Compose) -> None:

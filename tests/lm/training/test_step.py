@@ -53,7 +53,14 @@ def recipe(config: Config) -> StepSpec:
     """What `build_functions` compiles, for steps taken one by one."""
     model = LanguageModel(config.model, VOCAB, rngs=nnx.Rngs(params=jax.random.key(0)))
     merge = partial(nnx.merge, nnx.graphdef(model))
-    return StepSpec(merge, config.loss, config.optimizer, config.train, VOCAB)
+    return StepSpec(
+        merge=merge,
+        model=config.model,
+        loss=config.loss,
+        optimizer=config.optimizer,
+        train=config.train,
+        vocab_size=VOCAB,
+    )
 
 
 def start(config: Config) -> TrainState:

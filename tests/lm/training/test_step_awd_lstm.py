@@ -13,11 +13,11 @@ from jax import Array
 from lm.config.load import parse_config
 from lm.config.schema import Config
 from lm.data.batches import Batch
-from lm.model.dropout import Dropout
+from lm.model.dropout import DropoutMasks
 from lm.optim.optimizer import hyperparameters
 from lm.training.randomness import StepRandomness
 from lm.training.step import StepBatch, batch_loss, step_batch
-from tests.lm.training.test_step import BATCH, KEY, STREAMS, TIME, VOCAB, recipe, start
+from tests.lm.training.test_step import BATCH, KEY, STREAMS, TIME, recipe, start
 
 Compose = Callable[..., dict[str, Any]]
 SIZES = 7, 7, 5
@@ -48,27 +48,24 @@ class Masks(NamedTuple):
     weights: list[Array]
 
 
-def masks(config: Config, reading: StepBatch, key: Array) -> Masks:
-    drop = Dropout(hyperparameters(config, 0).dropout, key)
-    locked = config.model.dropout_kind == "locked"
-    rates = drop.rates.inputs, drop.rates.between, drop.rates.between, drop.rates.outputs
+def factors(config: Config, masks: DropoutMasks) -> Masks:
     widths = config.model.embed_size, *SIZES
     return Masks(
-        drop.words(jnp.ones((TIME, BATCH, widths[0])), reading.inputs_tb, VOCAB),
+        masks.drop_words(jnp.ones((TIME, BATCH, widths[0]))),
         [
-            drop.units(jnp.ones((TIME, BATCH, width)), rate, place, locked=locked)
-            for place, (width, rate) in enumerate(zip(widths, rates, strict=True))
+            masks.drop_units(jnp.ones((TIME, BATCH, width)), connection)
+            for connection, width in enumerate(widths)
         ],
-        [drop.weights(jnp.ones((size, 4 * size)), index) for index, size in enumerate(SIZES)],
+        [masks.drop_weights(jnp.ones((size, 4 * size)), layer) for layer, size in enumerate(SIZES)],
     )
 
 
 def plain_loss(
-    params: Any, carries: Any, reading: StepBatch, masks: Masks
+    params: Any, carries: Any, batch: StepBatch, masks: Masks
 ) -> tuple[Array, tuple[Array, Array]]:
     """Tied LSTM layers, each time step by itself; AR with 2, TAR with 0.7 (Merity et al. 2017)."""
     vectors = params["embedding"]["weight"]
-    x = vectors[reading.inputs_tb] * masks.words * masks.units[0]
+    x = vectors[batch.inputs_tb] * masks.words * masks.units[0]
     for index, (h, c) in enumerate(carries):
         layer, outputs = params["layers"][index], []
         kernel = layer["recurrent_kernel"] * masks.weights[index]
@@ -81,7 +78,8 @@ def plain_loss(
         x = jnp.stack(outputs) * masks.units[index + 1]
     logits = x.reshape(-1, SIZES[-1]) @ vectors.T + params["output"]["bias"][None, :]
     chances = jax.nn.log_softmax(logits, axis=1)
-    loss = -chances[jnp.arange(len(reading.targets)), reading.targets].mean()
+    targets = batch.targets_tb.reshape(-1)
+    loss = -chances[jnp.arange(len(targets)), targets].mean()
     steps = jnp.stack(outputs)
     penalty = 2 * (x**2).mean() + 0.7 * ((steps[1:] - steps[:-1]) ** 2).mean()
     return loss + penalty, (loss, h)
@@ -93,20 +91,21 @@ def test_loss_and_gradient_equal_those_of_a_plain_model(
     tiny: Compose, kind: str, over_time: str
 ) -> None:
     config = parse_config(tiny(*AWD, f"model.dropout_kind={kind}", f"loss.over_time={over_time}"))
-    state, values = start(config), hyperparameters(config, 0)
+    state, hyperparams = start(config), hyperparameters(config, 0)
     # Away from the small weights of the start, where mistakes hardly show.
     params = jax.tree.map(lambda x: 4 * x + 0.1, state.params)
     carry = jax.tree.map(lambda x: x + 0.3, state.carry)
     batch = Batch(jnp.asarray(STREAMS[3 : 3 + TIME]), jnp.asarray(STREAMS[4 : 4 + TIME]))
-    reading, key = step_batch(batch, StepRandomness(KEY, None, None)), KEY
-    run = jax.value_and_grad(partial(batch_loss, recipe(config)), has_aux=True)
-    (minimised, (loss, after)), grads = jax.jit(run)(params, carry, reading, values, key)
-    dropped = masks(config, reading, key)
+    randomness = StepRandomness(dropout_key=KEY, candidates=None, start=None)
+    inputs = step_batch(batch, None).with_dropout(recipe(config), params, hyperparams, randomness)
+    run = jax.value_and_grad(partial(batch_loss, recipe(config), hyperparams), has_aux=True)
+    (minimised, (loss, after)), grads = jax.jit(run)(params, carry, inputs)
+    dropped = factors(config, inputs.dropout)
     np.testing.assert_allclose(np.unique(dropped.units[3]), [0, 1 / 0.6], rtol=1e-6)
     with jax.enable_x64(True):
         exact = jax.tree.map(lambda x: jnp.asarray(x, jnp.float64), (params, carry, dropped))
         plain = jax.jit(jax.value_and_grad(plain_loss, has_aux=True))
-        (total, (cross_entropy, h)), expected = plain(exact[0], exact[1], reading, exact[2])
+        (total, (cross_entropy, h)), expected = plain(exact[0], exact[1], inputs, exact[2])
     factor = TIME if over_time == "sum" else 1
     assert float(loss) == pytest.approx(float(cross_entropy), rel=TOLERANCE)
     assert float(minimised) == pytest.approx(factor * float(total), rel=TOLERANCE)
