@@ -13,7 +13,8 @@ from flax import nnx
 from jax import Array
 from jax.nn import sigmoid
 
-from lm.model.initializers import Initializer, to_device, zeros
+from lm.backend.transfer import to_device
+from lm.model.initializers import Initializer, zeros
 from lm.model.types import Carry
 
 

@@ -12,8 +12,8 @@ import numpy as np
 from jax import Array
 from numpy.typing import NDArray
 
+from lm.backend.transfer import to_device
 from lm.config.sizes import STEPS_PER_CALL
-from lm.model.initializers import to_device
 from lm.optim.averaging import averaged_updates
 from lm.optim.optimizer import Hyperparameters
 from lm.training.metrics import CurvePoint, Totals, zero_totals
