@@ -13,7 +13,7 @@ from jax import Array, lax
 from lm.config.load import parse_config
 from lm.gradient_flow.backward import Layer, backward_through_time
 from lm.gradient_flow.measures import component_names, measure_components
-from lm.gradient_flow.recorder import mean_horizon, recording_interval, to_record
+from lm.gradient_flow.recorder import to_record
 from lm.model.cells import CELLS
 from lm.model.scan_vjp import (
     CELL_VJPS,
@@ -226,20 +226,3 @@ def test_horizon_leaves_what_is_within_and_tells_the_share_beyond(tiny: Compose,
         assert 0.001 < far / (near + far) < 1
         share = shares[f"layer_{number}/h"]
         np.testing.assert_allclose(share, far / (near + far), atol=TOLERANCE)
-
-
-def test_horizon_is_where_the_contribution_falls_below_a_tenth_of_its_peak() -> None:
-    norms = np.zeros((1, 4, 4), np.float32)
-    norms[0, 2, :3] = [1, 0.5, 0.09]  # 2 steps back
-    norms[0, 3] = [0.01, 1, 0.2, 0.3]  # rises first, and is not below at the window's start: 4
-    assert mean_horizon(norms) == 3
-    norms[0, 3] = 0  # its loss is not trained
-    assert mean_horizon(norms) == 2
-    assert mean_horizon(np.zeros((1, 4, 4), np.float32)) == 0
-
-
-def test_records_are_spread_over_a_run_where_there_would_be_too_many() -> None:
-    assert recording_interval(100, 500, 50_000) == 100
-    assert recording_interval(100, 500, 50_001) == 101
-    assert recording_interval(1, None, 50_000) == 1
-    assert recording_interval(None, 500, 50_000) is None

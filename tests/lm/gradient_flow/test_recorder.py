@@ -16,6 +16,7 @@ from lm.config.load import parse_config
 from lm.data.dataset import load_dataset
 from lm.gradient_flow.codec import decode
 from lm.gradient_flow.plugin.tags import PLUGIN
+from lm.gradient_flow.recorder import mean_horizon, recording_interval
 from lm.training.trainer import Trainer
 from sweeps.errors import UserError
 from sweeps.store.metrics import read_metrics
@@ -162,3 +163,20 @@ def test_more_records_than_wanted_are_spread_and_it_is_said(
 def test_more_sequences_than_a_batch_has_are_refused(tiny: Compose) -> None:
     with pytest.raises(UserError, match=r"gradient_flow\.batch_items=5 is more than a batch has"):
         parse_config(tiny(EVERY, "gradient_flow.batch_items=5"))
+
+
+def test_horizon_is_where_the_contribution_falls_below_a_tenth_of_its_peak() -> None:
+    norms = np.zeros((1, 4, 4), np.float32)
+    norms[0, 2, :3] = [1, 0.5, 0.09]  # 2 steps back
+    norms[0, 3] = [0.01, 1, 0.2, 0.3]  # rises first, and is not below at the window's start: 4
+    assert mean_horizon(norms) == 3
+    norms[0, 3] = 0  # its loss is not trained
+    assert mean_horizon(norms) == 2
+    assert mean_horizon(np.zeros((1, 4, 4), np.float32)) == 0
+
+
+def test_records_are_spread_over_a_run_where_there_would_be_too_many() -> None:
+    assert recording_interval(100, 500, 50_000) == 100
+    assert recording_interval(100, 500, 50_001) == 101
+    assert recording_interval(1, None, 50_000) == 1
+    assert recording_interval(None, 500, 50_000) is None
