@@ -14,10 +14,9 @@ from sweeps.io.mirror import beside_trials, without_checkpoints
 from sweeps.plan.pending import PendingTrials
 from sweeps.plan.sweep_folder import SweepFolder
 from sweeps.plan.sweep_plan import SweepPlan
+from sweeps.store import TrialStatus, move_aside, read_sweep
 from sweeps.store.result import RESULT_FILE
-from sweeps.store.status import TrialStatus
-from sweeps.store.sweep import SWEEP_FILE, read_sweep
-from sweeps.store.trial import move_aside
+from sweeps.store.sweep import SWEEP_FILE
 from sweeps.tensorboard.custom_scalars import write_charts
 from sweeps.tensorboard.hparams import rewrite_hparams
 from sweeps.tensorboard.replicate_runs import write_replicate_runs

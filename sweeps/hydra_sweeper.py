@@ -129,7 +129,7 @@ def _framework_config(config: DictConfig) -> FrameworkConfig:
 
 
 def _population(options: FrameworkConfig) -> dict[str, Any]:
-    """What decides how the trials of a population change each other; empty: they do not."""
+    """Options of population based training; empty: it is not used."""
     if not isinstance(options.scheduler, PBTConfig):
         return {}
     # Null: options that once stood beside these; with them such trials are the same as before.

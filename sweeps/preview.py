@@ -103,7 +103,7 @@ def _gpus(plan: SweepPlan) -> float:
 
 
 def _num_excluded(plan: SweepPlan) -> int:
-    """How many settings of a grid `sweep.exclude` leaves out; 0 for a search."""
+    """Count the settings of a grid that `sweep.exclude` leaves out; 0 for a search."""
     space, sweep, search = plan.planner.space, plan.options.sweep, plan.options.search
     if search.kind != "grid" or not sweep.exclude:
         return 0

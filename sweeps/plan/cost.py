@@ -1,4 +1,4 @@
-"""What trials, packs and a whole sweep cost in time and memory. All functions are pure."""
+"""Costs of trials, packs and a whole sweep in time and memory. All functions are pure."""
 
 import heapq
 from collections.abc import Sequence
@@ -14,7 +14,7 @@ WORKER_BYTES = 180_000_000
 
 @dataclass(frozen=True)
 class Cost:
-    """What one trial takes from its first step to its last."""
+    """Time and memory of one trial from its first step to its last."""
 
     program: str
     """Names the compiled code. Trials with equal names share it."""
@@ -31,7 +31,7 @@ class Cost:
 
 
 def pack_cost(costs: Sequence[Cost], free_lanes: int) -> Cost:
-    """What a pack costs. A pack of another size is another program.
+    """Compute the cost of a pack. A pack of another size is another program.
 
     Args:
       costs: of its trials.
@@ -51,7 +51,7 @@ def pack_cost(costs: Sequence[Cost], free_lanes: int) -> Cost:
 
 
 def wall_seconds(costs: Sequence[Cost], slots: int) -> float:
-    """Time until the last trial ends, if each starts in this order in the first free slot.
+    """Compute the time until all trials end, if each starts in order in the first free slot.
 
     A slot is a process that trains one trial after another and compiles each program once.
     """
@@ -66,6 +66,6 @@ def wall_seconds(costs: Sequence[Cost], slots: int) -> float:
 
 
 def peak_bytes(costs: Sequence[Cost], slots: int) -> int:
-    """Memory of the whole sweep while its largest trials run at the same time."""
+    """Compute the memory of the whole sweep while its largest trials run at the same time."""
     largest = heapq.nlargest(slots, (cost.bytes for cost in costs))
     return SESSION_BYTES + sum(size + WORKER_BYTES for size in largest)

@@ -13,7 +13,7 @@ from sweeps.config.application import Application
 from sweeps.config.hooks import locate
 from sweeps.config.options import FrameworkConfig, leads
 from sweeps.errors import UserError
-from sweeps.store.fingerprint import fingerprint
+from sweeps.store import fingerprint
 
 ONE, AUTO = "1", "auto"
 """Values of `sweep.pack`; a number above one is the other."""
@@ -22,7 +22,7 @@ Config = Mapping[str, Any]
 
 
 class PackLimits(NamedTuple):
-    """How many lanes a pack may have in one slot of the machine."""
+    """Limits on the lanes of a pack in one slot of the machine."""
 
     max_lanes: int
     """Lanes that fit into the slot's memory."""

@@ -7,12 +7,12 @@ from pathlib import Path
 from sweeps.plan.packs import Packer
 from sweeps.search.samplers import Dimension
 from sweeps.search.space import Axis
-from sweeps.store.trial import Trial
+from sweeps.store import Trial
 
 
 @dataclass(frozen=True, kw_only=True)
 class Population:
-    """What population based training may change."""
+    """Options that population based training changes, and their present values."""
 
     axes: Mapping[str, Axis]
     """Option in full -> the axis along which its value moves."""
@@ -22,7 +22,7 @@ class Population:
 
 @dataclass(frozen=True, kw_only=True)
 class AdaptiveSearch:
-    """What Optuna needs to suggest trials as it learns."""
+    """A search that suggests trials as it learns from earlier ones (Optuna)."""
 
     dimensions: Sequence[Dimension]
     history_positions: Sequence[Sequence[float]]

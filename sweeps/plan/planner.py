@@ -8,8 +8,7 @@ from typing import Any
 
 from sweeps.search.samplers import Setting
 from sweeps.search.space import Space
-from sweeps.store.fingerprint import fingerprint
-from sweeps.store.trial import TrialSpec
+from sweeps.store import TrialSpec, fingerprint
 
 Compose = Callable[[Sequence[str]], tuple[Mapping[str, Any], Mapping[str, str]]]
 """Overrides -> resolved configuration of plain values, and group -> the file chosen."""
@@ -24,7 +23,7 @@ class PlannedTrial:
 
     spec: TrialSpec
     identity: Mapping[str, Any]
-    """What defines its result, and its population's, if it is in one."""
+    """Options and data that define its result; in a population, the scheduler's options too."""
 
 
 @dataclass(frozen=True, kw_only=True)

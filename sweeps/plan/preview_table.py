@@ -11,7 +11,7 @@ from sweeps.io.console import print_table
 from sweeps.naming import short_keys
 from sweeps.plan.cost import SESSION_SECONDS, Cost, pack_cost, peak_bytes, wall_seconds
 from sweeps.plan.packs import Pack, pack_summary
-from sweeps.store.trial import Trial
+from sweeps.store import Trial
 
 HEAD_ROWS, TAIL_ROWS = 12, 4
 """Trials shown of a longer sweep: the first and the last ones."""
@@ -50,7 +50,7 @@ class TrialPreview:
 
     @property
     def remaining_cost(self) -> Cost | None:
-        """Cost of what is left to train; None: nothing is left, or the cost is not known."""
+        """Cost of the steps that are left; None: none are left, or the cost is not known."""
         if self.cost is None or not self.will_run:
             return None
         cost, total = self.cost, self.earlier.total_steps if self.earlier else None
@@ -176,7 +176,7 @@ def _costs(left: Sequence[Cost], packs: Sequence[Pack], slots: int, memory: int)
 
 
 def _assumption(packs: Sequence[Pack]) -> str:
-    """What the time of packs was computed from."""
+    """Say which speed of packs the time assumes; empty without packs."""
     free = min((pack.free_lanes for pack in packs if pack.vectorized), default=0)
     if not free:
         return ""

@@ -5,10 +5,11 @@ from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
 
 from sweeps.io.atomic import cannot_write
+from sweeps.store import Trial, read_sweep
 from sweeps.store.format import FormatError
 from sweeps.store.provenance import add_provenance
-from sweeps.store.sweep import SWEEP_FILE, read_sweep
-from sweeps.store.trial import Trial, update_trial
+from sweeps.store.sweep import SWEEP_FILE
+from sweeps.store.trial import update_trial
 from sweeps.tensorboard.hparams import rewrite_hparams
 
 

@@ -15,10 +15,10 @@ from sweeps.io.atomic import cannot_write, make_directory
 from sweeps.naming import digits_needed, label, short_keys, trial_name
 from sweeps.plan.planner import PlannedTrial
 from sweeps.search.space import Axis
+from sweeps.store import Sweep, Trial, TrialStatus, read_config, read_sweep, read_trial
 from sweeps.store.fingerprint import common_config, conflicts, intersection
-from sweeps.store.status import TrialStatus
-from sweeps.store.sweep import SWEEP_FILE, Sweep, read_sweep, write_sweep
-from sweeps.store.trial import Trial, read_config, read_trial, update_trial
+from sweeps.store.sweep import SWEEP_FILE, write_sweep
+from sweeps.store.trial import update_trial
 from sweeps.tensorboard.hparams import have_mixed_types, rewrite_hparams
 
 

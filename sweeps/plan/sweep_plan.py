@@ -28,9 +28,9 @@ from sweeps.search.samplers import (
     setting_at,
 )
 from sweeps.search.space import Axis
-from sweeps.store.provenance import Provenance, collect
+from sweeps.store import Provenance, Trial, read_config, write_trial
+from sweeps.store.provenance import collect
 from sweeps.store.status import STUCK_FILE
-from sweeps.store.trial import Trial, read_config, write_trial
 
 PROBES = 4
 """Random settings that stand for all trials of an Optuna search before there are any."""

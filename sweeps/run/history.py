@@ -4,9 +4,9 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from sweeps.store import TrialStatus
 from sweeps.store.metrics import MetricsTable
 from sweeps.store.result import empty_result, metrics_of, update_result, updated_best
-from sweeps.store.status import TrialStatus
 from sweeps.tensorboard.event_file import EVENT_FILES, EventWriter, last_intact_step, remove_values
 from sweeps.tensorboard.hparams import end_values, remove_hparams, start_values
 from sweeps.tensorboard.values import Summary

@@ -31,9 +31,10 @@ from sweeps.errors import UserError, one_line_error
 from sweeps.io.atomic import write_text
 from sweeps.io.lock import locked
 from sweeps.run.history import History
+from sweeps.store import TrialStatus
 from sweeps.store.provenance import add_provenance
 from sweeps.store.result import empty_result, read_result, write_result
-from sweeps.store.status import Diverged, Stop, TrialStatus, status_after
+from sweeps.store.status import Diverged, Stop, status_after
 from sweeps.tensorboard.hparams import rewrite_hparams
 from sweeps.tensorboard.values import Embedding, Summary
 

@@ -37,7 +37,7 @@ DIFF_FILE = "provenance.diff"
 
 @dataclass(frozen=True)
 class Provenance:
-    """What a trial's folder records of its origin."""
+    """Records of a trial's origin in its folder."""
 
     facts: dict[str, Any]
     """Contents of `provenance.json`."""

@@ -6,7 +6,7 @@ from pathlib import Path
 
 
 class TrialStatus(StrEnum):
-    """How far a trial has come, in the order in which trials are ranked.
+    """Status of a trial, from best to worst in the ranking.
 
     Status comes before value: a crashed trial may have had the best value of all.
     """

@@ -33,7 +33,7 @@ TRIAL_FILE = "trial.json"
 
 @dataclass(frozen=True, kw_only=True)
 class TrialSpec:
-    """What a trial is, before and after it runs."""
+    """Definition of a trial, which holds before and after it runs."""
 
     config: Mapping[str, Any]
     """Resolved configuration of plain values."""
@@ -85,9 +85,9 @@ class Trial:
     """Last value of each tag."""
     best: BestValue | None = None
     error: str | None = None
-    """How the trial ended, in one line."""
+    """One line on how the trial ended."""
     stopped_by: str | None = None
-    """What stopped the trial: the scheduler's kind, or `time`."""
+    """Scheduler's kind or `time`, if one of them stopped the trial."""
 
     @property
     def done(self) -> bool:
@@ -109,7 +109,7 @@ class Trial:
         return self.best.value, self.best.step
 
     def summary(self) -> str:
-        """How the trial ended, in one line."""
+        """Describe in one line how the trial ended."""
         words = [f"{self.status} after {self.seconds:.0f} s"]
         if self.best is not None:
             words.append(f"{self.best.metric} {self.best.value:.5g} at step {self.best.step}")

@@ -7,8 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from sweeps.run import Interrupt
-from sweeps.store.status import TrialStatus
-from sweeps.store.trial import read_trial
+from sweeps.store import TrialStatus, read_trial
 from sweeps.tune.outcome import Outcome, finalize_status
 from sweeps.tune.progress import Progress
 from sweeps.tune.schedulers import SchedulerHandle
@@ -20,7 +19,7 @@ SAVE_SECONDS = 30.0
 
 @dataclass(frozen=True, kw_only=True)
 class RunContext:
-    """What the driver shares with Tune's callback while trials run."""
+    """Objects and actions that Tune's callback needs while trials run."""
 
     progress: Progress
     outcome: Outcome

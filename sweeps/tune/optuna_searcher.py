@@ -7,8 +7,7 @@ from typing import Any
 from sweeps.config.options import FrameworkConfig, SweepConfig
 from sweeps.plan.pending import PendingTrials
 from sweeps.search.samplers import Dimension
-from sweeps.store.status import TrialStatus
-from sweeps.store.trial import Trial, read_trial
+from sweeps.store import Trial, TrialStatus, read_trial
 
 ATTEMPTS = 200
 """Suggestions in a row without a new trial after which the search counts as exhausted."""

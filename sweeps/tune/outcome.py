@@ -1,4 +1,4 @@
-"""How a sweep's trials ended, including those whose process could not write it."""
+"""Final statuses of a sweep's trials, also of those whose process could not write one."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
@@ -7,10 +7,9 @@ from typing import Any
 
 from sweeps.errors import UserError
 from sweeps.io.atomic import write_text
-from sweeps.store.metrics import read_metrics
+from sweeps.store import Trial, TrialStatus, read_metrics
 from sweeps.store.result import correct_result, result_of
-from sweeps.store.status import STUCK_FILE, TIME_LIMIT, TrialStatus, is_stuck, time_limit_reason
-from sweeps.store.trial import Trial
+from sweeps.store.status import STUCK_FILE, TIME_LIMIT, is_stuck, time_limit_reason
 from sweeps.tensorboard.hparams import rewrite_hparams
 
 
@@ -25,7 +24,7 @@ class MemoryRanOut(Exception):  # noqa: N818 (the sweep goes on)
 
 @dataclass(kw_only=True)
 class Outcome:
-    """What the driver knows of its trials' ends, beside what their folders say."""
+    """The driver's record of how its trials ended, beside their folders."""
 
     interrupted: bool = False
     """Whether Ctrl-C ended the sweep."""

@@ -1,4 +1,4 @@
-"""What happens in a Ray worker that trains a pack: several trials in one process.
+"""Code of a Ray worker that trains a pack: several trials in one process.
 
 Each trial has its own folder, limits and end. Their reports travel to the driver in one message a
 round. To stop one trial, the scheduler leaves a file of its name beside the file that stops all.
@@ -14,8 +14,8 @@ from typing import Any, NamedTuple
 from sweeps.config.hooks import locate
 from sweeps.errors import UserError
 from sweeps.run import Diverged, Run, Stop
-from sweeps.store.status import TrialStatus, is_stuck, status_after
-from sweeps.store.trial import read_config, read_trial
+from sweeps.store import TrialStatus, read_config, read_trial
+from sweeps.store.status import is_stuck, status_after
 from sweeps.tune.task import WorkerTask
 from sweeps.tune.time_limit import StopSignal, mark_pack_stuck, stop_requests, time_limit
 from sweeps.tune.worker import (

@@ -1,6 +1,6 @@
 """Population based training: a trial may continue from another one's state with numbers changed.
 
-Afterwards its folder tells the history of the model that is in it: the other trial's up to that
+Afterwards its folder holds the history of the model that is in it: the other trial's up to that
 step, then its own. Its earlier history is moved to `abandoned/<step>/`. The change stands in the
 configuration, under the option that the application names for it, as `{step, key: value}`: so the
 trial has a fingerprint and a command like any other, and can be reproduced alone.
@@ -18,16 +18,9 @@ from sweeps.config.hooks import locate
 from sweeps.io.atomic import read_json, write_json, write_text
 from sweeps.plan.planner import trial_command
 from sweeps.plan.population import PopulationValues, population_values, value_at
-from sweeps.store.fingerprint import fingerprint
+from sweeps.store import fingerprint, read_config, read_trial
 from sweeps.store.provenance import add_provenance, read_provenance
-from sweeps.store.trial import (
-    TRIAL_FILE,
-    read_config,
-    read_overrides,
-    read_trial,
-    to_yaml,
-    update_trial,
-)
+from sweeps.store.trial import TRIAL_FILE, read_overrides, to_yaml, update_trial
 from sweeps.tune.task import WorkerTask
 
 STATE_FILE = "state.json"
@@ -116,7 +109,7 @@ def _without(overrides: list[str], key: str) -> list[str]:
 
 
 def identity(task: WorkerTask, config: Mapping[str, Any]) -> Mapping[str, Any]:
-    """What defines the result of a configuration."""
+    """Return what defines the result of a configuration."""
     found = locate(task.identify)(config)
     assert isinstance(found, Mapping)
     return found

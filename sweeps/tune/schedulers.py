@@ -16,8 +16,7 @@ from sweeps.config.options import (
 )
 from sweeps.naming import short_keys
 from sweeps.search.space import Axis
-from sweeps.store.metrics import read_metrics
-from sweeps.store.trial import Trial
+from sweeps.store import Trial, read_metrics
 
 MAX_RUNGS = 30
 """Rungs of ASHA, more than any trial reaches."""
@@ -154,7 +153,7 @@ def _arguments(options: SchedulerConfig, axes: Mapping[str, Axis]) -> dict[str, 
 
 
 def _choices(axis: Axis) -> Any:
-    """What Ray draws a new number from: a list, along which it also steps, or a function."""
+    """Make what Ray draws a new number from: a list, along which it also steps, or a function."""
     if (interval := axis.interval) is None:
         return [float(value.label) for value in axis.values]
     return lambda: interval.quantile(random.random())

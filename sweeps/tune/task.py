@@ -1,4 +1,4 @@
-"""What a sweep's driver sends to its workers."""
+"""The message that a sweep's driver sends to its workers."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -7,7 +7,7 @@ from typing import Any
 
 @dataclass(frozen=True, kw_only=True)
 class WorkerTask:
-    """What a worker needs to know of a sweep; equal for all of its trials."""
+    """A sweep's options and hooks for its workers, equal for all of its trials."""
 
     objective: str
     """Dotted path of a function (config, run)."""
@@ -30,11 +30,11 @@ class WorkerTask:
     scheduler: str = "none"
     """The scheduler's kind."""
     url: str = ""
-    """Where results are kept; empty: in a folder that all machines share."""
+    """URL of the results; empty: they are in a folder that all machines share."""
     time_limit: float | None = None
     """Seconds that a trial may train, resumed parts included."""
     scheduler_time: str = "step"
-    """What schedulers count: `step`, or a tag."""
+    """Unit of the schedulers' time: `step`, or a tag."""
     schedule_option: str = ""
     """Option for changes of numbers during training."""
     train_command: str = ""

@@ -1,4 +1,4 @@
-"""What ends trials in a worker from outside: a time limit, a step that hangs, a stop request."""
+"""Ends trials in a worker from outside: at a time limit, in a step that hangs, on request."""
 
 import faulthandler
 import shutil
@@ -9,8 +9,8 @@ from pathlib import Path
 
 from sweeps.io.mirror import mirror_of
 from sweeps.run import Run, Stop
-from sweeps.store.status import STUCK_FILE, TIME_LIMIT, TrialStatus, is_stuck, time_limit_reason
-from sweeps.store.trial import read_trial
+from sweeps.store import TrialStatus, read_trial
+from sweeps.store.status import STUCK_FILE, TIME_LIMIT, is_stuck, time_limit_reason
 from sweeps.tune.task import WorkerTask
 
 POLL_SECONDS = 0.5
@@ -65,7 +65,7 @@ class StopSignal:
         self._interrupted = False
 
     def __call__(self, seconds: float) -> Stop | None:
-        """How a trial that has trained for these seconds should stop; None: it should not.
+        """Return how a trial of this training time should stop; None: it should go on.
 
         An interrupt is not looked for at each call, since another machine may have to answer.
         """

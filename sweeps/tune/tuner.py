@@ -22,7 +22,7 @@ from sweeps.io.mirror import Mirror, without_checkpoints
 from sweeps.plan.packs import Pack, pack_summary
 from sweeps.plan.pending import PendingTrials
 from sweeps.run import Interrupt
-from sweeps.store.trial import read_config
+from sweeps.store import read_config
 from sweeps.tune import cluster
 from sweeps.tune.callback import RunContext, trial_folders, tune_callback
 from sweeps.tune.optuna_searcher import build_searcher
@@ -164,7 +164,7 @@ def _packs(pending: PendingTrials, cpus: int, gpus: float) -> list[Pack]:
 
 
 def _param_space(pending: PendingTrials, packs: Sequence[Pack]) -> dict[str, Any]:
-    """What Tune gives to each of its trials: a folder, or those of a pack."""
+    """Make Tune's search space: for each of its trials a folder, or the folders of a pack."""
     from ray import tune
 
     if pending.search is not None:

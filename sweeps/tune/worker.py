@@ -1,4 +1,4 @@
-"""What happens in a Ray worker: it trains one trial after another, each in its own folder."""
+"""Code of a Ray worker, which trains one trial after another, each in its own folder."""
 
 import math
 import os
@@ -13,9 +13,9 @@ from sweeps.config.hooks import locate
 from sweeps.errors import UserError
 from sweeps.io.mirror import mirror_of
 from sweeps.run import Run
+from sweeps.store import read_config
 from sweeps.store.provenance import machine
 from sweeps.store.status import is_stuck
-from sweeps.store.trial import read_config
 from sweeps.tune.task import WorkerTask
 from sweeps.tune.time_limit import StopSignal, time_limit
 
@@ -36,7 +36,7 @@ class Report:
     score: float | None
     """The ranking metric; None: it was not reported now, or is not a finite number."""
     time: float
-    """What schedulers count, see `WorkerTask.scheduler_time`."""
+    """Time as schedulers count it, see `WorkerTask.scheduler_time`."""
 
 
 @contextmanager
