@@ -23,8 +23,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from benchmarks.harness import command_line, tables
 from benchmarks.harness.compose import compose_values
 from benchmarks.harness.synthetic_text import synthetic_text
-from lm.config.load import parse_config
-from lm.config.schema import Config
+from lm.config import Config, parse_config
 from sweeps.cli.exit import exit_on_user_error
 
 if TYPE_CHECKING:

@@ -23,8 +23,7 @@ from omegaconf import OmegaConf
 from rich.console import Console
 from rich.table import Table
 
-from lm.config.load import CONFIG_DIR, parse_config, register
-from lm.config.schema import Config
+from lm.config import CONFIG_DIR, Config, parse_config, register
 from sweeps import hydra_sweeper
 from sweeps.cli.exit import exit_on_user_error
 from sweeps.run import Run

@@ -17,7 +17,7 @@ from rich.table import Table
 
 from benchmarks.harness.compose import compose_values
 from benchmarks.implementations.kneser_ney import Floats, Ids, KneserNey
-from lm.config.load import parse_config
+from lm.config import parse_config
 from lm.data.dataset import Dataset, load_dataset
 from sweeps.cli.exit import exit_on_user_error
 

@@ -25,7 +25,7 @@ from torch import Tensor
 from benchmarks.harness import command_line, tables
 from benchmarks.harness.compose import compose_values
 from benchmarks.implementations.torch_ptb import SETTINGS, Reference, Settings, read
-from lm.config.load import parse_config
+from lm.config import parse_config
 from lm.data.corpora import open_corpus
 from lm.data.dataset import load_dataset
 from lm.model.types import Params

@@ -27,7 +27,7 @@ from typing import NamedTuple
 from benchmarks.harness import command_line, tables
 from benchmarks.harness.compose import compose_values
 from benchmarks.harness.machine import has_torch
-from lm.config.load import parse_config
+from lm.config import parse_config
 from sweeps.cli.exit import exit_on_user_error
 from sweeps.errors import UserError
 from sweeps.store.trial import read_trial

@@ -21,7 +21,7 @@ from benchmarks.harness.compose import compose_values
 from benchmarks.harness.configurations import CONFIGURATIONS
 from benchmarks.harness.interleaving import Implementation, Measurement, TimingPlan, run_interleaved
 from benchmarks.harness.machine import has_torch
-from lm.config.load import parse_config
+from lm.config import parse_config
 from sweeps.cli.exit import exit_on_user_error
 
 

@@ -22,7 +22,7 @@ from benchmarks.harness.flops import flops_per_step
 from benchmarks.harness.interleaving import Implementation, Measurement, TimingPlan, run_interleaved
 from benchmarks.harness.machine import has_torch
 from benchmarks.harness.peak import measure_peak_flops
-from lm.config.load import parse_config
+from lm.config import parse_config
 from sweeps.cli.exit import exit_on_user_error
 from sweeps.errors import UserError
 

@@ -6,8 +6,8 @@ every value is the same; with other threads or another device, where it is withi
 
 import sys
 
-from lm.config.load import CONFIG_DIR
-from sweeps.config.application import read_application
+from lm.config import CONFIG_DIR
+from sweeps.config import read_application
 from sweeps.reproduce.command import main
 
 if __name__ == "__main__":

@@ -17,7 +17,7 @@ from rich.console import Console
 from lm.backend.devices import set_devices
 from lm.cli.hydra_main import run_command
 from lm.cli.progress import RunProgress
-from lm.config.schema import RUN_ONLY
+from lm.config import RUN_ONLY
 from lm.hooks.identity import identify
 from sweeps import naming
 from sweeps.errors import UserError

@@ -21,10 +21,15 @@ from omegaconf import DictConfig, OmegaConf
 from rich.console import Console
 
 from sweeps.cli.exit import exit_on_user_error
-from sweeps.config.application import Application
-from sweeps.config.compose import Composer
-from sweeps.config.hooks import locate
-from sweeps.config.options import FrameworkConfig, PBTConfig, SweepConfig, parse_framework_config
+from sweeps.config import (
+    Application,
+    Composer,
+    FrameworkConfig,
+    PBTConfig,
+    SweepConfig,
+    locate,
+    parse_framework_config,
+)
 from sweeps.driver import run_sweep
 from sweeps.errors import UserError
 from sweeps.io.mirror import mirror_of

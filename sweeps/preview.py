@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
-from sweeps.config.hooks import locate
+from sweeps.config import locate
 from sweeps.plan.cost import Cost
 from sweeps.plan.packs import Pack
 from sweeps.plan.preview_table import TrialPreview, print_preview

@@ -7,7 +7,7 @@ from hydra import compose, initialize_config_dir
 from hydra.errors import HydraException
 from omegaconf import OmegaConf
 
-from lm.config.load import CONFIG_DIR, register
+from lm.config import CONFIG_DIR, register
 from sweeps import hydra_sweeper
 from sweeps.errors import UserError
 

@@ -1,6 +1,6 @@
 """Floating-point operations that a training step needs, in any implementation."""
 
-from lm.config.schema import Config
+from lm.config import Config
 from lm.config.sizes import rnn_sizes
 
 GATES = {"rnn": 1, "gru": 3, "lstm": 4}

@@ -5,7 +5,7 @@ import math
 import numpy as np
 from numpy.typing import NDArray
 
-from lm.config.schema import Config
+from lm.config import Config
 
 EPOCH_STEPS = 100
 """Steps that one epoch of the text takes."""

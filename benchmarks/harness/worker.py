@@ -20,7 +20,7 @@ from typing import IO, Any, NamedTuple, Self
 
 from benchmarks.harness.synthetic_text import synthetic_text
 from lm.backend.devices import environment
-from lm.config.load import parse_config
+from lm.config import parse_config
 from sweeps.errors import UserError
 
 ON_DEMAND = {"XLA_PYTHON_CLIENT_PREALLOCATE": "false"}

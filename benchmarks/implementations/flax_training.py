@@ -22,7 +22,7 @@ from numpy.typing import NDArray
 from benchmarks.implementations.jax_memory import gpu_bytes
 from benchmarks.implementations.log_uniform import LogUniform
 from benchmarks.implementations.supported import check_supported
-from lm.config.schema import Config, ModelConfig, momentum_of
+from lm.config import Config, ModelConfig, momentum_of
 
 CELLS = {"rnn": nnx.SimpleCell, "gru": nnx.GRUCell, "lstm": nnx.OptimizedLSTMCell}
 

@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from benchmarks.implementations.jax_memory import gpu_bytes
-from lm.config.schema import Config
+from lm.config import Config
 from lm.generation.generator import GeneratedText, GenerationRequest, generate_texts
 from lm.model.initializers import init_scales
 from lm.training.functions import build_functions, make_static_config

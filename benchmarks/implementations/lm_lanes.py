@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from benchmarks.implementations import lm_training
-from lm.config.schema import Config
+from lm.config import Config
 from lm.training.metrics import zero_totals
 from lm.training.randomness import in_chunks
 from sweeps.errors import UserError

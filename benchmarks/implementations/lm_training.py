@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 
 from benchmarks.implementations.jax_memory import gpu_bytes
 from lm.backend.data_parallel import first_replica, replicate
-from lm.config.schema import Config
+from lm.config import Config
 from lm.data.batches import to_streams
 from lm.model.initializers import init_scales
 from lm.model.types import Params

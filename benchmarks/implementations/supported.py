@@ -2,7 +2,7 @@
 
 from operator import attrgetter
 
-from lm.config.schema import Config
+from lm.config import Config
 from sweeps.errors import UserError
 
 SUPPORTED = {

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from benchmarks.implementations.torch_training import LanguageModel, State
-from lm.config.schema import Config
+from lm.config import Config
 
 
 class Training:

@@ -22,8 +22,7 @@ from torch.utils.tensorboard import SummaryWriter
 
 from benchmarks.harness.compose import compose_values
 from benchmarks.implementations.torch_training import Training
-from lm.config.load import parse_config
-from lm.config.schema import Config
+from lm.config import Config, parse_config
 from lm.data.dataset import Dataset, load_dataset
 from lm.data.windows import steps_per_epoch
 from sweeps.cli.exit import exit_on_user_error

@@ -20,7 +20,7 @@ from torch import Tensor, nn
 
 from benchmarks.implementations.log_uniform import Candidates, LogUniform
 from benchmarks.implementations.supported import check_supported
-from lm.config.schema import Config, ModelConfig, momentum_of
+from lm.config import Config, ModelConfig, momentum_of
 
 RECURRENCES = {"rnn": nn.RNN, "gru": nn.GRU, "lstm": nn.LSTM}
 

@@ -11,7 +11,7 @@ from typing import Any, NamedTuple, TypeVar
 import jax
 
 from lm.backend.devices import has_one_thread, prefers_eigen
-from lm.config.schema import ModelConfig, TrainConfig
+from lm.config import ModelConfig, TrainConfig
 from sweeps.errors import UserError
 
 log = logging.getLogger(__name__)

@@ -6,11 +6,10 @@ from collections.abc import Callable
 import hydra
 from omegaconf import DictConfig
 
-from lm.config.load import CONFIG_DIR, register
-from lm.config.schema import Config
+from lm.config import CONFIG_DIR, Config, register
 from sweeps import hydra_sweeper
 from sweeps.cli.exit import exit_on_user_error
-from sweeps.config.overrides import check_overrides
+from sweeps.config import check_overrides
 
 
 def run_command(task: Callable[[DictConfig], None], mode: str) -> None:

@@ -5,7 +5,7 @@ from abc import ABC, abstractmethod
 from dataclasses import dataclass
 from pathlib import Path
 
-from lm.config.schema import DataConfig
+from lm.config import DataConfig
 from lm.data.gutenberg import SHERLOCK, read_sherlock
 from lm.data.source_code import read_source_code, source_files, standard_library
 from lm.data.text_files import gensim_folder, join, read_text, require

@@ -10,7 +10,7 @@ from types import ModuleType
 import numpy as np
 from numpy.typing import NDArray
 
-from lm.config.schema import DataConfig
+from lm.config import DataConfig
 from lm.data import text_files, token_cache, tokenizer, vocabulary
 from lm.data.corpora import RawText, open_corpus
 from lm.data.tokenizer import tokenize

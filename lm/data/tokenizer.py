@@ -2,7 +2,7 @@
 
 import re
 
-from lm.config.schema import DataConfig
+from lm.config import DataConfig
 from lm.data.text_files import STRAIGHT_QUOTES
 
 _WORD = re.compile(r"""[\w']+|[;:\-()&.,!?"]""")

@@ -3,7 +3,7 @@
 Plain arithmetic without JAX, so that a command can check a text before it loads JAX.
 """
 
-from lm.config.schema import TrainConfig
+from lm.config import TrainConfig
 from sweeps.errors import UserError
 
 

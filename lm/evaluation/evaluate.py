@@ -7,7 +7,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from lm.config.schema import TrainConfig
+from lm.config import TrainConfig
 from lm.data.windows import context_size
 from lm.evaluation.cache_grid import CacheGrid
 from lm.evaluation.neural_cache import NeuralCache, best_cache, interpolate

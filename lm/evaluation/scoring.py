@@ -8,7 +8,7 @@ import jax.numpy as jnp
 import numpy as np
 from numpy.typing import NDArray
 
-from lm.config.schema import TrainConfig
+from lm.config import TrainConfig
 from lm.config.sizes import feature_size
 from lm.data.batches import Ids
 from lm.data.windows import context_size, num_predictions

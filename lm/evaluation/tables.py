@@ -7,7 +7,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text as Plain
 
-from lm.config.schema import TrainConfig
+from lm.config import TrainConfig
 from lm.data.vocabulary import UNKNOWN, Vocabulary, visible
 from lm.data.windows import evaluation_window
 from lm.evaluation.cache_grid import CacheGrid

@@ -5,7 +5,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from lm.config.schema import DataConfig
+from lm.config import DataConfig
 from lm.data.dataset import Dataset
 from lm.data.tokenizer import tokenize
 from lm.data.vocabulary import UNKNOWN, Vocabulary

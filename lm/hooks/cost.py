@@ -14,8 +14,7 @@ import jax
 import numpy as np
 
 from lm.backend.compile_cache import use_cache
-from lm.config.load import parse_config
-from lm.config.schema import Config, DataConfig
+from lm.config import Config, DataConfig, parse_config
 from lm.data.dataset import Dataset, load_dataset
 from lm.hooks.timing import ProgramTimings, resident, time_program
 from lm.training.functions import StaticConfig, make_static_config

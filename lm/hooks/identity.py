@@ -3,9 +3,8 @@
 from collections.abc import Mapping
 from typing import Any
 
+from lm.config import Config, parse_config
 from lm.config.identity import identity_of
-from lm.config.load import parse_config
-from lm.config.schema import Config
 from lm.data.dataset import Dataset, load_dataset
 from lm.data.windows import steps_per_epoch
 from lm.generation.prompt import PROMPT_OPTION, choose_prompt

@@ -10,8 +10,7 @@ from typing import Any, NamedTuple
 
 import psutil
 
-from lm.config.load import parse_config
-from lm.config.schema import Config, ModelConfig, TrainConfig
+from lm.config import Config, ModelConfig, TrainConfig, parse_config
 from lm.config.sizes import (
     GATES,
     STEPS_PER_CALL,

@@ -12,7 +12,7 @@ import jax.numpy as jnp
 import psutil
 
 from lm.backend.data_parallel import first_replica
-from lm.config.schema import Config
+from lm.config import Config
 from lm.data.dataset import Dataset
 from lm.optim.optimizer import hyperparameters
 from lm.training.checkpoint import CheckpointManager

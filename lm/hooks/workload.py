@@ -6,7 +6,7 @@ Plain arithmetic for the driver, without JAX and without the text; `lm.hooks.cos
 from collections.abc import Mapping
 from typing import Any
 
-from lm.config.schema import DataConfig, LossConfig, ModelConfig, TrainConfig
+from lm.config import DataConfig, LossConfig, ModelConfig, TrainConfig
 from lm.config.sizes import GATES, layer_sizes
 
 WORDS = 10_000

@@ -13,7 +13,7 @@ import jax
 import jax.numpy as jnp
 from jax import Array
 
-from lm.config.schema import ModelConfig
+from lm.config import ModelConfig
 from lm.config.sizes import GATES, layer_sizes
 
 

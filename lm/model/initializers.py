@@ -12,7 +12,7 @@ import numpy as np
 from jax import Array
 
 from lm.backend.transfer import to_device
-from lm.config.schema import InitializerConfig, ModelConfig
+from lm.config import InitializerConfig, ModelConfig
 from lm.model.block_random import draw
 
 Initializer = Callable[[Array, tuple[int, ...]], Array]

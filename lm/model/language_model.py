@@ -13,7 +13,7 @@ from flax import nnx
 from jax import Array
 
 from lm.backend.matmul import matmul
-from lm.config.schema import ModelConfig
+from lm.config import ModelConfig
 from lm.config.sizes import layer_sizes
 from lm.model.cells import CELLS, LSTMCell, RecurrentCell
 from lm.model.dropout import NO_DROPOUT, DropoutMasks

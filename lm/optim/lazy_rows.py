@@ -26,7 +26,7 @@ import jax.numpy as jnp
 import optax
 from jax import Array
 
-from lm.config.schema import LossConfig, ModelConfig, OptimizerConfig, RMSPropConfig, TrainConfig
+from lm.config import LossConfig, ModelConfig, OptimizerConfig, RMSPropConfig, TrainConfig
 from lm.config.sizes import feature_size, num_parameters
 from lm.model.types import TABLES, Params
 from lm.optim.optimizer import Hyperparameters

@@ -10,7 +10,7 @@ import jax.numpy as jnp
 import optax
 from jax import Array
 
-from lm.config.schema import (
+from lm.config import (
     AdamConfig,
     Config,
     MomentumConfig,

@@ -5,7 +5,7 @@ A population of trials changes them while it trains; listed here, a single run r
 
 from dataclasses import replace
 
-from lm.config.schema import Config, OptimizerConfig
+from lm.config import Config, OptimizerConfig
 from lm.config.validate import CHANGEABLE
 
 

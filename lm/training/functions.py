@@ -12,7 +12,7 @@ from jax import Array
 
 from lm.backend.data_parallel import first_replica, jit_data_parallel, parallelism
 from lm.backend.execution import ExecutionPlan, compiler_options, in_precision, plan_execution
-from lm.config.schema import Config, LossConfig, ModelConfig, OptimizerConfig, TrainConfig
+from lm.config import Config, LossConfig, ModelConfig, OptimizerConfig, TrainConfig
 from lm.config.static import static_config
 from lm.generation.decode import DecodeState, SamplingParams, decode, sample, start_decoding
 from lm.gradient_flow.itemize import GradientFlow, ItemizeSpec, itemize

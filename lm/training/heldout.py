@@ -14,7 +14,7 @@ import numpy as np
 from jax import Array, lax
 from jax.typing import ArrayLike
 
-from lm.config.schema import TrainConfig
+from lm.config import TrainConfig
 from lm.data.batches import Ids
 from lm.data.windows import evaluation_window, num_predictions
 from lm.model.language_model import LanguageModel

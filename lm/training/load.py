@@ -12,9 +12,8 @@ import jax
 import jax.numpy as jnp
 import yaml
 
+from lm.config import Config, parse_config
 from lm.config.identity import identity_of
-from lm.config.load import parse_config
-from lm.config.schema import Config
 from lm.data.dataset import Dataset, load_dataset
 from lm.data.vocabulary import Vocabulary
 from lm.data.windows import steps_per_epoch

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from lm.backend.compile_cache import record_compilations, use_cache
-from lm.config.load import parse_config
+from lm.config import parse_config
 from lm.data.dataset import load_dataset
 from lm.optim.averaging import averaged_updates
 from lm.training.session import TrainingSession

@@ -7,7 +7,7 @@ from typing import Any
 import jax
 
 from lm.backend.compile_cache import record_compilations, use_cache
-from lm.config.load import parse_config
+from lm.config import parse_config
 from lm.config.static import pack_key
 from lm.data.dataset import load_dataset
 from lm.training.checkpoint import AsyncCheckpointWriter

@@ -12,7 +12,7 @@ import jax.numpy as jnp
 from jax import Array, lax
 from jax.typing import ArrayLike
 
-from lm.config.schema import LossConfig, TrainConfig
+from lm.config import LossConfig, TrainConfig
 from lm.config.sizes import STEPS_PER_CALL
 from lm.data.windows import windows_in_stream
 from lm.losses.candidate_sampler import Candidates, sample_log_uniform

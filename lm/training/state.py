@@ -15,7 +15,7 @@ from flax import nnx
 from jax import Array
 
 from lm.backend.data_parallel import Parallelism, SingleDevice, first_replica
-from lm.config.schema import LossConfig, ModelConfig, OptimizerConfig, TrainConfig
+from lm.config import LossConfig, ModelConfig, OptimizerConfig, TrainConfig
 from lm.model.initializers import InitScales
 from lm.model.language_model import LanguageModel
 from lm.model.types import Carry, Params

@@ -19,7 +19,7 @@ import optax
 from jax import Array
 from jax.typing import ArrayLike
 
-from lm.config.schema import LossConfig
+from lm.config import LossConfig
 from lm.data.batches import Batch
 from lm.losses.activation_penalties import activation, temporal_activation
 from lm.losses.candidate_sampler import Candidates

@@ -13,7 +13,7 @@ from jax.typing import ArrayLike
 from numpy.typing import NDArray
 
 from lm.backend.data_parallel import first_replica, replicate
-from lm.config.schema import Config, TrainConfig
+from lm.config import Config, TrainConfig
 from lm.data.batches import to_streams
 from lm.data.dataset import Dataset
 from lm.data.windows import num_predictions, steps_per_epoch

@@ -10,8 +10,8 @@ from dataclasses import dataclass, field
 
 from omegaconf import OmegaConf
 
-from lm.config.load import CONFIG_DIR
-from sweeps.config.schema import check_ranges, option
+from lm.config import CONFIG_DIR
+from sweeps.config import check_ranges, option
 from sweeps.errors import UserError
 
 NONE = "none"

@@ -26,7 +26,6 @@ from dataclasses import field
 from functools import cache
 from typing import Any, TypeVar
 
-from hydra.core.config_store import ConfigStore
 from omegaconf import MISSING, DictConfig, OmegaConf
 from omegaconf.errors import ConfigAttributeError, ConfigKeyError
 
@@ -113,6 +112,8 @@ def options_of_some(key: str, kinds: Kinds) -> set[str]:
 
 def register_kinds(schema: type) -> None:
     """Make the kinds of a root's sections known to Hydra: `KIND_schema` in the section's group."""
+    from hydra.core.config_store import ConfigStore  # takes as long to import as all else here
+
     store = ConfigStore.instance()
     for group, kinds in kinds_of(schema).items():
         for kind, node in kinds.items():
@@ -178,6 +179,8 @@ def explain_foreign_option(error: BaseException) -> str:
 
 
 def _registered_kinds(group: str) -> Kinds:
+    from hydra.core.config_store import ConfigStore
+
     store = ConfigStore.instance()
     names = store.list(group) if isinstance(store.repo.get(group), dict) else []
     kinds = {}

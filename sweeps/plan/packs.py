@@ -9,9 +9,8 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
-from sweeps.config.application import Application
-from sweeps.config.hooks import locate
-from sweeps.config.options import FrameworkConfig, leads
+from sweeps.config import Application, FrameworkConfig, locate
+from sweeps.config.options import leads
 from sweeps.errors import UserError
 from sweeps.store import fingerprint
 

@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from sweeps.config.options import SweepConfig
+from sweeps.config import SweepConfig
 from sweeps.errors import UserError
 from sweeps.io.atomic import cannot_write, make_directory
 from sweeps.naming import digits_needed, label, short_keys, trial_name

@@ -7,9 +7,7 @@ from pathlib import Path
 
 from rich.console import Console
 
-from sweeps.config.application import Application
-from sweeps.config.hooks import locate, source_folder
-from sweeps.config.options import FrameworkConfig
+from sweeps.config import Application, FrameworkConfig, locate, source_folder
 from sweeps.errors import UserError
 from sweeps.io.mirror import Mirror, without_checkpoints
 from sweeps.labels import parse_number

@@ -15,8 +15,7 @@ from typing import Any
 from rich.console import Console
 
 from sweeps.cli.exit import exit_on_user_error
-from sweeps.config.application import Application
-from sweeps.config.hooks import locate, source_folder
+from sweeps.config import Application, locate, source_folder
 from sweeps.errors import UserError
 from sweeps.io.console import print_line
 from sweeps.reproduce.environment_diff import code_changes, machine_changes, package_changes

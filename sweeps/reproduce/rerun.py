@@ -12,7 +12,7 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
-from sweeps.config.hooks import locate
+from sweeps.config import locate
 from sweeps.run import Run
 from sweeps.store.trial import read_config
 

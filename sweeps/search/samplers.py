@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.errors import HydraException
 
-from sweeps.config.options import SearchConfig
+from sweeps.config import SearchConfig
 from sweeps.errors import UserError
 from sweeps.naming import label
 from sweeps.search.space import Axis, Interval, Space, Value

@@ -10,7 +10,7 @@ from importlib import import_module
 from pathlib import Path
 from threading import Thread
 
-from sweeps.config.options import SweepConfig
+from sweeps.config import SweepConfig
 from sweeps.errors import UserError
 
 SETTINGS = {

@@ -4,7 +4,7 @@ import math
 from pathlib import Path
 from typing import Any
 
-from sweeps.config.options import FrameworkConfig, SweepConfig
+from sweeps.config import FrameworkConfig, SweepConfig
 from sweeps.plan.pending import PendingTrials
 from sweeps.search.samplers import Dimension
 from sweeps.store import Trial, TrialStatus, read_trial

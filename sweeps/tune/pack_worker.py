@@ -11,7 +11,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from sweeps.config.hooks import locate
+from sweeps.config import locate
 from sweeps.errors import UserError
 from sweeps.run import Diverged, Run, Stop
 from sweeps.store import TrialStatus, read_config, read_trial

@@ -14,7 +14,7 @@ from typing import Any
 
 from hydra.core.override_parser.types import Override
 
-from sweeps.config.hooks import locate
+from sweeps.config import locate
 from sweeps.io.atomic import read_json, write_json, write_text
 from sweeps.plan.planner import trial_command
 from sweeps.plan.population import PopulationValues, population_values, value_at

@@ -7,13 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from sweeps.config.options import (
-    AshaConfig,
-    MedianConfig,
-    PBTConfig,
-    SchedulerConfig,
-    SweepConfig,
-)
+from sweeps.config import AshaConfig, MedianConfig, PBTConfig, SchedulerConfig, SweepConfig
 from sweeps.naming import short_keys
 from sweeps.search.space import Axis
 from sweeps.store import Trial, read_metrics

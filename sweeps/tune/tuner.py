@@ -14,9 +14,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from sweeps.config.application import Application
-from sweeps.config.hooks import locate
-from sweeps.config.options import FrameworkConfig
+from sweeps.config import Application, FrameworkConfig, locate
 from sweeps.io.atomic import make_directory
 from sweeps.io.mirror import Mirror, without_checkpoints
 from sweeps.plan.packs import Pack, pack_summary

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from sweeps.config.hooks import locate
+from sweeps.config import locate
 from sweeps.errors import UserError
 from sweeps.io.mirror import mirror_of
 from sweeps.run import Run

@@ -5,8 +5,7 @@ from collections.abc import Callable
 import pytest
 
 from benchmarks.harness.compose import compose_values
-from lm.config.load import parse_config
-from lm.config.schema import Config
+from lm.config import Config, parse_config
 
 SMALL = (
     "data.vocab_size=60",

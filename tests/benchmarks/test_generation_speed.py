@@ -5,7 +5,7 @@ from collections.abc import Callable
 import numpy as np
 import pytest
 
-from lm.config.schema import Config
+from lm.config import Config
 
 torch = pytest.importorskip("torch", reason="the bench extra brings PyTorch")
 

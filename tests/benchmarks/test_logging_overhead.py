@@ -1,7 +1,7 @@
 from pathlib import Path
 
 from benchmarks.logging_overhead import EVERY, UPDATES, Bench, compose, measure
-from lm.config.load import parse_config
+from lm.config import parse_config
 from sweeps.run import Run
 from sweeps.store.metrics import read_metrics
 

@@ -8,7 +8,7 @@ import pytest
 
 from benchmarks.implementations.kneser_ney import Ids, KneserNey
 from benchmarks.ngram import main, measure, perplexity, unigram
-from lm.config.schema import DataConfig
+from lm.config import DataConfig
 from lm.data.dataset import Dataset, load_dataset
 from lm.data.vocabulary import build_vocabulary
 from sweeps.errors import UserError

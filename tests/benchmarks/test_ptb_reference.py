@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from benchmarks.harness.compose import compose_values
-from lm.config.load import parse_config
+from lm.config import parse_config
 from sweeps.errors import UserError
 
 pytest.importorskip("torch", reason="the bench extra brings PyTorch")

@@ -9,7 +9,7 @@ from benchmarks.harness.configurations import CONFIGURATIONS
 from benchmarks.harness.synthetic_text import synthetic_text
 from benchmarks.harness.worker import Worker
 from benchmarks.training_speed import main
-from lm.config.load import parse_config
+from lm.config import parse_config
 from sweeps.errors import UserError
 
 TINY = [

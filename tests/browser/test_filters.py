@@ -9,9 +9,9 @@ import hydra
 import pytest
 from hydra.core.override_parser.overrides_parser import OverridesParser
 
-from lm.config.load import CONFIG_DIR, register
+from lm.config import CONFIG_DIR, register
 from sweeps import hydra_sweeper
-from sweeps.config.options import SearchConfig
+from sweeps.config import SearchConfig
 from sweeps.naming import short_keys, trial_name
 from sweeps.search import space
 from sweeps.search.samplers import all_settings

@@ -13,11 +13,10 @@ from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.types import RunMode
 from omegaconf import DictConfig, OmegaConf
 
-from lm.config.load import CONFIG_DIR, parse_config, register
-from lm.config.schema import Config
+from lm.config import CONFIG_DIR, Config, parse_config, register
 from lm.vectors import config as vectors
 from sweeps import hydra_sweeper
-from sweeps.config.options import FrameworkConfig, SearchConfig, parse_framework_config
+from sweeps.config import FrameworkConfig, SearchConfig, parse_framework_config
 from sweeps.errors import UserError
 from sweeps.search import space
 from sweeps.search.samplers import all_settings

@@ -5,8 +5,7 @@ from typing import Any
 
 import pytest
 
-from lm.config.load import parse_config
-from lm.config.schema import Config
+from lm.config import Config, parse_config
 from lm.data.windows import steps_per_epoch
 from lm.optim.schedule import learning_rate
 from lm.training.functions import build_functions, make_static_config

@@ -9,7 +9,7 @@ import hydra
 import pytest
 from omegaconf import OmegaConf
 
-from lm.config.load import CONFIG_DIR, register
+from lm.config import CONFIG_DIR, register
 from sweeps import hydra_sweeper
 
 Compose = Callable[..., dict[str, Any]]

@@ -13,9 +13,9 @@ from typing import Any
 import pytest
 from rich.console import Console
 
-from lm.config.load import CONFIG_DIR, parse_config
+from lm.config import CONFIG_DIR, parse_config
 from lm.hooks.identity import identify
-from sweeps.config.application import read_application
+from sweeps.config import read_application
 from sweeps.errors import UserError
 from sweeps.io.atomic import read_json
 from sweeps.reproduce.command import Request, reproduce

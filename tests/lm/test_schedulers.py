@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from lm.config.load import CONFIG_DIR
+from lm.config import CONFIG_DIR
 from sweeps.store.trial import Trial, read_config, read_trial
 from tests.sweeps.helpers.ray_process import ray_process
 

@@ -7,7 +7,7 @@ import logging
 from dataclasses import replace
 from functools import lru_cache
 
-from lm.config.schema import InitializerConfig, ModelConfig
+from lm.config import InitializerConfig, ModelConfig
 from lm.model.cells import CELLS
 from lm.model.scan_vjp import CELL_VJPS
 from sweeps.errors import first_line

@@ -14,7 +14,7 @@ from flax import nnx
 from jax import Array, ShapeDtypeStruct
 from jax.extend.core import ClosedJaxpr
 
-from lm.config.schema import ModelConfig
+from lm.config import ModelConfig
 from lm.losses.softmax import cross_entropy
 from lm.model.language_model import LanguageModel
 from lm.model.types import Carry, Params

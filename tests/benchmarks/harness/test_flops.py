@@ -4,7 +4,7 @@ import pytest
 
 from benchmarks.harness.compose import compose_values
 from benchmarks.harness.flops import flops_per_step
-from lm.config.load import parse_config
+from lm.config import parse_config
 
 
 @pytest.mark.parametrize(

@@ -11,7 +11,7 @@ from flax import nnx
 
 from benchmarks.harness.synthetic_text import synthetic_text
 from benchmarks.implementations import flax_training, lm_training
-from lm.config.schema import Config
+from lm.config import Config
 from lm.losses.candidate_sampler import Candidates
 from lm.losses.sampled import SampledOutputLayer, sampled_softmax_loss
 

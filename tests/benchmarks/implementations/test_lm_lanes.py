@@ -5,8 +5,7 @@ import pytest
 from benchmarks.harness.compose import compose_values
 from benchmarks.harness.synthetic_text import synthetic_text
 from benchmarks.implementations import lm_lanes, lm_training
-from lm.config.load import parse_config
-from lm.config.schema import Config
+from lm.config import Config, parse_config
 
 TOLERANCE = 1e-5
 

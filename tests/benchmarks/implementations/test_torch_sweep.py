@@ -8,7 +8,7 @@ import pytest
 import yaml
 
 from benchmarks.harness.compose import compose_values
-from lm.config.load import CONFIG_DIR, parse_config
+from lm.config import CONFIG_DIR, parse_config
 from lm.data.dataset import Dataset, load_dataset
 
 torch = pytest.importorskip("torch", reason="the bench extra brings PyTorch")

@@ -10,7 +10,7 @@ import pytest
 
 from benchmarks.harness.synthetic_text import synthetic_text
 from benchmarks.implementations import lm_training, log_uniform
-from lm.config.schema import Config
+from lm.config import Config
 from lm.losses.candidate_sampler import Candidates
 from lm.losses.sampled import SampledOutputLayer, sampled_softmax_loss
 from lm.training.heldout import make_windows, mean_loss

@@ -12,8 +12,7 @@ import pytest
 
 from lm.backend import execution
 from lm.backend.data_parallel import first_replica, replicate
-from lm.config.load import parse_config
-from lm.config.schema import Config
+from lm.config import Config, parse_config
 from lm.data.batches import to_streams
 from lm.model.initializers import InitScales
 from lm.optim.optimizer import hyperparameters

@@ -10,8 +10,7 @@ import pytest
 
 from lm.backend import execution
 from lm.backend.execution import ExecutionPlan, compiler_options, in_precision, plan_execution
-from lm.config.load import parse_config
-from lm.config.schema import Config
+from lm.config import Config, parse_config
 from sweeps.errors import UserError
 
 Compose = Callable[..., dict[str, Any]]

@@ -10,7 +10,7 @@ import pytest
 
 from lm.backend import matmul
 from lm.backend.matmul import logits_vocab_major, transpose
-from lm.config.load import parse_config
+from lm.config import parse_config
 from lm.losses.softmax import softmax_loss
 from lm.monitor.graph import model_graph
 

@@ -5,9 +5,8 @@ from typing import Any
 
 import pytest
 
-from lm.config.load import CONFIG_DIR, parse_config
-from lm.config.schema import AdamConfig, Config, MomentumConfig, momentum_of
-from sweeps.config.overrides import check_overrides
+from lm.config import CONFIG_DIR, AdamConfig, Config, MomentumConfig, momentum_of, parse_config
+from sweeps.config import check_overrides
 from sweeps.errors import UserError
 
 Compose = Callable[..., dict[str, Any]]

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from hydra.errors import ConfigCompositionException
 
-from lm.config.load import parse_config
+from lm.config import parse_config
 from sweeps.errors import UserError
 
 Compose = Callable[..., dict[str, Any]]

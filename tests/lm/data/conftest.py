@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from lm.config.schema import DataConfig
+from lm.config import DataConfig
 
 
 @pytest.fixture

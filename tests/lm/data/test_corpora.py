@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from lm.config.schema import DataConfig
+from lm.config import DataConfig
 from lm.data.corpora import RawText, open_corpus
 from sweeps.errors import UserError
 

@@ -8,7 +8,7 @@ from collections.abc import Callable
 import numpy as np
 import pytest
 
-from lm.config.schema import DataConfig
+from lm.config import DataConfig
 from lm.data.corpora import open_corpus
 from lm.data.dataset import load_dataset
 from lm.data.tokenizer import tokenize

@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from lm.config.schema import DataConfig
+from lm.config import DataConfig
 from lm.data import dataset, token_cache
 from lm.data.corpora import TextFiles
 from lm.data.dataset import Dataset, load_dataset

@@ -4,7 +4,7 @@ from collections.abc import Callable
 
 import pytest
 
-from lm.config.schema import DataConfig
+from lm.config import DataConfig
 from lm.data.tokenizer import tokenize
 
 Options = Callable[..., DataConfig]

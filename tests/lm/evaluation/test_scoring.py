@@ -9,7 +9,7 @@ import jax
 import numpy as np
 import pytest
 
-from lm.config.load import parse_config
+from lm.config import parse_config
 from lm.data.vocabulary import Vocabulary
 from lm.evaluation import scoring
 from lm.evaluation.neural_cache import interpolate

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 from flax import nnx
 
-from lm.config.load import parse_config
+from lm.config import parse_config
 from lm.generation.decode import _draw_index, _first_above, sample, uniforms
 from lm.model.language_model import LanguageModel
 

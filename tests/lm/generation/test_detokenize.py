@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from lm.config.schema import DataConfig
+from lm.config import DataConfig
 from lm.data.text_files import STRAIGHT_QUOTES
 from lm.data.tokenizer import tokenize
 from lm.generation.detokenize import detokenize, sample_markdown

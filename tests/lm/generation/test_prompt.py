@@ -4,7 +4,7 @@ from collections.abc import Callable
 
 import pytest
 
-from lm.config.schema import DataConfig
+from lm.config import DataConfig
 from lm.data.dataset import Dataset, load_dataset
 from lm.data.vocabulary import Vocabulary
 from lm.generation.prompt import choose_prompt, read_prompt, unknown_words_notice

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 from jax import Array, lax
 
-from lm.config.load import parse_config
+from lm.config import parse_config
 from lm.gradient_flow.backward import Layer, backward_through_time
 from lm.gradient_flow.measures import component_names, measure_components
 from lm.gradient_flow.recorder import to_record

@@ -12,7 +12,7 @@ import pytest
 from tensorboard.backend.event_processing.plugin_event_accumulator import EventAccumulator
 from tensorboard.util import tensor_util
 
-from lm.config.load import parse_config
+from lm.config import parse_config
 from lm.data.dataset import load_dataset
 from lm.gradient_flow.codec import decode
 from lm.gradient_flow.plugin.tags import PLUGIN

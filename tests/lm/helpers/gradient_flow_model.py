@@ -10,7 +10,7 @@ import numpy as np
 from flax import nnx
 from numpy.typing import NDArray
 
-from lm.config.schema import Config
+from lm.config import Config
 from lm.data.batches import Batch
 from lm.gradient_flow.backward import Layer, LayerGradients, backward_through_time
 from lm.gradient_flow.itemize import forward_layers

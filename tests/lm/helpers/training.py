@@ -9,7 +9,7 @@ from typing import Any
 import jax
 import numpy as np
 
-from lm.config.load import parse_config
+from lm.config import parse_config
 from lm.data.dataset import load_dataset
 from lm.training.checkpoint import CheckpointManager
 from lm.training.loop import train

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from lm.config.load import parse_config
+from lm.config import parse_config
 from lm.data.dataset import load_dataset
 from lm.hooks import cost as module
 from lm.hooks import timing

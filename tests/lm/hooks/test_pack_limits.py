@@ -9,7 +9,7 @@ import jax.numpy as jnp
 import psutil
 import pytest
 
-from lm.config.load import parse_config
+from lm.config import parse_config
 from lm.config.static import pack_key
 from lm.data.dataset import load_dataset
 from lm.hooks.pack_limits import PROCESS, _gpu_bytes, memory, pack_limits

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from jax import Array
 
-from lm.config.schema import ModelConfig
+from lm.config import ModelConfig
 from lm.model.dropout import NO_DROPOUT, DropoutMasks, DropoutRates, draw_masks
 from tests.lm.model.test_language_model import MODEL, make_model
 

@@ -10,8 +10,7 @@ import pytest
 from jax.nn.initializers import variance_scaling
 
 from lm.backend.compile_cache import CompilationStats
-from lm.config.load import parse_config
-from lm.config.schema import InitializerConfig
+from lm.config import InitializerConfig, parse_config
 from lm.model.block_random import BLOCK_SIZE
 from lm.model.initializers import init_scales, matrix_initializer, uniform
 from lm.optim.averaging import init_average

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from flax import nnx
 
-from lm.config.schema import InitializerConfig, ModelConfig
+from lm.config import InitializerConfig, ModelConfig
 from lm.model.initializers import init_scales
 from lm.model.language_model import LanguageModel, make_cell
 from lm.model.recurrence import run_cell

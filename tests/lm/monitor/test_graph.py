@@ -15,7 +15,7 @@ from jax import Array, lax
 from tensorboard.compat.proto.graph_pb2 import GraphDef
 from tensorboard.compat.proto.node_def_pb2 import NodeDef
 
-from lm.config.schema import InitializerConfig, ModelConfig
+from lm.config import InitializerConfig, ModelConfig
 from lm.model.language_model import LanguageModel
 from lm.monitor import graph
 from lm.monitor.graph.convert import JaxprConverter, NodeNames

@@ -11,8 +11,7 @@ import pytest
 from flax import nnx
 from numpy.typing import NDArray
 
-from lm.config.load import parse_config
-from lm.config.schema import Config
+from lm.config import Config, parse_config
 from lm.data.dataset import load_dataset
 from lm.model.cells import CELLS
 from lm.model.language_model import LanguageModel

@@ -9,8 +9,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from lm.config.load import parse_config
-from lm.config.schema import Config
+from lm.config import Config, parse_config
 from lm.data.dataset import load_dataset
 from lm.monitor.monitor import Monitor
 from lm.optim.averaging import TriggerState, init_average, update_trigger

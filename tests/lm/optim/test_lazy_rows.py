@@ -10,8 +10,7 @@ import numpy as np
 import pytest
 
 import lm.training.state
-from lm.config.load import parse_config
-from lm.config.schema import Config
+from lm.config import Config, parse_config
 from lm.data.batches import to_streams
 from lm.model.initializers import InitScales
 from lm.optim.lazy_rows import DenseRows, LazyRows

@@ -10,13 +10,7 @@ import numpy as np
 import optax
 import pytest
 
-from lm.config.schema import (
-    AdamConfig,
-    MomentumConfig,
-    OptimizerConfig,
-    RMSPropConfig,
-    momentum_of,
-)
+from lm.config import AdamConfig, MomentumConfig, OptimizerConfig, RMSPropConfig, momentum_of
 from lm.optim.optimizer import Hyperparameters, build_optimizer, zero_hyperparameters
 from lm.optim.schedule import learning_rate
 

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from lm.config.load import parse_config
+from lm.config import parse_config
 from lm.hooks.identity import identify
 from lm.optim.optimizer import hyperparameters
 from lm.optim.schedule import config_at_step, steps_until_change

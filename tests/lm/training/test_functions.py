@@ -7,8 +7,7 @@ import jax
 import numpy as np
 import pytest
 
-from lm.config.load import parse_config
-from lm.config.schema import Config
+from lm.config import Config, parse_config
 from lm.model.initializers import init_scales
 from lm.training.functions import build_functions, make_static_config
 from lm.training.state import TrainState, count_parameters

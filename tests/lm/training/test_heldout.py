@@ -11,8 +11,7 @@ import numpy as np
 import pytest
 from flax import nnx
 
-from lm.config.load import parse_config
-from lm.config.schema import Config, TrainConfig
+from lm.config import Config, TrainConfig, parse_config
 from lm.model.language_model import LanguageModel
 from lm.training.heldout import SLIDING_WINDOWS, HeldOut, make_windows, mean_loss, window_losses
 from sweeps.errors import UserError

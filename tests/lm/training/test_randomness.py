@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 import lm.training.randomness
-from lm.config.load import parse_config
+from lm.config import parse_config
 from lm.config.sizes import STEPS_PER_CALL
 from lm.training.randomness import RandomSpec, StepRandomness, presample, presample_lanes
 from tests.lm.training.test_step import BATCH, KEY, TIME, advance, start

@@ -12,8 +12,7 @@ import pytest
 from flax import nnx
 
 import lm.training.multi_step
-from lm.config.load import parse_config
-from lm.config.schema import Config
+from lm.config import Config, parse_config
 from lm.data.batches import Batch, to_streams
 from lm.data.windows import steps_per_epoch
 from lm.losses.candidate_sampler import sample_log_uniform

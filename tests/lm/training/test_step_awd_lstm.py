@@ -10,8 +10,7 @@ import numpy as np
 import pytest
 from jax import Array
 
-from lm.config.load import parse_config
-from lm.config.schema import Config
+from lm.config import Config, parse_config
 from lm.data.batches import Batch
 from lm.model.dropout import DropoutMasks
 from lm.optim.optimizer import hyperparameters

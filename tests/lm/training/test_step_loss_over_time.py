@@ -9,8 +9,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from lm.config.load import parse_config
-from lm.config.schema import Config
+from lm.config import Config, parse_config
 from lm.data.batches import to_streams
 from lm.model.initializers import init_scales
 from lm.optim.optimizer import hyperparameters

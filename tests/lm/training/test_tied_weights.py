@@ -10,8 +10,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from lm.config.load import parse_config
-from lm.config.schema import Config
+from lm.config import Config, parse_config
 from lm.data.dataset import load_dataset
 from lm.training.functions import build_functions, make_static_config
 from lm.training.trainer import Trainer

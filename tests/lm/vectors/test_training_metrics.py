@@ -10,7 +10,7 @@ import pytest
 from gensim.test.utils import datapath
 from rich.console import Console
 
-from lm.config.load import parse_config
+from lm.config import parse_config
 from lm.config.validate import tags
 from lm.hooks.identity import identify
 from lm.train import train_single

@@ -7,12 +7,12 @@ import hydra
 import pytest
 from hydra.core.override_parser.overrides_parser import OverridesParser
 
-from lm.config.load import CONFIG_DIR, register
+from lm.config import CONFIG_DIR, register
 from scripts.sherlock_study import tables
 from scripts.sherlock_study.pictures import PICTURES
 from scripts.sherlock_study.trials import StudyTrial
 from sweeps import hydra_sweeper
-from sweeps.config.options import SearchConfig
+from sweeps.config import SearchConfig
 from sweeps.search import space
 from sweeps.search.samplers import all_settings
 from tests.scripts.sherlock_study.made_up import trial

@@ -9,15 +9,14 @@ import pytest
 from hydra.core.override_parser.overrides_parser import OverridesParser
 from omegaconf import OmegaConf
 
-from lm.config.load import CONFIG_DIR, parse_config, register
-from lm.config.schema import Config
+from lm.config import CONFIG_DIR, Config, parse_config, register
 from lm.data.dataset import load_dataset
 from lm.data.windows import steps_per_epoch, windows_in_stream
 from lm.training.functions import build_functions, make_static_config
 from lm.training.state import count_parameters
 from scripts.sherlock_study.plan import PLAN, Stage, chosen, command
 from sweeps import hydra_sweeper
-from sweeps.config.options import SearchConfig
+from sweeps.config import SearchConfig
 from sweeps.search import space
 from sweeps.search.samplers import all_settings
 
@@ -206,7 +205,7 @@ def parameters(config: Config, vocab_size: int) -> int:
 
 
 def test_seed_words_are_those_of_the_study(real_data: Callable[[str], str]) -> None:
-    from lm.config.schema import DataConfig
+    from lm.config import DataConfig
     from lm.data.gutenberg import read_sherlock
     from lm.data.tokenizer import tokenize
     from scripts.sherlock_study.published import SEED

@@ -13,7 +13,7 @@ from hydra.types import RunMode
 from omegaconf import OmegaConf
 
 from sweeps import hydra_sweeper
-from sweeps.config.compose import Composer
+from sweeps.config import Composer
 
 CONF = Path(__file__).parents[1] / "helpers" / "conf"
 AXES = {

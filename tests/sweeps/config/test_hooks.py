@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from sweeps.config.hooks import locate, source_folder
+from sweeps.config import locate, source_folder
 from sweeps.errors import UserError
 
 

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from sweeps.config.overrides import check_overrides
+from sweeps.config import check_overrides
 from sweeps.errors import UserError
 
 

@@ -4,8 +4,8 @@ from collections.abc import Sequence
 
 import pytest
 
-from sweeps.config.application import Application
-from sweeps.config.options import (
+from sweeps.config import (
+    Application,
     FrameworkConfig,
     RayConfig,
     SchedulerConfig,

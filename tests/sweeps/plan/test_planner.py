@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from sweeps.config.options import SearchConfig
+from sweeps.config import SearchConfig
 from sweeps.errors import UserError
 from sweeps.plan.planner import Identify, PlannedTrial, Planner
 from sweeps.search.samplers import all_settings

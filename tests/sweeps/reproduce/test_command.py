@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from sweeps.config.application import Application
+from sweeps.config import Application
 from sweeps.io.atomic import read_json
 from sweeps.reproduce.command import main
 from sweeps.run import Run

@@ -3,7 +3,7 @@
 import pytest
 from hydra.core.override_parser.overrides_parser import OverridesParser
 
-from sweeps.config.options import SearchConfig
+from sweeps.config import SearchConfig
 from sweeps.errors import UserError
 from sweeps.search.samplers import all_settings, dimensions, position_of
 from sweeps.search.space import Space, build_space

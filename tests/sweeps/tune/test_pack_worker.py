@@ -9,7 +9,7 @@ import pytest
 from rich.console import Console
 
 from sweeps import driver
-from sweeps.config.options import (
+from sweeps.config import (
     AshaConfig,
     FrameworkConfig,
     MedianConfig,

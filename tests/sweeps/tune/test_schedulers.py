@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from sweeps.config.options import AshaConfig, MedianConfig, SchedulerConfig, SweepConfig
+from sweeps.config import AshaConfig, MedianConfig, SchedulerConfig, SweepConfig
 from sweeps.io.atomic import read_json
 from sweeps.run import Run
 from sweeps.store.trial import read_config, read_trial
@@ -114,7 +114,7 @@ def test_population_is_repeatable_and_each_trial_can_be_trained_alone(
 
 def trained_alone(folder: Path, original: Path) -> list[tuple[int, float]]:
     """Run the toy's function on a trial's configuration."""
-    from sweeps.config.hooks import locate
+    from sweeps.config import locate
     from sweeps.store.metrics import read_metrics
 
     folder.mkdir(parents=True)
