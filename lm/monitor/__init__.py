@@ -1,1 +1,1 @@
-"""Shows what goes on inside a model while it trains."""
+"""Monitoring: statistics, histograms, vectors and the graph of a model while it trains."""

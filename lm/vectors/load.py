@@ -5,7 +5,7 @@ from pathlib import Path
 
 import numpy as np
 
-from lm.training.load import TrainedModel
+from lm.training.load import TrainedModel, load_trained
 from lm.vectors.word_vectors import SUFFIXES, TABLE_CHOICES, WordVectors, file_suffix
 from sweeps.errors import UserError
 
@@ -26,12 +26,10 @@ def load_vectors(where: Path, table: str) -> list[WordVectors]:
         raise UserError(
             f"{where} is no file of vectors by its name; give it one of {', '.join(SUFFIXES)}."
         )
-    from lm.training.load import load_trained  # imports JAX
-
     return model_vectors(load_trained(where), table)
 
 
-def model_vectors(trained: "TrainedModel", table: str) -> list[WordVectors]:
+def model_vectors(trained: TrainedModel, table: str) -> list[WordVectors]:
     """Word vectors of a trained model, by `table` as in `load_vectors`."""
     params, vocabulary = trained.params, trained.vocabulary
     names = [name for name in TABLE_CHOICES[:2] if "weight" in params[name]]

@@ -1,6 +1,6 @@
 """The tab "Gradient flow" of TensorBoard, and the same page as one file.
 
-`loader` is what TensorBoard imports, `plugin` answers the page's requests, `stored` reads the runs
-for it, `export` writes the page with some runs inside. The page's sources are in `page`, and the
-built page, which is what is served, is in `static`; `npm ci && npm run build` in `page` builds it.
+TensorBoard imports `loader`. `plugin` answers the page's requests, and `data_reader` reads the runs
+for it. `export` writes the page with some runs inside, which `event_reader` reads. The page's
+sources are in `page`; `npm ci && npm run build` there builds the page that is served, in `static`.
 """
