@@ -11,7 +11,7 @@ from sweeps.analysis.comparison import axes_of, read_sweeps, unscored_trials
 from sweeps.analysis.ranking import ScoredTrial
 from sweeps.labels import MISSING, are_numbers, parse_number
 from sweeps.naming import RunFilter
-from sweeps.store.metrics import metric_tags, read_metrics
+from sweeps.store.metrics import INDEX_COLUMNS, read_metrics
 
 METRIC_COLUMNS = ("trial", "step", "wall_time", "relative_time", "tag", "value")
 """Columns of `Frames.metrics`."""
@@ -110,7 +110,7 @@ def _metrics(scored: Sequence[ScoredTrial], several: bool) -> pd.DataFrame:
     for one in scored:
         rows = read_metrics(one.trial.directory / "metrics.csv")
         for row in rows:
-            tags = metric_tags([row])
+            tags = [tag for tag in row if tag not in INDEX_COLUMNS]
             size = len(tags)
             columns["sweep"] += [one.sweep] * size
             columns["trial"] += [one.trial.directory.name] * size
