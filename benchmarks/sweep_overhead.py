@@ -30,7 +30,7 @@ from rich.table import Table
 from sweeps.cli.exit import exit_on_user_error
 from sweeps.errors import UserError
 from sweeps.io.atomic import read_json
-from sweeps.store.trial import read_config, read_trial
+from sweeps.store import read_config, read_trial
 
 DEFAULT_SWEEP = ("+sweep=learning_rate", "train.epochs=2")
 

@@ -30,7 +30,7 @@ from benchmarks.harness.machine import has_torch
 from lm.config import parse_config
 from sweeps.cli.exit import exit_on_user_error
 from sweeps.errors import UserError
-from sweeps.store.trial import read_trial
+from sweeps.store import read_trial
 
 HEADER = ("", "seconds", "least", "most", "ratio", "trials", "best valid ppl", "worst")
 PEER, OURS, AGAIN = "PyTorch + Ray Tune", "ours", "ours again"

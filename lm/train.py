@@ -23,9 +23,8 @@ from sweeps import naming
 from sweeps.errors import UserError
 from sweeps.io.url import is_url
 from sweeps.run import Run
-from sweeps.store.fingerprint import fingerprint
+from sweeps.store import TrialSpec, fingerprint, move_aside, read_trial, write_trial
 from sweeps.store.provenance import collect
-from sweeps.store.trial import TrialSpec, move_aside, read_trial, write_trial
 from sweeps.tensorboard.hparams import rewrite_hparams
 
 

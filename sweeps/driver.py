@@ -5,15 +5,14 @@ from collections.abc import Collection
 from dataclasses import replace
 from pathlib import Path
 
-from sweeps.analysis.comparison import compare_trials
+from sweeps.analysis import compare_trials
 from sweeps.analysis.results import print_results, write_results
 from sweeps.cli.exit import INTERRUPTED
 from sweeps.errors import UserError
 from sweeps.io.lock import locked
 from sweeps.io.mirror import beside_trials, without_checkpoints
-from sweeps.plan.pending import PendingTrials
+from sweeps.plan import PendingTrials, SweepPlan
 from sweeps.plan.sweep_folder import SweepFolder
-from sweeps.plan.sweep_plan import SweepPlan
 from sweeps.store import TrialStatus, move_aside, read_sweep
 from sweeps.store.result import RESULT_FILE
 from sweeps.store.sweep import SWEEP_FILE

@@ -35,8 +35,7 @@ from sweeps.errors import UserError
 from sweeps.io.mirror import mirror_of
 from sweeps.io.url import is_url
 from sweeps.naming import short_keys
-from sweeps.plan.planner import Planner
-from sweeps.plan.sweep_plan import plan_sweep
+from sweeps.plan import Planner, plan_sweep
 from sweeps.preview import preview_sweep
 from sweeps.search import space
 

@@ -10,8 +10,7 @@ from sweeps.plan.cost import Cost
 from sweeps.plan.packs import Pack
 from sweeps.plan.preview_table import TrialPreview, print_preview
 from sweeps.plan.sweep_folder import SweepFolder
-from sweeps.plan.sweep_plan import SweepPlan
-from sweeps.search.samplers import all_settings
+from sweeps.search import all_settings
 from sweeps.tune import cluster
 
 

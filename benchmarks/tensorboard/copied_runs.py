@@ -11,7 +11,8 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from sweeps.naming import short_keys, trial_name
-from sweeps.store.sweep import Sweep, write_sweep
+from sweeps.store import Sweep
+from sweeps.store.sweep import write_sweep
 from sweeps.store.trial import update_trial
 
 AXES = {

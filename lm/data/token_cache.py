@@ -24,7 +24,7 @@ from lm.data.vocabulary import Vocabulary
 from sweeps.errors import UserError
 from sweeps.io.atomic import read_json, write_json
 from sweeps.io.cache_dir import cache_dir
-from sweeps.store.fingerprint import fingerprint
+from sweeps.store import fingerprint
 
 log = logging.getLogger(__name__)
 

@@ -20,7 +20,7 @@ from lm.hooks.timing import ProgramTimings, resident, time_program
 from lm.training.functions import StaticConfig, make_static_config
 from lm.training.state import count_parameters
 from lm.training.trainer import Trainer
-from sweeps.plan.cost import Cost
+from sweeps.plan import Cost
 
 MEASURED = 6
 """Programs that are compiled and timed."""

@@ -21,7 +21,7 @@ from lm.config.sizes import (
 )
 from lm.data.dataset import load_dataset
 from lm.data.windows import evaluation_window
-from sweeps.plan.packs import PackLimits
+from sweeps.plan import PackLimits
 
 MOST_LANES = 256
 PROCESS = 0.7e9

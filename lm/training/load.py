@@ -24,8 +24,7 @@ from lm.training.checkpoint import CheckpointManager
 from lm.training.functions import CompiledFunctions, build_functions, make_static_config
 from lm.training.state import TrainState, evaluated_params
 from sweeps.errors import UserError
-from sweeps.store.fingerprint import fingerprint
-from sweeps.store.trial import Trial, read_config, read_trial
+from sweeps.store import Trial, fingerprint, read_config, read_trial
 
 
 class TrainedModel(NamedTuple):

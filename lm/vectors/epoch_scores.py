@@ -14,7 +14,7 @@ from lm.config.validate import KINDS, PREFIXES
 from lm.vectors.tables import KIND_NAMES as HEADINGS
 from sweeps.io.atomic import write_text
 from sweeps.io.console import make_table, print_line, print_table
-from sweeps.store.metrics import read_metrics
+from sweeps.store import read_metrics
 
 MAX_ROWS = 12
 """About this many epochs are shown; the file has all of them."""

@@ -5,9 +5,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from sweeps.store.metrics import read_metrics
-from sweeps.store.sweep import read_sweep
-from sweeps.store.trial import read_config
+from sweeps.store import read_config, read_metrics, read_sweep
 
 Row = Mapping[str, float]
 """Values of a report by tag, with `step` and `wall_time`."""

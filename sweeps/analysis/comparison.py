@@ -8,8 +8,8 @@ from sweeps.analysis.ranking import ScoredTrial, best_value, rank
 from sweeps.errors import UserError
 from sweeps.labels import MISSING
 from sweeps.naming import RunFilter, label
-from sweeps.store.metrics import metric_tags, read_metrics
-from sweeps.store.sweep import Sweep, read_sweep
+from sweeps.store import Sweep, read_metrics, read_sweep
+from sweeps.store.metrics import metric_tags
 
 
 @dataclass(frozen=True)

@@ -11,7 +11,8 @@ from sweeps.analysis.comparison import axes_of, read_sweeps, unscored_trials
 from sweeps.analysis.ranking import ScoredTrial
 from sweeps.labels import MISSING, are_numbers, parse_number
 from sweeps.naming import RunFilter
-from sweeps.store.metrics import INDEX_COLUMNS, read_metrics
+from sweeps.store import read_metrics
+from sweeps.store.metrics import INDEX_COLUMNS
 
 METRIC_COLUMNS = ("trial", "step", "wall_time", "relative_time", "tag", "value")
 """Columns of `Frames.metrics`."""

@@ -4,8 +4,7 @@ import math
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
-from sweeps.store.metrics import read_metrics
-from sweeps.store.trial import Trial
+from sweeps.store import Trial, read_metrics
 
 
 @dataclass(frozen=True)

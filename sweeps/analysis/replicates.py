@@ -7,7 +7,7 @@ from statistics import fmean, stdev
 
 from sweeps.analysis.ranking import ScoredTrial
 from sweeps.labels import label_ranges
-from sweeps.store.status import TrialStatus
+from sweeps.store import TrialStatus
 
 
 @dataclass(frozen=True)

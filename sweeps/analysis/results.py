@@ -11,8 +11,8 @@ from sweeps.analysis.comparison import Comparison
 from sweeps.analysis.tables import ranking_table, replicate_table
 from sweeps.io.atomic import write_text
 from sweeps.io.console import print_line, print_rest, print_table
+from sweeps.store import TrialStatus
 from sweeps.store.compile_times import read_compile_time, total_compile_time
-from sweeps.store.status import TrialStatus
 
 TOP = 50
 """Number of rows on the terminal."""

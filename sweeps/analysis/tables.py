@@ -10,7 +10,7 @@ from sweeps.analysis.ranking import ScoredTrial
 from sweeps.analysis.replicates import group_replicates
 from sweeps.io.console import format_number, make_table
 from sweeps.naming import short_keys
-from sweeps.store.status import TrialStatus
+from sweeps.store import TrialStatus
 
 STATUS_COLOURS = {
     TrialStatus.FINISHED: "green",

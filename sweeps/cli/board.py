@@ -19,7 +19,7 @@ from sweeps.cli.exit import exit_on_user_error
 from sweeps.errors import UserError
 from sweeps.io.url import is_url
 from sweeps.naming import RunFilter, short_keys
-from sweeps.store.sweep import Sweep, read_sweep
+from sweeps.store import Sweep, read_sweep
 from sweeps.tensorboard.links import Dashboard, Link, sweep_links
 from sweeps.tensorboard.runs import FilteredLogdir, filter_runs, find_runs
 from sweeps.tensorboard.server import (

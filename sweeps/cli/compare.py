@@ -18,7 +18,7 @@ from sweeps.analysis.tables import ranking_table, replicate_table
 from sweeps.cli.exit import exit_on_user_error
 from sweeps.io.console import format_number, make_table, print_line, print_rest, print_table
 from sweeps.naming import short_keys
-from sweeps.store.status import TrialStatus
+from sweeps.store import TrialStatus
 
 BAR_WIDTH = 30
 """Characters of the bar of a share of 1."""

@@ -5,8 +5,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from sweeps.plan.packs import Packer
-from sweeps.search.samplers import Dimension
-from sweeps.search.space import Axis
+from sweeps.search import Axis, Dimension
 from sweeps.store import Trial
 
 

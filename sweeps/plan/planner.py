@@ -6,8 +6,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from sweeps.search.samplers import Setting
-from sweeps.search.space import Space
+from sweeps.search import Setting, Space
 from sweeps.store import TrialSpec, fingerprint
 
 Compose = Callable[[Sequence[str]], tuple[Mapping[str, Any], Mapping[str, str]]]

@@ -14,7 +14,7 @@ from sweeps.errors import UserError
 from sweeps.io.atomic import cannot_write, make_directory
 from sweeps.naming import digits_needed, label, short_keys, trial_name
 from sweeps.plan.planner import PlannedTrial
-from sweeps.search.space import Axis
+from sweeps.search import Axis
 from sweeps.store import Sweep, Trial, TrialStatus, read_config, read_sweep, read_trial
 from sweeps.store.fingerprint import common_config, conflicts, intersection
 from sweeps.store.sweep import SWEEP_FILE, write_sweep

@@ -17,7 +17,8 @@ from sweeps.plan.planner import PlannedTrial, Planner
 from sweeps.plan.population import population_values
 from sweeps.plan.reuse import reuse_trial, trained_in_other_sweeps
 from sweeps.plan.sweep_folder import SweepFolder
-from sweeps.search.samplers import (
+from sweeps.search import (
+    Axis,
     Dimension,
     all_settings,
     dimensions,
@@ -25,7 +26,6 @@ from sweeps.search.samplers import (
     position_of,
     setting_at,
 )
-from sweeps.search.space import Axis
 from sweeps.store import Provenance, Trial, read_config, write_trial
 from sweeps.store.provenance import collect
 from sweeps.store.status import STUCK_FILE

@@ -9,8 +9,8 @@ from sweeps.analysis.importance import Importance
 from sweeps.analysis.ranking import ScoredTrial
 from sweeps.labels import are_numbers, label_ranges, sort_labels
 from sweeps.naming import short_keys
-from sweeps.store.metrics import Row, metric_tags, read_metrics
-from sweeps.store.status import TrialStatus
+from sweeps.store import TrialStatus, read_metrics
+from sweeps.store.metrics import Row, metric_tags
 
 MAX_POINTS = 500
 """Most points of a curve."""

@@ -22,19 +22,22 @@ from sweeps.reproduce.environment_diff import code_changes, machine_changes, pac
 from sweeps.reproduce.metric_diff import diff_metrics
 from sweeps.reproduce.rerun import RerunTask, rerun_trial
 from sweeps.reproduce.verdict import TOLERANCE, reach_verdict, reasons_for_tolerance
-from sweeps.store.fingerprint import common_config, conflicts, fingerprint
-from sweeps.store.metrics import read_metrics
-from sweeps.store.provenance import Provenance, collect, read_provenance
-from sweeps.store.sweep import SWEEP_FILE, read_sweep
-from sweeps.store.trial import (
+from sweeps.store import (
+    Provenance,
     Trial,
     TrialSpec,
+    fingerprint,
     move_aside,
     read_config,
-    read_overrides,
+    read_metrics,
+    read_sweep,
     read_trial,
     write_trial,
 )
+from sweeps.store.fingerprint import common_config, conflicts
+from sweeps.store.provenance import collect, read_provenance
+from sweeps.store.sweep import SWEEP_FILE
+from sweeps.store.trial import read_overrides
 
 MACHINE_FACTS = ("python", "platform", "processor", "hostname")
 """Facts of the machine that are printed where they differ."""

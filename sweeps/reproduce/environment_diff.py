@@ -7,7 +7,7 @@ import re
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from sweeps.store.provenance import Provenance
+from sweeps.store import Provenance
 
 Facts = Mapping[str, Any]
 """Facts of a trial's provenance, by name."""

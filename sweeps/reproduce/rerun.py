@@ -14,7 +14,7 @@ from pathlib import Path
 
 from sweeps.config import locate
 from sweeps.run import Run
-from sweeps.store.trial import read_config
+from sweeps.store import read_config
 
 LINE_SECONDS = 10.0
 """Seconds between two printed lines of progress."""

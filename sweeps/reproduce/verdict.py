@@ -5,8 +5,7 @@ from typing import Any
 
 from sweeps.reproduce.environment_diff import UNKNOWN, environment_changes
 from sweeps.reproduce.metric_diff import MetricDiff
-from sweeps.store.status import TrialStatus
-from sweeps.store.trial import Trial
+from sweeps.store import Trial, TrialStatus
 
 TOLERANCE = 1e-4
 """Relative tolerance where bits may differ.

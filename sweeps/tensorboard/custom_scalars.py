@@ -17,7 +17,7 @@ from tensorboard.plugins.custom_scalar.layout_pb2 import (
 from tensorboard.plugins.custom_scalar.layout_pb2 import Layout as LayoutProto
 
 from sweeps.naming import short_keys
-from sweeps.store.sweep import Sweep
+from sweeps.store import Sweep
 from sweeps.tensorboard.event_file import EVENT_FILES, EventWriter, read_values
 from sweeps.tensorboard.protos import plugin_value, string_tensor
 

@@ -26,9 +26,9 @@ from tensorboard.plugins.hparams.plugin_data_pb2 import (
 
 from sweeps.labels import parse_number
 from sweeps.naming import setting_name, short_keys
+from sweeps.store import Trial, TrialStatus, read_config, read_trial
 from sweeps.store.provenance import read_provenance
-from sweeps.store.status import TrialStatus
-from sweeps.store.trial import Trial, read_config, read_trial, to_yaml
+from sweeps.store.trial import to_yaml
 from sweeps.tensorboard.event_file import EVENT_FILES, append_values, remove_values
 from sweeps.tensorboard.protos import empty_tensor, plugin_value, text_value
 

@@ -14,9 +14,8 @@ from pathlib import Path
 from sweeps.analysis.replicates import mean_and_deviation
 from sweeps.io.atomic import cannot_write, make_directory
 from sweeps.naming import setting_name, short_keys
-from sweeps.store.metrics import Row, merge_steps, read_metrics
-from sweeps.store.status import TrialStatus
-from sweeps.store.sweep import Sweep
+from sweeps.store import Sweep, TrialStatus, read_metrics
+from sweeps.store.metrics import Row, merge_steps
 from sweeps.tensorboard.custom_scalars import (
     Charts,
     aggregate_name,

@@ -6,7 +6,7 @@ from typing import Any
 
 from sweeps.config import FrameworkConfig, SweepConfig
 from sweeps.plan.pending import PendingTrials
-from sweeps.search.samplers import Dimension
+from sweeps.search import Dimension
 from sweeps.store import Trial, TrialStatus, read_trial
 
 ATTEMPTS = 200

@@ -9,7 +9,7 @@ import numpy as np
 
 from sweeps.config import AshaConfig, MedianConfig, PBTConfig, SchedulerConfig, SweepConfig
 from sweeps.naming import short_keys
-from sweeps.search.space import Axis
+from sweeps.search import Axis
 from sweeps.store import Trial, read_metrics
 
 MAX_RUNGS = 30

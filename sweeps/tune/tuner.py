@@ -17,8 +17,8 @@ from typing import Any
 from sweeps.config import Application, FrameworkConfig, locate
 from sweeps.io.atomic import make_directory
 from sweeps.io.mirror import Mirror, without_checkpoints
+from sweeps.plan import PendingTrials
 from sweeps.plan.packs import Pack, pack_summary
-from sweeps.plan.pending import PendingTrials
 from sweeps.run import Interrupt
 from sweeps.store import read_config
 from sweeps.tune import cluster
