@@ -6,7 +6,7 @@ from dataclasses import replace
 from typing import Any
 
 from sweeps.config import locate
-from sweeps.plan.cost import Cost
+from sweeps.plan import Cost, SweepPlan
 from sweeps.plan.packs import Pack
 from sweeps.plan.preview_table import TrialPreview, print_preview
 from sweeps.plan.sweep_folder import SweepFolder

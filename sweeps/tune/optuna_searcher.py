@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Any
 
 from sweeps.config import FrameworkConfig, SweepConfig
-from sweeps.plan.pending import PendingTrials
+from sweeps.plan import PendingTrials
 from sweeps.search import Dimension
 from sweeps.store import Trial, TrialStatus, read_trial
 
