@@ -9,8 +9,8 @@ from lm.cli.hydra_main import run_command
 
 
 def main(config: DictConfig) -> None:
-    """Not called: with several runs Hydra hands over to the sweeper of `conf/config.yaml`."""
-    raise AssertionError("a sweep is the sweeper's")
+    """Do nothing: Hydra calls the sweeper of `conf/config.yaml` instead."""
+    raise AssertionError("Hydra calls the sweeper instead")
 
 
 if __name__ == "__main__":

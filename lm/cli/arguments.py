@@ -1,4 +1,4 @@
-"""The commands' lines: what several of them take, and types for argparse."""
+"""Argparse types, and the argument that several commands take."""
 
 import argparse
 import math
@@ -10,7 +10,7 @@ T = TypeVar("T")
 
 
 def trial_parser(program: str, description: str) -> argparse.ArgumentParser:
-    """A parser whose first argument, `directory`, is a trial's folder."""
+    """Return a parser whose first argument, `directory`, is a trial's folder."""
     parser = argparse.ArgumentParser(prog=program, description=description)
     parser.add_argument(
         "directory", type=Path, metavar="FOLDER", help="a trial's folder: outputs/SWEEP/TRIAL"
@@ -19,7 +19,7 @@ def trial_parser(program: str, description: str) -> argparse.ArgumentParser:
 
 
 def comma_list(one: Callable[[str], T]) -> Callable[[str], list[T]]:
-    """Values with commas between them."""
+    """Return an argparse type for values with commas between them; `one` reads a value."""
 
     def parse(text: str) -> list[T]:
         return [one(part.strip()) for part in text.split(",")]
@@ -28,14 +28,14 @@ def comma_list(one: Callable[[str], T]) -> Callable[[str], list[T]]:
 
 
 def positive_int(text: str, at_least: int = 1) -> int:
-    """A whole number."""
+    """Read a whole number."""
     if not (text.isdecimal() and int(text) >= at_least):
         raise argparse.ArgumentTypeError(f"{text!r} is not a whole number of at least {at_least}")
     return int(text)
 
 
 def checked_float(text: str, what: str, good: Callable[[float], bool]) -> float:
-    """A number; `what` says which ones are good, as in "a number of at least 0"."""
+    """Read a number; `what` says which ones are good, as in "a number of at least 0"."""
     try:
         value = float(text)
     except ValueError:

@@ -1,4 +1,4 @@
-"""What the commands share: how they find Hydra's configuration, and how they end."""
+"""Hydra's entry for a command: the schema, checked overrides, and the mode of the run."""
 
 import sys
 from collections.abc import Callable

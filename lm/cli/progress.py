@@ -1,4 +1,4 @@
-"""What a command shows while it works: a bar on a terminal; a run, a line for each epoch."""
+"""Progress on the terminal: a bar while a command works, and a line for each epoch of a run."""
 
 from collections.abc import Mapping
 from typing import Self
@@ -15,9 +15,12 @@ from rich.progress import Progress as Bar
 
 
 def bar(console: Console, counted: str, *fields: str) -> Bar:
-    """A bar that goes when it ends: what is counted, how many of all, fields, time passed and left.
+    """Return a progress bar that disappears when it ends; off a terminal it shows nothing.
 
-    Off a terminal there is none.
+    Args:
+      console: where it is shown.
+      counted: what is counted, as in "step".
+      fields: further columns, in rich's format.
     """
     return Bar(
         TextColumn(counted),
@@ -34,7 +37,7 @@ def bar(console: Console, counted: str, *fields: str) -> Bar:
 
 
 class RunProgress:
-    """Shows reports as they come; give `reported` to the run."""
+    """Shows a run's reports as they come; give `reported` to the run."""
 
     def __init__(self, console: Console) -> None:
         self._console = console

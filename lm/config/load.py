@@ -1,4 +1,4 @@
-"""Hydra's schema of the configuration, and configurations with types.
+"""Hydra's schema of the configuration, and the way from a composed mapping to a checked `Config`.
 
 The defaults stand in `conf/`, one file for one choice. Hydra rejects unknown keys and wrong types
 against the schema; `parse_config` checks ranges and combinations.
@@ -32,14 +32,14 @@ def register() -> None:
     register_kinds(Config)
 
 
-def parse_config(values: Mapping[str, Any]) -> Config:
+def parse_config(raw_config: Mapping[str, Any]) -> Config:
     """Check a composed configuration and give it its types.
 
     Raises:
       UserError: an option is missing, unknown, out of its range, or does not fit the others.
     """
     try:
-        config = parse(Config, values, _ADDED_OPTIONS)
+        config = parse(Config, raw_config, _ADDED_OPTIONS)
     except (MissingMandatoryValue, ConfigKeyError) as error:
         what = "has no value" if isinstance(error, MissingMandatoryValue) else "is no option"
         raise UserError(

@@ -75,10 +75,10 @@ class ModelConfig:
         below=1,
     )
     input_dropout: float | None = option(
-        "that after the embedding; null: as model.dropout", at_least=0, below=1
+        "share dropped after the embedding; null: as model.dropout", at_least=0, below=1
     )
     output_dropout: float | None = option(
-        "that after the last recurrent layer; null: as model.dropout", at_least=0, below=1
+        "share dropped after the last recurrent layer; null: as model.dropout", at_least=0, below=1
     )
     dropout_kind: str = option(
         "step: other units at each time step; locked: the same ones throughout a window",
@@ -123,7 +123,8 @@ class LossConfig:
         at_least=0,
     )
     slowness_penalty: float = option(
-        "the same for the mean square of their differences between time steps, before dropout",
+        "times the mean square of the differences of those outputs between time steps, before "
+        "dropout, added likewise",
         at_least=0,
     )
 
@@ -144,7 +145,7 @@ class OptimizerConfig:
     average_patience: int | None = option(
         "the parameters of all later updates are averaged, and evaluation, samples and vectors use "
         "the average, once an epoch's validation loss is higher than that of any epoch more than "
-        "so many before it; null: never",
+        "this number before it; null: never",
         unit="epochs",
         at_least=0,
     )
@@ -205,7 +206,8 @@ class TrainConfig:
     )
     report_every: int = option("updates between two reports", unit="updates", at_least=1)
     precision: str = option(
-        "of matrix products; bfloat16 (GPUs): factors rounded to it, sums and parameters float32",
+        "of matrix products; bfloat16 (GPUs): factors are rounded to it, sums and parameters stay "
+        "float32",
         choices=("float32", "bfloat16"),
     )
     checkpoint_minutes: float = option(
@@ -224,7 +226,7 @@ class LogConfig:
     """`log`: what a run shows beside its metrics; none of it changes what is trained."""
 
     histogram_every: int = option(
-        "updates between two looks inside: histograms of activations, parameters and gradients, "
+        "updates between two recordings of histograms of activations, parameters and gradients, "
         "norms, saturation; 0: none",
         unit="updates",
         at_least=0,
@@ -245,8 +247,8 @@ class LogConfig:
         at_least=0,
     )
     scalars_every: int | None = option(
-        "updates between two points of the curves of loss and gradient norm, each the mean of so "
-        "many; null: a point a report (train.report_every)",
+        "updates between two points of the curves of loss and gradient norm, each a mean over "
+        "these updates; null: a point a report (train.report_every)",
         unit="updates",
         at_least=1,
     )
@@ -282,7 +284,7 @@ class GradientFlowConfig:
 
 @dataclass(unsafe_hash=True)
 class Config:
-    """The root; the keys of `RUN_ONLY` do not change what a run computes."""
+    """The root of all options; the keys of `RUN_ONLY` do not change what a run computes."""
 
     data: DataConfig = field(default_factory=DataConfig)
     model: ModelConfig = field(default_factory=ModelConfig)

@@ -5,13 +5,13 @@ from itertools import pairwise
 from lm.config.schema import ModelConfig
 
 STEPS_PER_CALL = 256
-"""Updates in a call of the compiled program, at most: chance is drawn for so many at once."""
+"""Most updates in a call of the compiled program, whose random numbers are drawn together."""
 GATES = {"rnn": 1, "gru": 3, "lstm": 4}
-"""Of each cell, the state's new value counted as one."""
+"""Gates of each cell, the candidate for its new state included."""
 
 
 def num_parameters(model: ModelConfig, vocab_size: int) -> int:
-    """Numbers that training changes."""
+    """Return how many numbers training changes."""
     sizes = layer_sizes(model)
     layers = GATES[model.cell] * sum(n * (m + n + 1) for m, n in sizes)
     hidden = sizes[-1][1] * model.hidden_size if model.hidden_size else 0
@@ -20,23 +20,26 @@ def num_parameters(model: ModelConfig, vocab_size: int) -> int:
 
 
 def feature_size(model: ModelConfig) -> int:
-    """Width of what the softmax sees."""
+    """Return the width of what the softmax sees."""
     return model.hidden_size or rnn_sizes(model)[-1]
 
 
 def rnn_sizes(model: ModelConfig) -> list[int]:
-    """Of the recurrent layers, from the first to the last."""
+    """Return the width of each recurrent layer, from the first to the last."""
     return [model.rnn_size] * (model.layers - 1) + [model.last_size or model.rnn_size]
 
 
 def layer_sizes(model: ModelConfig) -> list[tuple[int, int]]:
-    """Inputs and units of each recurrent layer, from the first to the last."""
+    """Return inputs and units of each recurrent layer, from the first to the last."""
     return list(pairwise([model.embed_size, *rnn_sizes(model)]))
 
 
 def softmax_chunk_size(platform: str, *, one_thread: bool = False) -> int:
-    """Words whose logits an evaluation computes at once: on a CPU those of a window's tokens fit
-    into its cache; several threads, and a GPU the more, are not kept busy by so few."""
+    """Return how many words' logits an evaluation computes at once.
+
+    On a CPU the logits of a window's tokens then fit into its cache; several threads need more
+    words at once to be busy.
+    """
     if platform != "cpu":
         return 8192
     return 256 if one_thread else 512

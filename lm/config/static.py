@@ -66,9 +66,11 @@ def _with(section: Any, path: list[str], value: Any) -> Any:
     return replace(section, **{name: _with(getattr(section, name), rest, value) if rest else value})
 
 
-def pack_key(values: Mapping[str, Any]) -> dict[str, Any]:
+def pack_key(raw_config: Mapping[str, Any]) -> dict[str, Any]:
     """Return what must be equal for trials to train in one pack: shapes, code, text, reports."""
-    left = {key: deepcopy(part) for key, part in values.items() if key not in (*RUN_ONLY, "seed")}
+    left = {
+        key: deepcopy(part) for key, part in raw_config.items() if key not in (*RUN_ONLY, "seed")
+    }
     for key, value in _stand_ins(lambda key: reduce(getitem, key.split("."), left)).items():
         *sections, name = key.split(".")
         section = reduce(getitem, sections, left)

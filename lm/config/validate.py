@@ -19,7 +19,7 @@ CHANGEABLE = ("optimizer.learning_rate", "optimizer.momentum", "train.clip_norm"
 
 
 def check(config: Config) -> None:
-    """Refuse what makes no sense.
+    """Refuse a configuration that makes no sense.
 
     Raises:
       UserError: an option is out of its range or does not fit the others.
@@ -99,7 +99,7 @@ def _check_combinations(config: Config) -> None:
 
 
 def tags(tied: bool) -> list[str]:
-    """Those of the scores; `tied`: the softmax's weights are the embedding."""
+    """Return the tags of the scores; `tied`: the softmax's weights are the embedding."""
     prefixes = list(PREFIXES.values())[: 1 if tied else 2]
     return [prefix + kind for prefix in prefixes for kind in KINDS]
 

@@ -1,7 +1,7 @@
-"""What trials will take: a short warm-up of each program, times the work of each trial.
+"""What trials will take: the measured times of each program, times the work of each trial.
 
-Call `estimate` in a process that has the environment of a trial
-(`lm.backend.devices.environment`), set before JAX is imported: times hang on the number of threads.
+Call `estimate` in a process that has the environment of a trial, set before JAX is imported
+(`lm.backend.devices.environment`): times depend on the number of threads.
 """
 
 import hashlib
@@ -31,7 +31,7 @@ class MeasuredProgram:
     """Compiled code, and a configuration and a text to run it with."""
 
     name: str
-    """Hash of all that enters compilation."""
+    """Hash of everything that compilation depends on."""
     config: Config
     dataset: Dataset
     load_seconds: float
@@ -40,7 +40,7 @@ class MeasuredProgram:
     steps_per_epoch: int
     words_per_step: int
     test_share: float
-    """Windows of the test split, for each of the validation split."""
+    """Windows of the test split for each window of the validation split."""
 
     @property
     def size(self) -> float:
@@ -63,15 +63,15 @@ def estimate(configs: Sequence[Mapping[str, Any]]) -> list[Cost]:
     use_cache()
     jax.devices()  # starts the device's client, as every trial does
     before = resident()
-    trials = [parse_config(values) for values in configs]
+    trials = [parse_config(raw_config) for raw_config in configs]
     programs = _programs(trials)
     known: list[tuple[MeasuredProgram, ProgramTimings]] = []
     overhead = 0.0
     for program in spread(list({program.name: program for program in programs}.values())):
-        warmup, after = time_program(program.config, program.dataset)
+        timings, after = time_program(program.config, program.dataset)
         if not known:
-            overhead = max(0.0, after - before - warmup.buffers)
-        known.append((program, warmup))
+            overhead = max(0.0, after - before - timings.buffers)
+        known.append((program, timings))
     return [
         _cost(config, program, interpolate(known, program), before + overhead)
         for config, program in zip(trials, programs, strict=True)
@@ -79,7 +79,7 @@ def estimate(configs: Sequence[Mapping[str, Any]]) -> list[Cost]:
 
 
 def spread(programs: Sequence[MeasuredProgram]) -> list[MeasuredProgram]:
-    """Those that are measured, the smallest first."""
+    """Return the programs that are measured, the smallest first."""
     ordered = sorted(programs, key=lambda program: program.size)
     if len(ordered) <= MEASURED:
         return ordered
@@ -90,13 +90,15 @@ def spread(programs: Sequence[MeasuredProgram]) -> list[MeasuredProgram]:
 def interpolate(
     known: Sequence[tuple[MeasuredProgram, ProgramTimings]], program: MeasuredProgram
 ) -> ProgramTimings:
-    """What a program takes, as measured or from those next to it in size."""
-    for one, warmup in known:
+    """Return what a program takes, as measured or from those next to it in size."""
+    for one, timings in known:
         if one.name == program.name:
-            return warmup
+            return timings
     sizes = sorted({one.size for one, _ in known})
     logs = [
-        np.mean([np.log(np.maximum(warmup, 1e-9)) for one, warmup in known if one.size == size], 0)
+        np.mean(
+            [np.log(np.maximum(timings, 1e-9)) for one, timings in known if one.size == size], 0
+        )
         for size in sizes
     ]
     columns = np.transpose(logs)
@@ -105,7 +107,7 @@ def interpolate(
 
 
 def _programs(trials: Sequence[Config]) -> list[MeasuredProgram]:
-    """The program of each trial."""
+    """Return the program of each trial; trials that share one have the same object."""
     texts: dict[str, tuple[Dataset, float]] = {}
     found: dict[tuple[str, StaticConfig], MeasuredProgram] = {}
     programs = []
@@ -139,7 +141,7 @@ def _program(
         name=hashlib.sha256(repr((key, shapes)).encode()).hexdigest()[:12],
         config=config,
         dataset=dataset,
-        # The first look at a model costs what the warm-up, which is a second one, does not see.
+        # The first trace of a model costs what the timings, of a second one, do not have.
         load_seconds=load_seconds + time.perf_counter() - began,
         parameters=parameters,
         steps_per_epoch=trainer.steps_per_epoch,
@@ -148,16 +150,16 @@ def _program(
     )
 
 
-def _cost(config: Config, program: MeasuredProgram, warmup: ProgramTimings, memory: float) -> Cost:
+def _cost(config: Config, program: MeasuredProgram, timings: ProgramTimings, memory: float) -> Cost:
     epochs = config.train.epochs
-    each = program.steps_per_epoch * warmup.step + warmup.valid + warmup.save
-    last = program.test_share * warmup.valid
-    start = program.load_seconds + warmup.start + warmup.compile
+    each = program.steps_per_epoch * timings.step + timings.valid + timings.save
+    last = program.test_share * timings.valid
+    start = program.load_seconds + timings.start + timings.compile
     return Cost(
         program=program.name,
         parameters=program.parameters,
         seconds=start + epochs * each + last,
-        bytes=round(memory + warmup.buffers),
-        lane_bytes=round(warmup.buffers),
-        compile_seconds=warmup.compile,
+        bytes=round(memory + timings.buffers),
+        lane_bytes=round(timings.buffers),
+        compile_seconds=timings.compile,
     )

@@ -1,8 +1,4 @@
-"""Which trials can share a compiled program, and how many of them can train together.
-
-Plain arithmetic without JAX, for the driver of a sweep; `lm.training.functions` takes its key from
-here.
-"""
+"""How many trials can train together in one process: plain arithmetic without JAX."""
 
 import subprocess
 from collections.abc import Mapping
@@ -28,16 +24,16 @@ PROCESS = 0.7e9
 """Bytes that a process takes before its first array: libraries and compiler."""
 
 
-def pack_limits(values: Mapping[str, Any], cpus: int, gpus: float) -> PackLimits:
-    """How many lanes of a trial's kind fit into its slot's memory, and how many pay.
+def pack_limits(raw_config: Mapping[str, Any], cpus: int, gpus: float) -> PackLimits:
+    """Return how many lanes of a trial's kind fit into its slot's memory, and how many pay.
 
-    On a CPU a pack takes as long as its lanes one after the other; a GPU is left idle by one lane.
+    On a CPU a pack takes as long as its lanes one after the other, so that one pays.
 
     Args:
       cpus: of a slot; host memory is shared among as many slots as the CPUs make.
       gpus: a slot's share of a GPU; 0: it computes on CPUs.
     """
-    need = memory(parse_config(values))
+    need = memory(parse_config(raw_config))
     if gpus > 0:
         room = (
             0.9 * min(gpus, 1.0) * _gpu_bytes() - need.shared
@@ -62,7 +58,7 @@ class Memory(NamedTuple):
 
 
 def memory(config: Config) -> Memory:
-    """What a pack of a configuration needs."""
+    """Return the memory that a pack of a configuration needs."""
     dataset = load_dataset(config.data)
     vocab_size, words = (
         len(dataset.vocabulary),
@@ -95,7 +91,7 @@ def _clip(count: float) -> int:
 
 
 def _activations(model: ModelConfig, train: TrainConfig) -> int:
-    """Numbers that the backward pass needs: inputs, gates and states of each layer, features."""
+    """Count what the backward pass needs: inputs, gates and states of each layer, features."""
     sizes = rnn_sizes(model)
     layers = (3 * GATES[model.cell] + 4) * sum(sizes)
     each = 3 * model.embed_size + layers + 4 * feature_size(model)
@@ -103,7 +99,7 @@ def _activations(model: ModelConfig, train: TrainConfig) -> int:
 
 
 def _gpu_bytes() -> float:
-    """Memory of the smallest GPU here; 8 GB where there is none to ask."""
+    """Return the bytes of the smallest GPU here; 8 GB where there is none to ask."""
     command = ["nvidia-smi", "--query-gpu=memory.total", "--format=csv,noheader,nounits"]
     try:
         done = subprocess.run(command, capture_output=True, text=True, check=True, timeout=10)

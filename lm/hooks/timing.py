@@ -1,4 +1,4 @@
-"""What one program takes: compile it, make a few updates, evaluate a part, save once."""
+"""Times of one program: to compile it, make an update, evaluate, save a checkpoint."""
 
 import statistics
 import tempfile
@@ -24,29 +24,29 @@ from sweeps.errors import UserError
 T = TypeVar("T")
 
 SECONDS = 2.0
-"""For the timed updates of a program; evaluation gets a quarter of it."""
+"""Seconds for the timed updates of a program; evaluation gets a quarter of them."""
 CALLS = 8
 """Timed calls, whose median counts: other work on the machine disturbs some."""
 
 
 class ProgramTimings(NamedTuple):
-    """What a program takes, in seconds; bytes of host memory."""
+    """Seconds of each part of a program's work, and bytes of its arrays."""
 
     start: float
-    """Text onto the device, and a new state."""
+    """To put the text on the device and make a new state."""
     compile: float
     step: float
-    """An update."""
+    """To make one update."""
     valid: float
-    """Evaluation of the validation split."""
+    """To evaluate the validation split."""
     save: float
-    """A checkpoint."""
+    """To write a checkpoint."""
     buffers: float
-    """Arrays while it trains, bytes; 0 where they lie on another device than the CPU."""
+    """Bytes of its arrays while it trains; 0 where they are on another device than the CPU."""
 
 
 def time_program(config: Config, dataset: Dataset) -> tuple[ProgramTimings, int]:
-    """Run a program for a few seconds; gives the process's resident bytes at its largest, too.
+    """Run a program for a few seconds; also return the process's largest resident bytes.
 
     Raises:
       UserError: the model does not fit into memory.
@@ -64,7 +64,7 @@ def time_program(config: Config, dataset: Dataset) -> tuple[ProgramTimings, int]
 
 
 def resident() -> int:
-    """Bytes of memory that this process holds."""
+    """Return the bytes of memory that this process holds."""
     return int(psutil.Process().memory_info().rss)
 
 
@@ -88,7 +88,7 @@ def _measure(config: Config, dataset: Dataset) -> tuple[ProgramTimings, int]:
     valid = _time_evaluation(trainer, state)
     trained = resident()
     save = _time_save(state)
-    warmup = ProgramTimings(
+    timings = ProgramTimings(
         start=laid_out + again,
         compile=max(0.0, first - again) + compiled + called,
         step=step,
@@ -96,11 +96,11 @@ def _measure(config: Config, dataset: Dataset) -> tuple[ProgramTimings, int]:
         save=save,
         buffers=_buffers(train, evaluate, trainer),
     )
-    return warmup, max(trained, resident())
+    return timings, max(trained, resident())
 
 
 def _time_steps(trainer: Trainer, state: TrainState) -> tuple[TrainState, float]:
-    """Seconds of an update, reports included; nothing is learned, so that nothing can diverge."""
+    """Return seconds of an update, reports included; with learning rate 0 nothing can diverge."""
     values = hyperparameters(trainer.config, 0)._replace(learning_rate=jnp.float32(0))
 
     def run(count: int) -> int:
@@ -127,7 +127,7 @@ def _time_evaluation(trainer: Trainer, state: TrainState) -> float:
 
 
 def _seconds_each(run: Callable[[int], int], most: int, seconds: float) -> float:
-    """Median time of one, where `run(count)` does so many, up to `most`, and gives their number.
+    """Return the median time of one piece of work; `run(count)` does up to `most` of them.
 
     The first call is not counted, for it is the one that allocates.
     """
@@ -143,7 +143,7 @@ def _seconds_each(run: Callable[[int], int], most: int, seconds: float) -> float
 
 
 def _time_save(state: TrainState) -> float:
-    """Seconds of a checkpoint: the mean of the first, which prepares much, and a second."""
+    """Return seconds of a checkpoint: the mean of the first, which prepares much, and a second."""
     with tempfile.TemporaryDirectory() as folder:
         checkpoints = CheckpointManager(Path(folder))
         spent, _ = _timed(lambda: checkpoints.save(state))
@@ -152,7 +152,7 @@ def _time_save(state: TrainState) -> float:
 
 
 def _buffers(train: Any, evaluate: Any, trainer: Trainer) -> float:
-    """Bytes of all arrays: those of the hungrier function, and both held-out texts."""
+    """Return bytes of all arrays: of the function that takes more, and of the held-out texts."""
     if jax.devices()[0].platform != "cpu":
         return 0.0
     shards = trainer.functions.compute.shards  # each device has arrays of its own
@@ -162,7 +162,7 @@ def _buffers(train: Any, evaluate: Any, trainer: Trainer) -> float:
 
 
 def _bytes(compiled: Any) -> int:
-    """Of a compiled function's arrays, on one device; 0 where it cannot tell."""
+    """Return bytes of a compiled function's arrays on one device; 0 where that is not known."""
     if (sizes := compiled.memory_analysis()) is None:
         return 0
     size: int = (

@@ -1,4 +1,4 @@
-"""How long a trial trains beside others, so that a sweep can start the longest first.
+"""How much a trial computes relative to others, so that a sweep can start the longest first.
 
 Plain arithmetic for the driver, without JAX and without the text; `lm.hooks.cost` measures.
 """
@@ -10,23 +10,23 @@ from lm.config import DataConfig, LossConfig, ModelConfig, TrainConfig
 from lm.config.sizes import GATES, layer_sizes
 
 WORDS = 10_000
-"""Vocabulary of a text that keeps all its words, which is not read here."""
+"""Assumed types of a text that keeps all its words, for the text is not read here."""
 UPDATE = 10
-"""Multiplications that take as long as updating one parameter: memory is slower than arithmetic."""
+"""Multiplications that take as long as updating one parameter, which waits for memory."""
 
 
-def relative_cost(values: Mapping[str, Any]) -> float:
-    """Multiplications for each word of the text, in all epochs; of use beside others alone.
+def relative_cost(raw_config: Mapping[str, Any]) -> float:
+    """Return multiplications for each word of the text in all epochs, to compare trials with.
 
     Counted are the matrix products of training and of evaluation and the parameters' updates, rows
     of tables left out. Texts are taken to be equally long.
 
     Args:
-      values: a configuration that has been checked, so that thousands take no time.
+      raw_config: a configuration that has been checked, so that thousands take no time.
     """
-    data, loss = DataConfig(**values["data"]), LossConfig(**values["loss"])
-    train = TrainConfig(**values["train"])
-    recurrent, features = _weights(ModelConfig(**values["model"]))
+    data, loss = DataConfig(**raw_config["data"]), LossConfig(**raw_config["loss"])
+    train = TrainConfig(**raw_config["train"])
+    recurrent, features = _weights(ModelConfig(**raw_config["model"]))
     vocab_size = data.vocab_size or WORDS
     compared = vocab_size if loss.kind == "softmax" else loss.samples + 1
     # With `predict=last` each word is the target of one window, which reads as many before it.
@@ -39,7 +39,7 @@ def relative_cost(values: Mapping[str, Any]) -> float:
 
 
 def _weights(model: ModelConfig) -> tuple[int, int]:
-    """Weights by which a word's vector is multiplied, and the width of what the softmax sees."""
+    """Return the weights that multiply a word's vector, and the width of what the softmax sees."""
     sizes = layer_sizes(model)
     layers = GATES[model.cell] * sum(n * (m + n) for m, n in sizes)
     _, outputs = sizes[-1]
