@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 
 from jax.extend.core import ClosedJaxpr, Jaxpr, JaxprEqn, Literal
 
-from lm.monitor.graph.graph_def import CONSTANT, Constant, Graph, TensorSpec, Value
+from lm.monitor.graph.graph_def import CONSTANT, Constant, Graph, NodeOutput, TensorSpec
 from lm.monitor.graph.jaxpr import (
     constant,
     inner_computation,
@@ -21,7 +21,7 @@ from lm.monitor.graph.jaxpr import (
 )
 from lm.monitor.graph.op_names import LAYOUT_OPS, OP_NAMES
 
-Operand = Value | Constant
+Operand = NodeOutput | Constant
 
 
 class NodeNames(NamedTuple):
@@ -85,7 +85,7 @@ class JaxprConverter:
     ) -> Sequence[Operand]:
         """A node; or, of a split, one for each part. They stand in the module whose parameters
         they read, even where it is not the module itself that computes."""
-        read = [value.node for value in operands if isinstance(value, Value)]
+        read = [value.node for value in operands if isinstance(value, NodeOutput)]
         parameters = [node for node in read if node.op == "Variable"]
         if parameters and not f"{scope}/".startswith(f"{parameters[0].scope}/"):
             scope = parameters[0].scope
@@ -177,7 +177,7 @@ class JaxprConverter:
 
     def _enter_loop(
         self, scope: str, starts: Sequence[Operand], tensors: Sequence[TensorSpec]
-    ) -> list[Value]:
+    ) -> list[NodeOutput]:
         """Add nodes for the states of a loop, as its steps read them."""
         labels = _labels(self._names.states, len(starts), "state")
         return [
@@ -188,10 +188,10 @@ class JaxprConverter:
     def _next_step(
         self,
         scope: str,
-        states: Sequence[Value],
+        states: Sequence[NodeOutput],
         results: Sequence[Operand],
         goes_on: Sequence[Operand] = (),
-    ) -> list[Value]:
+    ) -> list[NodeOutput]:
         """Add nodes for the states of a loop, as a step leaves them; returns their last values."""
         ends = []
         for state, result in zip(states, results, strict=True):

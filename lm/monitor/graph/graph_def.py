@@ -45,7 +45,7 @@ class Constant(NamedTuple):
     tensor: TensorSpec
 
 
-class Value(NamedTuple):
+class NodeOutput(NamedTuple):
     """One of the arrays that a node returns."""
 
     node: "Node"
@@ -61,11 +61,11 @@ class Node:
     label: str
     """Name within the scope; a number is added where another node has it."""
     op: str
-    inputs: Sequence[Value]
+    inputs: Sequence[NodeOutput]
     outputs: Sequence[TensorSpec]
     notes: dict[str, str] = field(default_factory=dict)
     """Attributes to show in TensorBoard."""
-    back: Value | None = None
+    back: NodeOutput | None = None
     """Value that a loop hands to this node from the second step on. It is shown as an attribute,
     not as an edge, for a graph with a cycle has no layout."""
 
@@ -81,20 +81,20 @@ class Graph:
         self,
         scope: str,
         op: str,
-        inputs: Iterable[Value | Constant],
+        inputs: Iterable[NodeOutput | Constant],
         outputs: Sequence[TensorSpec],
         *,
         label: str = "",
         notes: Mapping[str, str] | None = None,
-    ) -> list[Value]:
+    ) -> list[NodeOutput]:
         """Add an operation; returns its results. `label` defaults to `op`."""
         read = [self._read(scope, value) for value in inputs]
         node = Node(scope, label or op, op, read, outputs, dict(notes or {}))
         self._nodes.append(node)
-        return [Value(node, port) for port in range(len(outputs))]
+        return [NodeOutput(node, port) for port in range(len(outputs))]
 
-    def _read(self, scope: str, value: Value | Constant) -> Value:
-        if isinstance(value, Value):
+    def _read(self, scope: str, value: NodeOutput | Constant) -> NodeOutput:
+        if isinstance(value, NodeOutput):
             return value
         node = self._numbers.get((scope, value))
         if node is None:
@@ -102,13 +102,13 @@ class Graph:
             self._nodes.append(node)
             if value.text != CONSTANT:
                 self._numbers[scope, value] = node
-        return Value(node, 0)
+        return NodeOutput(node, 0)
 
-    def needed(self, results: Iterable[Value | Constant]) -> list[Node]:
+    def needed(self, results: Iterable[NodeOutput | Constant]) -> list[Node]:
         """The nodes that results are made from, and all variables and placeholders."""
         kept: set[Node] = set()
         left = [node for node in self._nodes if node.op in ("Variable", "Placeholder")]
-        left += [value.node for value in results if isinstance(value, Value)]
+        left += [value.node for value in results if isinstance(value, NodeOutput)]
         while left:
             node = left.pop()
             if node not in kept:
@@ -123,7 +123,7 @@ def with_module_inputs(nodes: Sequence[Node]) -> list[Node]:
 
     TensorBoard writes a shape beside an edge between modules only where a single edge runs there.
     """
-    readers: dict[tuple[Value, str], list[Node]] = {}
+    readers: dict[tuple[NodeOutput, str], list[Node]] = {}
     for node in nodes:
         for value in dict.fromkeys(node.inputs):
             if _module(value.node) != _module(node):
@@ -135,7 +135,7 @@ def with_module_inputs(nodes: Sequence[Node]) -> list[Node]:
             entry = Node(module, "input", "Identity", [value], [tensor])
             entries.setdefault(first, []).append(entry)
             for node in (first, *others):
-                node.inputs = [Value(entry, 0) if one == value else one for one in node.inputs]
+                node.inputs = [NodeOutput(entry, 0) if one == value else one for one in node.inputs]
     return [one for node in nodes for one in (*entries.get(node, ()), node)]
 
 
@@ -181,5 +181,5 @@ def _shape(tensor: TensorSpec) -> TensorShapeProto:
     return TensorShapeProto(dim=[TensorShapeProto.Dim(size=size) for size in tensor.shape])
 
 
-def _reference(value: Value, names: Mapping[Node, str]) -> str:
+def _reference(value: NodeOutput, names: Mapping[Node, str]) -> str:
     return names[value.node] + (f":{value.port}" if value.port else "")
