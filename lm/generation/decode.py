@@ -1,7 +1,7 @@
-"""Words drawn from a language model, one after another, in one compiled loop.
+"""Draw words from a language model, one after another, in one compiled loop.
 
-A model trained with `predict=last` has only ever begun at a zero state, so it reads the last words
-anew before each draw, as its evaluation does. Any other carries its state along.
+A model trained with `predict=last` always began at a zero state. So it reads the last words anew
+before each draw, as its evaluation does. Any other model carries its state along.
 
 `sample` writes a text in one go, compiled for its length; `decode` goes on with one for a number of
 words that is an array.
@@ -22,44 +22,44 @@ from numpy.typing import NDArray
 from lm.model.language_model import LanguageModel
 
 Memory = Any
-"""What is kept of the words so far."""
+"""State of the words read so far: carries of the layers, or a window of words."""
 
 
 class Stepper(NamedTuple):
-    """How a model reads."""
+    """One step of a model: reads a word of each sample."""
 
     start: Memory
-    """Before the first word."""
+    """Memory before the first word."""
     step: Callable[[Array, Memory], tuple[Array, Memory]]
-    """The next words i32[N] and the memory of those before -> features f32[N, D] of the word after
-    them, and the memory of all."""
+    """(next words i32[N], memory of the words before) -> (features f32[N, D], memory of all)."""
 
 
 class DecodeState(NamedTuple):
-    """Texts in the making."""
+    """State of N texts that are being decoded."""
 
     ids: Array
-    """i32[N]: the last word of each, not read yet."""
+    """i32[N]: the last word of each text, which the model has not read yet."""
     memory: Memory
-    """Of those before it."""
+    """Memory of the words before it."""
 
 
 class SamplingParams(NamedTuple):
-    """How words are drawn."""
+    """Options of drawing words."""
 
     temperature: Array
     """f32[]; logits are divided by it, and 0 takes the likeliest word."""
     avoid: Array
     """i32[A], words that are not drawn; the others share their probability."""
     top_k: Array
-    """i32[]; draw from so many of the likeliest words."""
+    """i32[]; words are drawn from this many of the likeliest."""
 
 
 def uniforms(seed: Sequence[int], words: int, samples: int, first: int = 0) -> NDArray[np.float32]:
-    """What decides draws of the samples from number `first` on: uniform in [0, 1), f32[words, N].
+    """Draw the uniform random numbers in [0, 1) that decide the words of samples, f32[words, N].
 
-    Each sample has its own stream, so that more words or more samples keep those of fewer. They are
-    drawn here because JAX takes longer to compile them than to compile the model.
+    Samples are numbered from `first`. Each has its own stream, so that more words or more samples
+    keep the numbers of fewer. NumPy draws them, because JAX would take longer to compile this than
+    the model.
     """
     streams = [np.random.default_rng([*seed, first + n]) for n in range(samples)]
     return np.stack([stream.random(words, np.float32) for stream in streams], axis=1)
@@ -75,16 +75,16 @@ def sample(
     window: int | None = None,
     top_k: int | None = None,
 ) -> Array:
-    """Continue a prompt. What one sample says does not depend, but for rounding, on the others.
+    """Continue a prompt. A sample does not depend on the other samples, but for rounding.
 
     Args:
       model: with its parameters.
       prompt_pn: i32[P, N], at least one word.
-      uniforms_wn: f32[words, N] in [0, 1), of `uniforms`; as many words are drawn.
+      uniforms_wn: f32[words, N] in [0, 1), of `uniforms`; a word is drawn for each row.
       temperature: f32[]; logits are divided by it, and 0 takes the likeliest word.
       avoid: i32[A], words that are not drawn; the others share their probability.
       window: words read from a zero state before each draw; None: the state is carried along.
-      top_k: draw from so many of the likeliest words; None: from all.
+      top_k: words are drawn from this many of the likeliest; None: from all.
 
     Returns:
       i32[words, N].
@@ -99,7 +99,7 @@ def sample(
 
 
 def start_decoding(model: LanguageModel, ids_n: Array, *, window: int | None) -> DecodeState:
-    """Texts of one word each, i32[N]."""
+    """Begin N texts with one word each, i32[N]."""
     return DecodeState(ids_n, _stepper(model, len(ids_n), window).start)
 
 
@@ -119,14 +119,14 @@ def decode(
 
     Args:
       model: with its parameters.
-      state: the texts; all but their last words have been read.
-      given_sn: i32[S, N], words that they go on with; -1: one is drawn.
+      state: the texts; the model has read all but their last words.
+      given_sn: i32[S, N], words to add; -1: one is drawn.
       uniforms_sn: f32[S, N] in [0, 1), of `uniforms`.
       steps: how many words are added, S at most; i32[] where it changes from call to call.
       sampling: how they are drawn.
       window: as of `sample`.
-      max_top_k: a bound of `sampling.top_k`, which it is compiled for; None: draw from all words.
-      scored: whether the log-probabilities are wanted.
+      max_top_k: upper bound of `sampling.top_k`, a compile-time constant; None: draw from all.
+      scored: whether log-probabilities are computed.
 
     Returns:
       The texts, the words added i32[S, N], and the log-probability of each by the model's own
@@ -156,7 +156,7 @@ def decode(
 
 
 def _log_probabilities(logits_nv: Array, ids_n: Array) -> Array:
-    """Of these words; f32[N]."""
+    """Log-probabilities of the words `ids_n`, f32[N], nats."""
     own_n = jnp.take_along_axis(logits_nv, ids_n[:, None], axis=1)[:, 0]
     return own_n - nn.logsumexp(logits_nv, axis=1)
 
@@ -164,7 +164,7 @@ def _log_probabilities(logits_nv: Array, ids_n: Array) -> Array:
 def _draw(
     logits_nv: Array, uniforms_n: Array, sampling: SamplingParams, max_top_k: int | None
 ) -> Array:
-    """One word of each sample from softmax(logits / temperature); i32[N]."""
+    """Draw one word for each sample from softmax(logits / temperature); i32[N]."""
     words = None
     if max_top_k is not None:
         logits_nv, words = lax.top_k(logits_nv, min(max_top_k, logits_nv.shape[1]))
@@ -178,7 +178,7 @@ def _draw(
 
 
 def _draw_index(weights_nv: Array, uniforms_n: Array) -> Array:
-    """Where the running sum of the weights passes that share of their total; i32[N].
+    """Index at which the running sum of weights passes that share of their total; i32[N].
 
     First the row of C words, then the word: on CPUs it takes a tenth of the time that a running sum
     or an arg-max over all words takes.
@@ -194,8 +194,11 @@ def _draw_index(weights_nv: Array, uniforms_n: Array) -> Array:
 
 
 def _first_above(weights_nk: Array, targets_n: Array) -> tuple[Array, Array]:
-    """Where the running sum of weights exceeds a target, i32[N], and how far it is to there from
-    the sum before it. Never where the weight is zero, however sums are rounded."""
+    """First index at which the running sum of weights exceeds a target, i32[N], and what is left of
+    the target after the sum before it, f32[N].
+
+    The index is never one of a zero weight, however sums are rounded.
+    """
     sums_nk = jnp.cumsum(weights_nk, axis=1)
     possible = weights_nk > 0
     places_n = jnp.argmax(1 * possible + (possible & (sums_nk > targets_n[:, None])), axis=1)
@@ -218,7 +221,7 @@ def _stateful_stepper(model: LanguageModel, samples: int) -> Stepper:
 
 
 def _sliding_window_stepper(model: LanguageModel, samples: int, length: int) -> Stepper:
-    """The memory is a window i32[T, N] and how many words of it are in use, from its start."""
+    """A stepper whose memory is a window i32[T, N] and the number of its words in use."""
 
     def step(ids_n: Array, memory: Memory) -> tuple[Array, Memory]:
         window_tn, used = memory

@@ -1,9 +1,9 @@
-"""Itemised gradients of the batch that the next step reads, measured on the device.
+"""Itemized gradients of the batch of the next step, measured on the device.
 
-As a probe does (`lm.monitor.statistics`), this reads the batch once more than training does, in a
-program of its own, and gives the state back to nobody.
+Like `lm.monitor.statistics`, this reads the batch once more than training does, in a program of its
+own, and leaves the training state as it is.
 
-T time, B batch, S sequences that are looked at, K steps back that are told apart, V vocabulary.
+T time, B batch, S sequences that are recorded, K steps back that are told apart, V vocabulary.
 """
 
 from functools import partial
@@ -29,33 +29,34 @@ from lm.training.step import StepBatch, batch_loss
 
 
 class ItemizeSpec(NamedTuple):
-    """How much is recorded; fixed when it is compiled."""
+    """Extent of a record; a compile-time constant."""
 
     sequences: int
-    """The first of the batch."""
+    """Number of sequences, the first of the batch."""
     horizon: int | None
     """Steps back that are told apart; None: all."""
     units: bool
+    """Whether each unit's part is measured, too."""
 
 
 class BatchWords(NamedTuple):
-    """What was read and expected, [T, S] each."""
+    """Words read, expected and predicted, and their losses, [T, S] each."""
 
     inputs: Array
     targets: Array
     predictions: Array
-    """The likeliest word."""
+    """The likeliest words."""
     losses: Array
-    """Nats, of the full softmax, whatever training minimises."""
+    """Losses of the full softmax in nats, whatever loss training minimizes."""
 
 
 class GradientFlow(NamedTuple):
-    """Of one batch."""
+    """Gradient flow of one batch."""
 
     measured: dict[str, ComponentMeasures]
-    """By component."""
+    """Measures by component."""
     shares_beyond: dict[str, Array]
-    """By component, the share of the gradient's norm beyond the horizon; empty without one."""
+    """Share of the gradient's norm beyond the horizon, by component; empty without a horizon."""
     words: BatchWords
 
 
@@ -67,11 +68,11 @@ def itemize(
     streams_lb: Array,
     randomness: StepRandomness,
 ) -> GradientFlow:
-    """Measure what each loss of the next step's batch contributes at each step before it.
+    """Measure what each loss of the next batch contributes to the gradient at each earlier step.
 
     Args:
       spec: of the compiled functions.
-      extent: how much of it.
+      extent: what is recorded.
       state, hyperparams, streams_lb, randomness: as `lm.training.multi_step.next_step_inputs`
       takes them.
     """
@@ -145,7 +146,7 @@ def _forward(
 
 
 def _first_sequences(layer: Layer, sequences: int) -> Layer:
-    """A layer as it read the first so many sequences."""
+    """Restrict a layer to the first sequences of the batch."""
     first = partial(jax.tree.map, lambda x: x[..., :sequences, :])  # the last axis but one is B
     residuals = layer.residuals
     return Layer(
