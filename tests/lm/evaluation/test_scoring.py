@@ -49,7 +49,7 @@ def text(count: int) -> np.ndarray:
 def check(
     trained: TrainedModel, ids: np.ndarray, pieces: list[np.ndarray], streams: int | None
 ) -> None:
-    """What is read equals reading each piece by itself, with a cache of its own."""
+    """Check that a text is scored as if each piece were read alone, with a cache of its own."""
     found = score_tokens(trained, ids, evaluation_config(trained, streams), SETTINGS)
     alone = [read_words(trained.params, trained.config.model.cell, list(part)) for part in pieces]
     expected = np.concatenate([log_probs for log_probs, _ in alone])

@@ -46,22 +46,22 @@ def read_word(model: LanguageModel, word: jax.Array, carry: Any) -> tuple[jax.Ar
 
 
 def logits_after(model: LanguageModel, words: list[int], window: int | None = None) -> np.ndarray:
-    """Of the word after these, read one by one from a zero state."""
+    """Logits of the word after these, read one by one from a zero state."""
     carry = model.zero_carry(1)
     for word in words if window is None else words[-window:]:
         logits, carry = read_word(model, jnp.int32(word), carry)
     return np.asarray(logits)
 
 
-def chosen(shares: np.ndarray, luck: float) -> int:
+def chosen(shares: np.ndarray, uniform: float) -> int:
     """The word whose share of [0, 1) the number lies in, words in the order of their ids."""
-    return int(np.searchsorted(np.cumsum(shares), luck, side="right"))
+    return int(np.searchsorted(np.cumsum(shares), uniform, side="right"))
 
 
 def softmax(
     logits: np.ndarray, temperature: float, top_k: int | None = None, avoid: tuple[int, ...] = ()
 ) -> np.ndarray:
-    """Over the words that may be drawn, in float64."""
+    """Softmax over the words that may be drawn, in float64."""
     logits = logits.astype(np.float64)
     logits[list(avoid)] = -np.inf
     if temperature == 0:
@@ -78,11 +78,11 @@ def test_words_are_those_of_a_loop_that_reads_one_word_at_a_time(
     model: LanguageModel, temperature: float, window: int | None
 ) -> None:
     """`window=2` is shorter than the prompt, 5 longer; 0.0 is the arg-max."""
-    lucky = uniforms([1], 7, 2)
-    found = draw(model, PROMPT, lucky, jnp.float32(temperature), NONE, window=window)
+    numbers = uniforms([1], 7, 2)
+    found = draw(model, PROMPT, numbers, jnp.float32(temperature), NONE, window=window)
     for column in (0, 1):
         words = PROMPT[:, column].tolist()
-        for share in lucky[:, column]:
+        for share in numbers[:, column]:
             logits = logits_after(model, words, window)
             words.append(chosen(softmax(logits, temperature), share))
         assert found[:, column].tolist() == words[len(PROMPT) :]
@@ -97,8 +97,8 @@ def test_frequencies_are_those_of_the_softmax(
 ) -> None:
     count = 20_000
     prompt = jnp.tile(PROMPT[:, :1], (1, count))
-    avoided, lucky = jnp.array(avoid, jnp.int32), uniforms([2], 1, count)
-    found = draw(model, prompt, lucky, jnp.float32(temperature), avoided, top_k=top_k)
+    avoided, numbers = jnp.array(avoid, jnp.int32), uniforms([2], 1, count)
+    found = draw(model, prompt, numbers, jnp.float32(temperature), avoided, top_k=top_k)
     counts = np.bincount(np.asarray(found)[0], minlength=VOCAB)
     shares = softmax(logits_after(model, PROMPT[:, 0].tolist()), temperature, top_k, avoid)
     error = np.sqrt(count * shares * (1 - shares))
@@ -107,13 +107,13 @@ def test_frequencies_are_those_of_the_softmax(
 
 
 @pytest.mark.parametrize("count", [2, 100])
-def test_no_luck_draws_a_word_without_probability(count: int) -> None:
+def test_no_uniform_number_draws_a_word_without_probability(count: int) -> None:
     """The ends of [0, 1), and weights of which all but one are zero."""
     choose = jax.jit(_draw_index)
-    lucky = jnp.array([0.0, 0.5, 1 - 2**-24], jnp.float32)
+    numbers = jnp.array([0.0, 0.5, 1 - 2**-24], jnp.float32)
     for where in (0, count // 2, count - 1):
         weights = jnp.zeros((3, count)).at[:, where].set(0.3)
-        assert choose(weights, lucky).tolist() == [where] * 3
+        assert choose(weights, numbers).tolist() == [where] * 3
 
 
 def test_target_that_rounding_puts_outside_the_sums_takes_a_word_with_probability() -> None:

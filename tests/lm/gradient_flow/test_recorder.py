@@ -101,7 +101,7 @@ def test_a_run_records_its_batches_words_and_horizons(tmp_path: Path, tiny: Comp
 
 
 def assert_labels(values: dict[str, Any], labels: dict[str, Any]) -> None:
-    """Those of the first batch, as the text has them."""
+    """Check the labels of the first batch against the text."""
     config = parse_config(values)
     dataset = load_dataset(config.data)
     streams = np.asarray(Trainer(config, dataset).streams_lb)

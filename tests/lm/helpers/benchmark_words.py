@@ -14,7 +14,7 @@ SECTIONS = ("family", "gram2-opposite", "gram7-past-tense")
 
 
 def words_of_pairs() -> list[str]:
-    """Of both files, in their order, each once."""
+    """Words of both files of pairs, in their order, each once."""
     texts = [Path(datapath(name)).read_text() for name in PAIRS.values()]
     lines = [line for text in texts for line in text.splitlines()]
     rows = [line.split("\t")[:2] for line in lines if not line.startswith("#")]

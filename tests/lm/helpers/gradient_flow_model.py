@@ -58,17 +58,17 @@ class Case:
         self._call = hyperparams, self.params, self.carry, self.batch
 
     def gradient(self) -> Any:
-        """The ordinary one, of the mean loss."""
+        """The gradient of the mean loss, as training has it."""
         gradient = jax.grad(batch_loss, argnums=2, has_aux=True)
         return jax.jit(partial(gradient, self.spec))(*self._call)[0]
 
     def inside(self, look: Callable[[list[Layer]], T]) -> T:
-        """What is made of the layers as they read the batch, in one program."""
+        """Apply `look` to the layers as they read the batch, in one program."""
         return jax.jit(lambda *call: look(forward_layers(self.spec, *call)[0]))(*self._call)
 
 
 def everything(layers: list[Layer]) -> tuple[list[Residuals], list[LayerGradients]]:
-    """Nothing summarised: the parts with all time steps in front, [T, R, B, ...]."""
+    """Keep everything: the parts with all time steps in front, [T, R, B, ...]."""
     parts = backward_through_time(layers, LENGTH, list)
     return [layer.residuals for layer in layers], parts
 

@@ -35,7 +35,10 @@ def cached(
     share: float,
     theta: float,
 ) -> np.ndarray:
-    """With a cache (Grave et al. 2017, section 3): [N], of the words after each of `seen`."""
+    """Log-probabilities with a cache (Grave et al. 2017, section 3).
+
+    They are those of the words after each of `seen`, [N].
+    """
     found = []
     for t, word in enumerate(words):
         votes: dict[int, float] = {}

@@ -32,7 +32,7 @@ def alike(name: str, **changes: Any) -> WordVectors:
 
 
 def digest(vectors: WordVectors) -> str:
-    """The same for the same bits."""
+    """A digest of the vectors' bits."""
     return hashlib.sha256(vectors.matrix.tobytes()).hexdigest()
 
 

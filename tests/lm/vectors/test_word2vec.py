@@ -34,7 +34,7 @@ QUIET = Console(quiet=True)
 
 @pytest.fixture(scope="module")
 def trained(tmp_path_factory: pytest.TempPathFactory, tiny: Compose) -> TrainedModel:
-    """Of a text about which there are questions."""
+    """A trial on a text that benchmark questions can be asked about."""
     root = tmp_path_factory.mktemp("word2vec")
     overrides = [
         f"data.files=[{write_text(root / 'text.txt')}]",
