@@ -68,7 +68,7 @@ class TrainingSession:
             **compute._asdict(),
             parameters=count_parameters(self.trainer.functions.shapes.params),
             compile_seconds=round(compile_seconds, 3),
-            volatile=["time/words_per_second"],
+            volatile_metrics=["time/words_per_second"],
             **devices.runtime_environment(),
             **facts,
         )

@@ -235,7 +235,7 @@ def _compare(
     if tolerance is None:
         tolerance = TOLERANCE if reasons else 0.0
     tables = (read_metrics(folder / "metrics.csv") for folder in (trial.directory, target))
-    clocks = {*old.get("volatile", ()), *new.get("volatile", ())}
+    clocks = {*old.get("volatile_metrics", ()), *new.get("volatile_metrics", ())}
     recorded, now = tables
     diff = diff_metrics(recorded, now, ignored=clocks, until=until)
     reproduced, lines = reach_verdict(diff, trial, read_trial(target), tolerance, reasons)

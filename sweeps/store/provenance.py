@@ -11,9 +11,9 @@
 | a rerun     | reproduces: the folder of the trial that was run again                      |
 | population  | lineage: the changes made to the trial while it ran                         |
 
-The framework reads these of the program's: compile_seconds, compile_cache
-(`sweeps.store.compile_times`), lanes (trials in its pack) and volatile (tags that differ between
-two runs).
+The framework reads these keys of the program: compile_seconds and compile_cache
+(`sweeps.store.compile_times`), lanes (number of trials in the pack) and volatile_metrics (tags that
+a clock measures, so that two runs differ in them).
 """
 
 import importlib.metadata

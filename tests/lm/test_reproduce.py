@@ -66,7 +66,7 @@ def test_trial_that_went_on_is_identical_to_one_in_a_single_piece(resumed: Path)
     place = resumed.parents[1] / "reproduced" / "single" / "tiny"
     assert read_trial(place).status == "finished"
     old, new = (read_json(folder / "provenance.json") or {} for folder in (resumed, place))
-    assert new["volatile"] == ["time/words_per_second"]
+    assert new["volatile_metrics"] == ["time/words_per_second"]
     assert (new["cpus"], new["environment"]) == (old["cpus"], old["environment"])
     assert new["device"] == "cpu"
 
