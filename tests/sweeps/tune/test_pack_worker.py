@@ -2,28 +2,21 @@
 
 from collections import Counter
 from pathlib import Path
-from types import SimpleNamespace
 from typing import Any
 
 import pytest
-from rich.console import Console
 
-from sweeps import driver
 from sweeps.config import (
     AshaConfig,
-    FrameworkConfig,
     MedianConfig,
     SchedulerConfig,
-    SearchConfig,
     SweepConfig,
 )
-from sweeps.plan.pending import PendingTrials
 from sweeps.run import Run
 from sweeps.store.fingerprint import fingerprint
 from sweeps.store.metrics import read_metrics
 from sweeps.store.provenance import Provenance
 from sweeps.store.trial import TrialSpec, read_trial, write_trial
-from sweeps.tune.outcome import MemoryRanOut, Outcome
 from sweeps.tune.pack_worker import Lane, train_pack
 from sweeps.tune.schedulers import build_scheduler, pack_scheduler
 from sweeps.tune.task import WorkerTask
@@ -166,34 +159,3 @@ def test_rule_judges_every_trial_of_a_pack_and_those_beside_it(
     assert stopped == list(handle.stopped)
     result = {"score": 99.0, "time": 2}
     assert scheduler.on_trial_result(None, alone, result) == "STOP"
-
-
-def test_packs_are_halved_where_memory_ran_out_and_parted_where_a_worker_died(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    paths = [tmp_path / name for name in "abc"]
-    options = FrameworkConfig(SweepConfig(metric="loss", mode="min", retries=2), SearchConfig())
-    plan = SimpleNamespace(
-        options=options,
-        console=Console(quiet=True),
-        open_folder=lambda: None,
-        pending_trials=lambda folder: PendingTrials(directories=paths, num_done=0),
-    )
-    rounds: list[tuple[list[str], dict[str, int]]] = []
-
-    def train(plan: Any, pending: PendingTrials) -> Outcome:
-        rounds.append(([path.name for path in pending.directories], dict(pending.halvings)))
-        if len(rounds) == 1:
-            raise MemoryRanOut(paths[:2])
-        outcome = driver._empty_outcome(plan)
-        if len(rounds) == 2:
-            outcome.lost, outcome.lost_in_packs = {"b": "died", "c": "died"}, {"b", "c"}
-        return outcome
-
-    monkeypatch.setattr(driver, "_train", train)
-    outcome, names = driver._train_all(plan, None)  # type: ignore[arg-type]
-    assert [names for names, _ in rounds] == [["a", "b", "c"], ["a", "b", "c"], ["b", "c"]]
-    assert [halvings for _, halvings in rounds[:2]] == [{}, {"a": 1, "b": 1}]
-    assert rounds[2][1] == {"a": 1, "b": driver.ALONE, "c": driver.ALONE}
-    assert not outcome.lost
-    assert names == {"a", "b", "c"}

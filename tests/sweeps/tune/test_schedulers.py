@@ -10,8 +10,6 @@ from sweeps.io.atomic import read_json
 from sweeps.run import Run
 from sweeps.store.trial import read_config, read_trial
 from sweeps.tune.schedulers import build_scheduler, replay
-from sweeps.tune.task import WorkerTask
-from sweeps.tune.worker import ThrottledReporter
 
 
 @pytest.mark.usefixtures("joined")
@@ -37,15 +35,6 @@ def test_asha_stops_the_worst_says_so_and_remembers(toy: Any) -> None:
     assert rest.returncode == 0
     for rate, table in toy.tables("a").items():
         assert [step for step, _ in table] == list(range(1, 21)), rate
-
-
-def test_score_that_is_no_number_never_reaches_a_scheduler() -> None:
-    sent: list[float | None] = []
-    task = WorkerTask(objective="", metric="loss", mode="min")
-    reporter = ThrottledReporter(task, lambda report: sent.append(report.score))
-    for step, loss in enumerate([1.0, float("nan"), float("inf"), 2.0]):
-        reporter(step, {"loss": loss}, 4)
-    assert [score for score in sent if score is not None] == [1.0, 2.0]
 
 
 @pytest.mark.parametrize(
