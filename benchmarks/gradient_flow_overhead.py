@@ -56,14 +56,16 @@ class Bench:
             Training,  # after the thread count is set, like JAX
         )
         from lm.gradient_flow.itemize import ItemizeSpec
+        from lm.gradient_flow.recorder import compile_itemize
 
         self._training = Training(config, synthetic_text(config))
         wanted = config.gradient_flow
         extent = ItemizeSpec(wanted.batch_items, wanted.horizon, wanted.units)
-        self._itemise = partial(self._training.functions.itemise, extent)
         training = self._training
-        draw = training.functions.draw
-        self._draws = draw(training.streams_lb, training.key, training.state.step, 1)
+        self._itemize = partial(compile_itemize(training.functions), extent)
+        self._randomness = training.functions.presample(
+            training.streams_lb, training.key, training.state.step, 1
+        )
 
     def measure(self, rounds: int) -> Cost:
         """Measure steps and records in interleaved rounds."""
@@ -83,12 +85,12 @@ class Bench:
         from lm.backend.data_parallel import first_replica
 
         training = self._training
-        return first_replica(training.state), training.values, training.streams_lb, self._draws
+        return first_replica(training.state), training.values, training.streams_lb, self._randomness
 
     def _record(self) -> "GradientFlow":
         import jax
 
-        flow: GradientFlow = jax.device_get(self._itemise(*self._call))
+        flow: GradientFlow = jax.device_get(self._itemize(*self._call))
         return flow
 
     def _encode(self, flow: "GradientFlow") -> list[bytes]:
@@ -108,7 +110,7 @@ class Bench:
         program = self._training.functions
         state, *call = self._call
         step = program.train.lower(state, zero_totals(), *call, jnp.int32(1))  # type: ignore[attr-defined]
-        record = program.itemise.lower(self._itemise.args[0], *self._call)  # type: ignore[attr-defined]
+        record = self._itemize.func.lower(*self._itemize.args, *self._call)  # type: ignore[attr-defined]
         return {"step_arrays": _megabytes(step), "record_arrays": _megabytes(record)}
 
 

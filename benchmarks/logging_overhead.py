@@ -49,7 +49,8 @@ class Bench:
         from lm.data.dataset import load_dataset  # after the thread count is set, like JAX
         from lm.training.trainer import Trainer
 
-        self.trainer, self.run = Trainer(config, load_dataset(config.data)), run
+        self.dataset, self.run = load_dataset(config.data), run
+        self.trainer = Trainer(config, self.dataset)
         self.state, _ = self.trainer.compile(self.trainer.start())
         self.metrics = self.trainer.evaluate_epoch(self.params, last=True)
         self.step = 0
@@ -73,8 +74,8 @@ class Bench:
             self.step = 0  # the calls of a round lie within one epoch
         began, busy = time.perf_counter(), time.process_time()
         for _ in range(UPDATES // every):
-            done = self.trainer.advance(self.state, self.step)
-            self.state, self.step = done.state, self.step + done.steps
+            self.state, done = self.trainer.advance(self.state, self.step)
+            self.step += done.steps
             if report:
                 self.run.report_points(done.points_before)
                 self.report(done.metrics)
@@ -121,15 +122,23 @@ class Shown(NamedTuple):
 
 def measure_views(bench: Bench, rounds: int) -> list[Shown]:
     """A look inside, and what an evaluation shows besides."""
-    from lm.monitor.monitor import Monitor
+    from lm.objective import make_callbacks
 
-    views, log = Monitor(bench.trainer, bench.run), bench.trainer.config.log
+    callbacks = make_callbacks(bench.trainer, bench.dataset, bench.run)
+    log = bench.trainer.config.log
+
+    def look() -> None:
+        for callback in callbacks:
+            if callback.is_due(-1, bench.step):
+                callback.on_report(bench.state, bench.step)
+
+    def show_epoch() -> None:
+        for callback in callbacks:
+            callback.on_epoch(bench.params, bench.step)
+
     kinds: dict[str, tuple[int, Callable[[], object]]] = {
-        "look inside": (log.histogram_every, lambda: views.look(bench.state, -1, bench.step)),
-        "text and vectors": (
-            bench.trainer.steps_per_epoch,
-            lambda: views.evaluated(bench.params, bench.step),
-        ),
+        "look inside": (log.histogram_every, look),
+        "text and vectors": (bench.trainer.steps_per_epoch, show_epoch),
     }
     found = []
     for name, (every, show) in kinds.items():

@@ -88,8 +88,7 @@ def _train_ours(trainer: Trainer, state: TrainState) -> tuple[TrainState, Epoch]
     began, total, step = time.perf_counter(), 0.0, int(state.step)
     end = step + trainer.steps_per_epoch
     while step < end:
-        done = trainer.advance(state, step)
-        state = done.state
+        state, done = trainer.advance(state, step)
         if not done.finite:
             raise UserError("the training diverges; lower optimizer.learning_rate.")
         step += done.steps

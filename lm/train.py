@@ -80,7 +80,7 @@ def train_single(values: dict[str, Any], overrides: Sequence[str], console: Cons
 
 def _train(directory: Path, values: Mapping[str, Any], console: Console) -> None:
     set_devices()
-    from lm.training.loop import train  # imports JAX
+    from lm.objective import train  # imports JAX
 
     metric, mode = values["sweep"]["metric"], values["sweep"]["mode"]
     with (

@@ -1,11 +1,13 @@
 """A text read by a trained model: the log-probability of each word, in the text's order."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
+from functools import lru_cache
 from typing import NamedTuple
 
 import jax.numpy as jnp
 import numpy as np
+from jax import Array
 from numpy.typing import NDArray
 
 from lm.config import TrainConfig
@@ -13,8 +15,11 @@ from lm.config.sizes import feature_size
 from lm.data.batches import Ids
 from lm.data.windows import context_size, num_predictions
 from lm.evaluation.neural_cache import CacheSetting, CacheState, advance_cache, init_cache
-from lm.training.heldout import HeldOut, make_windows, window_size
+from lm.model.types import Carry, Params
+from lm.training.functions import CompiledFunctions
+from lm.training.heldout import HeldOut, make_windows, window_size, word_losses
 from lm.training.load import TrainedModel
+from lm.training.state import StepSpec
 from sweeps.errors import UserError
 
 MAX_FEATURES = 2**22
@@ -78,11 +83,12 @@ def score_tokens(
     log_probs = np.full(count, np.nan)
     cache_log_probs = np.full((len(settings), count), np.nan, np.float32)
     carry = trained.zero_carry(text.inputs.shape[-1])
+    read_windows = compile_reading(trained.functions)
     caches = _Caches(settings, most=len(ids)) if settings else None
     for start in range(0, len(places), at_once):
         part = slice(start, start + at_once)
         windows = HeldOut(jnp.asarray(inputs[part]), jnp.asarray(targets[part]), text.windows)
-        carry, losses, features = trained.functions.read(trained.params, windows, carry)
+        carry, losses, features = read_windows(trained.params, windows, carry)
         here = places[part].reshape(-1)
         real = here >= 0
         log_probs[here[real] - first] = -np.asarray(losses, np.float64).reshape(-1)[real]
@@ -90,6 +96,28 @@ def score_tokens(
             found = caches.log_probs(windows, features)
             cache_log_probs[:, here[real] - first] = found[:, real]
     return TextScores(log_probs=log_probs, cache_log_probs=cache_log_probs)
+
+
+@lru_cache(maxsize=8)
+def compile_reading(
+    functions: CompiledFunctions,
+) -> Callable[[Params, HeldOut, tuple[Carry, ...]], tuple[tuple[Carry, ...], Array, Array]]:
+    """Compile the reading of windows, once for all models that share their functions.
+
+    The function takes parameters, windows and the state before them. It gives the state after
+    them, the negative log-likelihood of each target and the features that the softmax saw; see
+    `lm.training.heldout.word_losses`.
+    """
+    compiled: Callable[..., tuple[tuple[Carry, ...], Array, Array]] = functions.compile_beside(
+        _read_windows, multiplies=True
+    )
+    return compiled
+
+
+def _read_windows(
+    spec: StepSpec, params: Params, windows: HeldOut, carry: tuple[Carry, ...]
+) -> tuple[tuple[Carry, ...], Array, Array]:
+    return word_losses(spec.merge(params), windows, carry)
 
 
 class _Caches:

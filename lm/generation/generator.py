@@ -8,7 +8,7 @@ P words of the prompt, N texts side by side, V vocabulary.
 """
 
 from collections.abc import Callable, Iterator, Sequence
-from functools import partial
+from functools import lru_cache, partial
 from typing import NamedTuple
 
 import jax
@@ -17,9 +17,17 @@ import numpy as np
 from jax import Array
 from numpy.typing import NDArray
 
-from lm.generation.decode import DecodeState, SamplingParams, uniforms
+from lm.generation.decode import (
+    DecodeState,
+    SamplingParams,
+    decode,
+    sample,
+    start_decoding,
+    uniforms,
+)
 from lm.model.types import Params
 from lm.training.functions import CompiledFunctions
+from lm.training.state import StepSpec
 
 WORDS_PER_CALL = 256
 """Added in one call of the compiled loop, at most."""
@@ -68,14 +76,72 @@ def batch_size() -> int:
     return 16 if jax.default_backend() == "cpu" else 256
 
 
+class DecodingFunctions(NamedTuple):
+    """Compiled functions that write texts; each takes the parameters first."""
+
+    sample: Callable[[Params, Array, Array, Array, Array], Array]
+    """(params, prompt_pn, uniforms_wn, temperature, words to avoid) -> i32[words, N]; see
+    `lm.generation.decode.sample`."""
+    start: Callable[[Params, Array], DecodeState]
+    """(params, i32[N]) -> texts of one word each."""
+    decode: DecodeFunction
+    """`lm.generation.decode.decode`; compiled for each `max_top_k` and `scored`."""
+
+
+@lru_cache(maxsize=8)
+def compile_decoding(functions: CompiledFunctions) -> DecodingFunctions:
+    """Compile what writes texts, once for all trials that share their functions."""
+    beside = partial(functions.compile_beside, recurrence="scan", seldom=True)
+    return DecodingFunctions(
+        sample=beside(_sample),
+        start=beside(_start),
+        decode=beside(_decode, static_argnames=("max_top_k", "scored")),
+    )
+
+
+def sample_words(
+    functions: CompiledFunctions,
+    params: Params,
+    prompt: NDArray[np.int32],
+    *,
+    words: int,
+    temperature: float,
+    seed: int,
+    avoid: Sequence[int],
+) -> NDArray[np.int32]:
+    """Continue a prompt, always with the same random numbers, so that only the model matters.
+
+    Args:
+      functions: of the model.
+      params: of the model.
+      prompt: [P], at least one word.
+      words: how many are added.
+      temperature: 0 takes the likeliest word each time.
+      seed: of the random numbers.
+      avoid: words that are not drawn.
+
+    Returns:
+      i32[words].
+    """
+    ids_wn = compile_decoding(functions).sample(
+        params,
+        jnp.asarray(prompt)[:, None],
+        jnp.asarray(uniforms([seed], words, samples=1)),
+        jnp.float32(temperature),
+        jnp.array(avoid, jnp.int32),
+    )
+    return np.asarray(ids_wn)[:, 0]
+
+
 def generate_texts(
-    program: CompiledFunctions, params: Params, request: GenerationRequest
+    functions: CompiledFunctions, params: Params, request: GenerationRequest
 ) -> Iterator[GeneratedText]:
     """Write texts, one after another as they are ready."""
     at_once = batch_size()
-    add = _decode_function(program, params, request)
+    decoding = compile_decoding(functions)
+    add = _decode_function(decoding, params, request)
     first, *given = request.prompt
-    begun = program.begin(params, jnp.full(at_once, first, jnp.int32))
+    begun = decoding.start(params, jnp.full(at_once, first, jnp.int32))
     nothing = np.zeros((len(given), at_once), np.float32)
     begun, _, _ = _decode_in_calls(add, begun, np.array(given, np.int32), nothing)
     drawn = np.full(request.words, -1, np.int32)
@@ -87,8 +153,58 @@ def generate_texts(
             yield GeneratedText(ids[:, place], float(score))
 
 
+def _sample(
+    spec: StepSpec,
+    params: Params,
+    prompt_pn: Array,
+    uniforms_wn: Array,
+    temperature: Array,
+    avoid: Array,
+) -> Array:
+    """Continue a prompt, reading it as the model was trained; i32[words, N]."""
+    return sample(
+        spec.merge(params), prompt_pn, uniforms_wn, temperature, avoid, window=_window(spec)
+    )
+
+
+def _start(spec: StepSpec, params: Params, ids_n: Array) -> DecodeState:
+    """Texts of one word each."""
+    return start_decoding(spec.merge(params), ids_n, window=_window(spec))
+
+
+def _decode(
+    spec: StepSpec,
+    params: Params,
+    state: DecodeState,
+    given_sn: Array,
+    uniforms_sn: Array,
+    steps: Array,
+    sampling: SamplingParams,
+    *,
+    max_top_k: int | None,
+    scored: bool,
+) -> tuple[DecodeState, Array, Array]:
+    """Add words to texts, reading them as the model was trained."""
+    return decode(
+        spec.merge(params),
+        state,
+        given_sn,
+        uniforms_sn,
+        steps,
+        sampling,
+        window=_window(spec),
+        max_top_k=max_top_k,
+        scored=scored,
+    )
+
+
+def _window(spec: StepSpec) -> int | None:
+    """Words that the model reads from a zero state before each draw; None: it carries its state."""
+    return spec.train.sequence_length if spec.train.predict == "last" else None
+
+
 def _decode_function(
-    program: CompiledFunctions, params: Params, request: GenerationRequest
+    decoding: DecodingFunctions, params: Params, request: GenerationRequest
 ) -> DecodeFunction:
     """`lm.generation.decode.decode` of this model, as it is requested."""
     max_top_k = None
@@ -100,7 +216,7 @@ def _decode_function(
         jnp.int32(0 if max_top_k is None else request.top_k),
     )
     return partial(
-        program.write, params, sampling=sampling, max_top_k=max_top_k, scored=request.scored
+        decoding.decode, params, sampling=sampling, max_top_k=max_top_k, scored=request.scored
     )
 
 

@@ -15,15 +15,20 @@ with `gradient_flow.horizon` the share of the gradient's norm beyond it, `gradie
 import json
 import logging
 import math
+from collections.abc import Callable
+from functools import lru_cache
 from typing import Any
 
+import jax
 import numpy as np
 from numpy.typing import NDArray
 
 from lm.gradient_flow.codec import ComponentRecord, encode
-from lm.gradient_flow.itemize import BatchWords, GradientFlow
+from lm.gradient_flow.itemize import BatchWords, GradientFlow, ItemizeSpec, itemize
 from lm.gradient_flow.measures import ComponentMeasures, component_names
 from lm.gradient_flow.plugin.tags import LABELS, OVERVIEW, PLUGIN, PREFIX, VERSION
+from lm.training.callbacks import Callback
+from lm.training.functions import CompiledFunctions
 from lm.training.state import TrainState
 from lm.training.trainer import Trainer
 from sweeps.run import Run
@@ -37,7 +42,20 @@ HORIZON_THRESHOLD = 0.1
 Values = NDArray[np.float32]
 
 
-class GradientFlowRecorder:
+@lru_cache(maxsize=8)
+def compile_itemize(functions: CompiledFunctions) -> Callable[..., GradientFlow]:
+    """Compile `lm.gradient_flow.itemize.itemize`, once for all trials that share their functions.
+
+    The function takes an `ItemizeSpec`, for each of which it is compiled, and what
+    `Trainer.next_step` gives.
+    """
+    compiled: Callable[..., GradientFlow] = functions.compile_beside(
+        itemize, recurrence="scan", static_argnums=0
+    )
+    return compiled
+
+
+class GradientFlowRecorder(Callback):
     """Records gradient flow in a run, as often as `gradient_flow` says."""
 
     def __init__(self, trainer: Trainer, run: Run) -> None:
@@ -46,14 +64,18 @@ class GradientFlowRecorder:
         wanted = trainer.config.gradient_flow
         self._every = recording_interval(wanted.every, wanted.records, trainer.total_steps)
 
-    def due(self, before: int, step: int) -> bool:
-        """Whether the next batch is recorded, after update `step`; `before` was the last report."""
+    def compile(self, state: TrainState) -> None:
+        """Compile by itemizing the gradient once."""
+        self._itemize(state, 0)
+
+    def is_due(self, previous: int, step: int) -> bool:
+        """Whether the batch after update `step` is recorded; `previous` was the last report."""
         every = self._every
         if every is None or step >= self._trainer.total_steps:  # no update is made with that batch
             return False
-        return step // every > before // every
+        return step // every > previous // every
 
-    def record(self, state: TrainState, step: int) -> dict[str, float]:
+    def on_report(self, state: TrainState, step: int) -> dict[str, float]:
         """Record what the next batch's losses contribute; gives numbers for the report."""
         if step == 0 and self._every != self._trainer.config.gradient_flow.every:
             log.warning(
@@ -61,7 +83,7 @@ class GradientFlowRecorder:
                 self._every,
                 self._trainer.config.gradient_flow.records,
             )
-        flow = self._trainer.itemise(state, step)
+        flow = self._itemize(state, step)
         model = self._trainer.config.model
         records = {
             name: to_record(flow.measured[name])
@@ -82,6 +104,14 @@ class GradientFlowRecorder:
         for name, share in flow.shares_beyond.items():
             numbers[f"{PREFIX}beyond/{name}"] = float(share)
         return numbers
+
+    def _itemize(self, state: TrainState, step: int) -> GradientFlow:
+        """Itemize the gradient of update `step`; brings it to the host."""
+        wanted = self._trainer.config.gradient_flow
+        spec = ItemizeSpec(wanted.batch_items, wanted.horizon, wanted.units)
+        itemized = compile_itemize(self._trainer.functions)
+        found: GradientFlow = jax.device_get(itemized(spec, *self._trainer.next_step(state, step)))
+        return found
 
     def _describe(self, records: dict[str, ComponentRecord]) -> dict[str, Any]:
         """What the plugin is told of the run."""

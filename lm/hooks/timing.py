@@ -14,12 +14,14 @@ import psutil
 from lm.backend.data_parallel import first_replica
 from lm.config import Config
 from lm.data.dataset import Dataset
+from lm.objective import make_callbacks
 from lm.optim.optimizer import hyperparameters
-from lm.training.checkpoint import CheckpointManager
+from lm.training.checkpoint import Checkpoint, CheckpointManager
 from lm.training.metrics import zero_totals
 from lm.training.state import TrainState
 from lm.training.trainer import Trainer
 from sweeps.errors import UserError
+from sweeps.run import Run
 
 T = TypeVar("T")
 
@@ -74,7 +76,7 @@ def _measure(config: Config, dataset: Dataset) -> tuple[ProgramTimings, int]:
     again, state = _timed(trainer.start)
     # Compiled ahead for the sizes that it tells; the calls after this use the same code.
     values = hyperparameters(config, 0)
-    draws = trainer.functions.draw(trainer.streams_lb, trainer.train_key, state.step, 0)
+    draws = trainer.functions.presample(trainer.streams_lb, trainer.train_key, state.step, 0)
     steps = (state, zero_totals(), values, trainer.replicated_lb, draws, jnp.int32(0))
     held_out = trainer.held_out["valid"]
     compiled, (train, evaluate) = _timed(
@@ -83,11 +85,11 @@ def _measure(config: Config, dataset: Dataset) -> tuple[ProgramTimings, int]:
             trainer.functions.evaluate.lower(first_replica(state.params), held_out).compile(),  # type: ignore[attr-defined]
         ]
     )
-    state, called = trainer.compile(state)
+    called, state = _timed(lambda: _compile(trainer, dataset, state))
     state, step = _time_steps(trainer, state)
     valid = _time_evaluation(trainer, state)
     trained = resident()
-    save = _time_save(state)
+    save = _time_save(Checkpoint(state=state, hyperparams=hyperparameters(config, 0)))
     timings = ProgramTimings(
         start=laid_out + again,
         compile=max(0.0, first - again) + compiled + called,
@@ -97,6 +99,16 @@ def _measure(config: Config, dataset: Dataset) -> tuple[ProgramTimings, int]:
         buffers=_buffers(train, evaluate, trainer),
     )
     return timings, max(trained, resident())
+
+
+def _compile(trainer: Trainer, dataset: Dataset, state: TrainState) -> TrainState:
+    """Compile what a trial compiles, its callbacks' functions included."""
+    state, _ = trainer.compile(state)
+    # A run that is never entered: nothing is shown.
+    run = Run(Path(), metric=trainer.config.sweep.metric, mode="min")
+    for callback in make_callbacks(trainer, dataset, run):
+        callback.compile(state)
+    return state
 
 
 def _time_steps(trainer: Trainer, state: TrainState) -> tuple[TrainState, float]:
@@ -142,12 +154,13 @@ def _seconds_each(run: Callable[[int], int], most: int, seconds: float) -> float
     return statistics.median(times)
 
 
-def _time_save(state: TrainState) -> float:
+def _time_save(checkpoint: Checkpoint) -> float:
     """Return seconds of a checkpoint: the mean of the first, which prepares much, and a second."""
     with tempfile.TemporaryDirectory() as folder:
         checkpoints = CheckpointManager(Path(folder))
-        spent, _ = _timed(lambda: checkpoints.save(state))
-        later = state._replace(step=state.step + 1)
+        spent, _ = _timed(lambda: checkpoints.save(checkpoint))
+        state = checkpoint.state
+        later = checkpoint._replace(state=state._replace(step=state.step + 1))
         return (spent + _timed(lambda: checkpoints.save(later))[0]) / 2
 
 

@@ -1,14 +1,17 @@
-"""What a trial shows beside its metrics: looks inside, generated text, vectors, its graph."""
+"""What a trial shows beside its metrics, a callback each: graph, statistics, texts, vectors."""
 
 import logging
 
+from lm.backend.data_parallel import first_replica
+from lm.data.dataset import Dataset
 from lm.generation.detokenize import sample_markdown
-from lm.generation.prompt import PROMPT_OPTION, unknown_words_notice
-from lm.gradient_flow.recorder import GradientFlowRecorder
+from lm.generation.generator import sample_words
+from lm.generation.prompt import PROMPT_OPTION, choose_prompt, unknown_words_notice
 from lm.model.types import Params
 from lm.monitor.graph import graph_or_none
 from lm.monitor.projector import projector_embeddings
-from lm.monitor.statistics import report_values
+from lm.monitor.statistics import report_values, step_statistics
+from lm.training.callbacks import Callback
 from lm.training.state import TrainState
 from lm.training.trainer import Trainer
 from lm.vectors.benchmarks import load_benchmarks
@@ -19,61 +22,113 @@ from sweeps.tensorboard import Text
 log = logging.getLogger(__name__)
 
 
-class Monitor:
-    """Shows a trial to its run, as often as `log` says."""
+class ModelGraph(Callback):
+    """Shows the model's graph (`log.graph`)."""
 
     def __init__(self, trainer: Trainer, run: Run) -> None:
         self._trainer = trainer
         self._run = run
-        self._log = trainer.config.log
-        self._recorder = GradientFlowRecorder(trainer, run)
-        self._questions = (
-            load_benchmarks(trainer.vocabulary.words) if self._log.vector_scores else None
-        )
 
-    def begin(self, state: TrainState) -> None:
-        """Show what there is before the first update."""
-        trainer = self._trainer
-        if self._log.sample_words and (
-            notice := unknown_words_notice(trainer.prompt, PROMPT_OPTION)
-        ):
-            log.warning(notice)
-        if self._log.graph:
-            train, words = trainer.config.train, len(trainer.vocabulary)
-            shape = (words, train.batch_size, train.sequence_length)
-            if (graph := graph_or_none(trainer.config.model, *shape)) is not None:
-                self._run.log_graph(graph)
-        self.look(state, -1, 0)
+    def on_train_begin(self, state: TrainState) -> None:
+        """Show the graph, where one can be made."""
+        config, words = self._trainer.config, len(self._trainer.vocabulary)
+        train = config.train
+        graph = graph_or_none(config.model, words, train.batch_size, train.sequence_length)
+        if graph is not None:
+            self._run.log_graph(graph)
 
-    def due(self, before: int, step: int) -> bool:
-        """Whether a look is, at the report after update `step`; the one before was at `before`."""
-        return self._probe_due(before, step) or self._recorder.due(before, step)
 
-    def look(self, state: TrainState, before: int, step: int) -> dict[str, float]:
-        """Look inside the state after update `step`, as is due; gives numbers for its report."""
-        numbers: dict[str, float] = {}
-        if self._probe_due(before, step):
-            numbers, histograms = report_values(self._trainer.probe(state, step))
-            self._run.log_summaries(step, histograms)
-        if self._recorder.due(before, step):
-            numbers |= self._recorder.record(state, step)
+class StatisticsMonitor(Callback):
+    """Shows activations, parameters and gradients of a step (`log.histogram_every`)."""
+
+    def __init__(self, trainer: Trainer, run: Run) -> None:
+        self._trainer = trainer
+        self._run = run
+
+    def compile(self, state: TrainState) -> None:
+        """Compile by looking once."""
+        step_statistics(self._trainer, state, 0)
+
+    def is_due(self, previous: int, step: int) -> bool:
+        """Whether another `log.histogram_every` updates are made."""
+        every = self._trainer.config.log.histogram_every
+        return step // every > previous // every
+
+    def on_report(self, state: TrainState, step: int) -> dict[str, float]:
+        """Look at the next step; shows histograms, and gives numbers for the report."""
+        numbers, histograms = report_values(step_statistics(self._trainer, state, step))
+        self._run.log_summaries(step, histograms)
         return numbers
 
-    def _probe_due(self, before: int, step: int) -> bool:
-        every = self._log.histogram_every
-        return every > 0 and step // every > before // every
 
-    def evaluated(self, params: Params, step: int) -> dict[str, float]:
-        """Show what the model writes by now, and its word vectors; gives numbers for the report."""
+class GeneratedSamples(Callback):
+    """Shows what the model writes after each epoch (`log.sample_words`); <unk> is not drawn."""
+
+    def __init__(self, trainer: Trainer, dataset: Dataset, run: Run) -> None:
+        """Choose the prompt.
+
+        Raises:
+          UserError: the prompt that is given has no words that the vocabulary knows.
+        """
+        self._trainer = trainer
+        self._run = run
+        config = trainer.config
+        self._prompt = choose_prompt(config.log.sample_prompt, config.data, dataset, PROMPT_OPTION)
+
+    def compile(self, state: TrainState) -> None:
+        """Compile by writing once."""
+        self._sample(first_replica(state.params))
+
+    def on_train_begin(self, state: TrainState) -> None:
+        """Warn of words of the prompt that the vocabulary does not have."""
+        if notice := unknown_words_notice(self._prompt, PROMPT_OPTION):
+            log.warning(notice)
+
+    def on_epoch(self, params: Params, step: int) -> dict[str, float]:
+        """Show a text."""
+        prompt = self._trainer.vocabulary.decode(self._prompt.ids)
+        words = self._sample(params)
+        text = sample_markdown(prompt, words, self._trainer.config.data.level)
+        self._run.log_summaries(step, {"samples": Text(text)})
+        return {}
+
+    def _sample(self, params: Params) -> list[str]:
+        config, vocabulary = self._trainer.config, self._trainer.vocabulary
+        ids = sample_words(
+            self._trainer.functions,
+            params,
+            self._prompt.ids,
+            words=config.log.sample_words,
+            temperature=config.log.sample_temperature,
+            seed=config.seed,
+            avoid=[] if vocabulary.unk_id is None else [vocabulary.unk_id],
+        )
+        return vocabulary.decode(ids)
+
+
+class VectorProjector(Callback):
+    """Shows the vectors of frequent words in TensorBoard's projector (`log.embedding_words`)."""
+
+    def __init__(self, trainer: Trainer, run: Run) -> None:
+        self._trainer = trainer
+        self._run = run
+
+    def on_epoch(self, params: Params, step: int) -> dict[str, float]:
+        """Show the vectors in place of the ones before."""
         trainer = self._trainer
-        if self._log.sample_words:
-            prompt = trainer.vocabulary.decode(trainer.prompt.ids)
-            words = trainer.sample(params)
-            text = sample_markdown(prompt, words, trainer.config.data.level)
-            self._run.log_summaries(step, {"samples": Text(text)})
-        if self._log.embedding_words:
-            vectors = projector_embeddings(trainer.vocabulary, self._log.embedding_words, params)
-            self._run.log_embeddings(vectors)
-        if self._questions is None:
-            return {}
-        return vector_metrics(params, self._questions, first=step == trainer.steps_per_epoch)
+        self._run.log_embeddings(
+            projector_embeddings(trainer.vocabulary, trainer.config.log.embedding_words, params)
+        )
+        return {}
+
+
+class VectorScores(Callback):
+    """Reports how good the word vectors are after each epoch (`log.vector_scores`)."""
+
+    def __init__(self, trainer: Trainer) -> None:
+        self._first_epoch = trainer.steps_per_epoch
+        self._questions = load_benchmarks(trainer.vocabulary.words)
+
+    def on_epoch(self, params: Params, step: int) -> dict[str, float]:
+        """The scores; after the first epoch with the share of questions that can be asked."""
+        return vector_metrics(params, self._questions, first=step == self._first_epoch)

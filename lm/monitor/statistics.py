@@ -6,8 +6,8 @@ and a step that is not looked at costs nothing. Of a GPU only counts and a few n
 on a CPU, where nothing has to be fetched, NumPy finds these, which needs no compiler.
 """
 
-from collections.abc import Iterator, Mapping
-from functools import partial
+from collections.abc import Callable, Iterator, Mapping
+from functools import lru_cache, partial
 from typing import Any, NamedTuple
 
 import jax
@@ -22,10 +22,12 @@ from lm.model.scan_vjp import CELL_VJPS, Residuals
 from lm.model.types import Carry, Params, is_tied
 from lm.monitor.histograms import HistogramCounts, linear_histograms, log_histograms, to_histograms
 from lm.optim.optimizer import Hyperparameters, build_optimizer
+from lm.training.functions import CompiledFunctions
 from lm.training.multi_step import next_step_inputs
 from lm.training.randomness import StepRandomness
 from lm.training.state import StepSpec, TrainState
 from lm.training.step import StepBatch, batch_loss
+from lm.training.trainer import Trainer
 from sweeps.tensorboard import Histogram
 
 SATURATION_THRESHOLD = 0.97
@@ -104,6 +106,25 @@ def collect_statistics(
 ) -> StepStatistics:
     """The same, told on the device."""
     return summarize(collect(spec, state, hyperparams, streams_lb, randomness))
+
+
+@lru_cache(maxsize=8)
+def compile_statistics(
+    functions: CompiledFunctions,
+) -> Callable[[TrainState, Hyperparameters, Array, StepRandomness], StepStatistics | StepTensors]:
+    """Compile the look at a step, once for all trials that share their functions."""
+    function = collect_statistics if summarizes_on_device() else collect
+    compiled: Callable[..., StepStatistics | StepTensors] = functions.compile_beside(
+        function, recurrence="scan", seldom=True
+    )
+    return compiled
+
+
+def step_statistics(trainer: Trainer, state: TrainState, step: int) -> StepStatistics:
+    """Look at what update `step` is about to do; gives statistics on the host."""
+    seen = compile_statistics(trainer.functions)(*trainer.next_step(state, step))
+    found: StepStatistics | StepTensors = jax.device_get(seen)
+    return summarize(found) if isinstance(found, StepTensors) else found
 
 
 def _forward_with_activations(

@@ -1,10 +1,10 @@
-"""A pack whose lanes are computed at once, by one vmapped program."""
+"""An engine for a pack: trials that differ in numbers only, as lanes of one vmapped program."""
 
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
-from typing import Any, NamedTuple
+from typing import Any
 
 import jax
 import jax.numpy as jnp
@@ -16,199 +16,220 @@ from lm.backend.transfer import to_device
 from lm.config.sizes import STEPS_PER_CALL
 from lm.optim.averaging import averaged_updates
 from lm.optim.optimizer import Hyperparameters
-from lm.training.metrics import CurvePoint, Totals, zero_totals
+from lm.training.metrics import Totals, zero_totals
 from lm.training.state import TrainState, evaluated_params
 from lm.training.step import record_validation_loss
-from lm.training.trainer import Trainer
+from lm.training.trainer import Trainer, TrainReport
+from sweeps.io.atomic import make_directory, read_json, write_json
+from sweeps.run import Run
 
-
-class LaneReport(NamedTuple):
-    """What one lane's training up to its report gave."""
-
-    place: int
-    steps: int
-    seconds: float
-    """Of the whole pack, meanwhile."""
-    metrics: dict[str, float]
-    finite: bool
-    before: list[CurvePoint]
-    """Points of its curves before the report."""
+NUM_LANES_FILE = "lanes.json"
+"""Beside the checkpoints of a trial that is trained in a pack: the number of its lanes."""
 
 
 @dataclass
 class _Lane:
     trainer: Trainer
     step: int
-    """Of its last report."""
+    """Updates made by its last report."""
     seconds: float = 0.0
-    """Since then."""
+    """Since its last report."""
     updates: list[NDArray[np.float32]] = field(default_factory=list)
-    """Since then, as `Totals` has them."""
+    """Since its last report, as `Totals` has them."""
 
 
-class VmappedTrainer:
-    """All lanes by one vmapped program; a place without a lane is computed, too, and ignored.
+class VmappedEngine:
+    """Trains several trials by one vmapped program; see `lm.training.loop.Engine`.
 
-    A lane's numbers do not depend on the others, but, by rounding, on the number of places.
+    An empty lane is computed, too, and ignored. A lane's numbers do not depend on the others, but,
+    by rounding, on the number of lanes.
     """
 
-    def __init__(self, trainer: Trainer, width: int) -> None:
+    saves_in_background = True
+
+    def __init__(self, trainer: Trainer, num_lanes: int) -> None:
         """Make room.
 
         Args:
-          trainer: of any lane; its program and its text are those of all.
-          width: places, at least two, for XLA makes other code of one.
+          trainer: of any lane; its functions and its text are those of all.
+          num_lanes: at least two, for XLA makes other code of one.
         """
-        assert width >= 2
+        assert num_lanes >= 2
+        self.compute = trainer.functions.lanes_compute
         self._functions = trainer.functions
-        self.compute = self._functions.lanes_compute
-        self._text = trainer
-        self._width = width
+        self._shared = trainer
+        self._num_lanes = num_lanes
         self._lanes: dict[int, _Lane] = {}
         like = trainer.functions.shapes
-        self._state = jax.tree.map(lambda x: to_device(np.zeros((width, *x.shape), x.dtype)), like)
-        self._totals = _stack([zero_totals()] * width)
-        self._values: tuple[Any, Hyperparameters] | None = None
-        self._keys = jnp.stack([trainer.train_key] * width)
+        self._state = jax.tree.map(
+            lambda x: to_device(np.zeros((num_lanes, *x.shape), x.dtype)), like
+        )
+        self._totals = _stack([zero_totals()] * num_lanes)
+        self._hyperparams: tuple[Any, Hyperparameters] | None = None
+        self._keys = jnp.stack([trainer.train_key] * num_lanes)
 
     @property
-    def places(self) -> list[int]:
-        """Of the lanes that are left."""
+    def lanes(self) -> list[int]:
+        """The lanes that are in training."""
         return list(self._lanes)
 
-    def insert(self, place: int, trainer: Trainer, state: TrainState) -> None:
-        """Let a trial train from a state on."""
-        self._lanes[place] = _Lane(trainer, int(state.step))
-        self._state = _insert(self._state, state, place)
-        self._keys = self._keys.at[place].set(trainer.train_key)
+    def insert(self, lane: int, trainer: Trainer, state: TrainState) -> None:
+        """Let a trial train in this lane, from a state on."""
+        self._lanes[lane] = _Lane(trainer, int(state.step))
+        self._state = _insert(self._state, state, lane)
+        self._keys = self._keys.at[lane].set(trainer.train_key)
 
-    def extract(self, place: int) -> TrainState:
+    def state(self, lane: int) -> TrainState:
         """A copy of a lane's state."""
-        taken: TrainState = _extract(self._state, place)
-        return taken
+        state: TrainState = _extract(self._state, lane)
+        return state
 
-    def remove(self, place: int) -> None:
+    def remove(self, lane: int) -> None:
         """Train this lane no more."""
-        del self._lanes[place]
+        del self._lanes[lane]
 
-    def compile(self) -> float:
-        """Compile by taking no step and evaluating no window; gives the seconds it took."""
-        began = time.perf_counter()
+    def compile(self) -> None:
+        """Compile by taking no step and evaluating no window."""
         self._run(0)
-        self._settle_rows([False] * self._width)
-        nothing = self._text.held_out["valid"]._replace(windows=jnp.int32(0))
+        self._flush([False] * self._num_lanes)
+        nothing = self._shared.held_out["valid"]._replace(windows=jnp.int32(0))
         jax.block_until_ready(self._functions.evaluate_lanes(self._state.params, nothing))
-        self._text.compile_looks(self.extract(0))
-        return time.perf_counter() - began
 
-    def advance(self) -> list[LaneReport]:
-        """Train to the nearest report of any lane; gives those that have come to theirs, if any:
-        a call has as many updates as can be drawn for."""
+    def advance(self) -> dict[int, TrainReport]:
+        """Train to the nearest report of any lane; gives those of the lanes that have come to
+        theirs, if any: a call takes at most `STEPS_PER_CALL` steps."""
         left = {
-            place: lane.trainer.until_report(lane.step) - int(self._totals.steps[place])
-            for place, lane in self._lanes.items()
+            number: lane.trainer.until_report(lane.step) - int(self._totals.steps[number])
+            for number, lane in self._lanes.items()
         }
         steps = min(STEPS_PER_CALL, *left.values())
         counted = self._totals.steps
         began = time.perf_counter()
         self._run(steps)  # waits for the device
-        self._settle()
+        self._flush_where_due()
         seconds = time.perf_counter() - began
-        parts = []
-        for place, lane in self._lanes.items():
+        reports = {}
+        for number, lane in self._lanes.items():
             lane.seconds += seconds
-            taken = self._totals.steps[place] - counted[place]
-            lane.updates.append(np.array(self._totals.updates[place][:taken]))
-            if left[place] == steps or not self._totals.finite[place]:
-                parts.append(self._part(place, lane))
-        return parts
+            taken = self._totals.steps[number] - counted[number]
+            lane.updates.append(np.array(self._totals.updates[number][:taken]))
+            if left[number] == steps or not self._totals.finite[number]:
+                reports[number] = self._report(number, lane)
+        return reports
 
-    def evaluate(self, places: Mapping[int, bool]) -> dict[int, dict[str, float]]:
-        """What an epoch ends with, for some lanes: place -> whether it was the lane's last."""
-        found: dict[int, dict[str, float]] = {place: {} for place in places}
+    def evaluate(self, last: Mapping[int, bool]) -> dict[int, dict[str, float]]:
+        """Metrics of the held-out splits, by tag, for lanes that have ended an epoch.
+
+        Args:
+          last: lane -> whether this was its last epoch.
+        """
+        found: dict[int, dict[str, float]] = {lane: {} for lane in last}
         params = evaluated_params(self._state)
-        for split in self._text.splits(last=any(places.values())):
-            text = self._text.held_out[split]
-            sums = np.asarray(self._functions.evaluate_lanes(params, text))
-            for place, last in places.items():
-                if split in self._text.splits(last):
-                    found[place] |= self._text.evaluation(sums[place], split)
-        for place in places:
-            found[place] |= averaged_updates(self._state.average, place)
+        for split in self._shared.splits(last=any(last.values())):
+            windows = self._shared.held_out[split]
+            sums = np.asarray(self._functions.evaluate_lanes(params, windows))
+            for lane in last:
+                if split in self._shared.splits(last[lane]):
+                    found[lane] |= self._shared.evaluation(sums[lane], split)
+        for lane, metrics in found.items():
+            metrics |= averaged_updates(self._state.average, lane)
         return found
 
-    def judge(self, losses: Mapping[int, float]) -> None:
-        """Let the validation losses of lanes that have ended an epoch decide about averaging."""
-        of_all = np.array([losses.get(place, 0.0) for place in range(self._width)])
-        due = np.array([place in losses for place in range(self._width)])
+    def record_validation_losses(self, losses: Mapping[int, float]) -> None:
+        """Let the validation losses of lanes decide whether averaging begins."""
+        of_all = np.array([losses.get(lane, 0.0) for lane in range(self._num_lanes)])
+        due = np.array([lane in losses for lane in range(self._num_lanes)])
         self._state = record_validation_loss(self._state, of_all, due)
 
-    def _part(self, place: int, lane: _Lane) -> LaneReport:
+    def _report(self, number: int, lane: _Lane) -> TrainReport:
         """A lane's report, from which on it counts from zero."""
-        totals: Totals = jax.tree.map(lambda column: column[place], self._totals)
-        steps, seconds = int(totals.steps), lane.seconds
-        updates = np.concatenate(lane.updates)
-        metrics, before = lane.trainer.summary(lane.step, updates, seconds)
-        lane.step += steps
+        totals: Totals = jax.tree.map(lambda column: column[number], self._totals)
+        updates, finite = np.concatenate(lane.updates), bool(totals.finite)
+        report = lane.trainer.report(lane.step, updates, seconds=lane.seconds, finite=finite)
+        lane.step += report.steps
         lane.seconds, lane.updates = 0.0, []
         zeros = jax.tree.leaves(zero_totals())
         for column, zero in zip(jax.tree.leaves(self._totals), zeros, strict=True):
-            column[place] = zero
-        return LaneReport(place, steps, seconds, metrics, bool(totals.finite), before)
+            column[number] = zero
+        return report
 
     def _run(self, steps: int) -> None:
-        counted = np.isin(np.arange(self._width), self.places)
+        in_training = np.isin(np.arange(self._num_lanes), self.lanes)
         self._state, totals = self._functions.advance_lanes(
             self._state,
-            self._totals._replace(finite=self._totals.finite & counted),
-            self._hyperparameters(),
-            self._text.streams_lb,
+            self._totals._replace(finite=self._totals.finite & in_training),
+            self._lanes_hyperparams(),
+            self._shared.streams_lb,
             self._keys,
             steps,
         )
         self._totals = jax.tree.map(np.array, jax.device_get(totals))
 
-    def _settle(self) -> None:
-        """Settle the rows of lanes that have come to where that is due."""
-        due = [False] * self._width
-        for place, lane in self._lanes.items():
-            due[place] = lane.trainer.is_flush_due(lane.step + int(self._totals.steps[place]))
+    def _flush_where_due(self) -> None:
+        """Bring the rows of lanes up to date that have come to where that is due."""
+        due = [False] * self._num_lanes
+        for number, lane in self._lanes.items():
+            due[number] = lane.trainer.is_flush_due(lane.step + int(self._totals.steps[number]))
         if any(due):
-            self._settle_rows(due)
+            self._flush(due)
 
-    def _settle_rows(self, due: Sequence[bool]) -> None:
-        hyperparams = self._hyperparameters()
+    def _flush(self, due: Sequence[bool]) -> None:
+        hyperparams = self._lanes_hyperparams()
         self._state = self._functions.flush_lanes(self._state, hyperparams, jnp.array(due))
 
-    def _hyperparameters(self) -> Hyperparameters:
-        """Those of each place; made again only when one of them may be another."""
+    def _lanes_hyperparams(self) -> Hyperparameters:
+        """Hyperparameters of each lane; made again only when one of them may have changed."""
         some = next(iter(self._lanes.values()))
-        lanes = [self._lanes.get(place, some) for place in range(self._width)]
-        now = [(id(lane), *_due(lane)) for lane in lanes]
-        if self._values is None or self._values[0] != now:
-            self._values = now, _stack([lane.trainer.values(lane.step) for lane in lanes])
-        return self._values[1]
+        lanes = [self._lanes.get(number, some) for number in range(self._num_lanes)]
+        now = [(id(lane), *_epoch_and_changes(lane)) for lane in lanes]
+        if self._hyperparams is None or self._hyperparams[0] != now:
+            stacked = _stack([lane.trainer.hyperparams(lane.step) for lane in lanes])
+            self._hyperparams = now, stacked
+        return self._hyperparams[1]
 
 
-def _due(lane: _Lane) -> tuple[int, int]:
-    """What a lane's hyperparameters hang on: the epoch, and how many changes are made."""
+def read_num_lanes(runs: Sequence[Run]) -> int:
+    """The number of lanes of a pack: that with which its trials began, as rounding depends on it.
+
+    A resumed trial's number lies beside its checkpoints; that of one to be reproduced, whose
+    folder is new, in the provenance.
+    """
+    files = [run.checkpoints / NUM_LANES_FILE for run in runs]
+    files += [run.directory / "provenance.json" for run in runs]
+    return max(2, len(runs), *(int((read_json(file) or {}).get("lanes", 0)) for file in files))
+
+
+def write_num_lanes(run: Run, num_lanes: int) -> None:
+    """Keep the number of lanes beside a trial's checkpoints."""
+    make_directory(run.checkpoints)
+    write_json(run.checkpoints / NUM_LANES_FILE, {"lanes": num_lanes})
+
+
+def forget_num_lanes(runs: Sequence[Run]) -> None:
+    """Let trials begin again with any number of lanes."""
+    for run in runs:
+        (run.checkpoints / NUM_LANES_FILE).unlink(missing_ok=True)
+
+
+def _epoch_and_changes(lane: _Lane) -> tuple[int, int]:
+    """What a lane's hyperparameters depend on: the epoch, and how many changes are made."""
     changes = lane.trainer.config.train.changes
     made = sum(change["step"] <= lane.step for change in changes)
     return lane.step // lane.trainer.steps_per_epoch, made
 
 
 def _stack(trees: Sequence[Any]) -> Any:
-    """Scalars of several trees -> the tree of their vectors, on the host."""
+    """Stack the scalars of several trees to a tree of vectors, on the host."""
     return jax.tree.map(lambda *leaves: np.array([np.asarray(leaf) for leaf in leaves]), *trees)
 
 
 @jax.jit
-def _extract(state: TrainState, place: Array | int) -> TrainState:
-    taken: TrainState = jax.tree.map(lambda x: x[place], state)
-    return taken
+def _extract(state: TrainState, lane: Array | int) -> TrainState:
+    extracted: TrainState = jax.tree.map(lambda x: x[lane], state)
+    return extracted
 
 
 @partial(jax.jit, donate_argnums=0)
-def _insert(state: TrainState, lane: TrainState, place: Array | int) -> TrainState:
-    put: TrainState = jax.tree.map(lambda x, y: x.at[place].set(y), state, lane)
-    return put
+def _insert(state: TrainState, of_lane: TrainState, lane: Array | int) -> TrainState:
+    inserted: TrainState = jax.tree.map(lambda x, y: x.at[lane].set(y), state, of_lane)
+    return inserted

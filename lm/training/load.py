@@ -1,7 +1,6 @@
 """A trained model as its trial's folder has it: for the commands that look at one afterwards.
 
-Nothing in the folder is changed. The text that it was trained on is not needed, but for rows of
-tables that lag behind in a checkpoint from within an epoch.
+Nothing in the folder is changed, and the text that the model was trained on is not needed.
 """
 
 from dataclasses import replace
@@ -16,11 +15,9 @@ from lm.config import Config, parse_config
 from lm.config.identity import identity_of
 from lm.data.dataset import Dataset, load_dataset
 from lm.data.vocabulary import Vocabulary
-from lm.data.windows import steps_per_epoch
 from lm.model.types import Carry, Params
 from lm.optim.optimizer import hyperparameters
-from lm.optim.schedule import config_at_step
-from lm.training.checkpoint import CheckpointManager
+from lm.training.checkpoint import Checkpoint, CheckpointManager
 from lm.training.functions import CompiledFunctions, build_functions, make_static_config
 from lm.training.state import TrainState, evaluated_params
 from sweeps.errors import UserError
@@ -54,16 +51,22 @@ def load_trained(directory: Path) -> TrainedModel:
     trial = _trial(directory)
     config = _for_this_device(parse_config(_config(directory)))
     vocabulary = Vocabulary.load(directory / "vocab.tsv")
-    program = build_functions(make_static_config(config, len(vocabulary)))
-    state = CheckpointManager(directory / "checkpoints").read(program.shapes)
-    if state is None:
+    functions = build_functions(make_static_config(config, len(vocabulary)))
+    like = Checkpoint(functions.shapes, hyperparameters(config, epoch=0))
+    checkpoint = CheckpointManager(directory / "checkpoints").read(like)
+    if checkpoint is None:
         raise UserError(
             f"{directory} has no checkpoint yet, its status is {trial.status}; train it first, "
             f"with `{trial.train_command}`."
         )
-    state = jax.device_put(_flushed(program, config, state))
+    state = jax.device_put(_flushed(functions, checkpoint))
     return TrainedModel(
-        trial, config, vocabulary, program, evaluated_params(state), int(state.step)
+        trial=trial,
+        config=config,
+        vocabulary=vocabulary,
+        functions=functions,
+        params=evaluated_params(state),
+        step=int(state.step),
     )
 
 
@@ -110,12 +113,11 @@ def _for_this_device(config: Config) -> Config:
     return replace(config, train=replace(config.train, precision="float32"))
 
 
-def _flushed(program: CompiledFunctions, config: Config, state: TrainState) -> TrainState:
+def _flushed(functions: CompiledFunctions, checkpoint: Checkpoint) -> TrainState:
     """The state with all rows up to date, as before an evaluation in training."""
-    step = int(state.step)
-    if not any((count < step).any() for count in state.last_updated.values()):
+    state = checkpoint.state
+    if not any((count < state.step).any() for count in state.last_updated.values()):
         return state
-    # Rows are settled whenever a hyperparameter changes, so that the last update's are theirs.
-    per_epoch = steps_per_epoch(len(load_dataset(config.data).train), config.train)
-    hyperparams = hyperparameters(config_at_step(config, step - 1), (step - 1) // per_epoch)
-    return program.flush(jax.device_put(state, may_alias=False), hyperparams, jnp.bool_(True))
+    # Rows are flushed whenever a hyperparameter changes: they missed updates with the last ones.
+    state = jax.device_put(state, may_alias=False)
+    return functions.flush(state, checkpoint.hyperparams, jnp.bool_(True))

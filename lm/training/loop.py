@@ -1,71 +1,224 @@
-"""Training one trial from the first update to the last."""
+"""The training loop: from report to report, for one trial or for the lanes of a pack.
 
-from collections.abc import Mapping
-from typing import Any
+An engine takes the steps, a session is what one trial has to say about them. `lm.objective` makes
+both.
+"""
 
-from lm.backend.compile_cache import record_compilations, use_cache
-from lm.config import parse_config
-from lm.data.dataset import load_dataset
+import time
+from collections.abc import Mapping, Sequence
+from typing import Protocol
+
+from lm.backend.compile_cache import record_compilations
+from lm.backend.execution import ExecutionPlan
 from lm.optim.averaging import averaged_updates
+from lm.training.checkpoint import CheckpointWriter
 from lm.training.session import TrainingSession
 from lm.training.state import TrainState, evaluated_params
 from lm.training.step import record_validation_loss
-from lm.training.trainer import Trainer
-from sweeps.run import Interrupt, Run
+from lm.training.trainer import Trainer, TrainReport
+from sweeps.run import Diverged, Interrupt
 
 
-def train(values: Mapping[str, Any], run: Run) -> None:
-    """Train one model; goes on from its last checkpoint, if the run's folder holds one.
+class Engine(Protocol):
+    """Takes the steps of trials; each has the number of its session, its lane."""
+
+    compute: ExecutionPlan
+    """How it computes on this device."""
+    saves_in_background: bool
+    """Whether training goes on while checkpoints are written."""
+
+    @property
+    def lanes(self) -> list[int]:
+        """The lanes that are in training."""
+
+    def compile(self) -> None:
+        """Compile by taking no step and evaluating no window."""
+
+    def advance(self) -> dict[int, TrainReport]:
+        """Train to the nearest report; gives those of the lanes that have come to theirs."""
+
+    def evaluate(self, last: Mapping[int, bool]) -> dict[int, dict[str, float]]:
+        """Metrics of the held-out splits, by tag, for lanes that have ended an epoch.
+
+        Args:
+          last: lane -> whether this was its last epoch.
+        """
+
+    def record_validation_losses(self, losses: Mapping[int, float]) -> None:
+        """Let the validation losses of lanes decide whether averaging begins."""
+
+    def state(self, lane: int) -> TrainState:
+        """The state of a lane, valid until the next call of `advance`."""
+
+    def remove(self, lane: int) -> None:
+        """Train this lane no more."""
+
+
+class SingleEngine:
+    """Trains one trial, whose lane is 0."""
+
+    saves_in_background = False
+
+    def __init__(self, trainer: Trainer, state: TrainState) -> None:
+        self.compute = trainer.functions.compute
+        self.lanes = [0]
+        self._trainer = trainer
+        self._state = state
+        self._step = int(state.step)
+
+    def compile(self) -> None:
+        """Compile by taking no step and evaluating no window."""
+        self._state, _ = self._trainer.compile(self._state)
+
+    def advance(self) -> dict[int, TrainReport]:
+        """Train to the next report."""
+        self._state, report = self._trainer.advance(self._state, self._step)
+        self._step += report.steps
+        return {0: report}
+
+    def evaluate(self, last: Mapping[int, bool]) -> dict[int, dict[str, float]]:
+        """Metrics of the held-out splits that an epoch ends with."""
+        params = evaluated_params(self._state)
+        found = {lane: self._trainer.evaluate_epoch(params, last=last[lane]) for lane in last}
+        for metrics in found.values():
+            metrics |= averaged_updates(self._state.average)
+        return found
+
+    def record_validation_losses(self, losses: Mapping[int, float]) -> None:
+        """Let the validation loss decide whether averaging begins."""
+        for loss in losses.values():
+            self._state = record_validation_loss(self._state, loss)
+
+    def state(self, lane: int) -> TrainState:
+        """The state, valid until the next call of `advance`."""
+        return self._state
+
+    def remove(self, lane: int) -> None:
+        """Train no more."""
+        self.lanes.remove(lane)
+
+
+def compile_functions(
+    engine: Engine, sessions: Sequence[TrainingSession], **facts: int | str
+) -> None:
+    """Compile all that training, evaluation and the callbacks need, before the clock starts.
 
     Args:
-      values: a composed configuration, plain values.
-      run: takes the reports; its folder takes vocabulary and checkpoints.
+      engine: with at least one lane.
+      sessions: of the lanes. Their callbacks share what they compile, so those of one lane are
+        enough.
+      facts: for the provenance of each, which gets the seconds that this took, too.
+    """
+    began = time.perf_counter()
+    with record_compilations() as compilations:
+        engine.compile()
+        first = engine.lanes[0]
+        for callback in sessions[first].callbacks:
+            callback.compile(engine.state(first))
+    seconds = time.perf_counter() - began
+    for lane in engine.lanes:
+        sessions[lane].add_provenance(
+            engine.compute, seconds, compile_cache=compilations.cache_status, **facts
+        )
+
+
+def run_training(engine: Engine, sessions: Sequence[TrainingSession]) -> None:
+    """Train until each trial has ended; a run is closed as soon as its trial has.
+
+    A checkpoint is saved after each epoch, after some time, at a signal, and before a trial is
+    stopped.
+
+    Args:
+      engine: with the lanes that have updates left, or with one trial.
+      sessions: of all lanes, by their number.
 
     Raises:
-      Diverged: the loss or the gradient is no finite number any more.
-      KeyboardInterrupt: Ctrl-C or SIGTERM; a checkpoint was written first.
-      UserError: the input is bad, or the disk is full.
+      KeyboardInterrupt: Ctrl-C or SIGTERM; checkpoints were saved first.
+      UserError: a checkpoint cannot be written.
     """
-    config = parse_config(values)
-    text = load_dataset(config.data)
-    text.vocabulary.save(run.directory / "vocab.tsv")
-    use_cache()
-    course = TrainingSession(Trainer(config, text), run)
-    state = course.start()
-    with record_compilations() as compiling:
-        state, compile_seconds = course.trainer.compile(state)
-    compute = course.trainer.functions.compute
-    course.record(compute, compile_seconds, compile_cache=compiling.cache_status)
-    _train_on(course, state)
+    with (
+        CheckpointWriter(background=engine.saves_in_background) as writer,
+        Interrupt() as interrupt,
+    ):
+        for lane in list(engine.lanes):
+            if sessions[lane].ended:
+                engine.remove(lane)
+                sessions[lane].run.close()
+            elif sessions[lane].step == 0:
+                sessions[lane].begin(engine.state(lane))
+        while engine.lanes:
+            reports = engine.advance()
+            writer.finish()  # before the next report, which would go out ahead of the checkpoint
+            for lane, report in reports.items():
+                sessions[lane].count(report)
+            going_on = _report(engine, sessions, reports)
+            saving = [
+                lane
+                for lane in going_on
+                if _must_end(sessions[lane], interrupt) or sessions[lane].is_checkpoint_due
+            ]
+            for lane in saving:
+                session = sessions[lane]
+                checkpoint = session.checkpoint(engine.state(lane))
+                writer.save(session.checkpoints, checkpoint, session.on_checkpoint_saved)
+            # Asked again, since saving may have brought a signal; who leaves now has saved.
+            ending = [lane for lane in saving if _must_end(sessions[lane], interrupt)]
+            if ending:
+                writer.finish()
+            for lane in ending:
+                engine.remove(lane)
+                error = sessions[lane].interrupted() if interrupt.requested else None
+                sessions[lane].run.close(error)
+        if interrupt.requested:
+            if len(sessions) == 1:
+                raise sessions[0].interrupted()
+            raise KeyboardInterrupt("stopped; what was trained is saved")
 
 
-def _train_on(course: TrainingSession, state: TrainState) -> None:
-    """Advance report by report; a checkpoint after each epoch, after some time, at a signal."""
-    trainer, run = course.trainer, course.run
-    with Interrupt() as interrupt:
-        if course.step == 0:
-            course.views.begin(state)
-        while not course.ended:
-            done = trainer.advance(state, course.step)
-            state, metrics = done.state, done.metrics
-            course.go_on(done.steps, done.seconds)
-            evaluation = {}
-            before = course.step - done.steps
-            if done.finite and course.views.due(before, course.step):
-                metrics |= course.views.look(state, before, course.step)
-            if course.epoch_ended and done.finite:
-                params = evaluated_params(state)
-                evaluation = trainer.evaluate_epoch(params, last=course.ended)
-                evaluation |= course.views.evaluated(params, course.step)
-                evaluation |= averaged_updates(state.average)
-                state = record_validation_loss(state, evaluation["valid/loss"])
-            course.report(metrics, done.finite, evaluation, done.points_before)
-            if course.due or interrupt.requested or run.should_stop:
-                # At once: in the background it would save less than a hundredth of an epoch, and
-                # a save that has returned is one that a killed process cannot lose.
-                course.checkpoints.save(state)
-                course.saved()
-                if interrupt.requested:
-                    raise course.interrupted()
-                if run.should_stop:
-                    return
+def _must_end(session: TrainingSession, interrupt: Interrupt) -> bool:
+    return session.ended or interrupt.requested or session.run.should_stop
+
+
+def _report(
+    engine: Engine, sessions: Sequence[TrainingSession], reports: Mapping[int, TrainReport]
+) -> list[int]:
+    """Observe, evaluate and report; a trial that has diverged ends. Gives the lanes that go on."""
+    observed: dict[int, dict[str, float]] = {}
+    for lane, report in reports.items():
+        observed[lane] = {}
+        if due := sessions[lane].due_callbacks(report):
+            state = engine.state(lane)
+            for callback in due:
+                observed[lane] |= callback.on_report(state, sessions[lane].step)
+    evaluations = _evaluate(engine, sessions, reports)
+    going_on = []
+    for lane, report in reports.items():
+        try:
+            sessions[lane].report(report, observed[lane], evaluations.get(lane, {}))
+        except Diverged as error:
+            engine.remove(lane)
+            sessions[lane].run.close(error)
+        else:
+            going_on.append(lane)
+    return going_on
+
+
+def _evaluate(
+    engine: Engine, sessions: Sequence[TrainingSession], reports: Mapping[int, TrainReport]
+) -> dict[int, dict[str, float]]:
+    """Metrics of the lanes that have ended an epoch, by tag."""
+    last = {
+        lane: sessions[lane].ended
+        for lane, report in reports.items()
+        if report.finite and sessions[lane].epoch_ended
+    }
+    if not last:
+        return {}
+    evaluations = engine.evaluate(last)
+    for lane, metrics in evaluations.items():
+        if sessions[lane].callbacks:
+            metrics |= sessions[lane].on_epoch(evaluated_params(engine.state(lane)))
+    engine.record_validation_losses(
+        {lane: metrics["valid/loss"] for lane, metrics in evaluations.items()}
+    )
+    return evaluations

@@ -1,31 +1,39 @@
-"""A trial's course from report to report, alone or in a pack: start, reports, checkpoints, end."""
+"""Where a trial stands: its start, its reports, its checkpoints, its end."""
 
 import logging
 import math
 import time
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping, Sequence
 
 from lm.backend import devices
 from lm.backend.execution import ExecutionPlan
-from lm.monitor.monitor import Monitor
-from lm.training.checkpoint import CheckpointManager
-from lm.training.metrics import CurvePoint
+from lm.model.types import Params
+from lm.training.callbacks import Callback
+from lm.training.checkpoint import Checkpoint, CheckpointManager
 from lm.training.state import TrainState, count_parameters
-from lm.training.trainer import Trainer
+from lm.training.trainer import Trainer, TrainReport
 from sweeps.run import Diverged, Run
 
 log = logging.getLogger(__name__)
 
 
 class TrainingSession:
-    """Where a trial stands, what it reports, and when it saves."""
+    """One trial in this process, from its start or from its last checkpoint to its end."""
 
-    def __init__(self, trainer: Trainer, run: Run) -> None:
+    def __init__(self, trainer: Trainer, run: Run, callbacks: Sequence[Callback] = ()) -> None:
+        """Describe a session; nothing is read or written yet.
+
+        Args:
+          trainer: of the trial.
+          run: takes its reports; its folder takes its checkpoints.
+          callbacks: its observers.
+        """
         self.trainer = trainer
         self.run = run
-        self.views = Monitor(trainer, run)
+        self.callbacks = callbacks
         self.checkpoints = CheckpointManager(run.checkpoints)
         self.step = 0
+        """Updates made."""
         self._saved = time.monotonic()
         self._epoch_start, self._epoch_seconds = 0, 0.0
 
@@ -36,17 +44,17 @@ class TrainingSession:
 
     @property
     def epoch_ended(self) -> bool:
-        """Whether the last update was an epoch's."""
+        """Whether the last update was an epoch's last."""
         return self.step % self.trainer.steps_per_epoch == 0
 
     @property
-    def due(self) -> bool:
-        """Whether a checkpoint is: after each epoch, and after some time."""
+    def is_checkpoint_due(self) -> bool:
+        """Whether to save: after each epoch, and after some time."""
         waited = time.monotonic() - self._saved
         return self.epoch_ended or waited >= 60 * self.trainer.config.train.checkpoint_minutes
 
     def start(self) -> TrainState:
-        """The state to go on from: that of the newest checkpoint, if there is one.
+        """The state to train on from: that of the newest checkpoint, if there is one.
 
         Raises:
           UserError: there are checkpoints, and none can be read.
@@ -59,8 +67,10 @@ class TrainingSession:
         log.info("Going on from the checkpoint of step %d.", self.step)
         return restored
 
-    def record(self, compute: ExecutionPlan, compile_seconds: float, **facts: int | str) -> None:
-        """Add to the provenance what the trial runs on, and tell the log how it computes."""
+    def add_provenance(
+        self, compute: ExecutionPlan, compile_seconds: float, **facts: int | str
+    ) -> None:
+        """Record what the trial runs on, and say in the log how it computes."""
         device = devices.describe()
         log.info("Computing on %s: %s.", device, compute.describe())
         self.run.add_provenance(
@@ -73,31 +83,54 @@ class TrainingSession:
             **facts,
         )
 
-    def go_on(self, steps: int, seconds: float) -> None:
-        """Count what was trained since the last report."""
-        self.step += steps
-        self._epoch_seconds += seconds
+    def begin(self, state: TrainState) -> None:
+        """Let the callbacks see the state before the first update."""
+        for callback in self.callbacks:
+            callback.on_train_begin(state)
+        for callback in self.callbacks:
+            if callback.is_due(-1, 0):
+                callback.on_report(state, 0)
+
+    def count(self, report: TrainReport) -> None:
+        """Take note of the updates since the last report."""
+        self.step += report.steps
+        self._epoch_seconds += report.seconds
+
+    def due_callbacks(self, report: TrainReport) -> list[Callback]:
+        """The callbacks that want to see the state at this report; none if it is not finite."""
+        previous = self.step - report.steps
+        return [
+            callback
+            for callback in self.callbacks
+            if report.finite and callback.is_due(previous, self.step)
+        ]
+
+    def on_epoch(self, params: Params) -> dict[str, float]:
+        """What the callbacks find in the parameters that an epoch gave, by tag."""
+        found: dict[str, float] = {}
+        for callback in self.callbacks:
+            found |= callback.on_epoch(params, self.step)
+        return found
 
     def report(
         self,
-        metrics: Mapping[str, float],
-        finite: bool,
+        report: TrainReport,
+        observed: Mapping[str, float],
         evaluation: Mapping[str, float],
-        before: Iterable[CurvePoint],
     ) -> None:
         """Report; at an epoch's end with its evaluation, and the words per second of all of it.
 
         Args:
-          metrics: of the updates since the last report.
-          finite: whether all losses and gradients were.
-          evaluation: at the end of an epoch that is finite; else empty.
-          before: points of its curves since the last report.
+          report: of the updates since the last report.
+          observed: metrics of callbacks.
+          evaluation: at the end of an epoch whose updates are finite; else empty.
 
         Raises:
-          Diverged: they were not, or the evaluation is not; it is reported all the same.
+          Diverged: a loss, a gradient or the evaluation is no finite number; it is reported all the
+            same.
         """
-        self.run.report_points(before)
-        metrics = {**metrics, **evaluation}
+        self.run.report_points(report.points_before)
+        metrics, finite = {**report.metrics, **observed, **evaluation}, report.finite
         if evaluation:
             words = (self.step - self._epoch_start) * self.trainer.words_per_step
             metrics["time/words_per_second"] = words / self._epoch_seconds
@@ -107,8 +140,12 @@ class TrainingSession:
         if not finite:
             raise Diverged(self.step)
 
-    def saved(self) -> None:
-        """A checkpoint of this step is complete."""
+    def checkpoint(self, state: TrainState) -> Checkpoint:
+        """What is saved of a state at a report."""
+        return Checkpoint(state=state, hyperparams=self.trainer.hyperparams(self.step - 1))
+
+    def on_checkpoint_saved(self) -> None:
+        """Take note that a checkpoint of this step is complete."""
         self.run.checkpoint_saved()
         self._saved = time.monotonic()
 

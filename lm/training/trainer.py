@@ -1,4 +1,4 @@
-"""A trial's programs with its text on the device: start, compile, advance, evaluate."""
+"""A trial's compiled functions with its text on the device: start, compile, advance, evaluate."""
 
 import time
 from dataclasses import dataclass
@@ -17,75 +17,85 @@ from lm.config import Config, TrainConfig
 from lm.data.batches import to_streams
 from lm.data.dataset import Dataset
 from lm.data.windows import num_predictions, steps_per_epoch
-from lm.generation.decode import uniforms
-from lm.generation.prompt import PROMPT_OPTION, choose_prompt
-from lm.gradient_flow.itemize import GradientFlow, ItemizeSpec
 from lm.model.initializers import init_scales
 from lm.model.types import Params
-from lm.monitor.statistics import StepStatistics, StepTensors, summarize
 from lm.optim.optimizer import Hyperparameters, hyperparameters
 from lm.optim.schedule import config_at_step, learning_rate, steps_until_change
 from lm.training.functions import build_functions, make_static_config
 from lm.training.heldout import HeldOut, make_windows, mean_loss, perplexity
-from lm.training.metrics import CurvePoint, Totals, collect_updates, curve_points
+from lm.training.metrics import CurvePoint, collect_updates, curve_points
 from lm.training.randomness import StepRandomness
 from lm.training.state import TrainState
 
 
 @dataclass(frozen=True)
-class Advance:
-    """What training up to the next report gave."""
+class TrainReport:
+    """What training up to a report gave."""
 
-    state: TrainState
     steps: int
+    """Updates since the report before."""
     seconds: float
+    """Of the clock, for these updates."""
     metrics: dict[str, float]
-    """By TensorBoard tag, means over these steps."""
+    """By TensorBoard tag, means over these updates."""
     finite: bool
+    """Whether every loss and gradient was a finite number."""
     points_before: list[CurvePoint]
-    """Points of its curves before the report (`log.scalars_every`)."""
+    """Points of the trial's curves before the report (`log.scalars_every`)."""
 
 
 class DeviceText(NamedTuple):
     """A text on the device, laid out for the batches of a configuration."""
 
     streams_lb: Array
+    """i32[L, B]: the training text, a column a stream."""
     steps_per_epoch: int
     tokens: dict[str, int]
-    """Of each held-out split that is not empty."""
+    """Tokens of each held-out split that is not empty."""
     held_out: dict[str, HeldOut]
+    """Windows of each of these splits."""
 
 
-def put_on_device(text: Dataset, train: TrainConfig) -> DeviceText:
+def put_on_device(dataset: Dataset, train: TrainConfig) -> DeviceText:
     """Bring a text onto the device."""
-    held_out = {"valid": text.valid, "test": text.test}
+    held_out = {"valid": dataset.valid, "test": dataset.test}
     tokens = {split: len(ids) for split, ids in held_out.items() if len(ids)}
     room = max(num_predictions(count, train) for count in tokens.values())
     return DeviceText(
-        jnp.asarray(to_streams(text.train, train.batch_size)),
-        steps_per_epoch(len(text.train), train),
-        tokens,
-        {split: make_windows(held_out[split], train, room) for split in tokens},
+        streams_lb=jnp.asarray(to_streams(dataset.train, train.batch_size)),
+        steps_per_epoch=steps_per_epoch(len(dataset.train), train),
+        tokens=tokens,
+        held_out={split: make_windows(held_out[split], train, room) for split in tokens},
     )
 
 
 class Trainer:
     """Trains one configuration; steps and epochs are counted from 0."""
 
-    def __init__(self, config: Config, text: Dataset, placed: DeviceText | None = None) -> None:
-        """Prepare; `placed` is the text where it is on the device already."""
+    def __init__(
+        self, config: Config, dataset: Dataset, device_text: DeviceText | None = None
+    ) -> None:
+        """Prepare to train; nothing is compiled yet.
+
+        Args:
+          config: of the trial.
+          dataset: its text.
+          device_text: `put_on_device(dataset, config.train)` where it is there already.
+        """
         self.config = config
-        self.functions = build_functions(make_static_config(config, len(text.vocabulary)))
+        self.functions = build_functions(make_static_config(config, len(dataset.vocabulary)))
         self.init_key, self.train_key = jax.random.split(jax.random.key(config.seed))
-        self.vocabulary = text.vocabulary
-        self.prompt = choose_prompt(config.log.sample_prompt, config.data, text, PROMPT_OPTION)
-        placed = placed or put_on_device(text, config.train)
-        self.streams_lb, self.steps_per_epoch, self.tokens, self.held_out = placed
+        self.vocabulary = dataset.vocabulary
+        device_text = device_text or put_on_device(dataset, config.train)
+        self.streams_lb = device_text.streams_lb
+        self.steps_per_epoch = device_text.steps_per_epoch
+        self.tokens = device_text.tokens
+        self.held_out = device_text.held_out
         self.total_steps = self.steps_per_epoch * config.train.epochs
 
     @cached_property
     def replicated_lb(self) -> Array:
-        """The text where `Program.train` reads it."""
+        """The text where `CompiledFunctions.train` reads it."""
         return replicate(self.streams_lb, self.functions.compute.shards)
 
     @property
@@ -98,106 +108,84 @@ class Trainer:
         return self.functions.initialize(self.init_key, init_scales(self.config.model))
 
     def compile(self, state: TrainState) -> tuple[TrainState, float]:
-        """Compile by taking no step and evaluating no window; gives the seconds it took."""
+        """Compile by taking no step and evaluating no window.
+
+        Returns:
+          The state, since the one that goes in is donated; and the seconds that it took.
+        """
         began = time.perf_counter()
-        state, _ = self._run(state, 0, 0)
-        state = self.functions.flush(state, self.values(0), jnp.bool_(False))
+        hyperparams = self.hyperparams(0)
+        state, _ = self.functions.advance(
+            state, hyperparams, self.replicated_lb, self.train_key, steps=0
+        )
+        state = self.functions.flush(state, hyperparams, jnp.bool_(False))
         nothing = self.held_out["valid"]._replace(windows=jnp.int32(0))
         jax.block_until_ready(self.functions.evaluate(first_replica(state.params), nothing))
-        self.compile_looks(state)
         return state, time.perf_counter() - began
-
-    def compile_looks(self, state: TrainState) -> None:
-        """Compile what looks inside, by looking once."""
-        if self.config.log.histogram_every:
-            self.probe(state, 0)
-        if self.config.log.sample_words:
-            self.sample(first_replica(state.params))
-        if self.config.gradient_flow.every:
-            self.itemise(state, 0)
 
     def until_report(self, step: int) -> int:
         """Updates from the report at `step` to the next, at the latest at the epoch's end."""
         left = self.steps_per_epoch - step % self.steps_per_epoch
         return int(min(self.config.train.report_every, left, steps_until_change(self.config, step)))
 
-    def values(self, step: int) -> Hyperparameters:
-        """Those of update `step`."""
+    def hyperparams(self, step: int) -> Hyperparameters:
+        """The hyperparameters of update `step`."""
         return hyperparameters(config_at_step(self.config, step), step // self.steps_per_epoch)
 
-    def advance(self, state: TrainState, step: int) -> Advance:
-        """Train from `step` to the next report."""
+    def advance(self, state: TrainState, step: int) -> tuple[TrainState, TrainReport]:
+        """Train from `step` to the next report; the state that goes in is donated."""
         began = time.perf_counter()
-        call = (self.values(step), self.replicated_lb, self.train_key, self.until_report(step))
-        turns = []
-        for turn in self.functions.chunks(state, *call):
-            state, totals = turn
-            turns.append(totals)
-        turns = jax.device_get(turns)  # waits for the device; the one transfer of a report
-        totals = turns[-1]
+        hyperparams = self.hyperparams(step)
+        totals_of_chunks = []
+        for after, totals in self.functions.chunks(
+            state, hyperparams, self.replicated_lb, self.train_key, self.until_report(step)
+        ):
+            state = after
+            totals_of_chunks.append(totals)
+        chunks = jax.device_get(
+            totals_of_chunks
+        )  # waits for the device; the one transfer of a report
+        totals = chunks[-1]
         seconds = time.perf_counter() - began
         steps = int(totals.steps)
         if self.is_flush_due(step + steps):
-            state = self.functions.flush(state, self.values(step), jnp.bool_(True))
-        metrics, before = self.summary(step, collect_updates(turns), seconds)
-        return Advance(
-            state=state,
-            steps=steps,
-            seconds=seconds,
-            metrics=metrics,
-            finite=bool(totals.finite),
-            points_before=before,
-        )
+            state = self.functions.flush(state, hyperparams, jnp.bool_(True))
+        updates, finite = collect_updates(chunks), bool(totals.finite)
+        return state, self.report(step, updates, seconds=seconds, finite=finite)
 
-    def probe(self, state: TrainState, step: int) -> StepStatistics:
-        """Look inside what update `step` is about to do; brings it to the host."""
-        seen = self.functions.probe(*self._next_step(state, step))
-        found: StepStatistics | StepTensors = jax.device_get(seen)
-        return summarize(found) if isinstance(found, StepTensors) else found
+    def next_step(
+        self, state: TrainState, step: int
+    ) -> tuple[TrainState, Hyperparameters, Array, StepRandomness]:
+        """The arguments of update `step`, for an observer that looks inside it.
 
-    def itemise(self, state: TrainState, step: int) -> GradientFlow:
-        """Itemise the gradient of update `step`; brings it to the host."""
-        wanted = self.config.gradient_flow
-        extent = ItemizeSpec(wanted.batch_items, wanted.horizon, wanted.units)
-        found: GradientFlow = jax.device_get(
-            self.functions.itemise(extent, *self._next_step(state, step))
-        )
-        return found
-
-    def sample(self, params: Params) -> list[str]:
-        """Words that continue the prompt; <unk> is not drawn.
-
-        The same random numbers each time, so that only the model makes a difference.
+        Returns:
+          State, hyperparameters, the text and the random numbers, as
+          `lm.training.multi_step.next_step_inputs` takes them; on one device.
         """
-        log, unknown = self.config.log, self.vocabulary.unk_id
-        ids = self.functions.sample(
-            params,
-            jnp.asarray(self.prompt.ids)[:, None],
-            jnp.asarray(uniforms([self.config.seed], log.sample_words, samples=1)),
-            jnp.float32(log.sample_temperature),
-            jnp.array([] if unknown is None else [unknown], jnp.int32),
-        )
-        return self.vocabulary.decode(np.asarray(ids)[:, 0])
+        state = first_replica(state)
+        randomness = self.functions.presample(self.streams_lb, self.train_key, state.step, 1)
+        return state, self.hyperparams(step), self.streams_lb, randomness
 
     def is_flush_due(self, step: int) -> bool:
-        """Whether lagging rows are settled before update `step`: at an epoch's end, and before the
-        hyperparameters change; by the step alone, so that a resumed run does the same."""
+        """Whether rows that lag behind are brought up to date before update `step`.
+
+        It is due at an epoch's end, and before the hyperparameters change. It depends on the step
+        alone, so that a resumed run does the same.
+        """
         if step % self.steps_per_epoch == 0:
             return True
         return config_at_step(self.config, step) != config_at_step(self.config, step - 1)
 
-    def summary(
-        self, step: int, updates: NDArray[np.float32], seconds: float
-    ) -> tuple[dict[str, float], list[CurvePoint]]:
-        """What the updates since `step` gave.
+    def report(
+        self, step: int, updates: NDArray[np.float32], *, seconds: float, finite: bool
+    ) -> TrainReport:
+        """Sum up the updates since a report.
 
         Args:
-          step: updates made before.
-          updates: [updates, 4], of each what `StepMetrics` has.
+          step: updates made before them.
+          updates: [updates, 4], the `StepMetrics` of each.
           seconds: that they took.
-
-        Returns:
-          A report's metrics by TensorBoard tag, and the points of its curves before it.
+          finite: whether every loss and gradient was a finite number.
         """
         config, steps = config_at_step(self.config, step), len(updates)
         *before, last = curve_points(step, updates, config.log.scalars_every or len(updates))
@@ -207,7 +195,9 @@ class Trainer:
             "time/epoch": (step + steps) / self.steps_per_epoch,
             "time/words_per_second": steps * self.words_per_step / seconds,
         }
-        return metrics, before
+        return TrainReport(
+            steps=steps, seconds=seconds, metrics=metrics, finite=finite, points_before=before
+        )
 
     def splits(self, last: bool) -> list[str]:
         """What an epoch ends with: validation; after the last one the test split, if any, too."""
@@ -225,19 +215,6 @@ class Trainer:
         return self.evaluation(self.functions.evaluate(params, self.held_out[split]), split)
 
     def evaluation(self, sums: ArrayLike, split: str) -> dict[str, float]:
-        """The same, from the sums of the split's windows."""
+        """Loss and perplexity of a held-out split, from the sums of its windows."""
         loss = mean_loss(sums, self.tokens[split], self.config.train)
         return {f"{split}/loss": loss, f"{split}/perplexity": perplexity(loss)}
-
-    def _run(self, state: TrainState, step: int, steps: int) -> tuple[TrainState, Totals]:
-        return self.functions.advance(
-            state, self.values(step), self.replicated_lb, self.train_key, steps
-        )
-
-    def _next_step(
-        self, state: TrainState, step: int
-    ) -> tuple[TrainState, Hyperparameters, Array, StepRandomness]:
-        """What update `step` is made of, for who looks inside it, on one device."""
-        state = first_replica(state)
-        draws = self.functions.draw(self.streams_lb, self.train_key, state.step, 1)
-        return state, self.values(step), self.streams_lb, draws

@@ -18,6 +18,7 @@ from tensorboard.util import tensor_util
 
 import lm.generation.generator
 from lm.generate import main
+from lm.generation.generator import compile_decoding
 from lm.train import train_single
 from lm.training.load import TrainedModel, load_trained
 from tests.lm.helpers.numpy_scoring import read_words
@@ -165,11 +166,11 @@ def test_a_text_is_the_same_among_few_and_among_many_short_or_long(
 def test_all_requests_share_one_compiled_program(
     carried: Path, windows: Path, tmp_path: Path
 ) -> None:
-    program = load_trained(carried).functions
-    begun = program.write._cache_size()  # type: ignore[attr-defined]
+    decoding = compile_decoding(load_trained(carried).functions)
+    begun = decoding.decode._cache_size()  # type: ignore[attr-defined]
     for k, prompt in ((9, "ba"), (12, "ba bi du ga"), (14, "be")):
         lines(carried, tmp_path, "--prompt", prompt, "--top-k", k, "--words", k, "--seed", k)
-    assert program.write._cache_size() <= begun + 1  # type: ignore[attr-defined]
+    assert decoding.decode._cache_size() <= begun + 1  # type: ignore[attr-defined]
 
 
 def test_unknown_is_drawn_only_where_it_is_allowed(carried: Path, tmp_path: Path) -> None:

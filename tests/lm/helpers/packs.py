@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from lm.training import pack_loop
+from lm.objective import train_pack as train_runs
 from sweeps.run import OnReport, Run, Stop
 from sweeps.store.provenance import add_provenance
 from sweeps.store.trial import Trial, read_trial
@@ -53,7 +53,7 @@ def train_pack(
                 hooks["stop_signal"] = stop_signal[name]
             run = Run(folder / name, metric="valid/perplexity", mode="min", **hooks)
             runs.append(stack.enter_context(run))
-        pack_loop.train(list(trials.values()), runs)
+        train_runs(list(trials.values()), runs)
     return {name: read_trial(folder / name) for name in trials}
 
 

@@ -11,8 +11,8 @@ import numpy as np
 
 from lm.config import parse_config
 from lm.data.dataset import load_dataset
+from lm.objective import train
 from lm.training.checkpoint import CheckpointManager
-from lm.training.loop import train
 from lm.training.trainer import Trainer
 from sweeps.run import OnReport, Run
 from sweeps.store.metrics import read_metrics

@@ -14,7 +14,7 @@ from lm.config.static import pack_key
 from lm.data.dataset import load_dataset
 from lm.hooks.pack_limits import PROCESS, _gpu_bytes, memory, pack_limits
 from lm.training.functions import make_static_config
-from lm.training.lanes import VmappedTrainer
+from lm.training.lanes import VmappedEngine
 from lm.training.trainer import Trainer
 
 Compose = Callable[..., dict[str, Any]]
@@ -116,15 +116,18 @@ def test_memory_covers_what_the_compiler_plans(tiny: Compose, overrides: tuple[s
     trainer = Trainer(config, load_dataset(config.data))
     planned = {}
     for width in (2, 8):
-        pack = VmappedTrainer(trainer, width)
+        pack = VmappedEngine(trainer, width)
         pack.insert(0, trainer, trainer.start())
+        randomness = trainer.functions.presample_lanes(
+            trainer.streams_lb, pack._keys, pack._state.step, 1
+        )
         found = (
             trainer.functions.train_lanes.lower(  # type: ignore[attr-defined]
                 pack._state,
                 pack._totals,
-                pack._hyperparameters(),
+                pack._lanes_hyperparams(),
                 trainer.streams_lb,
-                trainer.functions.draw_lanes(trainer.streams_lb, pack._keys, pack._state.step, 1),
+                randomness,
                 jnp.int32(1),
             )
             .compile()

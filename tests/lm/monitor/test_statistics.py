@@ -16,8 +16,9 @@ from lm.data.dataset import load_dataset
 from lm.model.cells import CELLS
 from lm.model.language_model import LanguageModel
 from lm.model.recurrence import run_cell, run_cell_with_residuals
-from lm.monitor.statistics import report_values
-from lm.training import functions
+from lm.monitor import statistics
+from lm.monitor.statistics import StepStatistics, report_values, step_statistics
+from lm.training.functions import build_functions
 from lm.training.state import TrainState
 from lm.training.trainer import Trainer
 from sweeps.tensorboard import Histogram
@@ -35,18 +36,18 @@ def trainer_of(tiny: Compose, *overrides: str) -> Trainer:
 def advanced(trainer: Trainer, reports: int = 1) -> tuple[TrainState, int]:
     state, step = trainer.start(), 0
     for _ in range(reports):
-        done = trainer.advance(state, step)
-        state, step = done.state, step + done.steps
+        state, report = trainer.advance(state, step)
+        step += report.steps
     return state, step
 
 
 def settled(trainer: Trainer, state: TrainState, step: int) -> dict[str, Any]:
     copy = jax.tree.map(jnp.copy, state)
-    return trainer.functions.flush(copy, trainer.values(step), jnp.bool_(True)).params
+    return trainer.functions.flush(copy, trainer.hyperparams(step), jnp.bool_(True)).params
 
 
 def look(trainer: Trainer, state: TrainState, step: int) -> tuple[dict[str, float], Any]:
-    return report_values(trainer.probe(state, step))
+    return report_values(step_statistics(trainer, state, step))
 
 
 def model_of(config: Config, params: dict[str, Any]) -> LanguageModel:
@@ -63,7 +64,7 @@ def test_norms_are_those_of_the_parameters_and_of_the_next_update(
     state, step = advanced(trainer)
     numbers, _ = look(trainer, state, step)
     before = settled(trainer, state, step)
-    values = trainer.values(step)
+    values = trainer.hyperparams(step)
     call = (values, trainer.streams_lb, trainer.train_key, 1)
     state, _ = trainer.functions.advance(state, *call)
     after = settled(trainer, state, step)
@@ -129,10 +130,10 @@ def test_a_device_that_sums_up_itself_tells_the_same(
     trainer = trainer_of(tiny, "model.cell=lstm", *overrides)
     state, step = advanced(trainer)
     here = look(trainer, state, step)
-    monkeypatch.setattr(functions, "summarizes_on_device", lambda: True)
-    key = functions.make_static_config(trainer.config, len(trainer.vocabulary))
-    trainer.functions = functions.build_functions.__wrapped__(key)
-    monkeypatch.setattr("lm.training.trainer.summarize", None)  # not called
+    monkeypatch.setattr(statistics, "summarizes_on_device", lambda: True)
+    trainer.functions = build_functions.__wrapped__(trainer.functions.static)
+    seen = statistics.compile_statistics(trainer.functions)(*trainer.next_step(state, step))
+    assert isinstance(seen, StepStatistics)
     numbers, histograms = look(trainer, state, step)
     assert numbers.keys() == here[0].keys()
     for tag, value in here[0].items():

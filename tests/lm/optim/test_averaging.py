@@ -11,15 +11,16 @@ import pytest
 
 from lm.config import Config, parse_config
 from lm.data.dataset import load_dataset
-from lm.monitor.monitor import Monitor
+from lm.model.types import Params
 from lm.optim.averaging import TriggerState, init_average, update_trigger
+from lm.training.callbacks import Callback
 from lm.training.checkpoint import CheckpointManager
 from lm.training.state import TrainState, evaluated_params
 from lm.training.step import record_validation_loss
 from lm.training.trainer import Trainer
 from tests.lm.helpers.packs import train_pack
 from tests.lm.helpers.training import assert_same, history, killed_at, run, signalled_at
-from tests.lm.training.test_pack_loop import ROUNDING
+from tests.lm.training.test_lanes import ROUNDING
 from tests.lm.training.test_step import BATCH, TIME, advance, start
 
 Compose = Callable[..., dict[str, Any]]
@@ -100,13 +101,23 @@ def test_average_is_the_mean_of_the_parameters_after_each_update_since(tiny: Com
         np.testing.assert_allclose(value, mean, rtol=1e-5, atol=1e-7)
 
 
+class Watcher(Callback):
+    """Keeps the parameters that it is shown."""
+
+    def __init__(self, shown: list[Any]) -> None:
+        self._shown = shown
+
+    def on_epoch(self, params: Params, step: int) -> dict[str, float]:
+        self._shown.append(params)
+        return {}
+
+
 @pytest.fixture(scope="module")
 def stalled(tmp_path_factory: pytest.TempPathFactory, tiny: Compose) -> tuple[Path, list[Any]]:
-    """A run whose validation stalls after an epoch, and the parameters that its views got."""
+    """A run whose validation stalls after an epoch, and the parameters that its callbacks got."""
     folder, shown = tmp_path_factory.mktemp("stalled"), []
     with pytest.MonkeyPatch.context() as patch:
-        # `or {}`: it gives no metrics, as where no view has any.
-        patch.setattr(Monitor, "evaluated", lambda views, params, step: shown.append(params) or {})
+        patch.setattr("lm.objective.make_callbacks", lambda *trial: [Watcher(shown)])
         assert run(folder, tiny(*STALLS)).status == "finished"
     return folder, shown
 

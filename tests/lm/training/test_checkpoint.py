@@ -11,12 +11,14 @@ import pytest
 
 from lm.config import Config, parse_config
 from lm.model.initializers import init_scales
-from lm.training.checkpoint import CheckpointManager
+from lm.optim.optimizer import zero_hyperparameters
+from lm.training.checkpoint import FILE, Checkpoint, CheckpointManager
 from lm.training.functions import build_functions, make_static_config
 from lm.training.state import TrainState
 from sweeps.errors import UserError
 
 Compose = Callable[..., dict[str, Any]]
+HYPERPARAMS = zero_hyperparameters()._replace(learning_rate=jnp.float32(0.25))
 
 
 def start(config: Config) -> TrainState:
@@ -37,13 +39,17 @@ def at(state: TrainState, step: int) -> TrainState:
     return state._replace(params=params, step=jnp.int32(step))
 
 
+def save(folder: Path, state: TrainState) -> None:
+    CheckpointManager(folder).save(Checkpoint(state=state, hyperparams=HYPERPARAMS))
+
+
 def like(state: TrainState) -> TrainState:
     return jax.eval_shape(lambda: state)
 
 
 def test_state_comes_back_bit_by_bit(tmp_path: Path, state: TrainState) -> None:
     checkpoints = CheckpointManager(tmp_path / "c")
-    checkpoints.save(at(state, 5))
+    save(tmp_path / "c", at(state, 5))
     checkpoints = CheckpointManager(tmp_path / "c")
     restored = checkpoints.restore(like(state))
     assert jax.tree.structure(restored) == jax.tree.structure(state)
@@ -60,7 +66,7 @@ def test_there_is_none_before_the_first(tmp_path: Path, state: TrainState) -> No
 def test_newest_two_are_kept_and_the_newest_is_restored(tmp_path: Path, state: TrainState) -> None:
     checkpoints = CheckpointManager(tmp_path / "c")
     for step in (9, 10, 100):
-        checkpoints.save(at(state, step))
+        save(tmp_path / "c", at(state, step))
     restored = checkpoints.restore(like(state))
     assert sorted(path.name for path in (tmp_path / "c").iterdir()) == ["10", "100"]
     assert restored is not None
@@ -73,7 +79,7 @@ def test_damaged_one_is_left_out_and_its_step_can_be_saved_again(
 ) -> None:
     checkpoints = CheckpointManager(tmp_path / "c")
     for step in (1, 2):
-        checkpoints.save(at(state, step))
+        save(tmp_path / "c", at(state, step))
     for path in (tmp_path / "c" / "2").rglob("*"):
         if path.is_file():
             path.write_bytes(path.read_bytes()[: path.stat().st_size // 2])
@@ -81,7 +87,7 @@ def test_damaged_one_is_left_out_and_its_step_can_be_saved_again(
     restored = checkpoints.restore(like(state))
     assert restored is not None
     assert int(restored.step) == 1
-    checkpoints.save(at(state, 2))
+    save(tmp_path / "c", at(state, 2))
     checkpoints = CheckpointManager(tmp_path / "c")
     restored = checkpoints.restore(like(state))
     assert restored is not None
@@ -90,7 +96,7 @@ def test_damaged_one_is_left_out_and_its_step_can_be_saved_again(
 
 def test_state_of_another_model_is_not_read(tmp_path: Path, tiny: Compose) -> None:
     states = [start(parse_config(tiny(f"model.rnn_size={size}"))) for size in (7, 8)]
-    CheckpointManager(tmp_path).save(states[0])
+    save(tmp_path, states[0])
     with pytest.raises(UserError, match="can be read"):
         CheckpointManager(tmp_path).restore(like(states[1]))
 
@@ -99,7 +105,7 @@ def test_half_written_one_of_a_killed_process_is_no_checkpoint(
     tmp_path: Path, state: TrainState
 ) -> None:
     checkpoints = CheckpointManager(tmp_path / "c")
-    checkpoints.save(at(state, 1))
+    save(tmp_path / "c", at(state, 1))
     half = tmp_path / "c" / "2.tmp"
     half.mkdir()
     (half / "state.npz").write_text("PK")
@@ -110,10 +116,44 @@ def test_half_written_one_of_a_killed_process_is_no_checkpoint(
 
 
 def test_folder_that_cannot_be_written_is_one_sentence(tmp_path: Path, state: TrainState) -> None:
-    checkpoints = CheckpointManager(tmp_path / "c")
-    checkpoints.save(at(state, 1))
+    save(tmp_path / "c", at(state, 1))
     (tmp_path / "c").rename(tmp_path / "away")
     (tmp_path / "c").write_text("a file in its place")
     with pytest.raises(UserError, match="cannot write a checkpoint to") as caught:
-        checkpoints.save(at(state, 2))
+        save(tmp_path / "c", at(state, 2))
+    assert "\n" not in str(caught.value)
+
+
+def test_hyperparameters_of_the_last_update_are_read_with_the_state(
+    tmp_path: Path, state: TrainState
+) -> None:
+    save(tmp_path, at(state, 3))
+    found = CheckpointManager(tmp_path).read(
+        Checkpoint(state=like(state), hyperparams=zero_hyperparameters())
+    )
+    assert found is not None
+    assert int(found.state.step) == 3
+    assert float(found.hyperparams.learning_rate) == 0.25
+
+
+def test_arrays_are_named_by_what_they_are(tmp_path: Path, state: TrainState) -> None:
+    save(tmp_path, at(state, 3))
+    with np.load(tmp_path / "3" / FILE) as arrays:
+        assert {"format", "state/params/output/bias", "state/step", "hyperparams/momentum"} <= set(
+            arrays
+        )
+
+
+@pytest.mark.parametrize("number", [0, 2])
+def test_another_format_is_one_sentence(tmp_path: Path, state: TrainState, number: int) -> None:
+    save(tmp_path, at(state, 3))
+    with np.load(tmp_path / "3" / FILE) as found:
+        arrays = dict(found)
+    if number:
+        arrays["format"] = np.int32(number)
+    else:
+        del arrays["format"]  # as of a version before there were formats
+    np.savez(tmp_path / "3" / FILE, **arrays)
+    with pytest.raises(UserError, match=f"their format is {number}, .* reads format 1; ") as caught:
+        CheckpointManager(tmp_path).restore(like(state))
     assert "\n" not in str(caught.value)

@@ -175,7 +175,7 @@ def windows_seen(
     for _ in range(epochs):
         for count in (part, per_epoch - part):
             values = hyperparameters(config, 0)
-            draws = program(config).draw(numbers, KEY, state.step, count)
+            draws = program(config).presample(numbers, KEY, state.step, count)
             call = (values, numbers, draws, jnp.int32(count))
             state, _ = train_steps(recipe(config), state, zero_totals(), *call)
     words = np.asarray(state.params["words"])

@@ -33,7 +33,7 @@ def one_step(config: Config, params: dict[str, Any] | None = None) -> tuple[Any,
     before = jax.tree.map(np.array, state.params)
     program, values = (
         build_functions(make_static_config(config, len(dataset.vocabulary))),
-        trainer.values(0),
+        trainer.hyperparams(0),
     )
     call = (values, trainer.streams_lb, trainer.train_key, 1)
     state, _ = program.advance(state, *call)

@@ -136,7 +136,7 @@ def test_trials_of_other_shapes_are_refused(tmp_path: Path, tiny: Compose) -> No
 
 
 def test_pack_needs_no_ray() -> None:
-    program = "import lm.training.pack_loop, sys; print('ray' in sys.modules)"
+    program = "import lm.objective, sys; print('ray' in sys.modules)"
     done = subprocess.run(
         [sys.executable, "-c", program], capture_output=True, text=True, check=True
     )

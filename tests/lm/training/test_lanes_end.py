@@ -10,7 +10,7 @@ import jax
 import pytest
 
 from lm.training.checkpoint import CheckpointManager
-from lm.training.lanes import VmappedTrainer
+from lm.training.lanes import VmappedEngine
 from sweeps.errors import UserError
 from sweeps.run import Stop
 from sweeps.store.metrics import read_metrics
@@ -95,24 +95,25 @@ def test_training_goes_on_while_checkpoints_are_written_and_reports_wait_for_the
     tmp_path: Path, tiny: Compose, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     trained_on, there = threading.Event(), dict[int, bool]()
-    save, advance = CheckpointManager.save, VmappedTrainer.advance
+    save, advance = CheckpointManager.save, VmappedEngine.advance
 
-    def save_late(self: CheckpointManager, state: Any) -> None:
-        assert trained_on.wait(60) or int(state.step) == 46  # after which there is nothing to train
-        save(self, state)
+    def save_late(self: CheckpointManager, checkpoint: Any) -> None:
+        # After step 46 there is nothing to train.
+        assert trained_on.wait(60) or int(checkpoint.state.step) == 46
+        save(self, checkpoint)
 
-    def advance_and_tell(self: VmappedTrainer) -> Any:
-        parts = advance(self)
-        if parts[0].metrics["time/epoch"] > 1:
+    def advance_and_tell(self: VmappedEngine) -> Any:
+        reports = advance(self)
+        if any(report.metrics["time/epoch"] > 1 for report in reports.values()):
             trained_on.set()
-        return parts
+        return reports
 
     def look(step: int, metrics: Mapping[str, float], total: int | None) -> None:
         if "valid/perplexity" in metrics:
             there[step] = (tmp_path / "plain" / "checkpoints" / str(step)).is_dir()
 
     monkeypatch.setattr(CheckpointManager, "save", save_late)
-    monkeypatch.setattr(VmappedTrainer, "advance", advance_and_tell)
+    monkeypatch.setattr(VmappedEngine, "advance", advance_and_tell)
     train_pack(tmp_path, lanes(tiny, "plain", "seed"), {"plain": look}, width=len(LANES))
     assert there == {23: True, 46: True}
 
@@ -137,12 +138,12 @@ def test_pack_that_dies_goes_on_from_its_last_checkpoints(
 def test_pack_that_ran_out_of_memory_may_go_on_in_fewer_places(
     tmp_path: Path, tiny: Compose, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def run_out(self: VmappedTrainer) -> Any:
+    def run_out(self: VmappedEngine) -> Any:
         raise jax.errors.JaxRuntimeError("RESOURCE_EXHAUSTED: out of memory")
 
     trials = lanes(tiny, "plain", "seed", "short")
     with monkeypatch.context() as patch:
-        patch.setattr(VmappedTrainer, "advance", run_out)
+        patch.setattr(VmappedEngine, "advance", run_out)
         with pytest.raises(jax.errors.JaxRuntimeError):
             train_pack(tmp_path, trials, width=len(LANES))
     (tmp_path / "short" / "provenance.json").unlink()  # as the driver writes it anew
