@@ -47,6 +47,7 @@ class ProgressCallback:
         self._give_up = float("inf")
 
     def on_trial_start(self, iteration: int, trials: Any, trial: Any, **info: Any) -> None:
+        """Show that a Tune trial's worker has started."""
         open_trials = self._open_trials(trial)
         self._context.running[trial.trial_id] = list(open_trials.values())
         for name in open_trials:
@@ -55,6 +56,7 @@ class ProgressCallback:
     def on_trial_result(
         self, iteration: int, trials: Any, trial: Any, result: dict[str, Any], **info: Any
     ) -> None:
+        """Pass on a report of a trial, or the reports and ends of a pack."""
         own = [(name, result) for name in self._open_trials(trial) if "metrics" in result]
         for name, report in result.get("lanes", own):
             self._reported(name, report)
@@ -63,15 +65,18 @@ class ProgressCallback:
                 self._ended(trial, name)
 
     def on_trial_complete(self, iteration: int, trials: Any, trial: Any, **info: Any) -> None:
+        """Record the end of all trials in a Tune trial."""
         for name in list(self._open_trials(trial)):
             self._ended(trial, name)
         self._context.running.pop(trial.trial_id, None)
 
     def on_trial_recover(self, iteration: int, trials: Any, trial: Any, **info: Any) -> None:
+        """Show that a worker died and its trials wait for another one."""
         self._context.running.pop(trial.trial_id, None)
         self._context.progress.retried(*self._open_trials(trial))
 
     def on_trial_error(self, iteration: int, trials: Any, trial: Any, **info: Any) -> None:
+        """Record that Ray gave a Tune trial up."""
         open_trials, reason = dict(self._open_trials(trial)), failure_cause(trial)
         mark_pack_stuck(list(open_trials.values()))
         for name in open_trials:
@@ -81,6 +86,7 @@ class ProgressCallback:
         self._context.running.pop(trial.trial_id, None)
 
     def on_experiment_end(self, trials: Any, **info: Any) -> None:
+        """Record the trials that ended by one of Tune's own errors."""
         # Some of Tune's own errors end a trial without a call of the callbacks.
         for trial in trials:
             if trial.status == "ERROR":
@@ -88,6 +94,7 @@ class ProgressCallback:
                     self._context.outcome.lost.setdefault(name, failure_cause(trial))
 
     def on_step_end(self, iteration: int, trials: Any, **info: Any) -> None:
+        """Refresh the display; after Ctrl-C, have the trials save, then end Tune."""
         self._context.progress.refresh()
         if not self._context.interrupt.requested:
             return

@@ -47,7 +47,16 @@ def build_scheduler(
 def replay(
     handle: SchedulerHandle, trials: Iterable[Trial], options: SchedulerConfig, metric: str
 ) -> None:
-    """Replay the reports of earlier trials of this sweep to ASHA or the median rule."""
+    """Replay the reports of earlier trials of this sweep to ASHA or the median rule.
+
+    Other schedulers do not compare a trial with those that are done.
+
+    Args:
+      handle: of the scheduler.
+      trials: done trials.
+      options: kind of the scheduler, and the tag that it counts.
+      metric: tag of the score.
+    """
     if options.kind not in ("asha", "median"):
         return
     for trial in trials:
