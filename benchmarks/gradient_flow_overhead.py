@@ -95,11 +95,11 @@ class Bench:
 
     def _encode(self, flow: "GradientFlow") -> list[bytes]:
         from lm.gradient_flow.codec import encode
-        from lm.gradient_flow.recorder import summarize, to_record
+        from lm.gradient_flow.recorder import overview_of, to_record
 
         records = [to_record(one) for one in flow.measured.values()]
         for record in records:
-            summarize(record)
+            overview_of(record)
         return [encode(record) for record in records]
 
     def _arrays(self) -> dict[str, float]:

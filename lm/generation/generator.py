@@ -1,8 +1,8 @@
-"""Texts that a trained model writes: any number of them, in batches of one shape.
+"""Generate any number of texts with a trained model, in batches of one shape.
 
-Since neither the shape of a batch nor a text's place in it depends on how many texts are wanted,
-how long they are or how they begin, text n is the same to the bit among 1 and among 1,000, and one
-compiled program writes all. Memory is that of one batch: N times V numbers, a few times.
+The shape of a batch and the place of a text in it do not depend on the number of texts, their
+length or their prompt. So text n is the same to the bit among 1 and among 1,000, and one compiled
+program writes all of them. Memory is that of one batch: a few times N times V numbers.
 
 P words of the prompt, N texts side by side, V vocabulary.
 """
@@ -30,7 +30,7 @@ from lm.training.functions import CompiledFunctions
 from lm.training.state import StepSpec
 
 WORDS_PER_CALL = 256
-"""Added in one call of the compiled loop, at most."""
+"""Most words that one call of the compiled loop adds."""
 
 
 DecodeFunction = Callable[..., tuple[DecodeState, Array, Array]]
@@ -38,40 +38,40 @@ DecodeFunction = Callable[..., tuple[DecodeState, Array, Array]]
 
 
 class GenerationRequest(NamedTuple):
-    """What is wanted."""
+    """Options of a generation."""
 
     prompt: NDArray[np.int32]
     """[P], at least one word."""
     words: int
-    """Of each text, without the prompt."""
+    """Length of each text in words, without the prompt."""
     samples: int
     temperature: float
     """0 takes the likeliest word each time."""
     top_k: int | None
-    """Draw from so many of the likeliest words; None: from all."""
+    """Words are drawn from this many of the likeliest; None: from all."""
     seed: int
     avoid: Sequence[int]
     """Words that are not drawn."""
     scored: bool
-    """Whether log-probabilities are wanted."""
+    """Whether log-probabilities are computed."""
 
 
 class GeneratedText(NamedTuple):
-    """A text."""
+    """A generated text."""
 
     ids: NDArray[np.int32]
     """[words], without the prompt."""
     log_probability: float
-    """Of these words after the prompt, by the model's own softmax over all words, in nats; NaN
-    where it was not wanted."""
+    """Log-probability of the words after the prompt, by the model's softmax over all words, in
+    nats; NaN unless `scored`."""
 
 
 def batch_size() -> int:
     """Return the number of texts that are written side by side, whatever number is asked for.
 
     It is fixed because rounding depends on it. On a CPU a single text comes as fast as one reads,
-    and many texts take a fifth more time than with the largest batch that fits. A GPU gets a wider
-    batch, since it has more to do side by side.
+    and many texts take a fifth more time than with the largest batch that fits. Other devices get
+    a wider batch.
     """
     return 16 if jax.default_backend() == "cpu" else 256
 
@@ -90,7 +90,7 @@ class DecodingFunctions(NamedTuple):
 
 @lru_cache(maxsize=8)
 def compile_decoding(functions: CompiledFunctions) -> DecodingFunctions:
-    """Compile what writes texts, once for all trials that share their functions."""
+    """Compile the functions of generation, once for all trials that share compiled functions."""
     beside = partial(functions.compile_beside, recurrence="scan", seldom=True)
     return DecodingFunctions(
         sample=beside(_sample),
@@ -136,7 +136,7 @@ def sample_words(
 def generate_texts(
     functions: CompiledFunctions, params: Params, request: GenerationRequest
 ) -> Iterator[GeneratedText]:
-    """Write texts, one after another as they are ready."""
+    """Generate texts; yields each as soon as its batch is done."""
     at_once = batch_size()
     decoding = compile_decoding(functions)
     add = _decode_function(decoding, params, request)
@@ -150,7 +150,7 @@ def generate_texts(
         _, ids, scores = _decode_in_calls(add, begun, drawn, uniforms_wn)
         for place in range(min(at_once, request.samples - start)):
             score = scores[:, place].sum(dtype=np.float64) if request.scored else np.nan
-            yield GeneratedText(ids[:, place], float(score))
+            yield GeneratedText(ids=ids[:, place], log_probability=float(score))
 
 
 def _sample(
@@ -168,7 +168,7 @@ def _sample(
 
 
 def _start(spec: StepSpec, params: Params, ids_n: Array) -> DecodeState:
-    """Texts of one word each."""
+    """Begin texts with one word each."""
     return start_decoding(spec.merge(params), ids_n, window=_window(spec))
 
 
@@ -199,21 +199,21 @@ def _decode(
 
 
 def _window(spec: StepSpec) -> int | None:
-    """Words that the model reads from a zero state before each draw; None: it carries its state."""
+    """Length of the window that is read before each draw; None: the state is carried along."""
     return spec.train.sequence_length if spec.train.predict == "last" else None
 
 
 def _decode_function(
     decoding: DecodingFunctions, params: Params, request: GenerationRequest
 ) -> DecodeFunction:
-    """`lm.generation.decode.decode` of this model, as it is requested."""
+    """Bind `lm.generation.decode.decode` to the model and the options of a request."""
     max_top_k = None
     if request.top_k is not None and request.top_k < len(params["output"]["bias"]):
         max_top_k = 1 << (request.top_k - 1).bit_length()  # so that few programs are compiled
     sampling = SamplingParams(
-        jnp.float32(request.temperature),
-        jnp.array(request.avoid, jnp.int32),
-        jnp.int32(0 if max_top_k is None else request.top_k),
+        temperature=jnp.float32(request.temperature),
+        avoid=jnp.array(request.avoid, jnp.int32),
+        top_k=jnp.int32(0 if max_top_k is None else request.top_k),
     )
     return partial(
         decoding.decode, params, sampling=sampling, max_top_k=max_top_k, scored=request.scored

@@ -1,15 +1,16 @@
-"""Recording: which batches, and what TensorBoard's plugin and its curves are given of each.
+"""Record gradient flow of some batches, for TensorBoard's plugin and its curves.
 
-Of a batch one event holds, at the number of updates made before it:
+An event for each batch, at the number of updates made before it, holds
 
 | tag                         | contents                                                           |
 |-----------------------------|--------------------------------------------------------------------|
 | `gradient_flow/overview`    | tensor [components, 3]: largest norm, sum of norms, horizon        |
-| `gradient_flow/COMPONENT`   | blob: the measures, as `lm.gradient_flow.codec` has them         |
+| `gradient_flow/COMPONENT`   | blob: the measures, as `lm.gradient_flow.codec` has them           |
 | `gradient_flow/labels`      | blob, JSON: the words read, expected and predicted, by sequence    |
 
-and the report of that update the horizon of each component, `gradient_flow/horizon/COMPONENT`, and
-with `gradient_flow.horizon` the share of the gradient's norm beyond it, `gradient_flow/beyond/...`.
+The report of that update has the horizon of each component, `gradient_flow/horizon/COMPONENT`. With
+`gradient_flow.horizon` it has the share of the gradient's norm beyond it, too,
+`gradient_flow/beyond/COMPONENT`.
 """
 
 import json
@@ -37,7 +38,7 @@ from sweeps.tensorboard import Blob, Summary, Tensor
 log = logging.getLogger(__name__)
 
 HORIZON_THRESHOLD = 0.1
-"""Of its peak; where a loss's contribution falls below it is that loss's horizon."""
+"""Share of its peak below which a loss's contribution ends the horizon of that loss."""
 
 Values = NDArray[np.float32]
 
@@ -69,14 +70,14 @@ class GradientFlowRecorder(Callback):
         self._itemize(state, 0)
 
     def is_due(self, previous: int, step: int) -> bool:
-        """Whether the batch after update `step` is recorded; `previous` was the last report."""
+        """Return whether the batch after update `step` is recorded; `previous`: the last report."""
         every = self._every
         if every is None or step >= self._trainer.total_steps:  # no update is made with that batch
             return False
         return step // every > previous // every
 
     def on_report(self, state: TrainState, step: int) -> dict[str, float]:
-        """Record what the next batch's losses contribute; gives numbers for the report."""
+        """Record the gradient flow of the next batch; returns numbers for the report."""
         if step == 0 and self._every != self._trainer.config.gradient_flow.every:
             log.warning(
                 "Gradient flow is recorded every %d updates, for gradient_flow.records=%d of them.",
@@ -90,7 +91,7 @@ class GradientFlowRecorder(Callback):
             for name in component_names(model.cell, model.layers)
         }
         content = json.dumps(self._describe(records)).encode()
-        overviews = [summarize(record) for record in records.values()]
+        overviews = [overview_of(record) for record in records.values()]
         summaries: dict[str, Summary] = {OVERVIEW: Tensor(overviews, PLUGIN, content)}
         for name, record in records.items():
             summaries[f"{PREFIX}{name}"] = Blob(encode(record), PLUGIN, content)
@@ -106,7 +107,7 @@ class GradientFlowRecorder(Callback):
         return numbers
 
     def _itemize(self, state: TrainState, step: int) -> GradientFlow:
-        """Itemize the gradient of update `step`; brings it to the host."""
+        """Itemize the gradient of update `step` and fetch it."""
         wanted = self._trainer.config.gradient_flow
         spec = ItemizeSpec(wanted.batch_items, wanted.horizon, wanted.units)
         itemized = compile_itemize(self._trainer.functions)
@@ -114,7 +115,7 @@ class GradientFlowRecorder(Callback):
         return found
 
     def _describe(self, records: dict[str, ComponentRecord]) -> dict[str, Any]:
-        """What the plugin is told of the run."""
+        """Metadata of the run for the plugin."""
         config = self._trainer.config
         return {
             "v": VERSION,
@@ -144,24 +145,24 @@ class GradientFlowRecorder(Callback):
 
 
 def recording_interval(every: int | None, records: int | None, updates: int) -> int | None:
-    """Updates between two records: `every`, or so many more that a run makes no more `records`."""
+    """Updates between two records: `every`, or more, so that a run makes at most `records`."""
     if every is None or records is None:
         return every
     return max(every, -(-updates // records))
 
 
 def to_record(measured: ComponentMeasures) -> ComponentRecord:
-    """Measures by step and distance -> by loss and distance, a sequence at a time."""
+    """Rearrange measures by step and distance into a record by sequence, loss and distance."""
     return ComponentRecord(
-        _by_loss(measured.norm),
-        _by_loss(measured.mean_abs),
+        norms=_by_loss(measured.norm),
+        mean_abs=_by_loss(measured.mean_abs),
         units=None if measured.units is None else _by_loss(measured.units),
         input_norms=None if measured.input_norm is None else _by_loss(measured.input_norm),
     )
 
 
 def _by_loss(by_step: Any) -> Values:
-    """[T, K, S, ...] at [j, k] -> [S, T, K, ...] at [j + k, k], zero where there is no step j."""
+    """Move [T, K, S, ...] at [j, k] to [S, T, K, ...] at [j + k, k]; zero without a step j."""
     values = np.asarray(by_step, np.float32)
     length, reach = values.shape[:2]
     losses, back = np.arange(length)[:, None], np.arange(reach)[None, :]
@@ -171,17 +172,17 @@ def _by_loss(by_step: Any) -> Values:
     return np.moveaxis(found, 2, 0)
 
 
-def summarize(record: ComponentRecord) -> list[float]:
-    """Largest norm, sum of the norms, and horizon."""
+def overview_of(record: ComponentRecord) -> list[float]:
+    """Overview of a record: largest norm, sum of the norms, and horizon in steps."""
     return [float(record.norms.max()), float(record.norms.sum()), mean_horizon(record.norms)]
 
 
 def mean_horizon(norms: Values) -> float:
-    """How many steps back from a loss its contribution is below a tenth of its peak, in the mean.
+    """Mean number of steps back after which a loss's contribution is below a tenth of its peak.
 
-    Counted from the loss to the first such step beyond the peak; where there is none, to the
-    record's end. Losses of the first half of the window are left out, for they see little of what
-    was before them, and those without any contribution.
+    Steps are counted from the loss to the first such step beyond the peak, or to the record's end
+    where there is none. Losses of the first half of the window are left out, for they see little
+    of the past; so are losses without any contribution.
 
     Args:
       norms: [S, T, K].
@@ -199,5 +200,5 @@ def mean_horizon(norms: Values) -> float:
 
 
 def _number(value: Any) -> float | None:
-    """As JSON has it; None where it is none."""
+    """A number for JSON; None where it is not finite."""
     return float(value) if math.isfinite(value) else None

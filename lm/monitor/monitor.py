@@ -1,4 +1,4 @@
-"""What a trial shows beside its metrics, a callback each: graph, statistics, texts, vectors."""
+"""Callbacks that show a trial in TensorBoard: graph, statistics, texts, word vectors."""
 
 import logging
 
@@ -46,23 +46,23 @@ class StatisticsMonitor(Callback):
         self._run = run
 
     def compile(self, state: TrainState) -> None:
-        """Compile by looking once."""
+        """Compile the statistics by computing them once."""
         step_statistics(self._trainer, state, 0)
 
     def is_due(self, previous: int, step: int) -> bool:
-        """Whether another `log.histogram_every` updates are made."""
+        """Return whether the next multiple of `log.histogram_every` updates has been passed."""
         every = self._trainer.config.log.histogram_every
         return step // every > previous // every
 
     def on_report(self, state: TrainState, step: int) -> dict[str, float]:
-        """Look at the next step; shows histograms, and gives numbers for the report."""
+        """Show histograms of the next step; returns numbers for the report."""
         numbers, histograms = report_values(step_statistics(self._trainer, state, step))
         self._run.log_summaries(step, histograms)
         return numbers
 
 
 class GeneratedSamples(Callback):
-    """Shows what the model writes after each epoch (`log.sample_words`); <unk> is not drawn."""
+    """Shows a generated text after each epoch (`log.sample_words`); <unk> is not drawn."""
 
     def __init__(self, trainer: Trainer, dataset: Dataset, run: Run) -> None:
         """Choose the prompt.
@@ -76,16 +76,16 @@ class GeneratedSamples(Callback):
         self._prompt = choose_prompt(config.log.sample_prompt, config.data, dataset, PROMPT_OPTION)
 
     def compile(self, state: TrainState) -> None:
-        """Compile by writing once."""
+        """Compile generation by generating once."""
         self._sample(first_replica(state.params))
 
     def on_train_begin(self, state: TrainState) -> None:
-        """Warn of words of the prompt that the vocabulary does not have."""
+        """Warn of words of the prompt that the vocabulary lacks."""
         if notice := unknown_words_notice(self._prompt, PROMPT_OPTION):
             log.warning(notice)
 
     def on_epoch(self, params: Params, step: int) -> dict[str, float]:
-        """Show a text."""
+        """Show a generated text."""
         prompt = self._trainer.vocabulary.decode(self._prompt.ids)
         words = self._sample(params)
         text = sample_markdown(prompt, words, self._trainer.config.data.level)
@@ -123,12 +123,12 @@ class VectorProjector(Callback):
 
 
 class VectorScores(Callback):
-    """Reports how good the word vectors are after each epoch (`log.vector_scores`)."""
+    """Reports scores of the word vectors after each epoch (`log.vector_scores`)."""
 
     def __init__(self, trainer: Trainer) -> None:
         self._first_epoch = trainer.steps_per_epoch
-        self._questions = load_benchmarks(trainer.vocabulary.words)
+        self._benchmarks = load_benchmarks(trainer.vocabulary.words)
 
     def on_epoch(self, params: Params, step: int) -> dict[str, float]:
-        """The scores; after the first epoch with the share of questions that can be asked."""
-        return vector_metrics(params, self._questions, first=step == self._first_epoch)
+        """Score the vectors; after the first epoch with the shares of questions, too."""
+        return vector_metrics(params, self._benchmarks, first=step == self._first_epoch)

@@ -1,9 +1,9 @@
-"""A look inside a model between two steps: activations, parameters, gradients and their sizes.
+"""Statistics of a step: activations, parameters, gradients, their norms and histograms.
 
-A probe reads the batch of the next step once more than training does, in a program of its own, and
-gives the state back to nobody. So training computes the same bits whether it is looked at or not,
-and a step that is not looked at costs nothing. Of a GPU only counts and a few numbers are fetched;
-on a CPU, where nothing has to be fetched, NumPy finds these, which needs no compiler.
+The batch of the next step is read once more than training does, in a program of its own, and the
+training state is left as it is. So training computes the same bits with statistics and without, and
+a step without them costs nothing. From a GPU only counts and a few numbers are fetched. On a CPU,
+where nothing has to be fetched, NumPy computes them, which needs no compilation.
 """
 
 from collections.abc import Callable, Iterator, Mapping
@@ -31,20 +31,20 @@ from lm.training.trainer import Trainer
 from sweeps.tensorboard import Histogram
 
 SATURATION_THRESHOLD = 0.97
-"""A tanh of this magnitude or more hardly passes a gradient on, nor does a sigmoid as near to 0
-or 1, scaled to [-1, 1]."""
+"""Magnitude from which a tanh counts as saturated: it hardly passes a gradient on. A sigmoid counts
+alike, scaled to [-1, 1]."""
 
 
 def summarizes_on_device() -> bool:
-    """Whether statistics are computed on the device.
+    """Return whether statistics are computed on the device.
 
-    A CPU's arrays are read by NumPy instead, which needs no compilation.
+    On a CPU NumPy computes them, which needs no compilation.
     """
     return jax.default_backend() != "cpu"
 
 
 class StepTensors(NamedTuple):
-    """What a step computes with; arrays of JAX or of NumPy."""
+    """Tensors of a step; arrays of JAX or of NumPy."""
 
     activations: dict[str, Array]
     params: Params
@@ -53,7 +53,7 @@ class StepTensors(NamedTuple):
 
 
 class StepStatistics(NamedTuple):
-    """What is told of it; keys are TensorBoard tags."""
+    """Statistics of a step; keys are TensorBoard tags."""
 
     numbers: dict[str, Array]
     histograms: tuple[HistogramCounts, ...]
@@ -66,7 +66,7 @@ def collect(
     streams_lb: Array,
     randomness: StepRandomness,
 ) -> StepTensors:
-    """Look at the next step without taking it.
+    """Compute the tensors of the next step without taking it.
 
     Args:
       spec: of the compiled functions.
@@ -86,15 +86,15 @@ def collect(
     )
 
 
-def summarize(inside: StepTensors) -> StepStatistics:
-    """What to show of it, computed by JAX or by NumPy, whosever arrays they are."""
-    numbers = _saturations(inside.activations)
+def summarize(tensors: StepTensors) -> StepStatistics:
+    """Summarize the tensors of a step, in JAX or in NumPy, whichever has the arrays."""
+    numbers = _saturations(tensors.activations)
     with np.errstate(over="ignore"):
-        numbers |= _norms("param_norm", inside.params) | inside.update_norms
-    weights = {f"within_parameters/{name}": x for name, x in _arrays(inside.params)}
-    for name, x in inside.activations.items():
+        numbers |= _norms("param_norm", tensors.params) | tensors.update_norms
+    weights = {f"within_parameters/{name}": x for name, x in _arrays(tensors.params)}
+    for name, x in tensors.activations.items():
         weights[f"within_activations/{name}"] = x
-    return StepStatistics(numbers, (linear_histograms(weights), log_histograms(inside.gradients)))
+    return StepStatistics(numbers, (linear_histograms(weights), log_histograms(tensors.gradients)))
 
 
 def collect_statistics(
@@ -104,7 +104,7 @@ def collect_statistics(
     streams_lb: Array,
     randomness: StepRandomness,
 ) -> StepStatistics:
-    """The same, told on the device."""
+    """Compute the tensors of the next step and summarize them on the device."""
     return summarize(collect(spec, state, hyperparams, streams_lb, randomness))
 
 
@@ -112,7 +112,7 @@ def collect_statistics(
 def compile_statistics(
     functions: CompiledFunctions,
 ) -> Callable[[TrainState, Hyperparameters, Array, StepRandomness], StepStatistics | StepTensors]:
-    """Compile the look at a step, once for all trials that share their functions."""
+    """Compile the statistics of a step, once for all trials that share compiled functions."""
     function = collect_statistics if summarizes_on_device() else collect
     compiled: Callable[..., StepStatistics | StepTensors] = functions.compile_beside(
         function, recurrence="scan", seldom=True
@@ -160,7 +160,7 @@ def _layer_activations(
 
 
 def _saturations(activations: Mapping[str, Array]) -> dict[str, Array]:
-    """Shares of saturated units, of all tanhs and gates."""
+    """Share of saturated units of each tanh and gate."""
     gated = any(name.endswith("_gate") for name in activations)
     found = {}
     for name, x in activations.items():
@@ -174,7 +174,7 @@ def _saturations(activations: Mapping[str, Array]) -> dict[str, Array]:
 
 
 def _layers(tree: Params) -> Iterator[tuple[str, Any]]:
-    """Layer -> its arrays, as they follow each other in the model."""
+    """Layers and their arrays, in the order of the model."""
     yield "embedding", tree["embedding"]
     for index, layer in sorted(tree["layers"].items()):
         yield f"layer_{index + 1}", layer
@@ -197,7 +197,10 @@ def _norms(what: str, tree: Params) -> dict[str, Array]:
 
 
 def _gradients(spec: StepSpec, grads: Params, batch: StepBatch) -> Iterator[tuple[str, Array]]:
-    """Of tables only the rows that the loss depends on, each once: a repeated word's are NaN."""
+    """Gradients by name. Of tables only the rows that the loss depends on, each once.
+
+    Rows of a repeated word are NaN, so that they are not counted again.
+    """
     words = batch.touched_words(grads) | {"output": batch.output_rows}
     if batch.candidates is None:  # the full softmax depends on every row that it compares with
         words = {} if is_tied(grads) else {"embedding": words["embedding"]}
@@ -209,13 +212,13 @@ def _gradients(spec: StepSpec, grads: Params, batch: StepBatch) -> Iterator[tupl
 
 
 def _each_once(ids: Array, size: int) -> Array:
-    """The words, but for those that stand there already: of these an id that there is not."""
+    """Replace all but the first occurrence of each word by `size`, an id that no word has."""
     places = jnp.arange(len(ids), dtype=jnp.int32)
     first = jnp.full(size, len(ids), jnp.int32).at[ids].min(places)
     return jnp.where(first[ids] == places, ids, size)
 
 
-def report_values(probe: StepStatistics) -> tuple[dict[str, float], dict[str, Histogram]]:
-    """What a report takes of a probe that is on the host."""
-    numbers = {tag: float(np.asarray(value)) for tag, value in probe.numbers.items()}
-    return numbers, {tag: one for part in probe.histograms for tag, one in to_histograms(part)}
+def report_values(statistics: StepStatistics) -> tuple[dict[str, float], dict[str, Histogram]]:
+    """Turn statistics on the host into numbers and histograms for a report."""
+    numbers = {tag: float(np.asarray(value)) for tag, value in statistics.numbers.items()}
+    return numbers, {tag: one for part in statistics.histograms for tag, one in to_histograms(part)}
