@@ -32,9 +32,9 @@ def main(config: DictConfig) -> None:
     """Train the model of a composed configuration, or report that it is trained."""
     console = Console(soft_wrap=True)
     overrides = list(HydraConfig.get().overrides.task)
-    values = OmegaConf.to_container(config, resolve=True)
-    assert isinstance(values, dict)
-    directory = train_single({str(key): value for key, value in values.items()}, overrides, console)
+    raw_config = OmegaConf.to_container(config, resolve=True)
+    assert isinstance(raw_config, dict)
+    directory = train_single({str(key): raw_config[key] for key in raw_config}, overrides, console)
     trial = read_trial(directory)
     console.print(f"{trial.summary()}", highlight=False)
     console.print(f"results:    {directory}", highlight=False)
@@ -42,23 +42,23 @@ def main(config: DictConfig) -> None:
     console.print(f"look at it: {look}", highlight=False)
 
 
-def train_single(values: dict[str, Any], overrides: Sequence[str], console: Console) -> Path:
-    """Check, train and record one run; gives the folder of its results.
+def train_single(raw_config: dict[str, Any], overrides: Sequence[str], console: Console) -> Path:
+    """Check, train and record one run; return the folder of its results.
 
     Args:
-      values: a composed configuration.
-      overrides: those that made it.
+      raw_config: a composed configuration.
+      overrides: the command line's, which made it.
       console: shows progress.
     """
-    if is_url(values["output_dir"]):
+    if is_url(raw_config["output_dir"]):
         raise UserError(
-            f"output_dir={values['output_dir']} is a URL, and a single run writes to a folder; "
+            f"output_dir={raw_config['output_dir']} is a URL, and a single run writes to a folder; "
             "give output_dir=DIR."
         )
-    key = fingerprint(identify(values))
-    name = values["name"] or run_name(overrides, key)
-    directory = Path(values["output_dir"]) / "single" / name
-    if values["fresh"] and (aside := move_aside(directory)):
+    key = fingerprint(identify(raw_config))
+    name = raw_config["name"] or run_name(overrides, key)
+    directory = Path(raw_config["output_dir"]) / "single" / name
+    if raw_config["fresh"] and (aside := move_aside(directory)):
         console.print(f"The earlier run is now {aside}.", highlight=False)
         rewrite_hparams(aside)
     earlier = read_trial(directory)
@@ -66,7 +66,7 @@ def train_single(values: dict[str, Any], overrides: Sequence[str], console: Cons
         console.print("Trained before; fresh=true trains it again.", highlight=False)
         return directory
     spec = TrialSpec(
-        config=values,
+        config=raw_config,
         overrides=tuple(overrides),
         settings=given(overrides),
         fingerprint=key,
@@ -74,31 +74,31 @@ def train_single(values: dict[str, Any], overrides: Sequence[str], console: Cons
         reproduce_command="python -m lm.reproduce",
     )
     write_trial(directory, spec, collect(Path(__file__).parent))
-    _train(directory, values, console)
+    _train(directory, raw_config, console)
     return directory
 
 
-def _train(directory: Path, values: Mapping[str, Any], console: Console) -> None:
+def _train(directory: Path, raw_config: Mapping[str, Any], console: Console) -> None:
     set_devices()
     from lm.objective import train  # imports JAX
 
-    metric, mode = values["sweep"]["metric"], values["sweep"]["mode"]
+    metric, mode = raw_config["sweep"]["metric"], raw_config["sweep"]["mode"]
     with (
         RunProgress(console) as progress,
         Run(directory, metric=metric, mode=mode, on_report=progress.reported) as run,
     ):
-        train(values, run)
+        train(raw_config, run)
 
 
 def run_name(overrides: Sequence[str], key: str) -> str:
-    """What a single run is called: the options that were given, and what identifies its result."""
+    """Return a single run's name: the options that were given, and what identifies its result."""
     settings = given(overrides)
     short = naming.short_keys(list(settings))
     return naming.trial_name(dict(zip(short, settings.values(), strict=True)), key)
 
 
 def given(overrides: Sequence[str]) -> dict[str, str]:
-    """Option in full -> label, of the options that say what is computed."""
+    """Return option in full -> label, of the given options that change what is computed."""
     return {
         item.key_or_group: naming.label(item.value())
         for item in OverridesParser.create().parse_overrides(list(overrides))
