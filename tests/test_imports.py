@@ -1,8 +1,10 @@
-"""Who may import whom, and which outside libraries stand where."""
+"""Who may import whom: the order of the packages, and where outside libraries stand."""
 
 import ast
 import subprocess
 import sys
+from collections.abc import Iterator, Mapping
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -10,230 +12,147 @@ import pytest
 ROOT = Path(__file__).parents[1]
 JAX = {"jax", "jaxlib", "flax", "optax", "orbax"}
 
+# A package (or a file at the top) imports from the lines above its own, and from nothing else.
+# `lm` may also import anything of `sweeps`.
+SWEEPS = """
+    errors labels
+    io config naming
+    search store
+    analysis
+    tensorboard report
+    run plan cli
+    tune reproduce
+    driver preview
+    hydra_sweeper
+"""
+LM = """
+    config
+    backend data cli
+    losses
+    model
+    optim
+    training
+    generation evaluation gradient_flow vectors
+    monitor
+    objective
+    hooks
+    train sweep evaluate generate compare board reproduce
+"""
+LEVELS = {
+    f"{top}.{name}": level
+    for top, table in (("sweeps", SWEEPS), ("lm", LM))
+    for level, line in enumerate(table.split("\n"))
+    for name in line.split()
+}
 
-def imports(path: Path) -> set[str]:
-    """Dotted names of all modules that a file imports, within functions too."""
-    names: set[str] = set()
-    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
-        if isinstance(node, ast.Import):
-            names |= {alias.name for alias in node.names}
-        elif isinstance(node, ast.ImportFrom):
-            assert node.level == 0, f"{path} imports by a relative path"
-            names |= {f"{node.module}.{alias.name}" for alias in node.names}
-    return names
+# Outside libraries that are heavy, or that change often, and the packages that import them.
+LIBRARIES = {
+    "ray": {"sweeps.tune"},
+    "tensorboard": {"sweeps.tensorboard", "lm.monitor", "lm.gradient_flow.plugin"},
+    "pandas": {"sweeps.analysis"},
+    "plotly": {"sweeps.report"},
+    "optuna": {"sweeps.analysis", "sweeps.tune"},
+    "gensim": {"lm.vectors"},
+    "scipy": {"lm.vectors"},
+    "sklearn": {"lm.vectors"},
+    "threadpoolctl": {"lm.vectors"},
+    "optax": {"lm.optim", "lm.training"},
+    "flax": {"lm.model", "lm.training", "lm.monitor.graph"},
+    "torch": set(),
+    "orbax": set(),
+}
 
 
-def users(library: str) -> set[str]:
-    """Files of the two packages that import a library."""
-    files = [*ROOT.glob("lm/**/*.py"), *ROOT.glob("sweeps/**/*.py")]
-    assert len(files) > 30
+@cache
+def imports() -> Mapping[str, set[str]]:
+    """Module of ours -> dotted names that it imports, within functions and for types too."""
     return {
-        path.relative_to(ROOT).as_posix()
-        for path in files
-        if any(name.partition(".")[0] == library for name in imports(path))
+        module: {name for node in ast.walk(tree) for name in imported(node)}
+        for module, tree in sources()
     }
 
 
+def sources() -> Iterator[tuple[str, ast.AST]]:
+    paths = [*ROOT.glob("lm/**/*.py"), *ROOT.glob("sweeps/**/*.py")]
+    assert len(paths) > 150
+    for path in paths:
+        parts = path.relative_to(ROOT).with_suffix("").parts
+        module = ".".join(parts[:-1] if parts[-1] == "__init__" else parts)
+        yield module, ast.parse(path.read_text(encoding="utf-8"), str(path))
+
+
+def imported(node: ast.AST) -> set[str]:
+    if isinstance(node, ast.Import):
+        return {alias.name for alias in node.names}
+    if isinstance(node, ast.ImportFrom):
+        assert node.level == 0, "an import by a relative path"
+        return {f"{node.module}.{alias.name}" for alias in node.names}
+    return set()
+
+
+@cache
+def arrows() -> Mapping[str, set[str]]:
+    """Module of ours -> modules of ours that it imports."""
+
+    def module(name: str) -> str:
+        return name if name in imports() else name.rpartition(".")[0]
+
+    return {
+        source: {module(name) for name in names if module(name) in imports()} - {source}
+        for source, names in imports().items()
+    }
+
+
+def package(module: str) -> str:
+    """`lm.data` for what is in it; a file at the top stands for itself."""
+    return ".".join(module.split(".")[:2])
+
+
+def test_packages_import_only_from_the_lines_above_theirs() -> None:
+    wrong = [
+        f"{source} imports {target}"
+        for source, targets in arrows().items()
+        for target in targets
+        if "." in source and package(source) != package(target)
+        if package(source).split(".")[0] == package(target).split(".")[0]
+        if LEVELS[package(target)] >= LEVELS[package(source)]
+    ]
+    assert not wrong
+
+
+def test_no_circle_of_files() -> None:
+    left = {source: set(targets) for source, targets in arrows().items()}
+    while free := {source for source, targets in left.items() if not targets & set(left)}:
+        left = {source: targets for source, targets in left.items() if source not in free}
+    assert not left, "each of these files imports another of them"
+
+
+def test_table_of_packages_is_complete_and_the_page_on_architecture_names_each() -> None:
+    assert {package(module) for module in imports() if "." in module} == set(LEVELS)
+    page = (ROOT / "docs" / "architecture.md").read_text(encoding="utf-8")
+    missing = {name for name in LEVELS if f"`{name.replace('.', '/', 1)}" not in page}
+    assert not missing
+
+
 def test_sweeps_knows_nothing_of_language_models() -> None:
-    for library in ("lm", *JAX, "gensim", "torch"):
-        assert not {path for path in users(library) if path.startswith("sweeps/")}, library
+    for module, names in imports().items():
+        if module.startswith("sweeps"):
+            assert not {name.split(".")[0] for name in names} & {"lm", "gensim", "torch", *JAX}
 
 
-@pytest.mark.parametrize(
-    ("library", "files"),
-    [
-        (
-            "ray",
-            {
-                "sweeps/tune/tuner.py",
-                "sweeps/tune/cluster.py",
-                "sweeps/tune/schedulers.py",
-                "sweeps/tune/optuna_searcher.py",
-                "sweeps/tune/trainable.py",
-                "sweeps/tune/callback.py",
-            },
-        ),
-        ("gensim", {"lm/vectors/word_vectors.py", "lm/vectors/word2vec.py"}),
-        ("scipy", {"lm/vectors/scores.py"}),
-        ("sklearn", {"lm/vectors/word_map.py"}),
-        ("threadpoolctl", {"lm/vectors/word_map.py"}),
-        ("pandas", {"sweeps/analysis/dataframes.py"}),
-        ("plotly", {"sweeps/report/__init__.py"}),
-        ("torch", set()),
-        ("orbax", set()),
-        (
-            "tensorboard",
-            {
-                "lm/gradient_flow/plugin/loader.py",
-                "lm/gradient_flow/plugin/plugin.py",
-                "lm/gradient_flow/plugin/event_reader.py",
-                "lm/gradient_flow/plugin/data_reader.py",
-                "lm/monitor/graph/graph_def.py",
-                "sweeps/tensorboard/custom_scalars.py",
-                "sweeps/tensorboard/event_file.py",
-                "sweeps/tensorboard/hparams.py",
-                "sweeps/tensorboard/server.py",
-                "sweeps/tensorboard/protos.py",
-            },
-        ),
-        ("optax", {"lm/optim/optimizer.py", "lm/optim/lazy_rows.py", "lm/training/step.py"}),
-        (
-            "flax",
-            {
-                "lm/model/cells.py",
-                "lm/model/language_model.py",
-                "lm/model/output_layer.py",
-                "lm/model/recurrence.py",
-                "lm/model/scan_vjp.py",
-                "lm/monitor/graph/trace.py",
-                "lm/training/functions.py",
-                "lm/training/state.py",
-            },
-        ),
-    ],
-)
-def test_outside_library_stands_in_few_files(library: str, files: set[str]) -> None:
-    assert users(library) == files
-
-
-@pytest.mark.parametrize(
-    ("lower", "above"),
-    [
-        (
-            "lm/model/cells.py",
-            {
-                "lm.model.recurrence",
-                "lm.model.language_model",
-                "lm.training.step",
-            },
-        ),
-        (
-            "lm/model/recurrence.py",
-            {"lm.model.language_model", "lm.training.step"},
-        ),
-        (
-            "lm/optim/lazy_rows.py",
-            {
-                "lm.model.language_model",
-                "lm.losses.softmax",
-                "lm.training.step",
-                "lm.training.functions",
-            },
-        ),
-        (
-            "lm/model/language_model.py",
-            {
-                "lm.training.step",
-                "lm.optim.optimizer",
-                "lm.training.functions",
-                "lm.training.loop",
-            },
-        ),
-        ("lm/monitor/graph/graph_def.py", {"lm"}),
-        (
-            "lm/monitor/graph/trace.py",
-            {"lm.training.step", "lm.training.functions", "lm.training.loop", "lm.train", "sweeps"},
-        ),
-        (
-            "lm/losses/softmax.py",
-            {"lm.model.language_model", "lm.training.step", "lm.config.schema"},
-        ),
-        (
-            "lm/training/heldout.py",
-            {
-                "lm.training.step",
-                "lm.training.functions",
-                "lm.training.trainer",
-                "lm.evaluation",
-                "sweeps",
-            },
-        ),
-        (
-            "lm/training/load.py",
-            {"lm.evaluation", "lm.evaluate", "lm.training.trainer", "lm.training.loop", "lm.train"},
-        ),
-        (
-            "lm/evaluation/neural_cache.py",
-            {
-                "lm.config.schema",
-                "lm.model.language_model",
-                "lm.training.functions",
-                "lm.training.load",
-                "sweeps",
-            },
-        ),
-        (
-            "lm/gradient_flow/backward.py",
-            {"lm.model.language_model", "lm.training.step", "lm.config.schema", "sweeps"},
-        ),
-        (
-            "lm/gradient_flow/measures.py",
-            {"lm.model.language_model", "lm.training.step", "lm.config.schema", "sweeps"},
-        ),
-        (
-            "lm/gradient_flow/itemize.py",
-            {"lm.training.functions", "lm.training.trainer", "lm.config.schema", "sweeps"},
-        ),
-        ("lm/gradient_flow/codec.py", {"lm", "sweeps"}),
-        (
-            "lm/vectors/benchmarks.py",
-            {"lm.vectors", "lm.config.schema", "lm.training.load", "lm.model.language_model"},
-        ),
-        (
-            "lm/vectors/neighbors.py",
-            {"lm.config.schema", "lm.training.load", "lm.vectors.tables", "sweeps"},
-        ),
-        (
-            "lm/vectors/training_metrics.py",
-            {"lm.config.schema", "lm.training.load", "lm.monitor.monitor", "lm.vectors.tables"},
-        ),
-        (
-            "lm/generation/decode.py",
-            {
-                "lm.training.step",
-                "lm.training.functions",
-                "lm.training.trainer",
-                "lm.config.schema",
-                "sweeps",
-            },
-        ),
-        (
-            "lm/generation/generator.py",
-            {"lm.training.trainer", "lm.training.load", "lm.generate", "lm.train", "sweeps"},
-        ),
-        (
-            "lm/vectors/word_map.py",
-            {
-                "lm.config.schema",
-                "lm.training.load",
-                "lm.training.functions",
-                "lm.training.trainer",
-            },
-        ),
-        (
-            "lm/training/step.py",
-            {
-                "lm.training.functions",
-                "lm.training.trainer",
-                "lm.training.loop",
-                "lm.train",
-                "sweeps",
-            },
-        ),
-        (
-            "lm/training/functions.py",
-            {"lm.training.trainer", "lm.training.loop", "lm.train", "sweeps"},
-        ),
-        (
-            "lm/training/trainer.py",
-            {"lm.training.loop", "lm.train", "lm.training.checkpoint", "sweeps"},
-        ),
-        ("lm/training/loop.py", {"lm.train", "lm.sweep", "lm.cli.hydra_main"}),
-    ],
-)
-def test_imports_point_downwards(lower: str, above: set[str]) -> None:
-    for name in imports(ROOT / lower):
-        assert not {module for module in above if f"{name}.".startswith(f"{module}.")}, name
+@pytest.mark.parametrize("library", LIBRARIES)
+def test_outside_library_stands_in_few_packages(library: str) -> None:
+    homes = LIBRARIES[library]
+    users = {
+        module
+        for module, names in imports().items()
+        if any(name.split(".")[0] == library for name in names)
+    }
+    assert not {
+        module for module in users if not any(f"{module}.".startswith(f"{home}.") for home in homes)
+    }
+    for home in homes:
+        assert any(f"{module}.".startswith(f"{home}.") for module in users), home
 
 
 @pytest.mark.parametrize(
@@ -251,7 +170,9 @@ def test_imports_point_downwards(lower: str, above: set[str]) -> None:
         ("lm.gradient_flow.__main__", {"ray", "gensim", "pandas", "optuna", "plotly", *JAX}),
         ("lm.board", {"ray", "gensim", "pandas", "optuna", "plotly", *JAX}),
         ("lm.vectors.__main__", {"ray", "gensim", "scipy", "sklearn", "pandas", "plotly", *JAX}),
-        ("lm.training.loop", {"ray", "gensim", "pandas", "sklearn"}),
+        ("lm.objective", {"ray", "gensim", "pandas", "sklearn"}),
+        ("sweeps", {"ray", "pandas", "optuna", "plotly", "tensorboard", *JAX}),
+        ("sweeps.run", {"ray", "pandas", "optuna", "plotly", *JAX}),
     ],
 )
 def test_importing_stays_light(module: str, absent: set[str]) -> None:
