@@ -32,7 +32,7 @@ HEADER = ("", "texts", "ms a word", "least", "most", "words/s", "ratio", "compil
 def measure(
     values: Mapping[str, Any], samples: int, threads: int, plan: TimingPlan
 ) -> list[Measurement]:
-    """Time every implementation with so many texts side by side."""
+    """Time every implementation with `samples` texts side by side."""
     implementations = [
         Implementation(name, module, values, threads, options={"samples": samples})
         for name, module in MODULES.items()

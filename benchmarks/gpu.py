@@ -1,6 +1,6 @@
 """Speed of training on a GPU, beside PyTorch with cuDNN and Flax on one card.
 
-    python -m benchmarks.gpu --markdown      # about 5 minutes
+    python -m benchmarks.gpu --markdown      # never run on a GPU yet
     python -m benchmarks.gpu --device cpu --lanes 1,2 model.rnn_size=8    # tries the program
 
 Two tables: words per second of 1, 8, 64 and 256 trials of the Sherlock study as lanes of one
@@ -93,7 +93,7 @@ class LanesMeasurement(NamedTuple):
         return self.lanes / self.measurement.median
 
     def cells(self, words: int) -> list[str]:
-        """Name, lanes, milliseconds and words per second, for steps of so many words."""
+        """Name, lanes, milliseconds and words per second, for steps of `words` words."""
         one = self.measurement
         seconds = one.median, min(one.step_seconds), max(one.step_seconds)
         milliseconds = [f"{1000 * value:.2f}" for value in seconds]

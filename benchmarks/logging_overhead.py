@@ -3,10 +3,10 @@
     python -m benchmarks.logging_overhead                               # the shipped options on Lee
     python -m benchmarks.logging_overhead --rounds 11 data=sherlock     # other overrides
 
-The same updates are made with a report of every scalar after each so many, and in one call without
-any; the two take turns, and their ratio's median counts: of wall time, and of CPU time, which other
-work on the machine disturbs less. `report() alone` is the writing itself. The second table has what
-`log` adds, as often as the shipped options have it; it takes no part in the updates.
+The same updates are made with a report of every scalar after every n updates, and in one call
+without any; the two take turns, and their ratio's median counts: of wall time, and of CPU time,
+which other work on the machine disturbs less. `report() alone` is the writing itself. The second
+table has what `log` adds, as often as the shipped options have it; it takes no part in the updates.
 """
 
 import argparse

@@ -130,7 +130,7 @@ def measure_page(url: str, names: Sequence[str]) -> PageMeasurement:
 
 
 def _open(page: Any, url: str, runs: str, number: int) -> None:
-    """Open the page with a run filter, and wait until it lists so many runs."""
+    """Open the page with a run filter, and wait until it lists `number` runs."""
     query = {"tagFilter": TAGS, **({"runFilter": runs} if runs else {})}
     page.goto(f"{url}?{urlencode(query)}#timeseries")
     browser.wait_for_rows(page, number)

@@ -42,7 +42,7 @@ if TYPE_CHECKING:
     from lm.training.load import TrainedModel
 
 WORDS = 100
-"""Of a text, unless told otherwise."""
+"""Words of a text by default."""
 
 _ESCAPES = str.maketrans({"\\": "\\\\", "\n": "\\n", "\r": "\\r"})
 

@@ -1,4 +1,4 @@
-"""What a sweep calls to train: one trial, or several as the lanes of a pack.
+"""The objective that a sweep calls: it trains one trial, or several as the lanes of a pack.
 
 Here a configuration becomes a dataset, a trainer, its callbacks and a session; then
 `lm.training.loop` takes over.

@@ -114,7 +114,7 @@ def ratio(peer: Measurement, own: Measurement) -> float:
 
 
 def _steps_in(worker: Worker, seconds: float) -> int:
-    """Find the number of steps that take about so many seconds."""
+    """Find the number of steps that take about `seconds` seconds."""
     worker.train(WARMUP_STEPS)
     each = worker.train(WARMUP_STEPS).seconds / WARMUP_STEPS
     return min(MAX_STEPS, max(2, round(seconds / each)))

@@ -53,15 +53,15 @@ class Training:
         Raises:
           UserError: the training diverged, so that it took fewer steps.
         """
-        turns = []
+        chunks = []
         call = (self.values, self._replicated_lb, self.key, steps)
-        for turn in self.functions.chunks(self.state, *call):
-            self.state, totals = turn
-            turns.append(totals)
-        turns = jax.device_get(turns)
-        if not turns[-1].finite:
+        for chunk in self.functions.chunks(self.state, *call):
+            self.state, totals = chunk
+            chunks.append(totals)
+        chunks = jax.device_get(chunks)
+        if not chunks[-1].finite:
             raise UserError("the training diverges; lower optimizer.learning_rate.")
-        return float(collect_updates(turns)[:, 0].mean())
+        return float(collect_updates(chunks)[:, 0].mean())
 
     def device_bytes(self) -> int | None:
         """Most memory in use on the GPU so far; None on the CPU."""

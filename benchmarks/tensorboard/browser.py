@@ -98,7 +98,7 @@ def filter_runs(page: Any, expression: str) -> None:
 
 
 def wait_for_rows(page: Any, number: int) -> None:
-    """Wait until so many runs are listed, and the page has been painted since."""
+    """Wait until `number` runs are listed, and the page has been painted since."""
     page.wait_for_function(
         "([rows, number]) => document.querySelectorAll(rows).length === number", arg=[ROWS, number]
     )

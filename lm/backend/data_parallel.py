@@ -74,7 +74,7 @@ class DataParallel(NamedTuple):
         return loss, carry, grads
 
     def _shard(self, x: Array, axis: int) -> Array:
-        """This device's part of an array along an axis; all of it where that is -1."""
+        """Take this device's part of an array along an axis; all of it where that is -1."""
         if axis < 0:
             return x
         size = x.shape[axis] // self.n_devices
@@ -105,7 +105,7 @@ Parallelism = SingleDevice | DataParallel
 
 
 def parallelism(n_devices: int) -> Parallelism:
-    """How a gradient is computed on so many devices."""
+    """Choose how a gradient is computed on `n_devices` devices."""
     return SingleDevice() if n_devices == 1 else DataParallel(n_devices=n_devices)
 
 
@@ -148,7 +148,7 @@ class _Sharded:
         return self._compiled(*replicate(arguments, self._shards))
 
     def lower(self, *arguments: Any) -> Any:
-        """As that of what `jax.jit` gives."""
+        """Lower the function for these arguments, as `jax.jit(...).lower` does."""
         return self._compiled.lower(*replicate(arguments, self._shards))
 
 

@@ -206,8 +206,8 @@ class TrainConfig:
     )
     report_every: int = option("updates between two reports", unit="updates", at_least=1)
     precision: str = option(
-        "of matrix products; bfloat16 (GPUs): factors are rounded to it, sums and parameters stay "
-        "float32",
+        "of matrix products; bfloat16 (GPUs; experimental): factors are rounded to it, sums and "
+        "parameters stay float32",
         choices=("float32", "bfloat16"),
     )
     checkpoint_minutes: float = option(
@@ -270,7 +270,7 @@ class GradientFlowConfig:
     )
     batch_items: int = option("recorded of a batch: its first ones", unit="sequences", at_least=1)
     horizon: int | None = option(
-        "how far back from each loss its gradient is told apart; null: all the way",
+        "how far back from each loss its gradient is itemized; null: all the way",
         unit="steps",
         at_least=1,
     )

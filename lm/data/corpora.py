@@ -144,7 +144,7 @@ def _read_ptb_file(path: Path) -> str:
 
 
 class SourceCode(Corpus):
-    """`data=code`: C or Python files, those of Python's standard library unless told otherwise."""
+    """`data=code`: C or Python files, by default those of Python's standard library."""
 
     def files(self) -> list[Path]:
         """The files named, and the sources below the folders named."""

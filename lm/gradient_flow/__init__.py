@@ -32,6 +32,6 @@ and it does so for each of these components:
 |                | `norm`, `mean_abs` and units are those of this vector                     |
 
 The loss of step t enters through h[t], so that `c` begins one step back. With a horizon only
-the last K steps back from each loss are told apart. What lies beyond is summed in one more row, so
+the last K steps back from each loss are kept apart. What lies beyond is summed in one more row, so
 that its share is known: the norm of the sum of G beyond over that plus the norm of the sum within.
 """

@@ -1,6 +1,6 @@
 """All itemized gradients of a stack of recurrent layers, in one loop back through time.
 
-Shapes: T time, S sequences, H units, G gates, E inputs of a layer, K steps back that are told
+Shapes: T time, S sequences, H units, G gates, E inputs of a layer, K steps back that are kept
 apart, R rows, each for losses at one distance. Going back, a cell is linear in what it gets, so the
 gradients of all losses can go back side by side. Row k holds that of the loss k steps ahead; at
 each step all move one row on and the step's own loss enters row 0. With a horizon there is one row

@@ -3,7 +3,7 @@
 Like `lm.monitor.statistics`, this reads the batch once more than training does, in a program of its
 own, and leaves the training state as it is.
 
-T time, B batch, S sequences that are recorded, K steps back that are told apart, V vocabulary.
+T time, B batch, S sequences that are recorded, K steps back that are kept apart, V vocabulary.
 """
 
 from functools import partial
@@ -34,7 +34,7 @@ class ItemizeSpec(NamedTuple):
     sequences: int
     """Number of sequences, the first of the batch."""
     horizon: int | None
-    """Steps back that are told apart; None: all."""
+    """Steps back that are kept apart; None: all."""
     units: bool
     """Whether each unit's part is measured, too."""
 

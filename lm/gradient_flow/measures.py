@@ -44,7 +44,7 @@ class _StepMeasures(NamedTuple):
     input_norm: Array | None
     units: Array | None
     within: Array | None
-    """Sum of the rows that are told apart, [S, G*H]; None without a horizon, or of no weights."""
+    """Sum of the rows that are kept apart, [S, G*H]; None without a horizon, or of no weights."""
     beyond: Array | None
 
 
@@ -55,7 +55,7 @@ def measure_components(
 
     Args:
       layers: from the lowest to the top.
-      reach: number of steps back that are told apart.
+      reach: number of steps back that are kept apart.
       units: whether each unit's part is measured, too.
 
     Returns:
@@ -89,7 +89,7 @@ def _measure_step(
 
     Args:
       part: the gradients that reach the layer.
-      reach: number of steps back that are told apart.
+      reach: number of steps back that are kept apart.
       gates: number of the cell's gates; None: units are not measured.
       limited: whether there is a horizon.
       down: whether there is a layer below.

@@ -27,7 +27,8 @@ PROCESS = 0.7e9
 def pack_limits(raw_config: Mapping[str, Any], cpus: int, gpus: float) -> PackLimits:
     """Return how many lanes of a trial's kind fit into its slot's memory, and how many pay.
 
-    On a CPU a pack takes as long as its lanes one after the other, so that one pays.
+    On a CPU a pack takes longer than its lanes one after the other, so that one pays. No GPU has
+    been measured yet; there as many are taken as fit.
 
     Args:
       cpus: of a slot; host memory is shared among as many slots as the CPUs make.

@@ -74,7 +74,7 @@ def _measure(config: Config, dataset: Dataset) -> tuple[ProgramTimings, int]:
     laid_out, trainer = _timed(lambda: Trainer(config, dataset))
     first, state = _timed(trainer.start)
     again, state = _timed(trainer.start)
-    # Compiled ahead for the sizes that it tells; the calls after this use the same code.
+    # Compiled ahead for the sizes that it reports; the calls after this use the same code.
     values = hyperparameters(config, 0)
     draws = trainer.functions.presample(trainer.streams_lb, trainer.train_key, state.step, 0)
     steps = (state, zero_totals(), values, trainer.replicated_lb, draws, jnp.int32(0))

@@ -1,7 +1,9 @@
-"""The LSTM of NVIDIA's cuDNN, through `jax.experimental.rnn`.
+"""The LSTM of NVIDIA's cuDNN, through `jax.experimental.rnn`; experimental.
 
 It stands in for `lm.model.scan_vjp` on a GPU, in float32 and outside of `jax.vmap`, which are all
-that it supports. T time, B batch, E inputs, H units.
+that it supports. It has not been run or measured on a GPU yet.
+
+Shapes: T time, B batch, E inputs, H units.
 """
 
 import logging

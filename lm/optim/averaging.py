@@ -13,7 +13,7 @@ from lm.model.types import Params
 
 
 class TriggerState(NamedTuple):
-    """What validation has given so far; nats per token."""
+    """Validation losses so far, in nats per token."""
 
     recent: Array
     """f32[patience]: of the latest epochs, the last one at the end; infinity where none was."""
@@ -84,7 +84,7 @@ def averaged_params(average: Average, params: Params) -> Params:
 
 
 def averaged_updates(average: Average | None, lane: int | tuple[()] = ()) -> dict[str, float]:
-    """What an epoch's report says of it; nothing where there never is one."""
+    """Metrics of averaging for an epoch's report, by tag; empty without averaging."""
     if average is None:
         return {}
     return {"train/averaged_updates": float(jax.device_get(average.updates)[lane])}

@@ -43,7 +43,7 @@ _MARK = -(2**30)
 
 
 class Tables(NamedTuple):
-    """What an update reads and writes; with all rows of the tables, or with some."""
+    """Parameters and optimizer state, with all rows of the tables or with some."""
 
     params: Params
     opt_state: optax.OptState

@@ -23,7 +23,7 @@ from lm.optim.schedule import learning_rate
 
 
 class Hyperparameters(NamedTuple):
-    """What may change between trials, or within one, without compiling again; f32 scalars."""
+    """Numbers that may change between trials or within one without compiling again; f32 scalars."""
 
     learning_rate: Array
     momentum: Array
@@ -36,7 +36,7 @@ class Hyperparameters(NamedTuple):
 
 
 def hyperparameters(config: Config, epoch: int) -> Hyperparameters:
-    """Those of one epoch, counted from 0."""
+    """Hyperparameters of one epoch, counted from 0."""
     clip_norm = config.train.clip_norm
     return Hyperparameters(
         learning_rate=jnp.float32(learning_rate(config.optimizer, epoch)),

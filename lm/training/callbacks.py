@@ -1,4 +1,4 @@
-"""What training says to those who watch it.
+"""Callbacks: observers of training.
 
 Training knows nothing of its observers but this protocol. `lm.objective` chooses them.
 """

@@ -31,7 +31,7 @@ MAX_TO_KEEP = 2
 """Newest checkpoints that are kept: a damaged one then has another behind it."""
 FILE = "state.npz"
 THREADS = 4
-"""Of a writer in the background."""
+"""Threads of a writer in the background."""
 
 
 class Checkpoint(NamedTuple):

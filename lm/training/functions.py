@@ -56,7 +56,7 @@ class CompiledFunctions:
     """
 
     static: StaticConfig
-    """What they are compiled for."""
+    """Static choices that the functions are compiled for."""
     compute: ExecutionPlan
     """How they compute on this device."""
     lanes_compute: ExecutionPlan
@@ -69,7 +69,7 @@ class CompiledFunctions:
     """(streams_lb, key, step, count) -> the random numbers of `count` steps; see
     `lm.training.randomness`."""
     train: Callable[..., tuple[TrainState, Totals]]
-    """(state, totals, hyperparameters, streams_lb, randomness, steps) -> the state after so many
+    """(state, totals, hyperparameters, streams_lb, randomness, steps) -> the state after `steps`
     steps, replicated (`lm.backend.data_parallel`). The state that goes in is donated."""
     flush: Callable[[TrainState, Hyperparameters, Array], TrainState]
     """(state, hyperparameters, whether it is due) -> the state with all rows up to date: for

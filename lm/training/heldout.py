@@ -40,7 +40,7 @@ class HeldOut(NamedTuple):
 
 
 def make_windows(ids: Ids, train: TrainConfig, room: int) -> HeldOut:
-    """Cut a held-out text into windows, with room for a text of so many predictions."""
+    """Cut a held-out text into windows, with room for a text of `room` predictions."""
     if train.predict == "all":
         return _stateful_windows(ids, train, room)
     return _sliding_windows(ids, train.sequence_length, room)
@@ -136,7 +136,7 @@ def _read(
 
 
 def mean_loss(sums: ArrayLike, tokens: int, train: TrainConfig) -> float:
-    """Nats per predicted token of a text of so many tokens; perplexity is its exponential."""
+    """Nats per predicted token of a text of `tokens` tokens; perplexity is its exponential."""
     return float(np.asarray(sums, np.float64).sum() / num_predictions(tokens, train))
 
 

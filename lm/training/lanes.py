@@ -212,7 +212,7 @@ def forget_num_lanes(runs: Sequence[Run]) -> None:
 
 
 def _epoch_and_changes(lane: _Lane) -> tuple[int, int]:
-    """What a lane's hyperparameters depend on: the epoch, and how many changes are made."""
+    """Epoch and number of changes made, on which the hyperparameters of a lane depend."""
     changes = lane.trainer.config.train.changes
     made = sum(change["step"] <= lane.step for change in changes)
     return lane.step // lane.trainer.steps_per_epoch, made

@@ -32,9 +32,9 @@ class TrainedModel(NamedTuple):
     vocabulary: Vocabulary
     functions: CompiledFunctions
     params: Params
-    """Those that its trial evaluates."""
+    """Parameters that its trial evaluates: averaged ones, if there are any."""
     step: int
-    """Updates that made them."""
+    """Updates that made the parameters."""
 
     def zero_carry(self, batch_size: int) -> tuple[Carry, ...]:
         """The state before the first word."""
@@ -107,7 +107,7 @@ def _config(directory: Path) -> dict[str, object]:
 
 
 def _for_this_device(config: Config) -> Config:
-    """As this device computes: parameters are float32 whatever products were rounded to."""
+    """Take float32 products on a CPU; parameters are float32 in any case."""
     if jax.default_backend() != "cpu":
         return config
     return replace(config, train=replace(config.train, precision="float32"))

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from lm.config.sizes import STEPS_PER_CALL
 
 TAGS = ("train/loss", "train/grad_norm", "train/grad_norm_clipped", "train/clipped_share")
-"""TensorBoard's, of the fields of `lm.training.metrics.StepMetrics`."""
+"""TensorBoard tags of the fields of `StepMetrics`."""
 
 
 class CurvePoint(NamedTuple):
@@ -33,8 +33,8 @@ def curve_points(step: int, updates: NDArray[np.float32], every: int) -> Iterato
 
     Args:
       step: updates made before.
-      updates: [updates, 4], of each what `StepMetrics` has.
-      every: so many a point.
+      updates: [updates, 4], the `StepMetrics` of each.
+      every: updates for each point.
     """
     for first in range(0, len(updates), every):
         part = updates[first : first + every]
@@ -43,29 +43,29 @@ def curve_points(step: int, updates: NDArray[np.float32], every: int) -> Iterato
 
 
 class StepMetrics(NamedTuple):
-    """Of one step; or, summed, of several."""
+    """Metrics of one step."""
 
     loss: Array
     """Training loss in nats per target, without penalties."""
     grad_norm: Array
     """Global norm of the gradient, that of the penalties included, before clipping."""
     grad_norm_clipped: Array
-    """And after it."""
+    """Global norm of the gradient after clipping."""
     clipped: Array
     """1 where clipping made it smaller, else 0."""
 
 
 def step_metrics(loss: Array, grad_norm: Array, clip_norm: Array) -> StepMetrics:
-    """What a step's loss and gradient say."""
+    """Measure a step by its loss and its gradient."""
     clipped = (grad_norm > clip_norm).astype(jnp.float32)
     return StepMetrics(loss, grad_norm, jnp.minimum(grad_norm, clip_norm), clipped)
 
 
 class Totals(NamedTuple):
-    """What a trial has seen since it began to count."""
+    """Sums over the steps of one report, kept on the device."""
 
     steps: Array
-    """i32[]"""
+    """i32[]: steps counted."""
     finite: Array
     """bool[]: whether every loss and gradient was; nothing is counted after the first that is
     not."""
@@ -80,8 +80,8 @@ def zero_totals() -> Totals:
     return Totals(jnp.int32(0), jnp.bool_(True), updates)
 
 
-def collect_updates(turns: Sequence[Totals]) -> NDArray[np.float32]:
-    """The updates of calls that follow each other, of the totals on the host; [updates, 4]."""
-    ends = [int(totals.steps) for totals in turns]
+def collect_updates(chunks: Sequence[Totals]) -> NDArray[np.float32]:
+    """Metrics of each update, from the totals of calls that follow each other; [updates, 4]."""
+    ends = [int(totals.steps) for totals in chunks]
     taken = np.diff([0, *ends])
-    return np.concatenate([one.updates[:count] for one, count in zip(turns, taken, strict=True)])
+    return np.concatenate([one.updates[:count] for one, count in zip(chunks, taken, strict=True)])

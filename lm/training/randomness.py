@@ -1,7 +1,7 @@
-"""What chance decides about the steps of training, drawn ahead of them.
+"""Random numbers of training steps, drawn ahead of the steps that use them.
 
-It depends on the key and on a step's number alone. So one small program draws for models of all
-shapes, and theirs, which are compiled anew for each, are so much smaller.
+They depend on the key and on the number of the step alone. So one small program draws for models
+of all shapes, and the programs that are compiled anew for each shape are smaller.
 """
 
 from collections.abc import Iterator
@@ -19,17 +19,17 @@ from lm.losses.candidate_sampler import Candidates, sample_log_uniform
 
 
 class RandomSpec(NamedTuple):
-    """What is to be drawn; fixed when it is compiled."""
+    """Choice of the random numbers that are drawn; fixed when the program is compiled."""
 
     samples: int | None
     """Candidates of a sampled loss."""
     vocab_size: int
     windows: int | None
-    """Of an epoch, in random order (`predict=last`); None: they follow each other."""
+    """Windows of an epoch, in random order (`predict=last`); None: windows follow each other."""
 
 
 class StepRandomness(NamedTuple):
-    """Of one step; or, with a first axis, of several."""
+    """Random numbers of one step; with a first axis, of several."""
 
     dropout_key: Array
     candidates: Candidates | None
@@ -39,24 +39,24 @@ class StepRandomness(NamedTuple):
 
 
 def random_spec(loss: LossConfig, train: TrainConfig, vocab_size: int, length: int) -> RandomSpec:
-    """What is drawn for a text of streams of this length."""
+    """Choose what is drawn for a text whose streams have this length."""
     sampled = loss.kind != "softmax"
     windows = None if train.predict == "all" else windows_in_stream(length, train)
     return RandomSpec(loss.samples if sampled else None, vocab_size, windows)
 
 
 def in_chunks(steps: int) -> Iterator[int]:
-    """Parts of so many steps that can be drawn for at once; none at all are one."""
+    """Split steps into calls of at most `STEPS_PER_CALL`; no steps are one call of none."""
     yield min(steps, STEPS_PER_CALL)
     for done in range(STEPS_PER_CALL, steps, STEPS_PER_CALL):
         yield min(steps - done, STEPS_PER_CALL)
 
 
-def presample(chance: RandomSpec, key: Array, step: Array, count: ArrayLike) -> StepRandomness:
+def presample(spec: RandomSpec, key: Array, step: Array, count: ArrayLike) -> StepRandomness:
     """Draw for the steps from `step` on, all of one epoch; gives `STEPS_PER_CALL` rows.
 
     Args:
-      chance: what.
+      spec: what is drawn.
       key: of the training.
       step: i32[], the first step's number.
       count: i32[], rows that are wanted; the candidates of further ones are no words.
@@ -65,13 +65,13 @@ def presample(chance: RandomSpec, key: Array, step: Array, count: ArrayLike) -> 
     steps = step + jnp.arange(STEPS_PER_CALL, dtype=jnp.int32)
     keys = jax.vmap(lambda number: jax.random.split(jax.random.fold_in(step_key, number)))(steps)
     start = candidates = None
-    if (windows := chance.windows) is not None:
+    if (windows := spec.windows) is not None:
         epoch_key = jax.random.fold_in(order_key, step // windows)
         start = jax.random.permutation(epoch_key, windows)[steps % windows]
-    if (samples := chance.samples) is not None:
+    if (samples := spec.samples) is not None:
 
         def add(row: Array, found: Candidates) -> Candidates:
-            one = sample_log_uniform(keys[row, 1], samples, chance.vocab_size)
+            one = sample_log_uniform(keys[row, 1], samples, spec.vocab_size)
             return Candidates(found.ids.at[row].set(one.ids), found.tries.at[row].set(one.tries))
 
         nothing = Candidates(
@@ -82,10 +82,10 @@ def presample(chance: RandomSpec, key: Array, step: Array, count: ArrayLike) -> 
 
 
 def presample_lanes(
-    chance: RandomSpec, keys: Array, steps: Array, count: ArrayLike
+    spec: RandomSpec, keys: Array, steps: Array, count: ArrayLike
 ) -> StepRandomness:
-    """The same for several trainings, each with a key and a step of its own."""
-    drawn: StepRandomness = jax.vmap(lambda key, step: presample(chance, key, step, count))(
+    """Draw as `presample` does for the lanes of a pack, each with its own key and step."""
+    drawn: StepRandomness = jax.vmap(lambda key, step: presample(spec, key, step, count))(
         keys, steps
     )
     return drawn

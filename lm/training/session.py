@@ -106,7 +106,7 @@ class TrainingSession:
         ]
 
     def on_epoch(self, params: Params) -> dict[str, float]:
-        """What the callbacks find in the parameters that an epoch gave, by tag."""
+        """Collect the metrics that the callbacks take from an epoch's parameters, by tag."""
         found: dict[str, float] = {}
         for callback in self.callbacks:
             found |= callback.on_epoch(params, self.step)
@@ -141,7 +141,7 @@ class TrainingSession:
             raise Diverged(self.step)
 
     def checkpoint(self, state: TrainState) -> Checkpoint:
-        """What is saved of a state at a report."""
+        """Make the checkpoint of a state at a report."""
         return Checkpoint(state=state, hyperparams=self.trainer.hyperparams(self.step - 1))
 
     def on_checkpoint_saved(self) -> None:

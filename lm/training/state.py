@@ -43,7 +43,7 @@ class StepSpec(NamedTuple):
 
     @property
     def rows(self) -> RowUpdates:
-        """Which rows of the tables a step reads and writes."""
+        """Form of update that decides which rows of the tables a step reads and writes."""
         return row_updates(self.loss, self.optimizer)
 
 
@@ -63,7 +63,7 @@ class TrainState(NamedTuple):
 
     @property
     def tables(self) -> Tables:
-        """What an update reads and writes."""
+        """Parameters, optimizer state and row counts, which an update reads and writes."""
         return Tables(params=self.params, opt_state=self.opt_state, last_updated=self.last_updated)
 
 
@@ -118,7 +118,7 @@ def _init_arrays(
 
 
 def evaluated_params(state: TrainState) -> Params:
-    """What a model is evaluated, sampled and looked at by: the average, once there is one.
+    """Parameters that a model is evaluated and sampled with: the average, once there is one.
 
     The arrays of the state may have a first axis of lanes.
     """

@@ -30,12 +30,12 @@ from lm.training.state import TrainState
 
 @dataclass(frozen=True)
 class TrainReport:
-    """What training up to a report gave."""
+    """Metrics of the updates since the last report."""
 
     steps: int
     """Updates since the report before."""
     seconds: float
-    """Of the clock, for these updates."""
+    """Wall time of these updates."""
     metrics: dict[str, float]
     """By TensorBoard tag, means over these updates."""
     finite: bool
@@ -200,7 +200,7 @@ class Trainer:
         )
 
     def splits(self, last: bool) -> list[str]:
-        """What an epoch ends with: validation; after the last one the test split, if any, too."""
+        """Splits that are evaluated after an epoch: validation; after the last one also test."""
         return list(self.tokens) if last else ["valid"]
 
     def evaluate_epoch(self, params: Params, last: bool) -> dict[str, float]:

@@ -32,7 +32,7 @@ if TYPE_CHECKING:
     from lm.vectors.word_vectors import WordVectors
 
 MAPPED = 2048
-"""Words of a page, unless told otherwise."""
+"""Words of a page by default."""
 
 
 @exit_on_user_error()

@@ -44,7 +44,7 @@ class Word2VecConfig:
     cbow_mean: bool = option(
         "cbow: whether the mean of the vectors around a word predicts it, or their sum"
     )
-    negative: int = option("noise words that each prediction is told apart from", at_least=1)
+    negative: int = option("noise words that each prediction is compared with", at_least=1)
     noise_exponent: float = option(
         "noise words are drawn by their count to this power; 1: as they occur, 0: all alike",
         at_least=-1,

@@ -62,7 +62,7 @@ def to_keyed_vectors(vectors: WordVectors) -> "KeyedVectors":
 def save_vectors(path: Path, vectors: WordVectors, binary: bool) -> None:
     """Write a table in word2vec's format, text or binary, or gensim's own for a name in .kv.
 
-    Every bit is kept: the text has enough digits to tell a float32 from its neighbours.
+    Every bit is kept: the text has enough digits to distinguish a float32 from its neighbours.
 
     Raises:
       UserError: a word has a blank or a line break in it, which word2vec's formats cannot hold, or

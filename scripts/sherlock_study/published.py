@@ -20,7 +20,7 @@ TRACE = {
 """Epoch -> loss of sherlock_rnn.ipynb: embedding 64, LSTM 128, hidden layer 196, rate 0.05."""
 
 TRACE_AGAIN = {1: 4.917, 2: 4.292, 5: 3.783, 75: 2.009}
-"""The same, run a second time (commit c0e15bc)."""
+"""Epoch -> loss of sherlock_rnn.ipynb, run a second time (commit c0e15bc)."""
 
 GRID = {
     ("0.001", "0.8"): 36.889,

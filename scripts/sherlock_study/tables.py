@@ -16,7 +16,7 @@ from scripts.sherlock_study.trials import Row, StudyTrial, pick
 NONE = "-"
 RULES = {"sherlock": "momentum", "sherlock_adam": "Adam", "sherlock_rmsprop": "RMSProp"}
 TIMES_LOWEST = 1.5
-"""A loss of so many times the lowest before it has exploded."""
+"""A loss has exploded at this multiple of the lowest before it."""
 SATURATION = {"rnn": "out", "gru": "candidate", "lstm": "cell_out"}
 """The tanh of each cell's first layer that the tables follow: its output, where it is one."""
 
@@ -217,7 +217,7 @@ def optimizers(trials: Sequence[StudyTrial]) -> Table:
 
 
 def loss_after(trial: StudyTrial, seconds: float) -> dict[str, float] | None:
-    """The last report within so many seconds of training."""
+    """The last report within the first `seconds` of training."""
     within = [row for spent, row in trial.seconds() if spent <= seconds * 1.02]
     return dict(within[-1]) if within else None
 

@@ -41,7 +41,7 @@ class SweepConfig:
     )
     pack: str = option(
         "trials that one worker trains together, in one trial's share of the machine: at most this "
-        "number; auto: as many as pay; 1: each alone",
+        "number; auto: as many as the program's limits allow; 1: each alone",
         unit="trials",
     )
     longest_first: bool = option(

@@ -86,7 +86,7 @@ def _check_kinds(overrides: Sequence[str], config_dir: Path, config_name: str) -
 
 
 def _overrides(arguments: Sequence[str]) -> Iterator[Override]:
-    """Those that can be read; of the others Hydra says what is wrong."""
+    """Overrides that can be parsed; Hydra reports what is wrong with the others."""
     parser = OverridesParser.create()
     for argument in arguments:
         if "=" in argument and not argument.startswith("-"):
@@ -129,8 +129,10 @@ def _question(near: Sequence[str]) -> str:
 
 
 def _values(override: Override) -> list[Any]:
-    """Those that it names one by one, as `a,b` does and `range(1,3)` does not; of several, those
-    that are plain."""
+    """Values that an override lists one by one, as `a,b` does and `range(1,3)` does not.
+
+    Of several, those that are plain.
+    """
     value = override.value()
     if isinstance(value, ChoiceSweep):
         plain = [one.text if isinstance(one, QuotedString) else one for one in value.list]

@@ -18,5 +18,5 @@ def local_folder(url: str) -> Path:
 def _user_cache() -> Path:
     """Return the cache folder that the XDG base directory specification names."""
     base = os.environ.get("XDG_CACHE_HOME", "")
-    # The specification tells programs to ignore a relative path.
+    # The specification asks programs to ignore a relative path.
     return Path(base) if os.path.isabs(base) else Path("~/.cache").expanduser()

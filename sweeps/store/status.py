@@ -24,7 +24,7 @@ class TrialStatus(StrEnum):
     RUNNING = "running"
     """A process trains it, or was killed while it did."""
     WAITING = "waiting"
-    """It has not started."""
+    """The trial has not started."""
 
     @property
     def rank(self) -> int:
