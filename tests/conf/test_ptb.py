@@ -3,16 +3,35 @@
 from collections.abc import Callable
 from typing import Any
 
+import hydra
 import pytest
+from omegaconf import OmegaConf
 
-from lm.config import Config, parse_config
+from lm.config import CONFIG_DIR, Config, parse_config, register
 from lm.data.windows import steps_per_epoch
 from lm.optim.schedule import learning_rate
 from lm.training.functions import build_functions, make_static_config
 from lm.training.state import count_parameters
+from sweeps import hydra_sweeper
 
 Compose = Callable[..., dict[str, Any]]
 TRAINING_WORDS = 929_589
+
+
+@pytest.fixture(scope="module")
+def compose() -> Compose:
+    """Overrides -> plain values, as the commands compose them."""
+    register()
+    hydra_sweeper.register()
+
+    def make(*overrides: str) -> dict[str, Any]:
+        with hydra.initialize_config_dir(str(CONFIG_DIR), version_base="1.3"):
+            config = hydra.compose("config", overrides=list(overrides))
+        return {
+            str(key): value for key, value in OmegaConf.to_container(config, resolve=True).items()
+        }
+
+    return make
 
 
 def configuration(compose: Compose, size: str, *overrides: str) -> Config:
