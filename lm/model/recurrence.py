@@ -74,5 +74,5 @@ SCANS: dict[str, Scan] = {"scan": run_cell, "cudnn": run_cudnn_lstm}
 def with_recurrent_kernel(cell: nnx.RNNCellBase, kernel: Array) -> Any:
     """Return a copy of a cell that has another recurrent kernel, [H, G*H]."""
     copy: Any = nnx.merge(*nnx.split(cell))
-    copy.recurrent_kernel[...] = kernel
+    copy.recurrent_kernel = nnx.Param(kernel)  # not its value, which the copies share
     return copy

@@ -39,6 +39,7 @@ def test_peer_draws_words_as_often_as_the_softmax_says() -> None:
     )
 
 
+@pytest.mark.slow
 def test_command_prints_a_row_for_each_implementation(capsys: pytest.CaptureFixture[str]) -> None:
     small = ["data.vocab_size=50", "model.embed_size=4", "model.rnn_size=4", "model.hidden_size=4"]
     plan = ["--samples=3", "--rounds=1", "--steps=2", "--threads=1", "--markdown"]

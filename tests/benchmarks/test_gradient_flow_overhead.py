@@ -3,6 +3,7 @@ import pytest
 from benchmarks.gradient_flow_overhead import main
 
 
+@pytest.mark.slow
 def test_each_length_has_a_row(
     capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -6,6 +6,7 @@ from benchmarks.gradient_flow_tab_scale import HEADER, measure
 from benchmarks.tensorboard import browser
 
 
+@pytest.mark.slow
 def test_every_number_is_measured() -> None:
     if reason := browser.missing():
         pytest.skip(reason)

@@ -1,11 +1,14 @@
 from pathlib import Path
 
+import pytest
+
 from benchmarks.logging_overhead import EVERY, UPDATES, Bench, compose, measure
 from lm.config import parse_config
 from sweeps.run import Run
 from sweeps.store.metrics import read_metrics
 
 
+@pytest.mark.slow
 def test_rounds_report_as_often_as_they_say(tmp_path: Path) -> None:
     text = tmp_path / "text.txt"
     text.write_text("a b c d " * 100)

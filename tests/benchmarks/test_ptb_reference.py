@@ -71,6 +71,7 @@ def test_reference_and_experiment_have_the_same_numbers(size: str) -> None:
     assert model.embed_size == settings.hidden_size
 
 
+@pytest.mark.slow
 def test_table_has_a_row_for_each_epoch(
     treebank: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:

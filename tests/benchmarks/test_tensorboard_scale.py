@@ -10,6 +10,7 @@ from benchmarks.tensorboard_scale import measure
 from sweeps.run import Run
 
 
+@pytest.mark.slow
 def test_copies_of_a_trial_are_served_under_names_of_a_grid(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -38,6 +38,7 @@ def test_each_value_has_a_row_that_compares_both_sides_and_the_first_value(
     ]
 
 
+@pytest.mark.slow
 def test_lanes_stand_beside_one_trial_alone(capsys: pytest.CaptureFixture[str]) -> None:
     main(["lanes", "--most=2", "--rounds=1", "--steps=2", "--markdown", *TINY])
     lines = [line for line in capsys.readouterr().out.splitlines() if line.startswith("|")]

@@ -16,6 +16,8 @@ from sweeps.naming import short_keys, trial_name
 from sweeps.search import space
 from sweeps.search.samplers import all_settings
 
+pytestmark = pytest.mark.slow
+
 README = Path(__file__).parents[2] / "README.md"
 SELECTED: dict[str, Callable[[Mapping[str, str]], bool]] = {
     r"^layer_grid/": lambda of: of["sweep"] == "layer_grid",

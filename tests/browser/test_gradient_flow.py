@@ -16,6 +16,8 @@ from benchmarks.tensorboard.gradient_flow_runs import write_run
 from lm.gradient_flow.codec import decode
 from lm.gradient_flow.plugin.event_reader import RunRecords, read_run
 
+pytestmark = pytest.mark.slow
+
 ROOT = Path(__file__).parents[2]
 CELLS = ("lstm", "rnn")
 SMALL = (

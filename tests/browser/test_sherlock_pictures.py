@@ -4,8 +4,12 @@ import struct
 from pathlib import Path
 from typing import Any
 
+import pytest
+
 from scripts.sherlock_study.pictures import SIZE, draw, trace
 from tests.scripts.sherlock_study.made_up import trial
+
+pytestmark = pytest.mark.slow
 
 
 def test_pictures_are_drawn_in_full(chromium: Any, tmp_path: Path) -> None:

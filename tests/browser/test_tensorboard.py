@@ -6,9 +6,12 @@ from typing import Any
 from urllib.parse import urlencode
 
 import numpy as np
+import pytest
 from PIL import Image
 
 from benchmarks.tensorboard import browser
+
+pytestmark = pytest.mark.slow
 
 HIDDEN = "within_activations/hid_out"
 CURVES = """card => [...card.querySelectorAll("line-chart path")]

@@ -12,6 +12,8 @@ from benchmarks.tensorboard import browser
 from lm.vectors.word_map import write_map
 from lm.vectors.word_vectors import WordVectors
 
+pytestmark = pytest.mark.slow
+
 WORDS = [f"word{i}" for i in range(60)]
 
 

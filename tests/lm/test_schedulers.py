@@ -5,13 +5,17 @@ import subprocess
 import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from lm.config import CONFIG_DIR
+from sweeps.store.metrics import read_metrics
 from sweeps.store.trial import Trial, read_config, read_trial
+from tests.lm.helpers.training import run
 from tests.sweeps.helpers.ray_process import ray_process
 
+Compose = Callable[..., dict[str, Any]]
 NAMES = sorted(path.stem for path in CONFIG_DIR.glob("scheduler/*.yaml"))
 RATES = ("0.1", "0.3", "1", "3")
 """Of learning, in the order of the trials; the second is the best, the last is by far the worst."""
@@ -56,7 +60,18 @@ ACTS = {
 }
 
 
-@pytest.mark.parametrize("name", NAMES)
+def test_schedulers_compare_trials_at_times_that_trials_report(
+    tmp_path: Path, tiny: Compose
+) -> None:
+    run(tmp_path, tiny("train.epochs=1"))
+    times = {tiny(f"scheduler={name}")["scheduler"]["time"] for name in NAMES}
+    assert times <= set(read_metrics(tmp_path / "metrics.csv")[-1])
+
+
+@pytest.mark.parametrize(
+    "name",
+    [pytest.param(name, marks=() if name == "asha" else pytest.mark.slow) for name in NAMES],
+)
 def test_scheduler_acts_on_language_models_and_no_trial_fails(
     tmp_path: Path, tiny_overrides: list[str], one_cpu: str, name: str
 ) -> None:

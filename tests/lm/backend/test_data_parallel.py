@@ -59,13 +59,18 @@ def train(program: CompiledFunctions, config: Config, steps: int) -> tuple[Any, 
 @pytest.mark.parametrize(
     "options",
     [
-        ("model.cell=rnn", "optimizer=rmsprop", "optimizer.learning_rate=0.003"),
         ("model.cell=gru", "loss.kind=nce", "model.layers=2", "model.dropout=0.3"),
-        ("model.dropout=0.3", "model.dropout_kind=locked", "model.embedding_dropout=0.2"),
-        ("model.weight_drop=0.4", "loss.activation_penalty=2", "loss.slowness_penalty=1"),
-        ("model.tie_weights=true", "model.embed_size=6", "loss.over_time=sum"),
-        ("train.predict=last",),
-        ("loss.kind=softmax", "train.clip_norm=0.01"),
+        *(
+            pytest.param(options, marks=pytest.mark.slow)
+            for options in (
+                ("model.cell=rnn", "optimizer=rmsprop", "optimizer.learning_rate=0.003"),
+                ("model.dropout=0.3", "model.dropout_kind=locked", "model.embedding_dropout=0.2"),
+                ("model.weight_drop=0.4", "loss.activation_penalty=2", "loss.slowness_penalty=1"),
+                ("model.tie_weights=true", "model.embed_size=6", "loss.over_time=sum"),
+                ("train.predict=last",),
+                ("loss.kind=softmax", "train.clip_norm=0.01"),
+            )
+        ),
     ],
 )
 def test_two_devices_give_what_one_gives(
@@ -123,7 +128,13 @@ LOOKS = (
 
 @pytest.mark.parametrize(
     "options",
-    [(), ("loss.kind=softmax", "optimizer.average_patience=1", "optimizer.weight_decay=0.01")],
+    [
+        (),
+        pytest.param(
+            ("loss.kind=softmax", "optimizer.average_patience=1", "optimizer.weight_decay=0.01"),
+            marks=pytest.mark.slow,
+        ),
+    ],
     ids=["sampled loss", "full softmax, averaged"],
 )
 def test_trial_of_two_devices_is_looked_into_saved_and_resumed_like_any_other(

@@ -59,7 +59,7 @@ def test_full_softmax_is_the_same_by_words() -> None:
 
     def found(by_words: bool) -> tuple[jax.Array, tuple[jax.Array, ...]]:
         def total(*arguments: jax.Array) -> jax.Array:
-            return softmax_loss(*arguments, targets, by_words=by_words).sum()
+            return softmax_loss(*arguments, targets, vocab_major=by_words).sum()
 
         return jax.value_and_grad(total, argnums=(0, 1, 2))(*arguments)
 

@@ -50,7 +50,14 @@ def blobs(folder: Path) -> dict[str, list[tuple[int, bytes]]]:
     }
 
 
-@pytest.mark.parametrize("overrides", [(), SAMPLED, ("model.cell=gru", "train.predict=last")])
+@pytest.mark.parametrize(
+    "overrides",
+    [
+        SAMPLED,
+        pytest.param((), marks=pytest.mark.slow),
+        pytest.param(("model.cell=gru", "train.predict=last"), marks=pytest.mark.slow),
+    ],
+)
 def test_recording_changes_no_bit_of_training(
     tmp_path: Path, tiny: Compose, overrides: tuple[str, ...]
 ) -> None:

@@ -31,7 +31,14 @@ def steps(events: EventAccumulator, tag: str) -> list[int]:
     return [event.step for event in events.Tensors(tag)]
 
 
-@pytest.mark.parametrize("overrides", [(), SAMPLED, ("model.cell=gru", "train.predict=last")])
+@pytest.mark.parametrize(
+    "overrides",
+    [
+        SAMPLED,
+        pytest.param((), marks=pytest.mark.slow),
+        pytest.param(("model.cell=gru", "train.predict=last"), marks=pytest.mark.slow),
+    ],
+)
 def test_showing_everything_changes_no_bit_of_training(
     tmp_path: Path, tiny: Compose, overrides: tuple[str, ...]
 ) -> None:
@@ -89,7 +96,7 @@ def test_what_a_resumed_trial_shows_is_what_one_at_a_stretch_shows(
 
 
 def test_lanes_of_a_pack_show_what_they_do_and_train_the_same_bits(
-    tmp_path: Path, tiny: Compose, whole_pack: Path
+    tmp_path: Path, tiny: Compose
 ) -> None:
     names = ("plain", "rate")
     silent = lanes(tiny, *names)

@@ -57,8 +57,9 @@ def test_lane_is_the_same_in_any_place_beside_any_neighbours(
         assert facts["lanes"] == len(LANES)
 
 
+EVERYDAY = "rows that lag behind"
 OPTIONS = {
-    "rows that lag behind": (
+    EVERYDAY: (
         "loss.kind=sampled_softmax",
         "loss.samples=5",
         "train.changes=[{step:10,optimizer.learning_rate:0.2}]",
@@ -80,7 +81,13 @@ OPTIONS = {
 }
 
 
-@pytest.mark.parametrize("options", OPTIONS.values(), ids=OPTIONS.keys())
+@pytest.mark.parametrize(
+    "options",
+    [
+        pytest.param(options, id=name, marks=() if name == EVERYDAY else pytest.mark.slow)
+        for name, options in OPTIONS.items()
+    ],
+)
 def test_lane_does_not_depend_on_its_neighbours_whatever_the_model(
     tmp_path: Path, tiny: Compose, options: Sequence[str]
 ) -> None:

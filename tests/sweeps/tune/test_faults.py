@@ -45,6 +45,7 @@ def test_trial_out_of_memory_fails_alone(toy: Any) -> None:
     check_undisturbed(toy, rows["none"])
 
 
+@pytest.mark.slow
 def test_sweep_goes_on_when_ray_ends_a_worker_to_save_its_machine(
     toy: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:

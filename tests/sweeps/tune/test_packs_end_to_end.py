@@ -105,6 +105,7 @@ def test_interrupted_packs_go_on_to_the_numbers_of_uninterrupted_ones(toy: Any) 
 
 
 @pytest.mark.usefixtures("joined")
+@pytest.mark.slow
 def test_time_limit_ends_a_pack_that_hangs_and_trials_that_do_not(toy: Any) -> None:
     limit = ["sweep.trial_minutes=0.03", "pause=0.3", "sweep.pack=2"]
     done = toy(*PACKED, *limit, "rate=0.1,0.2", "fault=stuck")
@@ -115,6 +116,7 @@ def test_time_limit_ends_a_pack_that_hangs_and_trials_that_do_not(toy: Any) -> N
     assert "All 2 trials" in toy(*PACKED, *limit, "rate=0.1,0.2", "fault=stuck").stdout
 
 
+@pytest.mark.slow
 def test_packs_at_a_url_bring_every_trial_there(toy: Any, tmp_path: Path) -> None:
     url = f"output_dir=file://{tmp_path}/store"
     done = toy(*PACKED, url, "sweep.pack=2", "fault=none,kill_once", "rate=0.1,2")
