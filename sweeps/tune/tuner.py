@@ -25,6 +25,7 @@ from sweeps.tune import cluster
 from sweeps.tune.callback import RunContext, trial_folders, tune_callback
 from sweeps.tune.optuna_searcher import build_searcher
 from sweeps.tune.outcome import MemoryRanOut, Outcome
+from sweeps.tune.placement_groups import settled_placement_groups
 from sweeps.tune.progress import Progress
 from sweeps.tune.schedulers import build_scheduler, pack_scheduler, replay
 from sweeps.tune.task import WorkerTask
@@ -143,7 +144,8 @@ def _tune(
             callbacks=[tune_callback(context, handle)],
         ),
     )
-    tuner.fit()
+    with settled_placement_groups():
+        tuner.fit()
     context.outcome.interrupted = context.interrupt.requested
 
 
