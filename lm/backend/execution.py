@@ -133,16 +133,24 @@ def compiler_options(*, seldom: bool = False, multiplies: bool = False) -> Optio
         **(EIGEN if multiplies and prefers_eigen() else {}),
         **(QUICK if seldom else {}),
     }
-    return {name: value for name, value in wanted.items() if _takes_option(name, value)}
+    refused = _refused_options()
+    return {name: value for name, value in wanted.items() if name not in refused}
 
 
 @cache
-def _takes_option(name: str, value: bool | int | str) -> bool:
-    """Whether this version of XLA knows an option. Each is tried by itself: XLA refuses all options
-    when it does not know one of them."""
+def _refused_options() -> frozenset[str]:
+    """Names of the options that this version of XLA does not know."""
+    every = ONE_PART | EIGEN | O2 | QUICK
+    if _takes(every):
+        return frozenset()
+    # XLA refuses all options when it does not know one of them.
+    return frozenset(name for name, value in every.items() if not _takes({name: value}))
+
+
+def _takes(options: Options) -> bool:
     try:
-        jax.jit(lambda x: x + 1, compiler_options={name: value})(0)
+        jax.jit(lambda x: x + 1, compiler_options=options)(0)
     except jax.errors.JaxRuntimeError:
-        log.debug("XLA's compiler does not take %s=%s.", name, value)
+        log.debug("XLA's compiler does not take %s.", options)
         return False
     return True

@@ -103,9 +103,9 @@ def test_products_of_training_are_eigens_where_that_is_faster(
 @pytest.fixture
 def asked_anew() -> Iterator[None]:
     """What the compiler takes is asked in this test, and forgotten after it."""
-    execution._takes_option.cache_clear()
+    execution._refused_options.cache_clear()
     yield
-    execution._takes_option.cache_clear()
+    execution._refused_options.cache_clear()
 
 
 @pytest.mark.usefixtures("asked_anew")
@@ -136,6 +136,7 @@ def test_option_that_the_compiler_does_not_know_takes_no_other_with_it(
     monkeypatch.setattr(execution, "has_one_thread", lambda: True)
     monkeypatch.setattr(execution, "prefers_eigen", lambda: True)
     known = compiler_options(**kind)
+    execution._refused_options.cache_clear()
     monkeypatch.setattr(execution, name, {"xla_no_such_option": True, **getattr(execution, name)})
     assert compiler_options(**kind) == known
     jax.jit(jnp.negative, compiler_options=known)(1)
