@@ -19,6 +19,7 @@ def rows_of(output: str) -> list[list[str]]:
     return [[cell.strip() for cell in line.split("|")[1:-1]] for line in lines][1:]
 
 
+@pytest.mark.slow
 def test_command_prints_a_row_for_each_implementation(
     capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -3,9 +3,12 @@
 import csv
 from pathlib import Path
 
+import pytest
+
 from benchmarks.sweep_scale import measure
 
 
+@pytest.mark.slow
 def test_sweep_of_trials_that_do_nothing_is_timed(tmp_path: Path) -> None:
     seconds, megabytes = measure(2, tmp_path)
     assert seconds > 0

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import hydra
+import jax
 import pytest
 from omegaconf import OmegaConf
 
@@ -27,6 +28,15 @@ TINY = (
     *(f"log.{what}=0" for what in ("histogram_every", "sample_words", "embedding_words")),
     "log.graph=false",
 )
+
+
+@pytest.fixture(scope="session", autouse=True)
+def compile_cache(own_cache: Path) -> None:
+    """What one test has compiled the others need not, in this process or another."""
+    # Without a limit of its size no process waits for another's lock.
+    jax.config.update("jax_persistent_cache_min_compile_time_secs", 0.0)
+    jax.config.update("jax_persistent_cache_min_entry_size_bytes", -1)
+    jax.config.update("jax_compilation_cache_dir", str(own_cache / "tests"))
 
 
 @pytest.fixture(scope="session")

@@ -104,10 +104,15 @@ def test_grouping_leaves_the_configuration_as_it_is(tiny: Compose) -> None:
     "overrides",
     [
         ("loss.kind=sampled_softmax", "loss.samples=8", "model.layers=2", "optimizer=adam"),
-        ("model.cell=gru", "train.predict=last", "optimizer=rmsprop", "model.hidden_size=null"),
-        ("model.tie_weights=true", "model.hidden_size=32"),
+        pytest.param(
+            ("model.cell=gru", "train.predict=last", "optimizer=rmsprop", "model.hidden_size=null"),
+            marks=pytest.mark.slow,
+        ),
+        pytest.param(("model.tie_weights=true", "model.hidden_size=32"), marks=pytest.mark.slow),
         ("model.weight_drop=0.5", "model.last_size=32", "model.layers=2", "train.batch_size=2"),
-        ("optimizer.average_patience=1", "model.dropout_kind=locked"),
+        pytest.param(
+            ("optimizer.average_patience=1", "model.dropout_kind=locked"), marks=pytest.mark.slow
+        ),
     ],
 )
 def test_memory_covers_what_the_compiler_plans(tiny: Compose, overrides: tuple[str, ...]) -> None:

@@ -107,6 +107,7 @@ def test_sherlock_word_frequencies_cost_what_the_study_found():
     assert batch_means("sampled_softmax", unigram, law).mean() == pytest.approx(3.96, abs=0.03)
 
 
+@pytest.mark.slow
 def test_sampled_softmax_gradient_approaches_the_full_one_with_more_samples():
     rng = np.random.default_rng(0)
     vocab_size, batch_size = 40, 8

@@ -69,7 +69,7 @@ def with_residuals(cell: Any, carry: Any, x_tbe: Array) -> tuple[Any, Array]:
     return run_cell_with_residuals(cell, carry, x_tbe)[:2]
 
 
-@pytest.mark.parametrize("dtype", TOLERANCE)
+@pytest.mark.parametrize("dtype", [pytest.param(jnp.float32, marks=pytest.mark.slow), jnp.float64])
 @pytest.mark.parametrize("run", [run_cell, with_residuals])
 @pytest.mark.parametrize("kind", CELLS)
 def test_hand_written_pass_gives_the_outputs_and_gradients_of_the_plain_scan(
