@@ -1,4 +1,6 @@
-"""Errors that a user can correct, and the text of any error in one line."""
+"""Errors that a user can correct, interruptions, and the text of any error in one line."""
+
+import signal
 
 
 class UserError(Exception):
@@ -6,6 +8,15 @@ class UserError(Exception):
 
     Commands print the sentence without a traceback and exit with status 1.
     """
+
+
+class Interrupted(KeyboardInterrupt):
+    """A signal ended the work; what was done is saved."""
+
+    def __init__(self, message: str, number: signal.Signals) -> None:
+        """Name the signal: a command exits with 128 and its number."""
+        super().__init__(message)
+        self.number = number
 
 
 def one_line_error(error: BaseException, unnamed: tuple[type[BaseException], ...]) -> str:

@@ -1,5 +1,6 @@
 """Final statuses of a sweep's trials, also of those whose process could not write one."""
 
+import signal
 from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -27,7 +28,11 @@ class Outcome:
     """The driver's record of how its trials ended, beside their folders."""
 
     interrupted: bool = False
-    """Whether Ctrl-C ended the sweep."""
+    """Whether a signal ended the sweep."""
+    signal: signal.Signals = signal.SIGINT
+    """The signal, if one did."""
+    ended_early: str = ""
+    """Why the sweep ended before its trials, though no signal came: a sentence, or empty."""
     ended: set[str] = field(default_factory=set)
     """Names of trials whose function returned."""
     stopped: dict[str, tuple[str, str]] = field(default_factory=dict)
@@ -87,4 +92,5 @@ def _final_status(trial: Trial, outcome: Outcome) -> tuple[TrialStatus, str, str
         return TrialStatus.FAILED, outcome.lost[name], None
     if name in outcome.ended:
         return TrialStatus.FAILED, "its worker ended without a result", None
-    return TrialStatus.INTERRUPTED, "the sweep was interrupted", None
+    account = "the sweep ended early" if outcome.ended_early else "the sweep was interrupted"
+    return TrialStatus.INTERRUPTED, account, None

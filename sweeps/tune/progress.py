@@ -164,17 +164,20 @@ class Progress:
         return f"{counts}, {self._waiting} waiting · {passed} passed, {left} left"
 
     def _cells(self, trial: _Running, now: float) -> list[str]:
+        if trial.first is None:  # it loads data and compiles
+            return ["starting", *("" for _ in self._tags), ""]
         share = "" if trial.share is None else f"{trial.share:.0%}"
         values = [_value(trial.metrics.get(tag)) for tag in self._tags]
         return [share, *values, _format_clock(trial.left(now))]
 
     def _lines(self, now: float) -> list[str]:
         heads = ["", *(f"{head} " for head in self._heads), "left "]
-        return [
-            "  ".join([_short_name(name), *map("".join, zip(heads, cells, strict=True))])
-            for name, trial in self._running.items()
-            if (cells := self._cells(trial, now))
-        ]
+        lines = []
+        for name, trial in self._running.items():
+            cells = zip(heads, self._cells(trial, now), strict=True)
+            told = [f"{head}{cell}" for head, cell in cells if cell or trial.first]
+            lines.append("  ".join([_short_name(name), *told]))
+        return lines
 
     def _table(self, now: float) -> Table:
         table = Table("trial", box=None, pad_edge=False, header_style="bold")

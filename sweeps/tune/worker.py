@@ -10,10 +10,10 @@ from pathlib import Path
 from typing import Any
 
 from sweeps.config import locate
-from sweeps.errors import UserError
+from sweeps.errors import UserError, one_line_error
 from sweeps.io.mirror import mirror_of
 from sweeps.run import Run
-from sweeps.store import read_config
+from sweeps.store import TrialStatus, read_config, read_trial
 from sweeps.store.provenance import machine
 from sweeps.store.status import is_stuck
 from sweeps.tune.task import WorkerTask
@@ -62,6 +62,7 @@ def train_trial(
     task: WorkerTask,
     send: Callable[[Report], None],
     upload: Callable[[], None] = lambda: None,
+    fail: Callable[[str], None] = lambda reason: None,
 ) -> None:
     """Train the trial in a folder; its status is written there.
 
@@ -73,6 +74,7 @@ def train_trial(
       task: what all trials of the sweep share.
       send: sends a report to the driver.
       upload: called when a checkpoint is complete.
+      fail: takes the reason of a failure that cannot be written to the folder, as on a full disk.
     """
     apply_environment(task)
     if is_stuck(directory):  # its process was killed in a step that hung, and would be again
@@ -95,9 +97,16 @@ def train_trial(
     except SystemExit as stop:
         if stop.code in (0, None):
             raise
-    except Exception:
+    except Exception as error:
         if not entered:
             raise
+        if not is_over(directory):
+            fail(one_line_error(error, (UserError,)))
+
+
+def is_over(directory: Path) -> bool:
+    """Whether a trial's folder says how the trial ended."""
+    return read_trial(directory).status not in (TrialStatus.RUNNING, TrialStatus.WAITING)
 
 
 def apply_environment(task: WorkerTask) -> None:

@@ -1,0 +1,67 @@
+"""Says why no trial runs, where trials have waited for a while."""
+
+import time
+from collections.abc import Callable, Mapping, Sequence
+
+from sweeps.tune import cluster
+
+WAIT_SECONDS = 30.0
+"""Time without a running trial after which the user is told why."""
+
+
+class WaitNotice:
+    """Tells the user once why trials wait: no machine can hold one, or all CPUs are held.
+
+    A worker that takes long to start holds CPUs for this sweep, and nothing is said.
+    """
+
+    def __init__(
+        self,
+        cpus: int,
+        gpus: float,
+        notify: Callable[[str], None],
+        *,
+        clock: Callable[[], float] = time.monotonic,
+        nodes: Callable[[], Sequence[Mapping[str, float]]] = cluster.nodes,
+        holders: Callable[[], Sequence[str] | None] = cluster.holders,
+    ) -> None:
+        """Describe what a trial asks for.
+
+        Args:
+          cpus: of a trial.
+          gpus: of a trial.
+          notify: takes a line for the user.
+          clock: seconds; for tests.
+          nodes: resources of every machine that is there.
+          holders: programs that hold resources; None: this one does.
+        """
+        self._cpus, self._gpus = cpus, gpus
+        self._notify, self._clock = notify, clock
+        self._nodes, self._holders = nodes, holders
+        self._due = clock() + WAIT_SECONDS
+        self._told = False
+
+    def update(self, *, is_running: bool) -> None:
+        """Look once more; called often."""
+        now = self._clock()
+        if is_running:
+            self._due, self._told = now + WAIT_SECONDS, False
+        elif now >= self._due and not self._told:
+            self._due = now + WAIT_SECONDS
+            if reason := self._reason():
+                self._told = True
+                self._notify(reason)
+
+    def _reason(self) -> str:
+        sizes = [(node.get("CPU", 0), node.get("GPU", 0)) for node in self._nodes()]
+        asked = f"{self._cpus} CPUs and {self._gpus:g} GPUs"
+        if not any(self._cpus <= cpus and self._gpus <= gpus for cpus, gpus in sizes):
+            machines = ", ".join(f"{cpus:g} CPUs and {gpus:g} GPUs" for cpus, gpus in sizes)
+            return (
+                f"No machine of the cluster can hold a trial now: it asks for {asked}, and the "
+                f"machines that are left have {machines or 'nothing'}. Waiting for one that can."
+            )
+        if (holders := self._holders()) is None:
+            return ""
+        names = "; ".join(holders) or "tasks or reservations (ray status shows them)"
+        return f"No trial can start: it asks for {asked}, which are held by {names}. Waiting."

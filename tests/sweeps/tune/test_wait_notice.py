@@ -1,0 +1,58 @@
+"""Trials that wait for a machine or for CPUs are explained, once."""
+
+from collections.abc import Sequence
+
+import pytest
+
+from sweeps.tune.wait_notice import WAIT_SECONDS, WaitNotice
+
+
+class Cluster:
+    """What the driver sees of a cluster, and what it tells the user."""
+
+    def __init__(self, cpus: Sequence[int], holders: Sequence[str] | None) -> None:
+        self.now, self.lines = 0.0, list[str]()
+        self.cpus, self.holders = cpus, holders
+        self.notice = WaitNotice(
+            2,
+            0.0,
+            self.lines.append,
+            clock=lambda: self.now,
+            nodes=lambda: [{"CPU": count} for count in self.cpus],
+            holders=lambda: self.holders,
+        )
+
+    def wait(self, seconds: float, *, is_running: bool = False) -> None:
+        self.now += seconds
+        self.notice.update(is_running=is_running)
+
+
+@pytest.mark.parametrize(
+    ("cpus", "holders", "told"),
+    [
+        ([], [], "No machine of the cluster can hold a trial now: it asks for 2 CPUs and 0 GPUs, "),
+        ([1, 1], [], "machines that are left have 1 CPUs and 0 GPUs, 1 CPUs and 0 GPUs. Waiting"),
+        ([4], ["python a.py (process 7 on 10.0.0.1)"], "held by python a.py (process 7 on 10.0"),
+        ([4], [], "held by tasks or reservations (ray status shows them)"),
+    ],
+)
+def test_reason_is_told_once_after_a_while(cpus: list[int], holders: list[str], told: str) -> None:
+    cluster = Cluster(cpus, holders)
+    cluster.wait(WAIT_SECONDS - 1)
+    assert not cluster.lines
+    cluster.wait(2)
+    cluster.wait(1000)
+    (line,) = cluster.lines
+    assert told in line
+    cluster.wait(1, is_running=True)
+    cluster.wait(1)
+    assert len(cluster.lines) == 1
+    cluster.wait(WAIT_SECONDS)
+    assert len(cluster.lines) == 2
+
+
+def test_worker_of_this_program_that_is_slow_to_start_is_no_reason() -> None:
+    cluster = Cluster([4], None)
+    for _ in range(9):
+        cluster.wait(WAIT_SECONDS)
+    assert not cluster.lines
