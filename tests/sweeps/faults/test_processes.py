@@ -149,3 +149,43 @@ def test_trial_whose_folder_is_removed_is_named(toy: Any, goes_on: Callable[[], 
     assert f"1 trials of this run have no folder any more: {running[0].name}" in done.stdout
     assert len(toy.rows("p")) == 2
     goes_on()
+
+
+@pytest.fixture
+def small_disk(toy: Any) -> Iterator[Path]:
+    """A disk of a few megabytes for the results."""
+    folder: Path = toy.outputs
+    folder.mkdir()
+    mount = ["mount", "-t", "tmpfs", "-o", "size=4m", "tmpfs", str(folder)]
+    if not shutil.which("mount") or subprocess.run(mount, capture_output=True).returncode:
+        pytest.skip("to mount a small disk needs root")
+    yield folder
+    subprocess.run(["umount", "--lazy", str(folder)], check=True)
+
+
+def fill(path: Path) -> None:
+    """Write a file until the disk takes no byte more."""
+    with path.open("wb", buffering=0) as file, pytest.raises(OSError, match="No space left"):
+        while True:
+            file.write(bytes(4096))
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("cluster", [False, True])
+def test_full_disk_is_called_so_and_hides_no_table(
+    toy: Any, goes_on: Callable[[], None], small_disk: Path, cluster: bool, ray_session: str
+) -> None:
+    toy.ray = ray_session if cluster else None
+    process = start(toy)
+    fill(small_disk / "fill")
+    done = end(toy, process, 60)
+    assert done.returncode == 1
+    assert "No space left on device" in done.stdout
+    assert "without a result" not in done.stdout
+    assert "look at it:" in done.stdout
+    assert "No space left on device); free some space" in done.stderr
+    again = end(toy, toy.start(*SWEEP), 60)
+    assert again.returncode == 1
+    assert "No space left on device" in again.stderr
+    (small_disk / "fill").unlink()
+    goes_on()
