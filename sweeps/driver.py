@@ -206,6 +206,6 @@ def _show_results(plan: SweepPlan, outcome: Outcome, names: Collection[str]) -> 
             if final != before:
                 mirror.push(f"{folder.name}/{final.directory.name}", without_checkpoints)
     if outcome.interrupted:
-        return signal_status(outcome.signal)
+        return signal_status(outcome.number)
     failed = [one for one in trials if one.status == TrialStatus.FAILED]
     return int(bool(gone) or any(one.directory.name in names for one in failed))

@@ -29,7 +29,7 @@ class Outcome:
 
     interrupted: bool = False
     """Whether a signal ended the sweep."""
-    signal: signal.Signals = signal.SIGINT
+    number: signal.Signals = signal.SIGINT
     """The signal, if one did."""
     ended_early: str = ""
     """Why the sweep ended before its trials, though no signal came: a sentence, or empty."""

@@ -18,10 +18,12 @@ import threading
 import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from importlib import import_module
 from pathlib import Path
 from typing import Any, Generic, TypeVar
 
+from sweeps.cli.exit import signal_status
 from sweeps.errors import UserError, first_line
 from sweeps.run import Interrupt
 
@@ -118,10 +120,10 @@ class RaySession(Generic[T]):
         try:
             self._wait(interrupt, notify)
         except SessionLost:
-            self._leave(is_lost=True)
+            self._leave(interrupt, is_lost=True)
             raise
         except KeyboardInterrupt:
-            self._leave(is_lost=False)
+            self._leave(interrupt, is_lost=False)
             raise
         if self._error is not None:
             raise self._error
@@ -143,7 +145,7 @@ class RaySession(Generic[T]):
             elif self._watch and (reason := self._watch.loss()):
                 raise SessionLost(reason)
 
-    def _leave(self, *, is_lost: bool) -> None:
+    def _leave(self, interrupt: Interrupt | None, *, is_lost: bool) -> None:
         """Have the thread end; if it does not, leave it behind, and kill Ray's processes."""
         self._is_lost = is_lost
         self.leaving.set()
@@ -156,9 +158,9 @@ class RaySession(Generic[T]):
             if is_lost or not self._done.is_set():
                 if self._watch:
                     self._watch.kill()
-                # Ray would take leave of its processes when this one exits, and wait for them.
-                if worker := sys.modules.get("ray._private.worker"):
-                    atexit.unregister(worker.shutdown)
+                is_failure = is_lost and not (interrupt and interrupt.requested)
+                number = interrupt.number if interrupt else signal.SIGINT
+                exit_without_ray(1 if is_failure else signal_status(number))
 
     def _run(self) -> None:
         # The processes that Ray starts inherit this: a signal to all processes of a job, or to the
@@ -273,6 +275,18 @@ class SessionWatch:
         while not self._stopped.wait(PING_SECONDS):
             self.nodes = ray.nodes()  # type: ignore[no-untyped-call]
             self._answered = time.monotonic()
+
+
+def exit_without_ray(status: int) -> None:
+    """Have the process exit with this status when it ends; Ray would not let it end."""
+
+    def exit_now() -> None:
+        for stream in (sys.stdout, sys.stderr):
+            with suppress(OSError, ValueError):
+                stream.flush()
+        os._exit(status)
+
+    atexit.register(exit_now)
 
 
 def start_local() -> None:

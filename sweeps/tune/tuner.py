@@ -91,7 +91,7 @@ def run_trials(
             try:
                 RaySession(options.ray.address, work).run(interrupt, progress.print_line)
             finally:
-                outcome.interrupted, outcome.signal = interrupt.requested, interrupt.number
+                outcome.interrupted, outcome.number = interrupt.requested, interrupt.number
     except KeyboardInterrupt:
         outcome.interrupted = True
     except SessionLost as error:

@@ -34,6 +34,7 @@ def fake_start(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> list[Any]:
     monkeypatch.setattr(ray, "is_initialized", lambda: False)
     monkeypatch.setattr(session, "private_folder", lambda: tmp_path)
     monkeypatch.setattr(session, "process_limit", lambda: None)
+    monkeypatch.setattr(session, "exit_without_ray", lambda status: None)
     monkeypatch.setattr(session, "SessionWatch", lambda *arguments: Watch(None))
     monkeypatch.delenv("RAY_ADDRESS", raising=False)
     monkeypatch.setattr(os, "environ", dict(os.environ))
