@@ -64,6 +64,14 @@ def ray_processes(driver: int) -> Iterator[tuple[str, int]]:
             yield "worker", process.pid
 
 
+def is_alive(pid: int) -> bool:
+    """Whether a process runs; one that ended may stay in the table where nobody waits for it."""
+    try:
+        return bool(psutil.Process(pid).status() != psutil.STATUS_ZOMBIE)
+    except psutil.NoSuchProcess:
+        return False
+
+
 def end(toy: Any, process: subprocess.Popen[str], seconds: float) -> Any:
     """Wait for the end of a sweep, which has to come in time."""
     began = time.monotonic()
@@ -110,7 +118,7 @@ def test_killed_worker_and_killed_driver_lose_nothing_that_was_saved(
     time.sleep(1)
     process.kill()
     assert toy.end(process).returncode == -signal.SIGKILL
-    toy.wait(lambda: not any(psutil.pid_exists(pid) for _, pid in pids))
+    toy.wait(lambda: not any(is_alive(pid) for _, pid in pids))
     goes_on()
 
 
