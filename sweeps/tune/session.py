@@ -94,6 +94,7 @@ class RaySession(Generic[T]):
         """Set when the function should return, without a further call to Ray."""
         self._work = work
         self._started = threading.Event()
+        self._returned = threading.Event()
         self._done = threading.Event()
         self._watch: SessionWatch | None = None
         self._joined_before = self._is_lost = False
@@ -125,6 +126,8 @@ class RaySession(Generic[T]):
         except KeyboardInterrupt:
             self._leave(interrupt, is_lost=False)
             raise
+        if isinstance(self._error, SessionLost):
+            self._leave(interrupt, is_lost=True)
         if self._error is not None:
             raise self._error
         return self._result  # type: ignore[no-any-return]
@@ -136,12 +139,13 @@ class RaySession(Generic[T]):
                 if interrupt and interrupt.requested:
                     raise KeyboardInterrupt
                 if not told and time.monotonic() - began > NOTICE_SECONDS:
-                    notify(
-                        "Starting Ray"
-                        if self.address == "local"
-                        else f"Joining Ray at {self.address}"
-                    )
+                    is_new = self.address == "local"
+                    notify("Starting Ray" if is_new else f"Joining Ray at {self.address}")
                     told = True
+            elif self._returned.is_set():
+                if not self._done.wait(LEAVE_SECONDS):
+                    self._leave_behind(1)
+                return
             elif self._watch and (reason := self._watch.loss()):
                 raise SessionLost(reason)
 
@@ -156,11 +160,14 @@ class RaySession(Generic[T]):
                 self._done.wait(LOST_SECONDS if is_lost else LEAVE_SECONDS)
         finally:
             if is_lost or not self._done.is_set():
-                if self._watch:
-                    self._watch.kill()
                 is_failure = is_lost and not (interrupt and interrupt.requested)
                 number = interrupt.number if interrupt else signal.SIGINT
-                exit_without_ray(1 if is_failure else signal_status(number))
+                self._leave_behind(1 if is_failure else signal_status(number))
+
+    def _leave_behind(self, status: int) -> None:
+        if self._watch:
+            self._watch.kill()
+        exit_without_ray(status)
 
     def _run(self) -> None:
         # The processes that Ray starts inherit this: a signal to all processes of a job, or to the
@@ -168,12 +175,14 @@ class RaySession(Generic[T]):
         signal.pthread_sigmask(signal.SIG_BLOCK, Interrupt.SIGNALS)
         try:
             self._start()
-            try:
-                self._result = self._work(self)
-            finally:
-                self._end()
+            self._result = self._work(self)
         except BaseException as error:
-            self._error = error
+            # What Ray raises where it is gone says less than that it is.
+            reason = self._watch.loss() if self._watch and isinstance(error, Exception) else None
+            self._error = SessionLost(reason) if reason else error
+            self._is_lost = self._is_lost or bool(reason)
+        self._returned.set()
+        self._end()
         self._done.set()
 
     def _start(self) -> None:
@@ -184,9 +193,8 @@ class RaySession(Generic[T]):
 
                 for name in ("ray", "ray.tune", "ray.train", "ray.data"):
                     logging.getLogger(name).setLevel(logging.CRITICAL)
-                loaded = loader.submit(
-                    import_module, "ray.tune"
-                )  # Ray mostly waits while it starts
+                # Ray mostly waits while it starts.
+                loaded = loader.submit(import_module, "ray.tune")
                 self._joined_before = ray.is_initialized()
                 if self._joined_before:
                     pass
@@ -206,7 +214,7 @@ class RaySession(Generic[T]):
     def _end(self) -> None:
         if self._watch:
             self._watch.stop()
-        if self._joined_before or self._is_lost:
+        if self._joined_before or self._is_lost or not self._started.is_set():
             return
         import ray
 
@@ -228,14 +236,14 @@ class SessionWatch:
         import ray
         from ray._private import worker
 
-        self.nodes: list[dict[str, Any]] = []
-        """A cluster's machines, at its last answer."""
         self._node = worker._global_node
+        self._client: Any = self._node.get_gcs_client() if self._node else None
         self._is_local, self._address = is_local, address
         self._id = ray.get_runtime_context().get_node_id()
+        self._is_node_dead = False
         self._answered = time.monotonic()
         self._stopped = threading.Event()
-        if not is_local:
+        if not is_local and self._client:
             threading.Thread(target=self._ask, name="ray watch", daemon=True).start()
 
     def stop(self) -> None:
@@ -264,17 +272,21 @@ class SessionWatch:
                 f"the Ray cluster at {self._address} has not answered for {silence:.0f} seconds; "
                 f"its log is {logs}/gcs_server.err on its head"
             )
-        for node in self.nodes:
-            if node["NodeID"] == self._id and not node["Alive"]:
-                return f"Ray's node on this machine has ended; its log is {logs}/raylet.err"
+        if self._is_node_dead:
+            return f"Ray's node on this machine has ended; its log is {logs}/raylet.err"
         return None
 
     def _ask(self) -> None:
-        import ray
+        from ray.core.generated.gcs_pb2 import GcsNodeInfo  # type: ignore[attr-defined]
+        from ray.exceptions import RayError
 
         while not self._stopped.wait(PING_SECONDS):
-            self.nodes = ray.nodes()  # type: ignore[no-untyped-call]
-            self._answered = time.monotonic()
+            with suppress(RayError, TimeoutError):  # no answer
+                nodes = self._client.get_all_node_info(timeout=PING_SECONDS)
+                self._answered = time.monotonic()
+                for node, facts in nodes.items():
+                    if node.hex() == self._id and facts.state != GcsNodeInfo.ALIVE:
+                        self._is_node_dead = True
 
 
 def exit_without_ray(status: int) -> None:

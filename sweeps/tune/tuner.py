@@ -158,7 +158,9 @@ def _train(
         leaving=session.leaving,
         stop_all=partial(request, stop_file),
         stop_trial=lambda trial: request(stop_file.with_name(trial)),
-        waiting=WaitNotice(sweep.cpus_per_trial, gpus, context.progress.print_line),
+        waiting=WaitNotice(
+            sweep.cpus_per_trial, gpus, context.progress.print_line, is_local=session.is_local
+        ),
     )
     storage = places.storage(pending, is_local=session.is_local)
     _tune(pending, task, options, gpus=gpus, storage=storage, context=context)

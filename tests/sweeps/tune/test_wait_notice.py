@@ -4,19 +4,23 @@ from collections.abc import Sequence
 
 import pytest
 
+from sweeps.tune.session import SessionLost
 from sweeps.tune.wait_notice import WAIT_SECONDS, WaitNotice
 
 
 class Cluster:
     """What the driver sees of a cluster, and what it tells the user."""
 
-    def __init__(self, cpus: Sequence[int], holders: Sequence[str] | None) -> None:
+    def __init__(
+        self, cpus: Sequence[int], holders: Sequence[str] | None, *, is_local: bool = False
+    ) -> None:
         self.now, self.lines = 0.0, list[str]()
         self.cpus, self.holders = cpus, holders
         self.notice = WaitNotice(
             2,
             0.0,
             self.lines.append,
+            is_local=is_local,
             clock=lambda: self.now,
             nodes=lambda: [{"CPU": count} for count in self.cpus],
             holders=lambda: self.holders,
@@ -30,8 +34,16 @@ class Cluster:
 @pytest.mark.parametrize(
     ("cpus", "holders", "told"),
     [
-        ([], [], "No machine of the cluster can hold a trial now: it asks for 2 CPUs and 0 GPUs, "),
-        ([1, 1], [], "machines that are left have 1 CPUs and 0 GPUs, 1 CPUs and 0 GPUs. Waiting"),
+        (
+            [],
+            [],
+            "each asks for 2 CPUs and 0 GPUs, and the machines that are left have nothing. Waiting.",
+        ),
+        (
+            [1, 1],
+            [],
+            "the machines that are left have 1 CPUs and 0 GPUs, 1 CPUs and 0 GPUs. Waiting",
+        ),
         ([4], ["python a.py (process 7 on 10.0.0.1)"], "held by python a.py (process 7 on 10.0"),
         ([4], [], "held by tasks or reservations (ray status shows them)"),
     ],
@@ -49,6 +61,12 @@ def test_reason_is_told_once_after_a_while(cpus: list[int], holders: list[str], 
     assert len(cluster.lines) == 1
     cluster.wait(WAIT_SECONDS)
     assert len(cluster.lines) == 2
+
+
+def test_session_that_nobody_else_uses_is_not_waited_for() -> None:
+    cluster = Cluster([4], [], is_local=True)
+    with pytest.raises(SessionLost, match="starts no trial: each asks for 2 CPUs and 0 GPUs"):
+        cluster.wait(WAIT_SECONDS + 1)
 
 
 def test_worker_of_this_program_that_is_slow_to_start_is_no_reason() -> None:
