@@ -187,6 +187,7 @@ class RaySession(Generic[T]):
 
     def _start(self) -> None:
         os.environ.update(SETTINGS)
+        protect_token()
         with ThreadPoolExecutor(1) as loader:
             try:
                 import ray
@@ -337,6 +338,17 @@ def join(address: str) -> None:
 
     check_address(address)
     ray.init(address=address, **OPTIONS)
+
+
+def protect_token() -> None:
+    """Let nobody else read this user's token for clusters: `ray start` makes it readable for all.
+
+    Who has it can run programs as this user.
+    """
+    path = Path(os.path.expanduser("~/.ray/auth_token"))
+    with suppress(OSError):  # there is none, or it is another user's
+        if path.stat().st_mode & 0o077:
+            path.chmod(0o600)
 
 
 def check_address(address: str) -> None:

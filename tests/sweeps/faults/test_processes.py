@@ -14,6 +14,7 @@ import psutil
 import pytest
 
 from sweeps.io.atomic import read_json
+from tests.sweeps.helpers.ray_process import ray_process
 
 pytestmark = pytest.mark.fault
 
@@ -105,6 +106,26 @@ def test_sweep_ends_with_its_table_where_ray_has_died(
     assert path.exists()
     assert "look at it:" in done.stdout
     assert {row["status"] for row in toy.rows("p")} <= {"interrupted", "finished"}
+    goes_on()
+
+
+@pytest.mark.slow
+def test_sweep_ends_where_a_cluster_does_not_answer(toy: Any, goes_on: Callable[[], None]) -> None:
+    """No process of a cluster is this one's: it is asked, and gives no answer."""
+    with ray_process() as (address, _):
+        toy.ray = address
+        process = start(toy)
+        (server,) = (
+            one
+            for one in psutil.process_iter(["cmdline"])
+            if "gcs_server" in str(one.info["cmdline"])
+            and address.split(":")[1] in str(one.info["cmdline"])
+        )
+        server.kill()
+        done = end(toy, process, 45)
+    assert done.returncode == 1
+    assert f"the Ray cluster at {address} has not answered for" in done.stderr
+    assert "look at it:" in done.stdout
     goes_on()
 
 

@@ -130,6 +130,19 @@ def test_each_session_has_a_token_that_is_in_no_file(fake_start: list[Any]) -> N
     assert "RAY_AUTH_TOKEN" not in os.environ
 
 
+def test_token_for_clusters_is_readable_for_its_user_alone(
+    fake_start: list[Any], tmp_path: Path
+) -> None:
+    token = tmp_path / ".ray" / "auth_token"
+    token.parent.mkdir()
+    token.write_text("secret")
+    token.chmod(0o644)
+    os.environ["HOME"] = str(tmp_path)
+    RaySession("auto", lambda ray: None).run()
+    assert token.stat().st_mode & 0o777 == 0o600
+    assert token.read_text() == "secret"
+
+
 def test_folder_of_ray_is_for_its_user_alone(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

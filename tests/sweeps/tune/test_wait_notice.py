@@ -37,7 +37,7 @@ class Cluster:
         (
             [],
             [],
-            "each asks for 2 CPUs and 0 GPUs, and the machines that are left have nothing. Waiting.",
+            "2 CPUs and 0 GPUs, and the machines that are left have nothing. Waiting.",
         ),
         (
             [1, 1],
