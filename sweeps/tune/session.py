@@ -38,7 +38,6 @@ SETTINGS = {
     "RAY_TRAIN_ENABLE_V2_MIGRATION_WARNINGS": "0",
     "RAY_USAGE_STATS_ENABLED": "0",
     "RAY_prestart_worker_first_driver": "0",  # Tune's workers have an environment of their own
-    "RAY_gcs_rpc_server_reconnect_timeout_s": "600",  # Ray then ends this process: never before us
 }
 """Environment variables of Ray for the driver and its workers."""
 
@@ -187,6 +186,10 @@ class RaySession(Generic[T]):
 
     def _start(self) -> None:
         os.environ.update(SETTINGS)
+        if self.address != "local":
+            # Ray would end this process before its table is printed. Processes that this one starts
+            # must not inherit it: they stay as long where their session was killed.
+            os.environ.setdefault("RAY_gcs_rpc_server_reconnect_timeout_s", "600")
         protect_token()
         with ThreadPoolExecutor(1) as loader:
             try:
