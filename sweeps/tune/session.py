@@ -62,7 +62,7 @@ SILENCE_SECONDS = 25.0
 """A cluster that has not answered for so long is gone."""
 SOCKET_PATH = 107 if os.uname().sysname == "Linux" else 103
 """Bytes of the longest path of a Unix socket."""
-SESSION_PATH = len("/session_2026-01-01_00-00-00_000000_4194304/sockets/plasma_store.00")
+SESSION_PATH = len("/ray/session_2026-01-01_00-00-00_000000_4194304/sockets/plasma_store.00")
 """Bytes that Ray adds to its folder."""
 PROCESSES = 500
 """Processes and threads that Ray needs, generously."""
@@ -369,9 +369,9 @@ def check_address(address: str) -> None:
 
 
 def private_folder() -> Path:
-    """Return a folder for Ray's files that only this user can enter: Ray opens it to everyone.
+    """Return a folder for Ray's files, within one that only this user can enter.
 
-    It is in $RAY_TMPDIR, else in the system's folder for temporary files, or in /tmp where that
+    Ray opens its own folder to everyone. The outer one is in $RAY_TMPDIR, else in the system's folder for temporary files, or in /tmp where that
     makes paths of sockets too long.
 
     Raises:
@@ -392,7 +392,7 @@ def private_folder() -> Path:
                 path = Path(tempfile.mkdtemp(prefix="ray-", dir=place))
             path.chmod(0o700)
             with tempfile.TemporaryFile(dir=path):
-                return path
+                return path / "ray"
         except OSError as error:
             problems.append(f"{place}: {error.strerror}")
     raise UserError(

@@ -152,12 +152,12 @@ def test_folder_of_ray_is_for_its_user_alone(
     old = tmp_path / f"ray-{os.getuid()}"
     old.mkdir(mode=0o777)
     old.chmod(0o777)
-    assert session.private_folder() == old
+    assert session.private_folder() == old / "ray"
     assert old.stat().st_mode & 0o777 == 0o700
     old.rmdir()
     (tmp_path / "elsewhere").mkdir()
     old.symlink_to(tmp_path / "elsewhere")  # made by somebody who expects the user here
-    folder = session.private_folder()
+    folder = session.private_folder().parent
     assert folder.resolve() != tmp_path / "elsewhere"
     assert folder.stat().st_mode & 0o777 == 0o700
 
@@ -168,7 +168,7 @@ def test_path_too_long_for_sockets_is_not_taken(
     long = tmp_path / ("d" * 100)
     monkeypatch.delenv("RAY_TMPDIR", raising=False)
     monkeypatch.setenv("TMPDIR", str(long))
-    assert session.private_folder() == Path(f"/tmp/ray-{os.getuid()}")
+    assert session.private_folder() == Path(f"/tmp/ray-{os.getuid()}/ray")
     monkeypatch.setenv("RAY_TMPDIR", str(long))  # the user's wish
     with pytest.raises(UserError, match=r"dd is too long .* short path .* RAY_TMPDIR=DIR"):
         session.private_folder()
