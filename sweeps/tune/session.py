@@ -371,8 +371,8 @@ def check_address(address: str) -> None:
 def private_folder() -> Path:
     """Return a folder for Ray's files, within one that only this user can enter.
 
-    Ray opens its own folder to everyone. The outer one is in $RAY_TMPDIR, else in the system's folder for temporary files, or in /tmp where that
-    makes paths of sockets too long.
+    Ray opens its own folder to everyone. The outer one is in $RAY_TMPDIR, else in $TMPDIR or /tmp,
+    whichever is short enough for the paths of sockets.
 
     Raises:
       UserError: there is none.
