@@ -13,8 +13,8 @@ WAIT_SECONDS = 45.0
 class WaitNotice:
     """Tells the user once why trials wait: no machine can hold one, or all CPUs are held.
 
-    A worker that takes long to start holds CPUs for this sweep, and nothing is said. A session that
-    only this sweep uses has nobody to wait for: there the sweep ends.
+    Or their workers take long to start. A session that only this sweep uses has nobody to wait for:
+    where it gives no CPUs, the sweep ends.
     """
 
     def __init__(
@@ -56,11 +56,13 @@ class WaitNotice:
             self._due, self._told = now + WAIT_SECONDS, False
         elif now >= self._due and not self._told:
             self._due = now + WAIT_SECONDS
-            if reason := self._reason():
-                if self._is_local:
-                    raise SessionLost(f"Ray starts no trial: {reason}")
-                self._told = True
-                self._notify(f"No trial can start now: {reason}. Waiting.")
+            reason = self._reason()
+            if reason and self._is_local:
+                raise SessionLost(f"Ray starts no trial: {reason}")
+            if not reason:
+                reason = "Ray is still starting their workers, on a machine that may be too busy"
+            self._told = True
+            self._notify(f"No trial runs yet: {reason}. Waiting.")
 
     def _reason(self) -> str:
         sizes = [(node.get("CPU", 0), node.get("GPU", 0)) for node in self._nodes()]

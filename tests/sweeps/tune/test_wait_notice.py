@@ -69,8 +69,10 @@ def test_session_that_nobody_else_uses_is_not_waited_for() -> None:
         cluster.wait(WAIT_SECONDS + 1)
 
 
-def test_worker_of_this_program_that_is_slow_to_start_is_no_reason() -> None:
-    cluster = Cluster([4], None)
+@pytest.mark.parametrize("is_local", [False, True])
+def test_worker_of_this_program_that_is_slow_to_start_is_waited_for(is_local: bool) -> None:
+    cluster = Cluster([4], None, is_local=is_local)
     for _ in range(9):
         cluster.wait(WAIT_SECONDS)
-    assert not cluster.lines
+    (line,) = cluster.lines
+    assert "Ray is still starting their workers" in line
