@@ -40,6 +40,12 @@ class Interrupt:
     def __exit__(self, *error: object) -> None:
         self._restore()
 
+    def renew(self) -> None:
+        """Handle the signals again, where a library took them meanwhile; in the main thread."""
+        if not self.requested:
+            for number in self._previous:
+                signal.signal(number, self._request)
+
     def error(self, message: str) -> Interrupted:
         """Return the exception with which training ends after the signal."""
         return Interrupted(message, self.number)

@@ -132,7 +132,7 @@ class RaySession(Generic[T]):
         return self._result  # type: ignore[no-any-return]
 
     def _wait(self, interrupt: Interrupt | None, notify: Callable[[str], None]) -> None:
-        began, told = time.monotonic(), False
+        began, told, is_renewed = time.monotonic(), False, False
         while not self._done.wait(POLL_SECONDS):
             if not self._started.is_set():
                 if interrupt and interrupt.requested:
@@ -141,7 +141,11 @@ class RaySession(Generic[T]):
                     is_new = self.address == "local"
                     notify("Starting Ray" if is_new else f"Joining Ray at {self.address}")
                     told = True
-            elif self._returned.is_set():
+                continue
+            if interrupt and not is_renewed:
+                interrupt.renew()  # Ray handles SIGTERM as a crash
+                is_renewed = True
+            if self._returned.is_set():
                 if not self._done.wait(LEAVE_SECONDS):
                     self._leave_behind(1)
                 return

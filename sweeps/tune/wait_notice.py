@@ -54,15 +54,16 @@ class WaitNotice:
         now = self._clock()
         if is_running:
             self._due, self._told = now + WAIT_SECONDS, False
-        elif now >= self._due and not self._told:
+        elif now >= self._due and (self._is_local or not self._told):
             self._due = now + WAIT_SECONDS
             reason = self._reason()
             if reason and self._is_local:
                 raise SessionLost(f"Ray starts no trial: {reason}")
             if not reason:
                 reason = "Ray is still starting their workers, on a machine that may be too busy"
+            if not self._told:
+                self._notify(f"No trial runs yet: {reason}. Waiting.")
             self._told = True
-            self._notify(f"No trial runs yet: {reason}. Waiting.")
 
     def _reason(self) -> str:
         sizes = [(node.get("CPU", 0), node.get("GPU", 0)) for node in self._nodes()]

@@ -79,6 +79,7 @@ def end(toy: Any, process: subprocess.Popen[str], seconds: float) -> Any:
     done = toy.end(process)
     assert time.monotonic() - began < seconds
     assert "Traceback" not in done.stderr
+    assert "***" not in done.stderr  # how Ray logs a signal
     return done
 
 

@@ -26,6 +26,19 @@ def test_first_signal_is_a_wish_and_the_second_acts(number: signal.Signals) -> N
         signal.signal(number, before)
 
 
+def test_handlers_that_a_library_took_are_renewed_and_given_back() -> None:
+    before = signal.getsignal(signal.SIGTERM)
+    with Interrupt() as interrupt:
+        signal.signal(signal.SIGTERM, lambda number, frame: None)
+        interrupt.renew()
+        os.kill(os.getpid(), signal.SIGTERM)
+        assert interrupt.requested
+        assert interrupt.number == signal.SIGTERM
+        interrupt.renew()
+        assert signal.getsignal(signal.SIGTERM) == before
+    assert signal.getsignal(signal.SIGTERM) == before
+
+
 def test_handlers_are_given_back_even_after_an_error() -> None:
     before = [signal.getsignal(number) for number in Interrupt.SIGNALS]
     with pytest.raises(ValueError, match="training failed"), Interrupt():

@@ -76,3 +76,7 @@ def test_worker_of_this_program_that_is_slow_to_start_is_waited_for(is_local: bo
         cluster.wait(WAIT_SECONDS)
     (line,) = cluster.lines
     assert "Ray is still starting their workers" in line
+    cluster.holders = []
+    if is_local:
+        with pytest.raises(SessionLost):
+            cluster.wait(WAIT_SECONDS)
