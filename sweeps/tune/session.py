@@ -149,7 +149,7 @@ class RaySession(Generic[T]):
                 if not self._done.wait(LEAVE_SECONDS):
                     self._leave_behind(1)
                 return
-            elif self._watch and (reason := self._watch.loss()):
+            if self._watch and (reason := self._watch.loss()):
                 raise SessionLost(reason)
 
     def _leave(self, interrupt: Interrupt | None, *, is_lost: bool) -> None:
@@ -195,6 +195,7 @@ class RaySession(Generic[T]):
             # must not inherit it: they stay as long where their session was killed.
             os.environ.setdefault("RAY_gcs_rpc_server_reconnect_timeout_s", "600")
         protect_token()
+        provide_home()
         with ThreadPoolExecutor(1) as loader:
             try:
                 import ray
@@ -356,6 +357,14 @@ def protect_token() -> None:
     with suppress(OSError):  # there is none, or it is another user's
         if path.stat().st_mode & 0o077:
             path.chmod(0o600)
+
+
+def provide_home() -> None:
+    """Give a user whom the system does not know a home, as in a container: Ray asks for one."""
+    try:
+        Path.home()
+    except RuntimeError:
+        os.environ["HOME"] = str(private_folder().parent)
 
 
 def check_address(address: str) -> None:

@@ -143,6 +143,16 @@ def test_token_for_clusters_is_readable_for_its_user_alone(
     assert token.read_text() == "secret"
 
 
+def test_user_whom_the_system_does_not_know_gets_a_home(
+    fake_start: list[Any], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def home() -> Path:
+        raise RuntimeError("Could not determine home directory.")
+
+    monkeypatch.setattr(Path, "home", home)
+    assert RaySession(None, lambda ray: os.environ["HOME"]).run() == str(tmp_path.parent)
+
+
 def test_folder_of_ray_is_for_its_user_alone(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
