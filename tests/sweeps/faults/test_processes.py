@@ -146,8 +146,16 @@ def test_killed_worker_and_killed_driver_lose_nothing_that_was_saved(
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP, signal.SIGUSR1])
-@pytest.mark.parametrize("who", ["driver", "group", "all"])
+@pytest.mark.parametrize(
+    ("who", "number"),
+    [
+        ("driver", signal.SIGUSR1),
+        ("group", signal.SIGTERM),
+        ("group", signal.SIGHUP),
+        ("all", signal.SIGTERM),
+        ("all", signal.SIGUSR1),
+    ],
+)
 def test_signal_has_the_trials_save(
     toy: Any, goes_on: Callable[[], None], who: str, number: signal.Signals
 ) -> None:
