@@ -92,8 +92,6 @@ class ProgressCallback:
         """Record that Ray gave a Tune trial up."""
         self._end_if_leaving()
         open_trials, reason = dict(self._open_trials(trial)), failure_cause(trial)
-        # Tune would unpickle the error, from a storage that others may be able to write to.
-        trial.run_metadata.pickled_error_filename = None
         mark_pack_stuck(list(open_trials.values()))
         for name in open_trials:
             self._context.outcome.lost[name] = reason
@@ -179,8 +177,10 @@ def failure_cause(trial: Any) -> str:
     """Why Ray gave a trial up: one line, then Ray's own account of every attempt.
 
     Only the text is read. Beside it Tune keeps the exception as a pickle, which is a program to
-    whoever loads it.
+    whoever loads it. Tune itself would, at its end, from a storage that others may write to: it is
+    made to forget the file.
     """
+    trial.run_metadata.pickled_error_filename = None
     try:
         account = Path(trial.error_file).read_text()
     except (OSError, TypeError):

@@ -42,10 +42,12 @@ def test_line_tells_of_the_last_attempt(tmp_path: Path, attempts: list[str], tol
         error_file=str(tmp_path / "error.txt"),
         pickled_error_file=str(tmp_path / "error.pkl"),
         num_failures=len(attempts),
+        run_metadata=SimpleNamespace(pickled_error_filename="error.pkl"),
     )
     assert failure_cause(trial) == f"{told}\n{account}"
+    assert trial.run_metadata.pickled_error_filename is None
 
 
 def test_account_that_is_missing_is_told() -> None:
-    trial = SimpleNamespace(error_file=None, num_failures=1)
+    trial = SimpleNamespace(error_file=None, num_failures=1, run_metadata=SimpleNamespace())
     assert failure_cause(trial) == "Ray gave it up without saying why"
