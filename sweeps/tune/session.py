@@ -217,6 +217,8 @@ class RaySession(Generic[T]):
                 raise
             except Exception as error:
                 raise start_error(error, self.address) from error
+        if self.leaving.is_set():  # it came too late
+            raise KeyboardInterrupt
         self._watch = SessionWatch(self.is_local, self.address)
         self._started.set()
 

@@ -227,8 +227,10 @@ def test_signal_before_ray_has_started_ends_the_start(
     before = signal.signal(signal.SIGTERM, signal.SIG_DFL)
     with Interrupt() as interrupt:
         threading.Timer(0.6, lambda: os.kill(os.getpid(), signal.SIGTERM)).start()
+        left = RaySession(None, lambda ray: None)
         with pytest.raises(KeyboardInterrupt):
-            RaySession(None, lambda ray: None).run(interrupt, lines.append)
+            left.run(interrupt, lines.append)
     released.set()
+    assert left._done.wait(30)
     signal.signal(signal.SIGTERM, before)
     assert lines == ["Starting Ray"]
