@@ -153,7 +153,6 @@ def test_killed_worker_and_killed_driver_lose_nothing_that_was_saved(
         ("group", signal.SIGTERM),
         ("group", signal.SIGHUP),
         ("all", signal.SIGTERM),
-        ("all", signal.SIGUSR1),
     ],
 )
 def test_signal_has_the_trials_save(
