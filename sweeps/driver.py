@@ -9,6 +9,7 @@ from sweeps.analysis import compare_trials
 from sweeps.analysis.results import print_results, write_results
 from sweeps.cli.exit import INTERRUPTED
 from sweeps.errors import UserError
+from sweeps.io.lease import hold_lease
 from sweeps.io.lock import locked
 from sweeps.io.mirror import beside_trials, without_checkpoints
 from sweeps.plan import PendingTrials, SweepPlan
@@ -38,7 +39,8 @@ def run_sweep(plan: SweepPlan) -> int:
     """
     folder, mirror = plan.folder, plan.mirror
     in_use = f"another command is running the sweep in {folder}; wait for it, or stop it."
-    with locked(folder.parent / f".{folder.name}.lock", in_use):
+    lock = locked(folder.parent / f".{folder.name}.lock", in_use)
+    with lock, hold_lease(mirror, folder.name):
         if mirror:
             mirror.pull(folder.name, without_checkpoints)
         if plan.options.sweep.fresh:

@@ -4,7 +4,6 @@ A trial is a list of Hydra overrides. All of them are composed, checked by the a
 fingerprinted before Ray starts; the workers get values, not Hydra.
 """
 
-import re
 import sys
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, fields
@@ -33,8 +32,8 @@ from sweeps.config import (
 from sweeps.driver import run_sweep
 from sweeps.errors import UserError
 from sweeps.io.mirror import mirror_of
-from sweeps.io.url import is_url
-from sweeps.naming import short_keys
+from sweeps.io.url import is_url, refuse_secrets
+from sweeps.naming import check_folder_name, short_keys
 from sweeps.plan import Planner, plan_sweep
 from sweeps.preview import preview_sweep
 from sweeps.search import space
@@ -90,6 +89,7 @@ class RayTuneSweeper(Sweeper):
         options = _framework_config(self._master)
         found = self._space(arguments)
         output_dir = str(self._master.output_dir)
+        refuse_secrets(output_dir)
         mirror = mirror_of(output_dir) if is_url(output_dir) else None
         root = mirror.local if mirror else Path(output_dir)
         folder = root / _sweep_name(options.sweep, self._master, found)
@@ -144,8 +144,5 @@ def _sweep_name(options: SweepConfig, config: DictConfig, found: space.Space) ->
     """`sweep.name`, else the sweep file's name, else the axes'."""
     chosen = options.name or config.hydra.runtime.choices.get("sweep")
     name = chosen or "_x_".join(short_keys([axis.key for axis in found.axes]))
-    if not re.fullmatch(r"[A-Za-z0-9._+-]{1,180}", name) or name.startswith("."):
-        raise UserError(
-            f"sweep.name={name} cannot name a folder; use letters, digits and ._+- only."
-        )
+    check_folder_name("sweep.name", name)
     return str(name)

@@ -2,7 +2,7 @@
 
 import os
 import tempfile
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from contextlib import ExitStack
 from dataclasses import asdict, replace
 from pathlib import Path
@@ -12,7 +12,7 @@ from sweeps.tune import cluster
 from sweeps.tune.pack_worker import Lane, train_pack
 from sweeps.tune.pbt import exploit, export_state
 from sweeps.tune.task import WorkerTask
-from sweeps.tune.worker import Report, local_copy, train_trial
+from sweeps.tune.worker import Report, Upload, local_copy, train_trial
 
 
 def train(config: dict[str, Any]) -> None:
@@ -51,7 +51,7 @@ def _train_pack(paths: Sequence[Path], task: WorkerTask) -> None:
 
 
 def _train_member(
-    directory: Path, task: WorkerTask, values: dict[str, float], upload: Callable[[], None]
+    directory: Path, task: WorkerTask, values: dict[str, float], upload: Upload
 ) -> None:
     """Train a trial of a population, which may have to continue from another one's state."""
     from ray import tune

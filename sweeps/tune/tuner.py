@@ -92,7 +92,7 @@ def run_trials(
                     fetch=partial(_fetch, mirror),
                     running=running,
                 )
-                storage = str(scratch) if mirror is None else f"{mirror.url}/{name}/.ray"
+                storage = mirror.file_system(f"{name}/.ray") if mirror else (None, str(scratch))
                 _tune(pending, task, options, gpus=gpus, storage=storage, context=context)
     except KeyboardInterrupt:
         outcome.interrupted = True
@@ -112,7 +112,7 @@ def _tune(
     options: FrameworkConfig,
     *,
     gpus: float,
-    storage: str,
+    storage: tuple[Any, str],
     context: RunContext,
 ) -> None:
     from ray import tune
@@ -137,7 +137,8 @@ def _tune(
         ),
         run_config=tune.RunConfig(
             name="tune",
-            storage_path=storage,
+            storage_filesystem=storage[0],
+            storage_path=storage[1],
             verbose=0,
             failure_config=tune.FailureConfig(max_failures=options.sweep.retries),
             callbacks=[tune_callback(context, handle)],

@@ -6,6 +6,7 @@ import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -26,6 +27,10 @@ LOCK_SECONDS = 30.0
 """Time for the worker of a killed driver to release a folder."""
 
 
+Upload = Callable[[bool], None]
+"""Uploads a trial's folder; takes whether to wait for a store that does not answer."""
+
+
 @dataclass(frozen=True, kw_only=True)
 class Report:
     """A trial's report to the driver."""
@@ -40,19 +45,20 @@ class Report:
 
 
 @contextmanager
-def local_copy(directory: Path, task: WorkerTask) -> Iterator[tuple[Path, Callable[[], None]]]:
+def local_copy(directory: Path, task: WorkerTask) -> Iterator[tuple[Path, Upload]]:
     """A trial's folder on this machine, and a function that uploads it.
 
     Where results are kept at a URL, the folder is downloaded first and uploaded at the end. Else it
     is the driver's own folder, and the function does nothing.
     """
     if not task.url:
-        yield directory, lambda: None
+        yield directory, lambda wait: None
         return
-    mirror, below = mirror_of(task.url), "/".join(directory.parts[-2:])
+    # The driver has been at the store.
+    mirror, below = mirror_of(task.url, wait=True), "/".join(directory.parts[-2:])
     mirror.pull(below)
     try:
-        yield mirror.local / below, lambda: mirror.push(below)
+        yield mirror.local / below, lambda wait: mirror.push(below, wait=wait)
     finally:
         mirror.push(below)
 
@@ -61,7 +67,7 @@ def train_trial(
     directory: Path,
     task: WorkerTask,
     send: Callable[[Report], None],
-    upload: Callable[[], None] = lambda: None,
+    upload: Upload = lambda wait: None,
 ) -> None:
     """Train the trial in a folder; its status is written there.
 
@@ -72,7 +78,7 @@ def train_trial(
       directory: the trial's folder on this machine.
       task: what all trials of the sweep share.
       send: sends a report to the driver.
-      upload: called when a checkpoint is complete.
+      upload: called when a checkpoint is complete; training goes on if the store is away.
     """
     apply_environment(task)
     if is_stuck(directory):  # its process was killed in a step that hung, and would be again
@@ -82,7 +88,7 @@ def train_trial(
         metric=task.metric,
         mode=task.mode,
         on_report=ThrottledReporter(task, send),
-        on_checkpoint=upload,
+        on_checkpoint=partial(upload, False),
         stop_signal=StopSignal(task),
         lock_timeout=LOCK_SECONDS,
     )

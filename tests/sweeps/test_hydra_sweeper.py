@@ -31,6 +31,7 @@ AS_GIVEN = [(steps, rate) for rate in ("0.1", "0.2") for steps in ("2", "9", "5"
         (["+sweep=grid", "output_dir=/proc/x"], "cannot write /proc/x ("),
         (["+sweep=grid", "sweep.mode=best"], "sweep.mode=best is not known"),
         (["+sweep=grid", "sweep.name=a/b"], "sweep.name=a/b cannot name a folder"),
+        (["+sweep=grid", "output_dir='s3://K:S@bucket'"], "s3://***@bucket holds a password or"),
     ],
 )
 def test_bad_input_stops_before_anything_runs(
