@@ -21,11 +21,13 @@ from lm.config import RUN_ONLY
 from lm.hooks.identity import identify
 from sweeps import naming
 from sweeps.errors import UserError
-from sweeps.io.url import is_url
+from sweeps.io.url import is_url, refuse_secrets
 from sweeps.run import Run
 from sweeps.store import TrialSpec, fingerprint, move_aside, read_trial, write_trial
 from sweeps.store.provenance import collect
+from sweeps.store.trial import mend_definition
 from sweeps.tensorboard.hparams import rewrite_hparams
+from sweeps.tensorboard.recovery import restore_damaged_metrics
 
 
 def main(config: DictConfig) -> None:
@@ -50,21 +52,21 @@ def train_single(raw_config: dict[str, Any], overrides: Sequence[str], console: 
       overrides: the command line's, which made it.
       console: shows progress.
     """
+    refuse_secrets(raw_config["output_dir"])
     if is_url(raw_config["output_dir"]):
         raise UserError(
             f"output_dir={raw_config['output_dir']} is a URL, and a single run writes to a folder; "
             "give output_dir=DIR."
         )
     key = fingerprint(identify(raw_config))
+    if raw_config["name"]:
+        naming.check_folder_name("name", raw_config["name"])
     name = raw_config["name"] or run_name(overrides, key)
     directory = Path(raw_config["output_dir"]) / "single" / name
     if raw_config["fresh"] and (aside := move_aside(directory)):
         console.print(f"The earlier run is now {aside}.", highlight=False)
         rewrite_hparams(aside)
     earlier = read_trial(directory)
-    if earlier.done and earlier.fingerprint == key:
-        console.print("Trained before; fresh=true trains it again.", highlight=False)
-        return directory
     spec = TrialSpec(
         config=raw_config,
         overrides=tuple(overrides),
@@ -73,6 +75,11 @@ def train_single(raw_config: dict[str, Any], overrides: Sequence[str], console: 
         train_command=shlex.join(["python", "-m", "lm.train", *overrides]),
         reproduce_command="python -m lm.reproduce",
     )
+    if earlier.done and earlier.fingerprint == key:
+        mend_definition(directory, spec)
+        restore_damaged_metrics(earlier)
+        console.print("Trained before; fresh=true trains it again.", highlight=False)
+        return directory
     write_trial(directory, spec, collect(Path(__file__).parent))
     _train(directory, raw_config, console)
     return directory

@@ -9,7 +9,6 @@ from typing import NamedTuple
 
 import jax
 import jax.numpy as jnp
-import yaml
 
 from lm.config import Config, parse_config
 from lm.config.identity import identity_of
@@ -49,7 +48,7 @@ def load_trained(directory: Path) -> TrainedModel:
       UserError: the folder is no trial's, or has no checkpoint that can be read.
     """
     trial = _trial(directory)
-    config = _for_this_device(parse_config(_config(directory)))
+    config = _for_this_device(parse_config(read_config(directory)))
     vocabulary = Vocabulary.load(directory / "vocab.tsv")
     functions = build_functions(make_static_config(config, len(vocabulary)))
     like = Checkpoint(functions.shapes, hyperparameters(config, epoch=0))
@@ -77,7 +76,7 @@ def load_trial_dataset(trained: TrainedModel) -> Dataset:
       UserError: it is missing, or is not the one that it was.
     """
     trial, text = trained.trial, load_dataset(trained.config.data)
-    recorded = parse_config(_config(trial.directory))
+    recorded = parse_config(read_config(trial.directory))
     if fingerprint(identity_of(recorded, text.digest)) != trial.fingerprint:
         raise UserError(
             f"the text of {trial.directory} is not the one that it was trained on, or its "
@@ -95,15 +94,6 @@ def _trial(directory: Path) -> Trial:
     inside = sorted(path.parent.name for path in directory.glob("*/trial.json"))
     hint = f", as {directory / inside[0]}" if inside else ", outputs/SWEEP/TRIAL"
     raise UserError(f"{directory} holds no trial; name a trial's folder{hint}.")
-
-
-def _config(directory: Path) -> dict[str, object]:
-    try:
-        return read_config(directory)
-    except (OSError, yaml.YAMLError, AssertionError) as error:
-        raise UserError(
-            f"{directory / 'config.yaml'} cannot be read; restore it, or train the trial again."
-        ) from error
 
 
 def _for_this_device(config: Config) -> Config:

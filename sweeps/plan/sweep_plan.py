@@ -10,6 +10,7 @@ from rich.console import Console
 from sweeps.config import Application, FrameworkConfig, locate, source_folder
 from sweeps.errors import UserError
 from sweeps.io.mirror import Mirror, without_checkpoints
+from sweeps.io.retry import warn
 from sweeps.labels import parse_number
 from sweeps.plan.packs import Packer, build_packer
 from sweeps.plan.pending import AdaptiveSearch, PendingTrials, Population
@@ -29,6 +30,7 @@ from sweeps.search import (
 from sweeps.store import Provenance, Trial, read_config, write_trial
 from sweeps.store.provenance import collect
 from sweeps.store.status import STUCK_FILE
+from sweeps.store.trial import mend_definition
 
 PROBES = 4
 """Random settings that stand for all trials of an Optuna search before there are any."""
@@ -99,6 +101,8 @@ class SweepPlan:
     def _pending_list(self, folder: SweepFolder) -> PendingTrials:
         self._reuse(folder)
         left = [trial for trial in self.trials if not self.is_done(folder.find(trial))]
+        for trial in self.trials:
+            self._mend(folder, trial)
         directories = [self._prepare(folder, trial) for trial in left]
         return PendingTrials(
             directories=directories,
@@ -149,6 +153,22 @@ class SweepPlan:
             ),
         )
 
+    def _mend(self, folder: SweepFolder, planned: PlannedTrial) -> None:
+        """Write the configuration of a trial that is not run again anew, if it is damaged."""
+        trial = folder.find(planned)
+        if trial is None or not self.is_done(trial):
+            return
+        if trial.fingerprint == planned.spec.fingerprint and mend_definition(
+            trial.directory, planned.spec
+        ):
+            warn(f"The configuration in {trial.directory} was damaged; it is written anew.")
+            self._push(trial.directory)
+
+    def _push(self, directory: Path) -> None:
+        if self.mirror:
+            below = directory.relative_to(self.mirror.local).as_posix()
+            self.mirror.push(below, without_checkpoints)
+
     def _prepare(self, folder: SweepFolder, planned: PlannedTrial) -> Path:
         """Make or refresh the folder of a trial that is to be run."""
         path, trial = folder.path(planned), folder.find(planned)
@@ -159,8 +179,7 @@ class SweepPlan:
             write_trial(path, spec, self._provenance)
         if trial is None:
             folder.add(planned)
-        if self.mirror:
-            self.mirror.push(path.relative_to(self.mirror.local).as_posix(), without_checkpoints)
+        self._push(path)
         return path.absolute()
 
     @cached_property
