@@ -262,7 +262,7 @@ class Mirror:
             tell_away(store_name(self.url), error.__cause__ or error)
             self._away_until = time.monotonic() + AWAY_SECONDS
             return without  # type: ignore[return-value]
-        self._has_answered = True
+        self._has_answered, self._away_until = True, float("-inf")
         return result
 
     def _read(self, path: str) -> bytes | None:

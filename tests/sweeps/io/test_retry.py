@@ -322,5 +322,5 @@ def test_a_push_that_does_not_wait_is_made_up_for_later(
     assert sum(clock) == 600
     mirror.push("grid/a", wait=False)  # for a while the store is not even asked
     assert mirror.list_names("grid/a") == []
-    mirror.push("grid/a")
+    mirror.push("grid/a", wait=False)  # it has answered
     assert mirror.list_names("grid/a") == ["result"]
