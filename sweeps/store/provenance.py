@@ -27,8 +27,6 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from typing_extensions import TypedDict
-
 from sweeps.io.atomic import write_text
 from sweeps.io.processor import processor_name
 from sweeps.store.format import (
@@ -42,17 +40,8 @@ from sweeps.store.format import (
 PROVENANCE_FILE = "provenance.json"
 DIFF_FILE = "provenance.diff"
 
-
-class GitFacts(TypedDict, total=False):
-    """The fact `git`."""
-
-    commit: str | None
-    dirty: bool | None
-    untracked: list[str]
-
-
 FACT_TYPES: FieldTypes = {
-    "git": GitFacts | None,
+    "git": dict[str, str | bool | list[str] | None] | None,
     "packages": dict[str, str],
     "command": str,
     "cpus": PositiveCount | None,
