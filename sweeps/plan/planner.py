@@ -87,5 +87,5 @@ def _concerns_trial(override: str) -> bool:
     """
     key, _, value = override.lstrip("+").partition("=")
     if key == "output_dir":
-        return re.match(r"[\w+.-]+\\?:[\\/]*//", value) is None
+        return re.match(r"['\"]?[\w+.-]+\\?:[\\/]*//", value) is None
     return re.match(r"sweep\.|(search|scheduler|ray)\b", key) is None

@@ -43,7 +43,14 @@ def test_command_of_a_trial_says_nothing_of_its_sweep() -> None:
 
 
 @pytest.mark.parametrize(
-    ("output_dir", "kept"), [("results", True), ("s3://bucket/x", False), ("file\\:///x", False)]
+    ("output_dir", "kept"),
+    [
+        ("results", True),
+        ("s3://bucket/x", False),
+        ("file\\:///x", False),
+        ("'s3://bucket/x?region=a'", False),
+        ("'a: b'", True),
+    ],
 )
 def test_command_of_a_trial_names_a_folder_and_no_url(output_dir: str, kept: bool) -> None:
     trial = plan(Space((RATE,), (f"output_dir={output_dir}",)), lambda config: config)[0]
