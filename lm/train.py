@@ -19,7 +19,9 @@ from lm.cli.hydra_main import run_command
 from lm.cli.progress import RunProgress
 from lm.config import RUN_ONLY
 from lm.hooks.identity import identify
+from lm.hooks.metrics import reports
 from sweeps import naming
+from sweeps.config import check_metric
 from sweeps.errors import UserError
 from sweeps.io.url import is_url
 from sweeps.run import Run
@@ -56,6 +58,7 @@ def train_single(raw_config: dict[str, Any], overrides: Sequence[str], console: 
             "give output_dir=DIR."
         )
     key = fingerprint(identify(raw_config))
+    check_metric(raw_config["sweep"]["metric"], reports(raw_config))
     name = raw_config["name"] or run_name(overrides, key)
     directory = Path(raw_config["output_dir"]) / "single" / name
     if raw_config["fresh"] and (aside := move_aside(directory)):

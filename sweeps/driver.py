@@ -31,7 +31,7 @@ def run_sweep(plan: SweepPlan) -> int:
     """Train the trials of a sweep that are not done, and print the table of all.
 
     Returns:
-      Exit status: 0, 1 if a trial failed, 130 after Ctrl-C.
+      Exit status: 0, 1 if a trial failed or none has a value of the metric, 130 after Ctrl-C.
 
     Raises:
       UserError: bad input, or another command holds the folder.
@@ -195,4 +195,4 @@ def _show_results(plan: SweepPlan, outcome: Outcome, names: Collection[str]) -> 
     if outcome.interrupted:
         return INTERRUPTED
     failed = [one for one in trials if one.status == TrialStatus.FAILED]
-    return int(any(one.directory.name in names for one in failed))
+    return int(bool(comparison.unranked) or any(one.directory.name in names for one in failed))

@@ -13,7 +13,6 @@ from types import ModuleType
 from typing import Any
 
 from hydra.core.config_store import ConfigStore
-from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.core.plugins import Plugins
 from hydra.plugins.sweeper import Sweeper
 from hydra.types import HydraContext, TaskFunction
@@ -27,6 +26,8 @@ from sweeps.config import (
     FrameworkConfig,
     PBTConfig,
     SweepConfig,
+    check_text,
+    composition_errors,
     locate,
     parse_framework_config,
 )
@@ -37,7 +38,7 @@ from sweeps.io.url import is_url
 from sweeps.naming import short_keys
 from sweeps.plan import Planner, plan_sweep
 from sweeps.preview import preview_sweep
-from sweeps.search import space
+from sweeps.search import Space, read_space
 
 
 @dataclass
@@ -70,7 +71,7 @@ class RayTuneSweeper(Sweeper):
     __module__ = "hydra_plugins.ray_tune"  # see `register`
 
     def __init__(self, params: Mapping[str, Any], **application: Any) -> None:
-        self.params = dict(params)
+        self.params = _plain(params)
         self.application = Application(**application)
         self.console = Console(file=sys.stdout)
 
@@ -87,9 +88,11 @@ class RayTuneSweeper(Sweeper):
 
         The process exits with 1 if a trial failed, with 130 after Ctrl-C.
         """
-        options = _framework_config(self._master)
+        with composition_errors():
+            options = _framework_config(self._master)
+            output_dir = str(self._master.output_dir)
+        check_text("output_dir", output_dir)
         found = self._space(arguments)
-        output_dir = str(self._master.output_dir)
         mirror = mirror_of(output_dir) if is_url(output_dir) else None
         root = mirror.local if mirror else Path(output_dir)
         folder = root / _sweep_name(options.sweep, self._master, found)
@@ -114,10 +117,10 @@ class RayTuneSweeper(Sweeper):
         elif status := run_sweep(plan):
             sys.exit(status)
 
-    def _space(self, arguments: list[str]) -> space.Space:
-        parser = OverridesParser.create(config_loader=self._loader)
-        params = [space.param_override(key, value) for key, value in self.params.items()]
-        found = space.build_space(parser.parse_overrides(params), parser.parse_overrides(arguments))
+    def _space(self, arguments: list[str]) -> Space:
+        found = read_space(
+            self.params, arguments, self._loader, self._master, self.application.not_swept
+        )
         if not found.axes:
             raise UserError(
                 "there is nothing to sweep over; name a sweep file with +sweep=NAME or give an "
@@ -125,6 +128,16 @@ class RayTuneSweeper(Sweeper):
                 f"{self.application.train_command}."
             )
         return found
+
+
+def _plain(params: Mapping[str, Any]) -> dict[str, Any]:
+    """Entries of a sweep file, in which Hydra has left lists and mappings of its own."""
+    return {
+        str(key): OmegaConf.to_container(value, resolve=True)
+        if OmegaConf.is_config(value)
+        else value
+        for key, value in params.items()
+    }
 
 
 def _framework_config(config: DictConfig) -> FrameworkConfig:
@@ -140,7 +153,7 @@ def _population(options: FrameworkConfig) -> dict[str, Any]:
     return {"grace": None, "factor": None, "samples": None, **asdict(options.scheduler)}
 
 
-def _sweep_name(options: SweepConfig, config: DictConfig, found: space.Space) -> str:
+def _sweep_name(options: SweepConfig, config: DictConfig, found: Space) -> str:
     """`sweep.name`, else the sweep file's name, else the axes'."""
     chosen = options.name or config.hydra.runtime.choices.get("sweep")
     name = chosen or "_x_".join(short_keys([axis.key for axis in found.axes]))

@@ -78,12 +78,14 @@ def print_results(
     if compiling := total_compile_time([read_compile_time(one.trial.directory) for one in trials]):
         print_line(console, f"compiling:   {compiling}")
     print_line(console, f"results:     {folder / 'results.csv'}")
-    if trials[0].trial.status == TrialStatus.FINISHED:
-        print_line(console, f"best trial:  {trials[0].trial.directory}")
-        print_line(console, f"again alone: {trials[0].trial.train_command}")
+    if best := comparison.best_trial:
+        print_line(console, f"best trial:  {best.trial.directory}")
+        print_line(console, f"again alone: {best.trial.train_command}")
         if reproduce_command:
-            directory = shlex.quote(str(trials[0].trial.directory))
+            directory = shlex.quote(str(best.trial.directory))
             print_line(console, f"verify it:   {reproduce_command} {directory}")
+    elif comparison.unranked:
+        print_line(console, f"no ranking:  {comparison.unranked}")
     board = board_command or "tensorboard --logdir"
     print_line(console, f"look at it:  {board} {shlex.quote(str(folder))}")
 

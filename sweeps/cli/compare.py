@@ -86,7 +86,8 @@ def headline(comparison: Comparison) -> str:
         trials += f" of {len(comparison.trials) + comparison.filtered_out}"
     best = "lowest" if comparison.mode == "min" else "highest"
     ended = f" ({', '.join(known)})" if known else ""
-    return f"{names}: {trials}{ended} by {comparison.metric}, {best} first"
+    order = comparison.unranked if comparison.trials else ""
+    return f"{names}: {trials}{ended} by {comparison.metric}, {order or f'{best} first'}"
 
 
 def _parser(command: str) -> argparse.ArgumentParser:

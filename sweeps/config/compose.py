@@ -10,14 +10,16 @@ from functools import cache
 from typing import Any
 
 from hydra.core.config_loader import ConfigLoader
-from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.core.override_parser.types import Override
-from hydra.errors import HydraException
 from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import MissingMandatoryValue, OmegaConfBaseException
 
-from sweeps.config.schema import explain_foreign_option
+from sweeps.config.grammar import parse_override
+from sweeps.config.hydra_errors import composition_errors
 from sweeps.errors import UserError
+
+_PARAMS = "hydra.sweeper.params"
+"""Key of the axes that files give."""
 
 Composed = tuple[Mapping[str, Any], Mapping[str, str]]
 """Resolved configuration of plain values, and the file chosen of each group."""
@@ -40,8 +42,13 @@ class Composer:
         """Compose a trial.
 
         Raises:
-          UserError: an option has no value, or is one that the chosen kind of its section lacks.
+          UserError: Hydra cannot compose it, or an option has no value; or a file that it chooses
+            has axes of its own, which a trial cannot have.
         """
+        with composition_errors():
+            return self._compose(overrides)
+
+    def _compose(self, overrides: Sequence[str]) -> Composed:
         parsed = [_parse(text) for text in overrides]
         rest = tuple(item.input_line or "" for item in parsed if not self._is_plain(item))
         if rest in self._bases:
@@ -80,12 +87,8 @@ class Composer:
         return _values(base), choices
 
     def _load(self, overrides: Sequence[str]) -> Composed:
-        try:
-            composed = self._loader.load_sweep_config(self._master, list(overrides))
-        except HydraException as error:
-            if sentence := explain_foreign_option(error):
-                raise UserError(sentence) from error
-            raise
+        composed = self._loader.load_sweep_config(self._master, list(overrides))
+        self._check_params(composed, overrides)
         choices = {
             str(group): str(file)
             for group, file in composed.hydra.runtime.choices.items()
@@ -93,15 +96,27 @@ class Composer:
         }
         return _values(composed), choices
 
+    def _check_params(self, composed: DictConfig, overrides: Sequence[str]) -> None:
+        """Refuse a file with axes that the sweep does not know."""
+        here, there = (_params(one) for one in (self._master, composed))
+        if added := [key for key in there if key not in here or there[key] != here[key]]:
+            raise UserError(
+                f"a trial with {' '.join(overrides)} chooses a file with axes of its own "
+                f"({', '.join(added)} in {_PARAMS}), which a trial cannot sweep over; name that "
+                "file once on the command line, or give the axes there."
+            )
+
+
+def _params(config: DictConfig) -> dict[str, Any]:
+    """The axes that files give, as they stand there."""
+    found = OmegaConf.select(config, _PARAMS)
+    plain = OmegaConf.to_container(found) if OmegaConf.is_config(found) else {}
+    return {str(key): plain[key] for key in plain} if isinstance(plain, dict) else {}
+
 
 @cache
 def _parse(text: str) -> Override:
-    return _parser().parse_override(text)
-
-
-@cache
-def _parser() -> OverridesParser:
-    return OverridesParser.create()
+    return parse_override(text)
 
 
 def _values(composed: DictConfig) -> dict[str, Any]:

@@ -7,8 +7,9 @@ from pathlib import Path
 
 from rich.console import Console
 
-from sweeps.config import Application, FrameworkConfig, locate, source_folder
+from sweeps.config import Application, FrameworkConfig, check_tags, locate, source_folder
 from sweeps.errors import UserError
+from sweeps.io.console import print_line
 from sweeps.io.mirror import Mirror, without_checkpoints
 from sweeps.labels import parse_number
 from sweeps.plan.packs import Packer, build_packer
@@ -199,7 +200,7 @@ def plan_sweep(
         mirror=mirror,
         population_axes=_population_axes(planner, options, application),
         packer=build_packer(options, application),
-        trials=_plan_trials(planner, options, application),
+        trials=_plan_trials(planner, options, application, console),
     )
 
 
@@ -208,13 +209,20 @@ def _is_adaptive(options: FrameworkConfig) -> bool:
 
 
 def _plan_trials(
-    planner: Planner, options: FrameworkConfig, application: Application
+    planner: Planner, options: FrameworkConfig, application: Application, console: Console
 ) -> Sequence[PlannedTrial]:
     """Compose all trials; for an Optuna search, a few random ones."""
     sweep, search = options.sweep, options.search
     if _is_adaptive(options):
         search = replace(search, kind="random", trials=PROBES)
-    trials = planner.trials(all_settings(planner.space, search, sweep.zip, sweep.exclude))
+    planned = planner.trials(all_settings(planner.space, search, sweep.zip, sweep.exclude))
+    trials = planned.trials
+    if application.metrics is not None:
+        reports_of = locate(application.metrics)
+        for trial in trials:
+            check_tags(reports_of(trial.spec.config), sweep, options.scheduler)
+    if planned.notice and not _is_adaptive(options):
+        print_line(console, planned.notice)
     # Searches and schedulers compare running trials: another order would train other ones.
     is_ordered = _is_adaptive(options) or options.scheduler.kind != "none"
     if application.relative_cost is None or is_ordered or not sweep.longest_first:

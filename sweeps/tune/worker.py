@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from sweeps.config import locate
-from sweeps.errors import UserError
+from sweeps.errors import UserError, did_you_mean
 from sweeps.io.mirror import mirror_of
 from sweeps.run import Run
 from sweeps.store import read_config
@@ -77,11 +77,12 @@ def train_trial(
     apply_environment(task)
     if is_stuck(directory):  # its process was killed in a step that hung, and would be again
         return
+    reporter = ThrottledReporter(task, send)
     run = Run(
         directory,
         metric=task.metric,
         mode=task.mode,
-        on_report=ThrottledReporter(task, send),
+        on_report=reporter,
         on_checkpoint=upload,
         stop_signal=StopSignal(task),
         lock_timeout=LOCK_SECONDS,
@@ -92,6 +93,8 @@ def train_trial(
             entered = True
             run.add_provenance(**worker_provenance(task))
             locate(task.objective)(read_config(directory), run)
+            if not run.should_stop:
+                reporter.check_scored()
     except SystemExit as stop:
         if stop.code in (0, None):
             raise
@@ -153,3 +156,17 @@ class ThrottledReporter:
         )
         self._send(report)
         self._sent = time.monotonic()
+
+    def check_scored(self) -> None:
+        """Refuse a trial that reported, and never what the scheduler decides by.
+
+        Raises:
+          UserError: it did.
+        """
+        task = self._task
+        if task.scheduler == "none" or not self._latest or task.metric in self._latest:
+            return
+        raise UserError(
+            f"sweep.metric={task.metric} was never reported, and scheduler={task.scheduler} "
+            f"decides by it; {did_you_mean(task.metric, list(self._latest))}."
+        )
