@@ -52,7 +52,7 @@ def composition_error(error: BaseException) -> str:
     if cause is not None:
         if getattr(cause, "object_type", None) not in (None, dict):  # a schema takes no more keys
             lines = [line for line in lines if not line.startswith("To append to your config")]
-        lines += [line for line in _lines(cause)[:1] if line not in lines]
+        lines += [line for line in _lines(cause)[:1] if not any(line in one for one in lines)]
         key = str(getattr(cause, "full_key", "") or "")
         if key and not any(key in line for line in lines):
             lines[-1] = f"{lines[-1].rstrip('.')} ({key})"

@@ -38,7 +38,7 @@ AS_GIVEN = [(steps, rate) for rate in ("0.1", "0.2") for steps in ("2", "9", "5"
         (["+sweep=grid", "search=optuna", "search.trials=2", "sweep.metric=l", HOOK], "there are"),
         (["+sweep=grid", "sweep.name=a,b"], "sweep.name has several values, and trials cannot"),
         (["--multirun", "+sweep=grid,grid"], "a command trains one sweep file"),
-        (["--multirun", "seed=0,1", "output_dir=caf\udce9"], "is not UTF-8"),
+        (["--multirun", "seed=0,1", "output_dir='caf\udce9'"], "is not UTF-8"),
         (["--multirun", "seed=0,1", "sweep.metric=${nothing}"], "key 'nothing' not found"),
         (["--multirun", "seed=0,1", "rate=${nothing}"], "key 'nothing' not found"),
     ],
@@ -178,7 +178,8 @@ def test_metric_that_no_trial_reports_ends_without_a_best(toy: Any) -> None:
     assert "no trial reported lss, so none is the best; did you mean loss." in done.stdout
     assert "best trial" not in done.stdout
 
-    stopped = toy("--multirun", "rate=0.1,0.2", "steps=3", "sweep.metric=lss", "scheduler=asha")
+    asha = ["scheduler=asha", "sweep.name=asha"]
+    stopped = toy("--multirun", "rate=0.1,0.2", "steps=3", "sweep.metric=lss", *asha)
     assert stopped.returncode == 1
     told = "sweep.metric=lss was never reported, and scheduler=asha decides by it; did you mean"
     assert stopped.stdout.count(f"failed: {told} loss.") == 2

@@ -106,10 +106,10 @@ def test_mistake_in_a_users_own_file_is_told_in_one_sentence(
         (["sweep=layer_grid"], "To append to your default list use +sweep=layer_grid."),
         (
             ["+model.layers=2"],
-            "Could not append to config. An item is already at 'model.layers'; Either remove + prefix: 'model.layers=2'; Or add a",
+            "An item is already at 'model.layers'; Either remove + prefix: 'model.layers=2'; ",
         ),
         (["~model"], "~model takes away what every run needs; leave it out."),
-        (["~model.cell"], "ModelConfig (DictConfig) does not support deletion (model.cell)."),
+        (["~model.cell"], "ModelConfig (DictConfig) does not support deletion."),
         (["~experiment"], "Could not delete 'experiment'. No match in the defaults list."),
         (["~nothing"], "Could not delete"),
         (["+experiment=sherlok"], "experiment=sherlok is not known; did you mean sherlock?"),
