@@ -11,11 +11,13 @@ from typing import Any
 
 from hydra.core.config_loader import ConfigLoader
 from hydra.core.override_parser.types import Override
+from hydra.errors import HydraException
 from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import MissingMandatoryValue, OmegaConfBaseException
 
 from sweeps.config.grammar import parse_override
 from sweeps.config.hydra_errors import composition_errors
+from sweeps.config.schema import explain_foreign_option
 from sweeps.errors import UserError
 
 _PARAMS = "hydra.sweeper.params"
@@ -36,6 +38,7 @@ class Composer:
         """
         self._loader, self._master = loader, master
         self._options = {key for key in axes if not loader.get_group_options(key)}
+        self._groups = set(axes) - self._options
         self._bases: dict[tuple[str, ...], tuple[DictConfig, Mapping[str, str]] | None] = {}
 
     def __call__(self, overrides: Sequence[str]) -> Composed:
@@ -87,8 +90,15 @@ class Composer:
         return _values(base), choices
 
     def _load(self, overrides: Sequence[str]) -> Composed:
-        composed = self._loader.load_sweep_config(self._master, list(overrides))
-        self._check_params(composed, overrides)
+        try:
+            composed = self._loader.load_sweep_config(self._master, list(overrides))
+        except HydraException as error:
+            sentence = explain_foreign_option(error)
+            if (section := sentence.partition(".")[0]) in self._groups:
+                sentence = sentence.removesuffix(".")
+                raise UserError(f"{sentence}; or sweep over each {section} by itself.") from error
+            raise
+        self._check_params(composed)
         choices = {
             str(group): str(file)
             for group, file in composed.hydra.runtime.choices.items()
@@ -96,15 +106,19 @@ class Composer:
         }
         return _values(composed), choices
 
-    def _check_params(self, composed: DictConfig, overrides: Sequence[str]) -> None:
+    def _check_params(self, composed: DictConfig) -> None:
         """Refuse a file with axes that the sweep does not know."""
         here, there = (_params(one) for one in (self._master, composed))
-        if added := [key for key in there if key not in here or there[key] != here[key]]:
-            raise UserError(
-                f"a trial with {' '.join(overrides)} chooses a file with axes of its own "
-                f"({', '.join(added)} in {_PARAMS}), which a trial cannot sweep over; name that "
-                "file once on the command line, or give the axes there."
-            )
+        if not (added := [key for key in there if key not in here or there[key] != here[key]]):
+            return
+        before = self._master.hydra.runtime.choices
+        chosen = composed.hydra.runtime.choices.items()
+        files = [f"{group}={file}" for group, file in chosen if before.get(group) != file]
+        raise UserError(
+            f"a trial with {', '.join(files)} has axes of its own ({', '.join(added)} in "
+            f"{_PARAMS}), over which a trial cannot sweep; choose that file for the whole sweep, "
+            "or give its axes on the command line."
+        )
 
 
 def _params(config: DictConfig) -> dict[str, Any]:

@@ -9,7 +9,7 @@ from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.core.override_parser.types import Override, Quote, QuotedString
 from hydra.errors import HydraException
 
-from sweeps.config.schema import is_encodable, printable
+from sweeps.config.schema import NOT_UTF8, is_encodable, printable
 from sweeps.errors import UserError
 
 FUNCTIONS = "choice range interval glob shuffle sort tag extend_list int float str bool json_str"
@@ -31,10 +31,7 @@ def parse_override(text: str, loader: ConfigLoader | None = None) -> Override:
       UserError: it is none; the sentence says what to write.
     """
     if not is_encodable(text):
-        raise UserError(
-            f"{printable(text)} is not UTF-8; give a name in UTF-8, and rename a file that has "
-            "none."
-        )
+        raise UserError(f"{printable(text)} {NOT_UTF8}")
     try:
         override = OverridesParser.create(config_loader=loader).parse_override(text)
     except HydraException as error:

@@ -37,6 +37,9 @@ T = TypeVar("T")
 _SCHEMA = "_schema"
 """What follows a kind's name in Hydra's config store."""
 
+NOT_UTF8 = "is not UTF-8; write it in UTF-8, and rename a file whose name is not."
+"""What is said of text that no file of results can hold."""
+
 Kinds = Mapping[str, type]
 """Value of `kind` -> dataclass of a section with that kind's options."""
 
@@ -272,10 +275,7 @@ def check_text(key: str, value: Any) -> None:
     """
     if isinstance(value, str):
         if not is_encodable(value):
-            raise UserError(
-                f"{key}={printable(value)} is not UTF-8; give a name in UTF-8, and rename a file "
-                "that has none."
-            )
+            raise UserError(f"{key}={printable(value)} {NOT_UTF8}")
     elif isinstance(value, Mapping):
         for part in (*value.keys(), *value.values()):
             check_text(key, part)

@@ -23,6 +23,7 @@ OWN = {
     "no_file": "defaults:\n  - override /optimizer: adamm",
     "foreign": "optimizer: {momentum: 0.5}",
     "axes": "hydra: {sweeper: {params: {model.layers: '1,2'}}}",
+    "plain": "seed: 0",
 }
 
 
@@ -44,6 +45,9 @@ def command(
 ) -> Iterator[Command]:
     """Runs a command in this process as far as its task; gives status and what it printed."""
     monkeypatch.chdir(tmp_path)
+    # It closes the handlers of all loggers, and absl's closes the stream that pytest writes to.
+    for place in ("hydra.core.utils", "hydra._internal.hydra"):
+        monkeypatch.setattr(f"{place}.configure_log", lambda *given: None)
     root = logging.getLogger()
     before = root.handlers[:], root.level
 
@@ -95,6 +99,34 @@ def test_mistake_in_a_users_own_file_is_told_in_one_sentence(
     axes = ["seed=0,1"] if module == "sweep" else []
     named = ["--config-dir", str(own)] if group == "sweep" else [f"hydra.searchpath=[{own}]"]
     assert words in sentence(command(module, *named, f"+{group}={name}", *axes))
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (
+            ["+experiment=plain,axes"],
+            "a trial with experiment=axes has axes of its own (model.layers in hydra.sweeper.par",
+        ),
+        (
+            ["+experiment=foreign", "optimizer=momentum,adam"],
+            "has no meaning for optimizer=adam, and the file experiment/foreign sets it; leave it",
+        ),
+        (
+            ["optimizer=momentum,adam", "optimizer.momentum=0.5,0.9"],
+            "which have it; or sweep over each optimizer by itself.",
+        ),
+        (["+experiment=plain,typo"], "In 'experiment/typo': Key 'rnn_sizee' not in 'ModelConfig'"),
+        (["model.layers=1,2", "train.clip_norm=${model.nothing}"], "'model.nothing' not found"),
+        (["sweep.metric=${model.nothing}", "seed=0,1"], "'model.nothing' not found"),
+        (["+hydra.sweeper.params.seed=[0,1]"], "seed takes none; for an axis write its values wit"),
+        (["hydra/sweeper=basic", "seed=0,1"], "Key 'objective' not in 'BasicSweeperConf'"),
+    ],
+)
+def test_mistake_in_one_trial_of_a_sweep_is_told_in_one_sentence(
+    command: Command, own: Path, arguments: list[str], words: str
+) -> None:
+    assert words in sentence(command("sweep", "--config-dir", str(own), *arguments))
 
 
 @pytest.mark.parametrize("module", ["train", "sweep"])

@@ -146,6 +146,6 @@ def test_null_is_taken_where_it_has_a_meaning(compose: Compose) -> None:
     ],
 )
 def test_text_that_is_not_utf8_is_named(compose: Compose, key: str, value: Any) -> None:
-    with pytest.raises(UserError, match=f"^{key}=.*ud.* is not UTF-8; give a name") as caught:
+    with pytest.raises(UserError, match=f"^{key}=.*ud.* is not UTF-8; write it") as caught:
         parse_config(changed(compose(), key, value))
     str(caught.value).encode()

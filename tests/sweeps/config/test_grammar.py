@@ -42,7 +42,7 @@ awkward = st.text("ab1 =,:'\"()[]{}\\$éя日.-+~@/", max_size=12)
         ("a b=1", "a b=1 cannot be read"),
         ("caf\udce9=1", "caf\\udce9=1 is not UTF-8"),
         ("name=caf\udce9", "name=caf\\udce9 is not UTF-8"),
-        ("data.files=[x,'caf\udce9.txt']", "is not UTF-8; give a name in UTF-8"),
+        ("data.files=[x,'caf\udce9.txt']", "is not UTF-8; write it in UTF-8"),
         ("name=\ud83d", "name=\\ud83d is not UTF-8"),
     ],
 )
