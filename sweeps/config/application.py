@@ -5,6 +5,9 @@ from pathlib import Path
 
 from omegaconf import MISSING, OmegaConf
 
+PARAMS = "hydra.sweeper.params"
+"""Key of the axes that sweep files give."""
+
 
 @dataclass
 class Application:

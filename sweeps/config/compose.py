@@ -15,13 +15,11 @@ from hydra.errors import HydraException
 from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import MissingMandatoryValue, OmegaConfBaseException
 
+from sweeps.config.application import PARAMS
 from sweeps.config.grammar import parse_override
 from sweeps.config.hydra_errors import composition_errors
 from sweeps.config.schema import explain_foreign_option
 from sweeps.errors import UserError
-
-_PARAMS = "hydra.sweeper.params"
-"""Key of the axes that files give."""
 
 Composed = tuple[Mapping[str, Any], Mapping[str, str]]
 """Resolved configuration of plain values, and the file chosen of each group."""
@@ -116,14 +114,14 @@ class Composer:
         files = [f"{group}={file}" for group, file in chosen if before.get(group) != file]
         raise UserError(
             f"a trial with {', '.join(files)} has axes of its own ({', '.join(added)} in "
-            f"{_PARAMS}), over which a trial cannot sweep; choose that file for the whole sweep, "
+            f"{PARAMS}), over which a trial cannot sweep; choose that file for the whole sweep, "
             "or give its axes on the command line."
         )
 
 
 def _params(config: DictConfig) -> dict[str, Any]:
     """The axes that files give, as they stand there."""
-    found = OmegaConf.select(config, _PARAMS)
+    found = OmegaConf.select(config, PARAMS)
     plain = OmegaConf.to_container(found) if OmegaConf.is_config(found) else {}
     return {str(key): plain[key] for key in plain} if isinstance(plain, dict) else {}
 

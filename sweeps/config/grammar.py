@@ -3,6 +3,7 @@
 import re
 import shlex
 from collections.abc import Iterable
+from functools import cache
 
 from hydra.core.config_loader import ConfigLoader
 from hydra.core.override_parser.overrides_parser import OverridesParser
@@ -33,7 +34,7 @@ def parse_override(text: str, loader: ConfigLoader | None = None) -> Override:
     if not is_encodable(text):
         raise UserError(f"{printable(text)} {NOT_UTF8}")
     try:
-        override = OverridesParser.create(config_loader=loader).parse_override(text)
+        override = _parser(loader).parse_override(text)
     except HydraException as error:
         raise UserError(_explain(text, error)) from error
     override.config_loader = loader
@@ -45,6 +46,11 @@ def parse_override(text: str, loader: ConfigLoader | None = None) -> Override:
 def parse_overrides(texts: Iterable[str], loader: ConfigLoader | None = None) -> list[Override]:
     """Read several overrides; see `parse_override`."""
     return [parse_override(text, loader) for text in texts]
+
+
+@cache
+def _parser(loader: ConfigLoader | None) -> OverridesParser:
+    return OverridesParser.create(config_loader=loader)
 
 
 def quoted(text: str) -> str:
@@ -84,7 +90,7 @@ def _no_override(text: str) -> str:
 
 def _reads(text: str) -> bool:
     try:
-        OverridesParser.create().parse_override(text)
+        _parser(None).parse_override(text)
     except HydraException:
         return False
     return True

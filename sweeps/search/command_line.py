@@ -10,10 +10,11 @@ from hydra.core.override_parser.types import Override
 from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException, ValidationError
 
+from sweeps.config.application import PARAMS
 from sweeps.config.grammar import parse_override, parse_overrides
 from sweeps.config.options import FrameworkConfig
 from sweeps.errors import UserError
-from sweeps.search.space import PARAMS, Space, build_space, in_grammar, param_override
+from sweeps.search.space import Space, build_space, in_grammar, param_override
 
 SWEEP_FILES = "sweep"
 """Group of the sweep files."""

@@ -14,12 +14,11 @@ from hydra.core.override_parser.types import (
     ValueType,
 )
 
+from sweeps.config.application import PARAMS
 from sweeps.config.grammar import parse_override, quoted
 from sweeps.errors import UserError
 from sweeps.naming import label
 
-PARAMS = "hydra.sweeper.params"
-"""Where a sweep file gives its axes."""
 DRAWN_DIGITS = 4
 """Significant digits of a drawn number, so that names and commands are short and exact."""
 

@@ -2,6 +2,8 @@
 
 import logging
 import os
+import shutil
+import subprocess
 import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -276,3 +278,21 @@ def test_tab_completion_answers_as_bash_asks(
     status, out, err = command("train", "-sc", "query=bash")
     assert (status, err) == (0, "")
     assert found in out.split()
+
+
+def test_bash_completes_a_line_by_the_installed_function() -> None:
+    script = f"""
+        eval "$({sys.executable} -m lm.train -sc install=bash)"
+        COMP_WORDS=({sys.executable} -m lm.train model.rnn) COMP_CWORD=3
+        COMP_LINE="${{COMP_WORDS[*]}}" COMP_POINT=${{#COMP_LINE}}
+        _lm_sweeps_complete
+        echo "${{COMPREPLY[@]}}"
+        COMP_WORDS=({sys.executable} -m other model.rnn) COMPREPLY=()
+        _lm_sweeps_complete
+        echo "${{COMPREPLY[@]}}"
+    """
+    bash = shutil.which("bash")
+    if bash is None:
+        pytest.skip("there is no bash")
+    done = subprocess.run([bash, "-c", script], capture_output=True, text=True, check=True)
+    assert done.stdout.split("\n") == ["model.rnn_size=", "", ""]
