@@ -136,8 +136,7 @@ def write_trial(directory: Path, spec: TrialSpec, provenance: Provenance) -> Non
             f"{directory} holds a result of a different configuration or of different data; "
             "move it away, or choose another name or output_dir=DIR."
         )
-    write_text(directory / "config.yaml", to_yaml(dict(spec.config)))
-    write_text(directory / "overrides.yaml", to_yaml(list(spec.overrides)))
+    write_config(directory, spec.config, spec.overrides)
     write_provenance(directory, provenance, seed=spec.config.get("seed"))
     # Last: a folder counts as a trial's once this file exists.
     described = {
@@ -151,6 +150,16 @@ def write_trial(directory: Path, spec: TrialSpec, provenance: Provenance) -> Non
     }
     if described != earlier:
         write_fields(directory / TRIAL_FILE, described)
+
+
+def write_config(directory: Path, config: Mapping[str, Any], overrides: Sequence[str]) -> None:
+    """Write a trial's resolved configuration and the Hydra overrides that make it.
+
+    Raises:
+      UserError: the folder cannot be written.
+    """
+    write_text(directory / "config.yaml", to_yaml(dict(config)))
+    write_text(directory / "overrides.yaml", to_yaml(list(overrides)))
 
 
 def update_trial(directory: Path, **changes: Any) -> None:
