@@ -9,6 +9,7 @@ from sweeps.analysis import compare_trials
 from sweeps.analysis.results import print_results, write_results
 from sweeps.cli.exit import INTERRUPTED
 from sweeps.errors import UserError
+from sweeps.io.console import print_line
 from sweeps.io.lock import locked
 from sweeps.io.mirror import beside_trials, without_checkpoints
 from sweeps.plan import PendingTrials, SweepPlan
@@ -59,7 +60,7 @@ def _move_aside(plan: SweepPlan) -> None:
             "that store, or give this sweep another folder with sweep.name=NAME."
         )
     if aside := move_aside(plan.folder):
-        plan.console.print(f"The earlier sweep is now {aside}.", highlight=False)
+        print_line(plan.console, f"The earlier sweep is now {aside}.")
         for path in aside.glob(f"[!.]*/{RESULT_FILE}"):
             rewrite_hparams(path.parent)
 
@@ -95,7 +96,7 @@ def _train_all(plan: SweepPlan, sweep_folder: SweepFolder) -> tuple[Outcome, set
                 break
             alone = outcome.lost_in_packs
             message = f"{len(alone)} trials lost their worker together; each is trained by itself."
-        plan.console.print(message, style="yellow")
+        print_line(plan.console, message, style="yellow")
         sweep_folder = plan.open_folder()
     outcome.lost |= _given_up(out_of_memory, retries)
     return outcome, names | outcome.ended | set(outcome.lost)
@@ -132,10 +133,10 @@ def _empty_outcome(plan: SweepPlan) -> Outcome:
 def _train(plan: SweepPlan, pending: PendingTrials) -> Outcome:
     options, application, console = plan.options, plan.application, plan.console
     if not pending.num_left:
-        console.print(f"All {pending.num_done} trials were done before.", highlight=False)
+        print_line(console, f"All {pending.num_done} trials were done before.")
         return _empty_outcome(plan)
     before = f", {pending.num_done} of them done before" if pending.num_done else ""
-    console.print(f"{pending.num_total} trials{before}, in {plan.folder}", highlight=False)
+    print_line(console, f"{pending.num_total} trials{before}, in {plan.folder}")
     minutes = options.sweep.trial_minutes
     task = WorkerTask(
         objective=application.objective,
@@ -183,6 +184,7 @@ def _show_results(plan: SweepPlan, outcome: Outcome, names: Collection[str]) -> 
         comparison,
         reproduce_command=plan.application.reproduce_command,
         board_command=plan.application.board_command,
+        interrupted=outcome.interrupted,
     )
     replicate_runs = write_replicate_runs(replace(sweep, trials=trials), plan.application.charts)
     if mirror:

@@ -18,7 +18,6 @@ from hydra.core.plugins import Plugins
 from hydra.plugins.sweeper import Sweeper
 from hydra.types import HydraContext, TaskFunction
 from omegaconf import DictConfig, OmegaConf
-from rich.console import Console
 
 from sweeps.cli.exit import exit_on_user_error
 from sweeps.config import (
@@ -32,6 +31,7 @@ from sweeps.config import (
 )
 from sweeps.driver import run_sweep
 from sweeps.errors import UserError
+from sweeps.io.console import make_console
 from sweeps.io.mirror import mirror_of
 from sweeps.io.url import is_url
 from sweeps.naming import short_keys
@@ -72,7 +72,7 @@ class RayTuneSweeper(Sweeper):
     def __init__(self, params: Mapping[str, Any], **application: Any) -> None:
         self.params = dict(params)
         self.application = Application(**application)
-        self.console = Console(file=sys.stdout)
+        self.console = make_console(sys.stdout)
 
     def setup(
         self, *, hydra_context: HydraContext, task_function: TaskFunction, config: DictConfig
@@ -81,7 +81,7 @@ class RayTuneSweeper(Sweeper):
         self._loader = hydra_context.config_loader
         self._master = config
 
-    @exit_on_user_error()
+    @exit_on_user_error(goes_on=True)
     def sweep(self, arguments: list[str]) -> None:
         """Run the sweep of a command line.
 

@@ -22,8 +22,8 @@ def run_command(task: Callable[[DictConfig], None], mode: str) -> None:
     """
     register()
     hydra_sweeper.register()
-    with exit_on_user_error():
+    with exit_on_user_error(goes_on=True):
         check_overrides(sys.argv[1:], CONFIG_DIR, Config)
     sys.argv.append(f"hydra.mode={mode}")
     main = hydra.main(version_base="1.3", config_path=str(CONFIG_DIR), config_name="config")
-    main(exit_on_user_error()(task))()
+    main(exit_on_user_error(goes_on=True)(task))()

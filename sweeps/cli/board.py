@@ -17,6 +17,7 @@ from rich.console import Console
 
 from sweeps.cli.exit import exit_on_user_error
 from sweeps.errors import UserError
+from sweeps.io.console import make_console, print_line
 from sweeps.io.url import is_url
 from sweeps.naming import RunFilter, short_keys
 from sweeps.store import Sweep, read_sweep
@@ -60,7 +61,7 @@ def main(
         raise UserError(f"{options.folder} is a URL; give the folder of this machine's copy of it.")
     root = Path(options.folder)
     runs = _matching_runs(root, options.match)
-    console = Console(soft_wrap=True, highlight=False)
+    console = make_console()
     for number in (signal.SIGTERM, signal.SIGHUP):
         signal.signal(number, _exit_on_signal)
     with ExitStack() as stack:
@@ -77,7 +78,9 @@ def main(
             )
         dashboard = Dashboard(url=_reachable(url), pinned=pinned, tags=tags)
         lines = _lines(root, list(runs), listed, dashboard)
-        console.print("\n".join(lines), markup=False)
+        for line in lines:
+            print_line(console, line)
+        sys.stdout.flush()
         _refresh_until_ended(url, selection)
 
 
@@ -150,7 +153,8 @@ def _check_server(console: Console, runs: Mapping[str, Sequence[str]]) -> None:
             "fewer runs with --match REGEX."
         )
     if not has_data_server():
-        console.print(
+        print_line(
+            console,
             "TensorBoard's data server is missing here, so that many runs take minutes to load: "
             "pip install tensorboard-data-server.",
             style="yellow",

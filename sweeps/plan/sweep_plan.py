@@ -9,6 +9,7 @@ from rich.console import Console
 
 from sweeps.config import Application, FrameworkConfig, locate, source_folder
 from sweeps.errors import UserError
+from sweeps.io.console import print_line
 from sweeps.io.mirror import Mirror, without_checkpoints
 from sweeps.labels import parse_number
 from sweeps.plan.packs import Packer, build_packer
@@ -118,7 +119,7 @@ class SweepPlan:
         for trial, twin in self.reusable(folder):
             reuse_trial(twin, folder.path(trial), folder.settings(trial), folder.sweep.text_axes)
             folder.add(trial)
-            self.console.print(f"copied {twin.directory}", highlight=False, soft_wrap=True)
+            print_line(self.console, f"copied {twin.directory}")
 
     def _pending_search(self, folder: SweepFolder) -> PendingTrials:
         """Trials that an earlier run began, and those that Optuna is yet to suggest."""

@@ -100,6 +100,7 @@ class ProgressCallback:
             return
         if self._saving is None:
             self._context.stop_all()
+            self._context.progress.interrupted()
             self._saving = set(self._context.running)
             self._give_up = time.monotonic() + SAVE_SECONDS
         if not self._saving & set(self._context.running) or time.monotonic() > self._give_up:
@@ -130,7 +131,8 @@ class ProgressCallback:
             running.remove(directory)
         self._context.fetch(directory)
         final = finalize_status(read_trial(directory), self._context.outcome)
-        self._context.progress.ended(name, final.summary())
+        interrupted = final.status == TrialStatus.INTERRUPTED
+        self._context.progress.ended(name, final.summary(), interrupted=interrupted)
         return final.status
 
 

@@ -53,7 +53,7 @@ def finalize_status(trial: Trial, outcome: Outcome) -> Trial:
     is_timed_out = stopped_by == TIME_LIMIT
     changes: dict[str, Any] = {
         "status": status,
-        "error": account.partition("\n")[0],
+        "error": account.partition("\n")[0] or None,
         "stopped_by": stopped_by,
         "seconds": max(trial.seconds, outcome.time_limit) if is_timed_out else trial.seconds,
         **reported,
@@ -63,11 +63,16 @@ def finalize_status(trial: Trial, outcome: Outcome) -> Trial:
         correct_result(directory, **changes)
         if status == TrialStatus.FAILED:
             write_text(directory / "error.txt", account + "\n")
-        if status != TrialStatus.INTERRUPTED:
+        if status not in (TrialStatus.INTERRUPTED, TrialStatus.WAITING):
             rewrite_hparams(directory)
     except UserError:
         pass
     return replace(trial, **changes)
+
+
+def _has_not_begun(trial: Trial) -> bool:
+    """Whether a trial was given to a worker and made no update there."""
+    return trial.status == TrialStatus.RUNNING and trial.step == 0 and not trial.metrics
 
 
 def _final_status(trial: Trial, outcome: Outcome) -> tuple[TrialStatus, str, str | None]:
@@ -87,4 +92,6 @@ def _final_status(trial: Trial, outcome: Outcome) -> tuple[TrialStatus, str, str
         return TrialStatus.FAILED, outcome.lost[name], None
     if name in outcome.ended:
         return TrialStatus.FAILED, "its worker ended without a result", None
+    if trial.status == TrialStatus.WAITING or _has_not_begun(trial):
+        return TrialStatus.WAITING, "", None
     return TrialStatus.INTERRUPTED, "the sweep was interrupted", None

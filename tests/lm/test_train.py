@@ -63,10 +63,14 @@ def test_ctrl_c_saves_and_the_same_command_goes_on(
         assert time.monotonic() < deadline
         time.sleep(0.02)
     process.send_signal(signal.SIGINT)
-    status, _, err = end(process)
+    status, out, err = end(process)
     assert status == 130, err
     assert "Traceback" not in err
     stopped = read_trial(directory)
+    saved = (
+        f"stopped after step {stopped.step}, which is saved; the same command goes on from there."
+    )
+    assert saved in out
     assert stopped.status == "interrupted"
     assert (directory / "checkpoints" / str(stopped.step)).is_dir()
 

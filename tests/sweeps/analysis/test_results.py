@@ -121,6 +121,18 @@ def test_terminal_shows_what_became_of_trials_and_how_to_go_on() -> None:
     assert text.getvalue().endswith("\nlook at it:  python -m app.board out/grid\n")
 
 
+def test_interrupted_sweep_says_what_is_left_and_how_to_go_on() -> None:
+    text = StringIO()
+    more = (trial("id=h", "waiting"), trial("id=i", "running"))
+    sweep = replace(SWEEP, trials=SWEEP.trials + more)
+    print_results(Console(file=text, width=100), compare_trials(sweep), interrupted=True)
+    expected = (
+        "go on:       the same command goes on with the trials that are left: 2 interrupted and 1 "
+        "not started"
+    )
+    assert expected in text.getvalue().splitlines()
+
+
 def test_terminal_gives_mean_and_deviation_of_replicates() -> None:
     trials = [
         replace(trial(f"id={size}{seed}", "finished", loss), settings={"size": size, "seed": seed})
