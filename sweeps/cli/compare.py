@@ -89,7 +89,8 @@ def headline(comparison: Comparison) -> str:
     counts = Counter(one.trial.status for one in comparison.trials)
     known = [f"{counts[status]} {status}" for status in TrialStatus if counts[status]]
     names = ", ".join(comparison.names)
-    trials = f"{len(comparison.trials)} trials"
+    count = len(comparison.trials)
+    trials = "1 trial" if count == 1 else f"{count} trials"
     if comparison.filtered_out:
         trials += f" of {len(comparison.trials) + comparison.filtered_out}"
     best = "lowest" if comparison.mode == "min" else "highest"

@@ -92,12 +92,18 @@ def main(
     Returns:
       Exit status: 0 if the trial was reproduced, else 1.
     """
-    parser = argparse.ArgumentParser(description="Run a trial again and compare what it reported.")
-    parser.add_argument("directory", type=Path, help="a trial's folder: outputs/SWEEP/TRIAL")
-    parser.add_argument("--cpus", type=int, help="threads (default: as recorded)")
+    parser = argparse.ArgumentParser(
+        prog=application.reproduce_command,
+        description="Run a trial again and compare what it reported.",
+    )
+    folder = "a trial's folder: outputs/SWEEP/TRIAL"
+    parser.add_argument("directory", type=Path, metavar="FOLDER", help=folder)
+    parser.add_argument("--cpus", type=int, metavar="N", help="threads (default: as recorded)")
     tolerance = f"relative (default: 0, or {TOLERANCE:g} with other threads or another device)"
-    parser.add_argument("--tolerance", type=float, help=tolerance)
-    parser.add_argument("--output", type=Path, help="for DIR/SWEEP/TRIAL (default: reproduced/)")
+    parser.add_argument("--tolerance", type=float, metavar="X", help=tolerance)
+    parser.add_argument(
+        "--output", type=Path, metavar="DIR", help="for DIR/SWEEP/TRIAL (default: reproduced/)"
+    )
     parser.add_argument("--force", action="store_true", help="run on with other text or options")
     own_options.add(parser)
     known = {one.name for one in fields(Request)}
