@@ -21,7 +21,7 @@ from sweeps.config import check_overrides, parse_framework_config
 from sweeps.config.options import FrameworkConfig
 from sweeps.search import space
 
-from .documents import OTHERS, PAGES, Command, commands
+from .documents import OTHERS, PAGES, Command, blocks, commands
 
 FOUND = {str(command): command for page in [*PAGES, *OTHERS] for command in commands(page)}
 """Each command once."""
@@ -125,3 +125,29 @@ def test_command_of_a_document_has_options_that_there_are(
         check_trials(command.arguments)
     elif command.module not in BARE:
         check_arguments(command.module, command.arguments, monkeypatch)
+
+
+RAY = [
+    (block.place, shlex.split(line, comments=True))
+    for page in PAGES
+    for block in blocks(page)
+    if block.language == "shell"
+    for line in block.commands()
+    if re.match(r"(srun )?ray ", line)
+]
+
+
+@pytest.mark.parametrize("words", [words for _, words in RAY], ids=[place for place, _ in RAY])
+def test_command_of_ray_has_options_that_there_are(words: list[str]) -> None:
+    from ray.scripts.scripts import cli
+
+    _, name, *arguments = words[words.index("ray") :]
+    # Their shell redirects some of what they print.
+    given = [word for word in arguments if not word.startswith(">")]
+    assert cli.commands[name].make_context(name, given)
+
+
+def test_documents_start_clusters() -> None:
+    assert {"get-auth-token", "start", "symmetric-run"} <= {
+        word for _, line in RAY for word in line
+    }

@@ -140,7 +140,7 @@ SPECIAL = {
     ),
     "python scripts/gradient_flow_findings.py outputs/gradient_flow/*": (
         "python -c 'from scripts import gradient_flow_findings as findings; "
-        "findings.EARLY, findings.LATE = 101, 101; findings.main()' outputs/gradient_flow/*"
+        "findings.EARLY, findings.LATE = 100, 100; findings.main()' outputs/gradient_flow/*"
     ),
 }
 """Commands that would change the source, or need as many updates as only a long training has."""
