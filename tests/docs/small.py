@@ -13,6 +13,8 @@ from collections.abc import Sequence
 from urllib.request import urlopen
 
 PASS = {"train.epochs": "1"}
+FAST = {"log.graph": "false", "log.histogram_every": "0"}
+"""What takes a sweep's trials longer than an epoch, and single runs show."""
 TIED = {"model.embed_size": "8", "model.rnn_size": "8"}
 SMALLER = (
     (r"awd_lstm", {**TIED, "model.last_size": "8"}),
@@ -22,12 +24,17 @@ SMALLER = (
 """What a command says -> options for it, of which the first that fits is taken."""
 
 
-def smaller(arguments: Sequence[str]) -> list[str]:
-    """Options that `lm.train` or `lm.sweep` get in addition."""
+def smaller(module: str, arguments: Sequence[str]) -> list[str]:
+    """Options that a command gets in addition."""
+    if module == "scripts.sherlock_study":  # it has sizes of its own
+        return ["log.graph=false"] if "run" in arguments else []
+    if module not in ("lm.train", "lm.sweep"):
+        return []
     said = " ".join(arguments)
     given = {one.partition("=")[0].lstrip("+") for one in arguments}
-    options = next((options for words, options in SMALLER if re.search(words, said)), {})
-    return [f"{key}={value}" for key, value in {**PASS, **options}.items() if key not in given]
+    options = dict(next((sizes for words, sizes in SMALLER if re.search(words, said)), {}))
+    options |= PASS if module == "lm.train" else PASS | FAST
+    return [f"{key}={value}" for key, value in options.items() if key not in given]
 
 
 def serve(command: Sequence[str]) -> int:
@@ -51,9 +58,8 @@ def main() -> int:
     module = sys.argv[2] if sys.argv[1] == "-m" else ""
     if module == "lm.board":
         return serve(command)
-    if module in ("lm.train", "lm.sweep"):
-        command += smaller(sys.argv[3:])
-    return subprocess.run(command, check=False).returncode
+    more = smaller(module, sys.argv[3:])
+    return subprocess.run([*command, *more], check=False).returncode
 
 
 if __name__ == "__main__":

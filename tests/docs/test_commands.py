@@ -20,8 +20,7 @@ from sweeps import hydra_sweeper
 from sweeps.config import check_overrides, parse_framework_config
 from sweeps.config.options import FrameworkConfig
 from sweeps.search import space
-
-from .documents import OTHERS, PAGES, Command, blocks, commands
+from tests.docs.documents import OTHERS, PAGES, Command, blocks, commands
 
 FOUND = {str(command): command for page in [*PAGES, *OTHERS] for command in commands(page)}
 """Each command once."""

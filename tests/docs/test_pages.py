@@ -10,10 +10,9 @@ from pathlib import Path
 
 import pytest
 
+from tests.docs.documents import PAGES, ROOT, Block, blocks
 from tests.lm.helpers.corpora import write_corpora
 from tests.sweeps.helpers.ray_process import ray_process
-
-from .documents import PAGES, ROOT, Block, blocks
 
 NOT_RUN = {
     r"python -m benchmarks\.": "takes minutes to hours; tests/benchmarks has a test of each",
@@ -23,6 +22,14 @@ NOT_RUN = {
     r"head=\$\(|srun |kubectl ": "needs Slurm or Kubernetes",
 }
 """How a command begins that is not run here -> why."""
+
+ELSEWHERE = {
+    ("README.md", "python -m scripts.sherlock_study run"): "docs/sherlock.md",
+    ("README.md", "python -m lm.sweep +sweep=gradient_flow"): "docs/gradient_flow.md",
+    ("README.md", "python -m lm.sweep +sweep=plateau data=sherlock"): "docs/plateau.md",
+    ("README.md", "python -m lm.sweep +sweep=ptb_sizes data.root=DIR"): "docs/ptb.md",
+}
+"""Page and command -> the page on which the same command is run, for it takes long."""
 
 LISTINGS = (
     r"#\s+(embed_size|lr)\s",  # tables of trials
@@ -53,6 +60,23 @@ def test_what_is_not_run_is_there() -> None:
         assert any(re.match(begin, line) for line in every), begin
     for begin in LISTINGS:
         assert any(re.match(begin, block.text) for block in BLOCKS), begin
+
+
+def bare(line: str) -> str:
+    """Return a command without the comment that follows it."""
+    return line.split("  #")[0].rstrip()
+
+
+def test_what_is_run_elsewhere_is_there() -> None:
+    printed = {
+        (block.page, bare(line))
+        for block in BLOCKS
+        if block.language == "shell"
+        for line in block.commands()
+    }
+    for (page, line), other in ELSEWHERE.items():
+        assert page != other
+        assert {(page, line), (other, line)} <= printed
 
 
 def test_every_benchmark_has_a_test() -> None:
@@ -128,8 +152,8 @@ def test_page_runs_from_top_to_bottom(
             run(f"python -c '{block.text}'", folder, surroundings)
         elif block.language == "shell":
             for line in block.commands():
-                if not reason(line):
-                    run(SPECIAL.get(line.split("  #")[0].rstrip(), line), folder, surroundings)
+                if not reason(line) and (block.page, bare(line)) not in ELSEWHERE:
+                    run(SPECIAL.get(bare(line), line), folder, surroundings)
 
 
 SPECIAL = {

@@ -5,8 +5,7 @@ from pathlib import Path
 from lm.data.corpora import LEE_FILE, PTB_FILES
 from lm.data.gutenberg import SHERLOCK
 from lm.data.text_files import gensim_folder
-
-from .benchmark_words import write_text
+from tests.lm.helpers.benchmark_words import write_text
 
 LINE = "my dear holmes , mr watson had a run as he has and was , and it is so .\n"
 """Words that the documents ask about."""
