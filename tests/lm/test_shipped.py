@@ -245,5 +245,6 @@ def test_trials_of_a_sweep_train_and_differ(
         assert trial.status == "finished", setting
         trained.append((values, history(tmp_path / str(at))))
     losses = [rows[-1]["train/loss"] for _, rows in trained]
-    assert len(set(losses)) == len(losses)
+    alike = 1 if name == "ptb_regularization" else 0  # averages begin once validation stalls
+    assert len(set(losses)) == len(losses) - alike
     ACTS.get(name, lambda trained: None)(trained)
