@@ -12,9 +12,8 @@ PAGES = [ROOT / "README.md", *sorted(ROOT.glob("docs/*.md"))]
 OTHERS = [ROOT / "CONTRIBUTING.md", ROOT / "benchmarks" / "RESULTS.md"]
 """Documents whose commands are checked, and not run."""
 
-SHELL = re.compile(
-    r"\$ |#SBATCH |\w+=|(cd|export|npm|pip|pytest|python|ray|ruff|srun|tensorboard)\b"
-)
+PROGRAMS = ["cd", "export", "npm", "pip", "pytest", "python", "ray", "ruff", "srun", "tensorboard"]
+SHELL = re.compile(rf"\$ |#SBATCH |\w+=\$\(|(\w+=\S+ )*({'|'.join(PROGRAMS)})\b")
 """How a paragraph of commands begins, where no language is given."""
 
 
@@ -93,7 +92,7 @@ class Command:
 
 
 _OURS = re.compile(
-    r"python (?:-m ((?:lm|benchmarks|scripts)(?:\.\w+)*)|(scripts/\w+)\.py)((?:(?! && )[^\n`])*)"
+    r"python (?:-m ((?:lm|benchmarks|scripts)(?:\.\w+)*)|(scripts/\w+)\.py)((?:(?! &)[^\n`])*)"
 )
 
 

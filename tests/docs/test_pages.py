@@ -20,7 +20,7 @@ NOT_RUN = {
     r"cd lm/gradient_flow/plugin/page && npm ": "installs packages, and changes the source",
     r"pip install .* && pytest$": "installs packages; it is .ci/run",
     r"export RAY_AUTH_MODE|ray |.*ray.address=": "needs a cluster; composed like all others",
-    r"head=\$\(|srun |kubectl ": "needs Slurm or Kubernetes",
+    r"head=\$\(|srun |trap |wait |kubectl ": "needs Slurm or Kubernetes",
 }
 """How a command begins that is not run here -> why."""
 
