@@ -92,7 +92,7 @@ class Command:
 
 
 _OURS = re.compile(
-    r"python (?:-m ((?:lm|benchmarks|scripts)(?:\.\w+)*)|(scripts/\w+)\.py)((?:(?! &)[^\n`])*)"
+    r"(?<![\w^])python (?:-m ((?:lm|benchmarks|scripts)(?:\.\w+)*)|(scripts/\w+)\.py)((?:(?! &)[^\n`])*)"
 )
 
 
