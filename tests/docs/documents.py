@@ -92,7 +92,8 @@ class Command:
 
 
 _OURS = re.compile(
-    r"(?<![\w^])python (?:-m ((?:lm|benchmarks|scripts)(?:\.\w+)*)|(scripts/\w+)\.py)((?:(?! &)[^\n`])*)"
+    r"(?<![\w^])python (?:-m ((?:lm|benchmarks|scripts)(?:\.\w+)*)|(scripts/\w+)\.py)"
+    r"((?:(?! &)[^\n`])*)"
 )
 
 
