@@ -3,6 +3,7 @@
     python -m lm.evaluate DIR                              # valid and test, as the trial did
     python -m lm.evaluate DIR --batch-size 1               # each text read once, as one stream
     python -m lm.evaluate DIR --text FILE                  # any text
+    python -m lm.evaluate DIR --root CORPUS                # its text, which has moved
     python -m lm.evaluate DIR --worst 20 --words words.csv # which words it predicts badly
     python -m lm.evaluate DIR --batch-size 1 --cache-search # with a neural cache
 
@@ -15,12 +16,12 @@ import math
 from collections.abc import Sequence
 from pathlib import Path
 
-from rich.console import Console
-
-from lm.cli.arguments import checked_float, comma_list, positive_int, trial_parser
+from lm.cli.arguments import add_location, checked_float, comma_list, positive_int, trial_parser
+from lm.data.location import TextLocation
 from lm.evaluation.cache_grid import DEFAULT_CACHE, DEFAULT_GRID, CacheGrid
 from sweeps.cli.exit import exit_on_user_error
 from sweeps.errors import UserError
+from sweeps.io.console import make_console
 
 
 @exit_on_user_error()
@@ -39,7 +40,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
     from lm.training.load import load_trained
 
     use_cache()
-    trained = load_trained(options.directory)
+    location = TextLocation(options.root, tuple(options.files))
+    trained = load_trained(options.directory, location)
     train = evaluation_config(trained, options.batch_size)
     texts: list[EvaluationText] = []
     if options.split or not options.text:
@@ -48,7 +50,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     found = evaluate(trained, texts, train, grid)
     if options.words is not None:  # first, for the terminal may be a pipe that closes early
         write_token_scores(options.words, found.texts, trained.vocabulary)
-    console = Console(soft_wrap=True)
+    console = make_console()
     show_evaluation(console, trained, train, texts, found)
     if options.worst is not None:
         show_worst(console, trained.vocabulary, found.texts, options.worst)
@@ -70,6 +72,7 @@ def _parser() -> argparse.ArgumentParser:
         metavar="FILE",
         help="a UTF-8 text, cut into tokens as the corpus was; may be given several times",
     )
+    add_location(parser)
     add(
         "--batch-size",
         type=positive_int,

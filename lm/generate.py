@@ -20,11 +20,11 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from rich.console import Console
 from rich.progress import track
 from rich.text import Text
 
-from lm.cli.arguments import checked_float, positive_int, trial_parser
+from lm.cli.arguments import add_location, checked_float, positive_int, trial_parser
+from lm.data.location import TextLocation, is_utf8
 from lm.data.text_files import read_text
 from lm.generation.detokenize import split_continuation
 from lm.generation.prompt import (
@@ -36,6 +36,7 @@ from lm.generation.prompt import (
 )
 from sweeps.cli.exit import exit_on_user_error
 from sweeps.errors import UserError
+from sweeps.io.console import make_console, print_line, print_text
 
 if TYPE_CHECKING:
     from lm.generation.generator import GeneratedText
@@ -53,6 +54,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
     options = _parser().parse_args(arguments)
     if options.out is not None and not options.out.absolute().parent.is_dir():
         raise UserError(f"there is no folder {options.out.parent} for {options.out}; make it.")
+    if options.prompt is not None and not is_utf8(options.prompt):
+        raise UserError(f"--prompt {options.prompt!r} is not UTF-8 text; convert it.")
     given = None if options.prompt_file is None else read_text(options.prompt_file)
 
     from lm.backend.compile_cache import use_cache  # imports JAX, as all below
@@ -60,7 +63,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
     from lm.training.load import load_trained
 
     use_cache()
-    trained = load_trained(options.directory)
+    location = TextLocation(options.root, tuple(options.files))
+    trained = load_trained(options.directory, location)
     prompt = _prompt(trained, options.prompt, given)
     config, wanted = trained.config, options.temperature
     unknown = trained.vocabulary.unk_id
@@ -82,7 +86,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
         _write(options.out, trained, prompt, texts, options.samples)
         seconds = time.perf_counter() - began
         size = f"{options.samples:,} texts of {options.words:,} {_unit(trained)}s"
-        print(f"{options.out}: {size}, {seconds:.1f} s")
+        print_line(make_console(), f"{options.out}: {size}, {seconds:.1f} s")
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -128,6 +132,7 @@ def _parser() -> argparse.ArgumentParser:
         help="of the draws (default: the trial's)",
     )
     add("--samples", type=positive_int, default=1, metavar="N", help="number of texts (default: 1)")
+    add_location(parser)
     add("--unknown", action="store_true", help="let <unk> be drawn")
     add(
         "--out",
@@ -173,21 +178,21 @@ def _start(trained: "TrainedModel") -> Prompt:
         return choose_prompt(None, trained.config.data, load_trial_dataset(trained), PROMPT_OPTION)
     except UserError as error:
         raise UserError(
-            f"{trained.trial.directory} has no log.sample_prompt, and the text that it was trained "
-            "on, whose start would stand for one, is missing or was changed; give --prompt TEXT."
+            f"{trained.trial.directory} has no log.sample_prompt, and the start of its text, which "
+            f"would stand for one, cannot be had; give --prompt TEXT, or mend this: {error}"
         ) from error
 
 
 def _print(trained: "TrainedModel", prompt: Prompt, texts: Iterable["GeneratedText"]) -> None:
     """To the terminal, with a blank line between texts; the prompt in bold."""
-    console = Console(highlight=False)
+    console = make_console()
     for place, written in enumerate(texts):
         before, after = _prose(trained, prompt, written)
         gap = "\n" if place else ""
         if console.is_terminal:
-            console.print(Text.assemble(gap, (before, "bold"), after))
+            print_text(console, Text.assemble(gap, (before, "bold"), after))
         else:  # as it stands: without folded lines or expanded tabs
-            console.out(f"{gap}{before}{after}", highlight=False)
+            print(f"{gap}{before}{after}")
 
 
 def _write(
@@ -203,7 +208,7 @@ def _write(
       UserError: it cannot be written.
     """
     as_line: Callable[..., str] = _json if _is_json(path) else _line
-    errors = Console(stderr=True)
+    errors = make_console(stderr=True)
     shown = track(
         texts, "writing", count, console=errors, transient=True, disable=not errors.is_terminal
     )

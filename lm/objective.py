@@ -48,7 +48,7 @@ def train(config: Mapping[str, Any], run: Run) -> None:
       run: takes the reports; its folder takes vocabulary and checkpoints.
 
     Raises:
-      KeyboardInterrupt: Ctrl-C or SIGTERM; a checkpoint was written first.
+      KeyboardInterrupt: Ctrl-C or another signal; a checkpoint was written first.
       UserError: the input is bad, or the disk is full.
     """
     parsed = parse_config(config)
@@ -73,7 +73,7 @@ def train_pack(configs: Sequence[Mapping[str, Any]], runs: Sequence[Run]) -> Non
       runs: entered; one for each.
 
     Raises:
-      KeyboardInterrupt: Ctrl-C or SIGTERM; checkpoints were written first.
+      KeyboardInterrupt: Ctrl-C or another signal; checkpoints were written first.
       UserError: the input is bad, or the disk is full.
     """
     if any(pack_key(config) != pack_key(configs[0]) for config in configs[1:]):

@@ -5,10 +5,27 @@ every value is the same; with other threads or another device, where it is withi
 """
 
 import sys
+from collections.abc import Mapping
+from typing import Any
 
+from lm.cli.arguments import add_location
 from lm.config import CONFIG_DIR
+from lm.data.location import TextLocation
 from sweeps.config import read_application
-from sweeps.reproduce.command import main
+from sweeps.reproduce.command import OwnOptions, main
+
+
+def _relocated(own: Mapping[str, Any], raw_config: dict[str, Any]) -> dict[str, Any]:
+    return TextLocation(own.get("root"), tuple(own.get("files", ()))).apply(raw_config)
+
+
+OPTIONS = OwnOptions(
+    add=add_location,
+    apply=_relocated,
+    advice="If its text lies elsewhere now, give --root DIR or --files FILE.",
+)
+"""`--root` and `--files`: where the trial's text lies now."""
+
 
 if __name__ == "__main__":
-    sys.exit(main(read_application(CONFIG_DIR / "config.yaml")))
+    sys.exit(main(read_application(CONFIG_DIR / "config.yaml"), own_options=OPTIONS))

@@ -6,11 +6,18 @@ An override with several values, as in `model.cell=lstm,gru`, is an axis of the 
 from omegaconf import DictConfig
 
 from lm.cli.hydra_main import run_command
+from sweeps.errors import UserError
 
 
 def main(config: DictConfig) -> None:
-    """Do nothing: Hydra calls the sweeper of `conf/config.yaml` instead."""
-    raise AssertionError("Hydra calls the sweeper instead")
+    """Refuse another sweeper than that of `conf/config.yaml`, which Hydra calls in place of this.
+
+    Raises:
+      UserError: always.
+    """
+    raise UserError(
+        "python -m lm.sweep works with the sweeper ray_tune alone; leave hydra/sweeper out."
+    )
 
 
 if __name__ == "__main__":

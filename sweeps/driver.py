@@ -7,8 +7,10 @@ from pathlib import Path
 
 from sweeps.analysis import compare_trials
 from sweeps.analysis.results import print_results, write_results
-from sweeps.cli.exit import INTERRUPTED
+from sweeps.cli.exit import signal_status
 from sweeps.errors import UserError
+from sweeps.io.console import print_line
+from sweeps.io.lease import hold_lease
 from sweeps.io.lock import locked
 from sweeps.io.mirror import beside_trials, without_checkpoints
 from sweeps.plan import PendingTrials, SweepPlan
@@ -31,14 +33,17 @@ def run_sweep(plan: SweepPlan) -> int:
     """Train the trials of a sweep that are not done, and print the table of all.
 
     Returns:
-      Exit status: 0, 1 if a trial failed, 130 after Ctrl-C.
+      Exit status: 0; 1 if a trial failed or is gone, or none has a value of the metric; 128 and the
+      number of a signal: 130 after Ctrl-C.
 
     Raises:
-      UserError: bad input, or another command holds the folder.
+      UserError: bad input, or another command holds the folder; or, after the table was printed,
+        the disk is full or the Ray session ended before the trials.
     """
     folder, mirror = plan.folder, plan.mirror
     in_use = f"another command is running the sweep in {folder}; wait for it, or stop it."
-    with locked(folder.parent / f".{folder.name}.lock", in_use):
+    lock = locked(folder.parent / f".{folder.name}.lock", in_use)
+    with lock, hold_lease(mirror, folder.name):
         if mirror:
             mirror.pull(folder.name, without_checkpoints)
         if plan.options.sweep.fresh:
@@ -59,7 +64,7 @@ def _move_aside(plan: SweepPlan) -> None:
             "that store, or give this sweep another folder with sweep.name=NAME."
         )
     if aside := move_aside(plan.folder):
-        plan.console.print(f"The earlier sweep is now {aside}.", highlight=False)
+        print_line(plan.console, f"The earlier sweep is now {aside}.")
         for path in aside.glob(f"[!.]*/{RESULT_FILE}"):
             rewrite_hparams(path.parent)
 
@@ -91,11 +96,12 @@ def _train_all(plan: SweepPlan, sweep_folder: SweepFolder) -> tuple[Outcome, set
             out_of_memory.update(path.name for path in error.running)
             message = "A machine ran out of memory; the sweep goes on."
         else:
-            if alone or outcome.interrupted or not outcome.lost_in_packs:
+            ended = outcome.interrupted or outcome.ended_early
+            if alone or ended or not outcome.lost_in_packs:
                 break
             alone = outcome.lost_in_packs
             message = f"{len(alone)} trials lost their worker together; each is trained by itself."
-        plan.console.print(message, style="yellow")
+        print_line(plan.console, message, style="yellow")
         sweep_folder = plan.open_folder()
     outcome.lost |= _given_up(out_of_memory, retries)
     return outcome, names | outcome.ended | set(outcome.lost)
@@ -132,10 +138,10 @@ def _empty_outcome(plan: SweepPlan) -> Outcome:
 def _train(plan: SweepPlan, pending: PendingTrials) -> Outcome:
     options, application, console = plan.options, plan.application, plan.console
     if not pending.num_left:
-        console.print(f"All {pending.num_done} trials were done before.", highlight=False)
+        print_line(console, f"All {pending.num_done} trials were done before.")
         return _empty_outcome(plan)
     before = f", {pending.num_done} of them done before" if pending.num_done else ""
-    console.print(f"{pending.num_total} trials{before}, in {plan.folder}", highlight=False)
+    print_line(console, f"{pending.num_total} trials{before}, in {plan.folder}")
     minutes = options.sweep.trial_minutes
     task = WorkerTask(
         objective=application.objective,
@@ -158,7 +164,7 @@ def _train(plan: SweepPlan, pending: PendingTrials) -> Outcome:
         task,
         options,
         application=application,
-        scratch=(plan.folder / ".ray").absolute(),
+        folder=plan.folder.absolute(),
         progress=Progress(
             pending.num_total,
             num_done=pending.num_done,
@@ -177,13 +183,24 @@ def _show_results(plan: SweepPlan, outcome: Outcome, names: Collection[str]) -> 
     sweep = read_sweep(folder)
     trials = tuple(finalize_status(trial, outcome) for trial in sweep.trials)
     comparison = compare_trials(replace(sweep, trials=trials))
-    write_results(folder / "results.csv", comparison)
+    problem = outcome.ended_early
+    try:
+        write_results(folder / "results.csv", comparison)
+    except UserError as error:  # a full disk must not hide the table
+        problem = problem or str(error)
     print_results(
         plan.console,
         comparison,
         reproduce_command=plan.application.reproduce_command,
         board_command=plan.application.board_command,
+        interrupted=outcome.interrupted,
     )
+    gone = sorted(set(names) - {one.directory.name for one in trials})
+    if gone:
+        message = f"{len(gone)} trials of this run have no folder any more: {', '.join(gone)}"
+        print_line(plan.console, message, style="red")
+    if problem and not outcome.interrupted:
+        raise UserError(problem)
     replicate_runs = write_replicate_runs(replace(sweep, trials=trials), plan.application.charts)
     if mirror:
         mirror.push(folder.name, beside_trials)
@@ -193,6 +210,7 @@ def _show_results(plan: SweepPlan, outcome: Outcome, names: Collection[str]) -> 
             if final != before:
                 mirror.push(f"{folder.name}/{final.directory.name}", without_checkpoints)
     if outcome.interrupted:
-        return INTERRUPTED
+        return signal_status(outcome.number)
     failed = [one for one in trials if one.status == TrialStatus.FAILED]
-    return int(any(one.directory.name in names for one in failed))
+    wrong = bool(comparison.unranked or gone)
+    return int(wrong or any(one.directory.name in names for one in failed))

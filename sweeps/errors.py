@@ -1,4 +1,11 @@
-"""Errors that a user can correct, and the text of any error in one line."""
+"""Errors that a user can correct, what was meant, interruptions, and any error in one line."""
+
+import signal
+from collections.abc import Sequence
+from difflib import get_close_matches
+
+ALIKE = 0.75
+"""Share of letters that two names have in common where one may be meant by the other."""
 
 
 class UserError(Exception):
@@ -6,6 +13,15 @@ class UserError(Exception):
 
     Commands print the sentence without a traceback and exit with status 1.
     """
+
+
+class Interrupted(KeyboardInterrupt):
+    """A signal ended the work; what was done is saved."""
+
+    def __init__(self, message: str, number: signal.Signals) -> None:
+        """Name the signal: a command exits with 128 and its number."""
+        super().__init__(message)
+        self.number = number
 
 
 def one_line_error(error: BaseException, unnamed: tuple[type[BaseException], ...]) -> str:
@@ -27,3 +43,23 @@ def first_line(error: BaseException) -> str:
     The texts of libraries may be pages long. An error without a text gives the name of its type.
     """
     return (str(error).strip() or type(error).__name__).splitlines()[0][:200]
+
+
+def did_you_mean(name: str, known: Sequence[str]) -> str:
+    """Return the end of a sentence on a tag that is not known: the tags that may be meant, or all.
+
+    Tags are alike as a whole, or in the part after their last slash.
+
+    Args:
+      name: what was given.
+      known: all tags that there are.
+    """
+    last = name.rpartition("/")[2]
+    ends = {tag: tag.rpartition("/")[2] for tag in known}
+    alike = set(get_close_matches(last, ends.values(), n=1, cutoff=ALIKE))
+    near = get_close_matches(name, known, n=1, cutoff=ALIKE) or [
+        tag for tag in known if ends[tag] in alike
+    ]
+    if near:
+        return f"did you mean {' or '.join(near)}"
+    return f"there are {', '.join(known)}" if known else "there are none"

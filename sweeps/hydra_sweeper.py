@@ -4,7 +4,6 @@ A trial is a list of Hydra overrides. All of them are composed, checked by the a
 fingerprinted before Ray starts; the workers get values, not Hydra.
 """
 
-import re
 import sys
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, fields
@@ -13,12 +12,10 @@ from types import ModuleType
 from typing import Any
 
 from hydra.core.config_store import ConfigStore
-from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.core.plugins import Plugins
 from hydra.plugins.sweeper import Sweeper
 from hydra.types import HydraContext, TaskFunction
 from omegaconf import DictConfig, OmegaConf
-from rich.console import Console
 
 from sweeps.cli.exit import exit_on_user_error
 from sweeps.config import (
@@ -27,17 +24,20 @@ from sweeps.config import (
     FrameworkConfig,
     PBTConfig,
     SweepConfig,
+    check_text,
+    composition_errors,
     locate,
     parse_framework_config,
 )
 from sweeps.driver import run_sweep
 from sweeps.errors import UserError
+from sweeps.io.console import make_console
 from sweeps.io.mirror import mirror_of
-from sweeps.io.url import is_url
-from sweeps.naming import short_keys
+from sweeps.io.url import is_url, refuse_secrets
+from sweeps.naming import check_folder_name, short_keys
 from sweeps.plan import Planner, plan_sweep
 from sweeps.preview import preview_sweep
-from sweeps.search import space
+from sweeps.search import Space, read_space
 
 
 @dataclass
@@ -70,9 +70,9 @@ class RayTuneSweeper(Sweeper):
     __module__ = "hydra_plugins.ray_tune"  # see `register`
 
     def __init__(self, params: Mapping[str, Any], **application: Any) -> None:
-        self.params = dict(params)
+        self.params = _plain(params)
         self.application = Application(**application)
-        self.console = Console(file=sys.stdout)
+        self.console = make_console(sys.stdout)
 
     def setup(
         self, *, hydra_context: HydraContext, task_function: TaskFunction, config: DictConfig
@@ -81,15 +81,18 @@ class RayTuneSweeper(Sweeper):
         self._loader = hydra_context.config_loader
         self._master = config
 
-    @exit_on_user_error()
+    @exit_on_user_error(goes_on=True)
     def sweep(self, arguments: list[str]) -> None:
         """Run the sweep of a command line.
 
         The process exits with 1 if a trial failed, with 130 after Ctrl-C.
         """
-        options = _framework_config(self._master)
+        with composition_errors():
+            options = _framework_config(self._master)
+            output_dir = str(self._master.output_dir)
+        check_text("output_dir", output_dir)
         found = self._space(arguments)
-        output_dir = str(self._master.output_dir)
+        refuse_secrets(output_dir)
         mirror = mirror_of(output_dir) if is_url(output_dir) else None
         root = mirror.local if mirror else Path(output_dir)
         folder = root / _sweep_name(options.sweep, self._master, found)
@@ -114,10 +117,10 @@ class RayTuneSweeper(Sweeper):
         elif status := run_sweep(plan):
             sys.exit(status)
 
-    def _space(self, arguments: list[str]) -> space.Space:
-        parser = OverridesParser.create(config_loader=self._loader)
-        params = [space.param_override(key, value) for key, value in self.params.items()]
-        found = space.build_space(parser.parse_overrides(params), parser.parse_overrides(arguments))
+    def _space(self, arguments: list[str]) -> Space:
+        found = read_space(
+            self.params, arguments, self._loader, self._master, self.application.not_swept
+        )
         if not found.axes:
             raise UserError(
                 "there is nothing to sweep over; name a sweep file with +sweep=NAME or give an "
@@ -125,6 +128,16 @@ class RayTuneSweeper(Sweeper):
                 f"{self.application.train_command}."
             )
         return found
+
+
+def _plain(params: Mapping[str, Any]) -> dict[str, Any]:
+    """Entries of a sweep file, in which Hydra has left lists and mappings of its own."""
+    return {
+        str(key): OmegaConf.to_container(value, resolve=True)
+        if OmegaConf.is_config(value)
+        else value
+        for key, value in params.items()
+    }
 
 
 def _framework_config(config: DictConfig) -> FrameworkConfig:
@@ -140,12 +153,9 @@ def _population(options: FrameworkConfig) -> dict[str, Any]:
     return {"grace": None, "factor": None, "samples": None, **asdict(options.scheduler)}
 
 
-def _sweep_name(options: SweepConfig, config: DictConfig, found: space.Space) -> str:
+def _sweep_name(options: SweepConfig, config: DictConfig, found: Space) -> str:
     """`sweep.name`, else the sweep file's name, else the axes'."""
     chosen = options.name or config.hydra.runtime.choices.get("sweep")
     name = chosen or "_x_".join(short_keys([axis.key for axis in found.axes]))
-    if not re.fullmatch(r"[A-Za-z0-9._+-]{1,180}", name) or name.startswith("."):
-        raise UserError(
-            f"sweep.name={name} cannot name a folder; use letters, digits and ._+- only."
-        )
+    check_folder_name("sweep.name", name)
     return str(name)

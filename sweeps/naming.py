@@ -39,6 +39,24 @@ def label(value: Any) -> str:
     return f"{clean.strip('_')}-{hashlib.sha256(text.encode()).hexdigest()[:4]}"
 
 
+def is_label(text: str) -> bool:
+    """Return whether a text has the characters of labels only, so that it can be part of a name."""
+    return re.fullmatch(r"[A-Za-z0-9._+-]*", text) is not None
+
+
+def check_folder_name(option: str, name: str) -> None:
+    """Refuse a name that could be more than one folder's, or hidden.
+
+    Raises:
+      UserError: it has other characters than those of labels, begins with a dot or is too long.
+    """
+    if not name or len(name) > MAX_NAME_BYTES or name.startswith(".") or not is_label(name):
+        raise UserError(
+            f"{option}={name} cannot name a folder; use letters, digits and ._+- only, at most "
+            f"{MAX_NAME_BYTES} of them and no dot at the start."
+        )
+
+
 def short_keys(keys: Sequence[str], others: Iterable[str] = ()) -> list[str]:
     """Return the last component of each key, and more of them where two keys share it.
 

@@ -1,4 +1,4 @@
-"""Argparse types, and the argument that several commands take."""
+"""Argparse types, and the arguments that several commands take."""
 
 import argparse
 import math
@@ -16,6 +16,24 @@ def trial_parser(program: str, description: str) -> argparse.ArgumentParser:
         "directory", type=Path, metavar="FOLDER", help="a trial's folder: outputs/SWEEP/TRIAL"
     )
     return parser
+
+
+def add_location(parser: argparse.ArgumentParser) -> None:
+    """Add `--root` and `--files`, which say where a trial's text lies now."""
+    parser.add_argument(
+        "--root",
+        type=Path,
+        metavar="DIR",
+        help="folder in which the text of the trial lies now, should it have moved: data.root",
+    )
+    parser.add_argument(
+        "--files",
+        type=Path,
+        nargs="+",
+        default=[],
+        metavar="FILE",
+        help="the files of that text, in their order: data.files",
+    )
 
 
 def comma_list(one: Callable[[str], T]) -> Callable[[str], list[T]]:

@@ -1,5 +1,6 @@
 """A corpus as ids: read, cut into tokens, split and numbered."""
 
+import hashlib
 import sys
 import time
 from dataclasses import asdict, dataclass, replace
@@ -13,9 +14,13 @@ from numpy.typing import NDArray
 from lm.config import DataConfig
 from lm.data import text_files, token_cache, tokenizer, vocabulary
 from lm.data.corpora import RawText, open_corpus
-from lm.data.tokenizer import tokenize
+from lm.data.tokenizer import has_later_rules, tokenize
 from lm.data.vocabulary import Vocabulary, build_vocabulary
 from sweeps.errors import UserError
+
+RULES = "tokens 2"
+"""Part of the digest of a text that the first rules cut into other tokens, so that a trial of that
+time, whose vocabulary is another one, is not taken for one of now."""
 
 
 @dataclass(frozen=True)
@@ -30,7 +35,7 @@ class Dataset:
     test: NDArray[np.int32]
     vocabulary: Vocabulary
     digest: str
-    """Hex SHA-256 of the raw text, wherever it was read from."""
+    """Hex SHA-256 of the raw text, wherever it was read from; and of `RULES` where they matter."""
 
 
 def load_dataset(config: DataConfig) -> Dataset:
@@ -78,7 +83,13 @@ def _load(config: DataConfig) -> Dataset:
         for ids in splits.values():
             ids.flags.writeable = False
         token_cache.store(folder, splits, vocabulary)
-    return Dataset(**splits, vocabulary=vocabulary, digest=text.digest)
+    return Dataset(**splits, vocabulary=vocabulary, digest=_digest(text, config))
+
+
+def _digest(text: RawText, config: DataConfig) -> str:
+    if not has_later_rules(text.train, config):
+        return text.digest
+    return hashlib.sha256(f"{text.digest} {RULES}".encode()).hexdigest()
 
 
 def _modules() -> list[ModuleType]:

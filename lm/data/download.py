@@ -8,8 +8,9 @@ from pathlib import Path
 from typing import Any
 from urllib.error import HTTPError, URLError
 
-from rich.console import Console
 from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TimeRemainingColumn
+
+from sweeps.io.console import make_console
 
 TIMEOUT = 30
 """Seconds without a byte before a download is given up."""
@@ -78,9 +79,9 @@ def _read(response: Any) -> bytes:
 
 def _progress() -> Progress:
     return Progress(
-        TextColumn("downloading {task.description}"),
+        TextColumn("downloading {task.description}", markup=False),
         BarColumn(),
         DownloadColumn(),
         TimeRemainingColumn(),
-        console=Console(stderr=True),
+        console=make_console(stderr=True),
     )

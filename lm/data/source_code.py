@@ -83,4 +83,5 @@ def _below(folder: Path) -> Iterator[Path]:
 
 
 def _hash(name: Path) -> bytes:
-    return hashlib.sha256(name.as_posix().encode()).digest()
+    # A name may be of bytes that are not UTF-8.
+    return hashlib.sha256(name.as_posix().encode(errors="surrogateescape")).digest()

@@ -4,6 +4,7 @@ import importlib.util
 from collections.abc import Sequence
 from pathlib import Path
 
+from lm.data.file_kinds import decode_text
 from sweeps.errors import UserError
 
 STRAIGHT_QUOTES = str.maketrans("\u2018\u2019\u201c\u201d", "''\"\"")
@@ -17,18 +18,14 @@ def read_text(path: Path) -> str:
       UserError: there is no such file, it is a folder, unreadable, not UTF-8, or has no text.
     """
     try:
-        text = path.read_bytes().decode("utf-8-sig")
+        content = path.read_bytes()
     except FileNotFoundError:
         raise UserError(f"there is no file {path}; check the path.") from None
     except IsADirectoryError:
         raise UserError(f"{path} is a folder; name the text files in it.") from None
-    except UnicodeDecodeError as error:
-        raise UserError(
-            f"{path} is not UTF-8 text (byte {error.start}); convert it, for example with "
-            "`iconv -t UTF-8`."
-        ) from None
     except OSError as error:
         raise UserError(f"cannot read {path}: {error.strerror}; mend that and retry.") from None
+    text = decode_text(content, path)
     if not text.strip():
         raise UserError(f"{path} has no text in it; give a file with text.")
     return text.replace("\r\n", "\n").replace("\r", "\n")

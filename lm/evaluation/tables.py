@@ -51,7 +51,7 @@ def show_evaluation(
                 f"{text.unknown:,} of {len(text.ids):,} tokens ({text.unknown / len(text.ids):.1%})"
             )
             print_line(console, f"{text.name}: the vocabulary lacks {share}; read as {UNKNOWN}")
-    console.print()
+    print_line(console)
     print_table(console, _perplexities(found.texts, trained.config.data.level))
 
 
@@ -69,8 +69,8 @@ def show_worst(
                 worst_on_average(found, count, MIN_OCCURRENCES),
             ),
         ):
-            console.print()
-            console.print(f"{text.name}: {heading}", markup=False, highlight=False, style="bold")
+            print_line(console)
+            print_line(console, f"{text.name}: {heading}", style="bold")
             print_table(console, _surprises(rows, all_of_it))
 
 

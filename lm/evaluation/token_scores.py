@@ -79,7 +79,8 @@ def write_token_scores(path: Path, texts: Sequence[TokenScores], vocabulary: Voc
     if any(text.cached is not None for text in texts):
         heads.append("log_probability_with_cache")
     try:
-        with path.open("w", newline="", encoding="utf-8") as file:
+        # The name of a text may be of bytes that are not UTF-8.
+        with path.open("w", newline="", encoding="utf-8", errors="surrogateescape") as file:
             table = csv.writer(file, lineterminator="\n")
             table.writerow(heads)
             for text in texts:

@@ -1,1 +1,1 @@
-"""What `conf/config.yaml` names for a sweep: identity, cost, workload and limits of packs."""
+"""Functions that `conf/config.yaml` names for sweeps: identity, metrics, cost, limits of packs."""

@@ -3,10 +3,11 @@
 A checkpoint is a folder named by its update step, with one file, NumPy's npz. The file holds
 `format`, and the arrays of a `Checkpoint` by their path in it, such as
 `state/params/output/bias` or `hyperparams/learning_rate`. The folder appears under its name once
-it is complete.
+it is complete and on the disk.
 """
 
 import logging
+import os
 import shutil
 from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -20,6 +21,7 @@ from numpy.typing import NDArray
 from lm.optim.optimizer import Hyperparameters
 from lm.training.state import TrainState
 from sweeps.errors import UserError, first_line
+from sweeps.io.atomic import sync_folder
 
 log = logging.getLogger(__name__)
 
@@ -66,9 +68,13 @@ class CheckpointManager:
             half.mkdir(parents=True)
             with (half / FILE).open("wb") as file:
                 np.savez(file, **arrays)  # type: ignore[arg-type]  # it may pickle
+                file.flush()
+                os.fsync(file.fileno())
+            sync_folder(half)
             if final.exists():
                 shutil.rmtree(final)
             half.rename(final)
+            sync_folder(self.directory)
         except OSError as error:
             shutil.rmtree(half, ignore_errors=True)
             raise UserError(

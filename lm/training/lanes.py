@@ -22,6 +22,7 @@ from lm.training.step import record_validation_loss
 from lm.training.trainer import Trainer, TrainReport
 from sweeps.io.atomic import make_directory, read_json, write_json
 from sweeps.run import Run
+from sweeps.store.provenance import read_provenance
 
 NUM_LANES_FILE = "lanes.json"
 """Beside the checkpoints of a trial that is trained in a pack: the number of its lanes."""
@@ -194,9 +195,9 @@ def read_num_lanes(runs: Sequence[Run]) -> int:
     A resumed trial's number lies beside its checkpoints; that of one to be reproduced, whose
     folder is new, in the provenance.
     """
-    files = [run.checkpoints / NUM_LANES_FILE for run in runs]
-    files += [run.directory / "provenance.json" for run in runs]
-    return max(2, len(runs), *(int((read_json(file) or {}).get("lanes", 0)) for file in files))
+    kept = [(read_json(run.checkpoints / NUM_LANES_FILE) or {}).get("lanes") for run in runs]
+    kept += [read_provenance(run.directory).facts.get("lanes") for run in runs]
+    return max(2, len(runs), *(number for number in kept if isinstance(number, int)))
 
 
 def write_num_lanes(run: Run, num_lanes: int) -> None:

@@ -9,11 +9,11 @@ from typing import NamedTuple
 
 import jax
 import jax.numpy as jnp
-import yaml
 
 from lm.config import Config, parse_config
 from lm.config.identity import identity_of
 from lm.data.dataset import Dataset, load_dataset
+from lm.data.location import AS_RECORDED, TextLocation, location_options
 from lm.data.vocabulary import Vocabulary
 from lm.model.types import Carry, Params
 from lm.optim.optimizer import hyperparameters
@@ -42,14 +42,18 @@ class TrainedModel(NamedTuple):
         return tuple(tuple(jnp.zeros((batch_size, *x.shape[1:])) for x in one) for one in like)
 
 
-def load_trained(directory: Path) -> TrainedModel:
+def load_trained(directory: Path, location: TextLocation = AS_RECORDED) -> TrainedModel:
     """Load the newest complete checkpoint of a trial.
+
+    Args:
+      directory: the trial's folder.
+      location: where its text lies now, should that be asked for.
 
     Raises:
       UserError: the folder is no trial's, or has no checkpoint that can be read.
     """
     trial = _trial(directory)
-    config = _for_this_device(parse_config(_config(directory)))
+    config = _for_this_device(parse_config(location.apply(read_config(directory))))
     vocabulary = Vocabulary.load(directory / "vocab.tsv")
     functions = build_functions(make_static_config(config, len(vocabulary)))
     like = Checkpoint(functions.shapes, hyperparameters(config, epoch=0))
@@ -76,12 +80,20 @@ def load_trial_dataset(trained: TrainedModel) -> Dataset:
     Raises:
       UserError: it is missing, or is not the one that it was.
     """
-    trial, text = trained.trial, load_dataset(trained.config.data)
-    recorded = parse_config(_config(trial.directory))
+    trial, data = trained.trial, trained.config.data
+    elsewhere = location_options(data.name)
+    try:
+        text = load_dataset(data)
+    except UserError as error:
+        raise UserError(
+            f"the text that {trial.directory} was trained on cannot be read: {error} If it lies "
+            f"elsewhere now (this command runs in {Path.cwd()}), give {elsewhere}."
+        ) from error
+    recorded = parse_config(read_config(trial.directory))
     if fingerprint(identity_of(recorded, text.digest)) != trial.fingerprint:
         raise UserError(
             f"the text of {trial.directory} is not the one that it was trained on, or its "
-            "config.yaml was changed; restore them, or give --text FILE to take another text."
+            f"config.yaml was changed; restore them, or say with {elsewhere} where it lies."
         )
     return text
 
@@ -95,15 +107,6 @@ def _trial(directory: Path) -> Trial:
     inside = sorted(path.parent.name for path in directory.glob("*/trial.json"))
     hint = f", as {directory / inside[0]}" if inside else ", outputs/SWEEP/TRIAL"
     raise UserError(f"{directory} holds no trial; name a trial's folder{hint}.")
-
-
-def _config(directory: Path) -> dict[str, object]:
-    try:
-        return read_config(directory)
-    except (OSError, yaml.YAMLError, AssertionError) as error:
-        raise UserError(
-            f"{directory / 'config.yaml'} cannot be read; restore it, or train the trial again."
-        ) from error
 
 
 def _for_this_device(config: Config) -> Config:

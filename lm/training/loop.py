@@ -133,7 +133,7 @@ def run_training(engine: Engine, sessions: Sequence[TrainingSession]) -> None:
       sessions: of all lanes, by their number.
 
     Raises:
-      KeyboardInterrupt: Ctrl-C or SIGTERM; checkpoints were saved first.
+      KeyboardInterrupt: Ctrl-C or another signal of `Interrupt`; checkpoints were saved first.
       UserError: a checkpoint cannot be written.
     """
     with (
@@ -167,12 +167,12 @@ def run_training(engine: Engine, sessions: Sequence[TrainingSession]) -> None:
                 writer.finish()
             for lane in ending:
                 engine.remove(lane)
-                error = sessions[lane].interrupted() if interrupt.requested else None
+                error = sessions[lane].interrupted(interrupt) if interrupt.requested else None
                 sessions[lane].run.close(error)
         if interrupt.requested:
             if len(sessions) == 1:
-                raise sessions[0].interrupted()
-            raise KeyboardInterrupt("stopped; what was trained is saved")
+                raise sessions[0].interrupted(interrupt)
+            raise interrupt.error("stopped; what was trained is saved")
 
 
 def _must_end(session: TrainingSession, interrupt: Interrupt) -> bool:

@@ -124,7 +124,10 @@ def next_step_inputs(
     state = flush(spec, state, hyperparams, jnp.bool_(True))
     state, batch = next_batch(spec, streams_lb, state, row)
     inputs = step_batch(batch, row.candidates)
-    return state, inputs.with_dropout(spec, state.params, hyperparams, row)
+    # The step draws its masks for the rows that it gathers, of which a word may be any.
+    rows, index = spec.rows.gather(state.tables, hyperparams, state.step, inputs.touched_words)
+    drawn = inputs.at_rows(index).with_dropout(spec, rows.params, hyperparams, row)
+    return state, inputs._replace(dropout=drawn.dropout)
 
 
 def _counted_step(

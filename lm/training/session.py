@@ -12,7 +12,7 @@ from lm.training.callbacks import Callback
 from lm.training.checkpoint import Checkpoint, CheckpointManager
 from lm.training.state import TrainState, count_parameters
 from lm.training.trainer import Trainer, TrainReport
-from sweeps.run import Diverged, Run
+from sweeps.run import Diverged, Interrupt, Run
 
 log = logging.getLogger(__name__)
 
@@ -149,6 +149,6 @@ class TrainingSession:
         self.run.checkpoint_saved()
         self._saved = time.monotonic()
 
-    def interrupted(self) -> KeyboardInterrupt:
+    def interrupted(self, interrupt: Interrupt) -> KeyboardInterrupt:
         """How a trial ends that saved at a signal."""
-        return KeyboardInterrupt(f"stopped after step {self.step}, which is saved")
+        return interrupt.error(f"stopped after step {self.step}, which is saved")

@@ -21,11 +21,12 @@ from typing import TYPE_CHECKING
 
 from rich.console import Console
 
+from lm.data.location import TextLocation
 from lm.vectors.arguments import read_arguments
 from lm.vectors.config import Word2VecConfig
 from sweeps.cli.exit import exit_on_user_error
 from sweeps.errors import UserError
-from sweeps.io.console import print_line
+from sweeps.io.console import make_console, print_line
 
 if TYPE_CHECKING:
     from lm.vectors.epoch_scores import EpochScores
@@ -39,7 +40,7 @@ MAPPED = 2048
 def main(arguments: Sequence[str] | None = None) -> None:
     """Run the command; None: with this process's arguments."""
     options, models = read_arguments(sys.argv[1:] if arguments is None else arguments)
-    console = Console(soft_wrap=True)
+    console = make_console()
     tables, epoch_scores = _tables(console, options, models)
     if options.export is not None:  # files first, for the terminal may be a pipe that closes early
         _export(options, tables)
@@ -68,18 +69,27 @@ def _tables(
     from lm.vectors.word_vectors import most_frequent
 
     where, words = options.where, options.words
+    location = TextLocation(options.root, tuple(options.files))
     names = Counter(path.name for path in where)
     found: list[WordVectors] = []
     epoch_scores: list[EpochScores] = []
     for path in where:
         label = path.name if names[path.name] == 1 else str(path)
         prefix = f"{label}/" if path.is_dir() and len(where) > 1 else ""
-        scored = load_tables(console, path, options.table, models, options.judge)
+        scored = load_tables(console, path, options.table, models, options.judge, location)
         found += [
-            most_frequent(one, words)._replace(name=prefix + one.name) for one in scored.tables
+            most_frequent(one, words)._replace(name=_legible(prefix + one.name))
+            for one in scored.tables
         ]
-        epoch_scores += [one._replace(vectors=prefix + one.vectors) for one in scored.epoch_scores]
+        epoch_scores += [
+            one._replace(vectors=_legible(prefix + one.vectors)) for one in scored.epoch_scores
+        ]
     return found, epoch_scores
+
+
+def _legible(name: str) -> str:
+    """A file's name for tables and pages; bytes of it that are not UTF-8 are replaced."""
+    return name.encode(errors="replace").decode()
 
 
 def _export(options: argparse.Namespace, tables: "Sequence[WordVectors]") -> None:
@@ -128,7 +138,7 @@ def _judge(
     from lm.vectors.scores import score_with_intervals
     from lm.vectors.tables import show_scores
 
-    console.print()
+    print_line(console)
     show_scores(
         console, [one.name for one in tables], [score_with_intervals(one) for one in tables]
     )

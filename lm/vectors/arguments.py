@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
-from lm.cli.arguments import positive_int
+from lm.cli.arguments import add_location, positive_int
 from lm.vectors.config import NONE, Word2VecConfig, compose_models, split_overrides
 from lm.vectors.word_vectors import TABLE_CHOICES, file_suffix
 from sweeps.errors import UserError
@@ -90,6 +90,7 @@ def _add_tables(parser: argparse.ArgumentParser) -> None:
         help="of a trial: the vectors that the recurrence reads, those that the softmax compares "
         "its features with, both (default), or none beside those of +vectors",
     )
+    add_location(parser)
     add("--words", type=positive_int, metavar="N", help="take the N most frequent words alone")
 
 

@@ -9,6 +9,7 @@ from rich.progress import TaskID
 
 from lm.cli.progress import bar
 from lm.data.dataset import Dataset
+from lm.data.location import AS_RECORDED, TextLocation
 from lm.data.windows import steps_per_epoch
 from lm.training.load import TrainedModel, load_trained, load_trial_dataset
 from lm.vectors.benchmarks import load_benchmarks
@@ -35,11 +36,13 @@ def load_tables(
     table: str,
     models: Mapping[str, Word2VecConfig],
     judged: bool,
+    location: TextLocation = AS_RECORDED,
 ) -> ScoredTables:
     """Load the tables of a trial's folder and train its baselines, or load the table of a file.
 
     Args:
       table: one of `TABLE_CHOICES`, or `NONE`.
+      location: where the text of a trial lies now.
       console, models, judged: as for `train_baselines`.
 
     Raises:
@@ -49,7 +52,7 @@ def load_tables(
         return ScoredTables(
             tables=[] if table == NONE else load_vectors(where, table), epoch_scores=[]
         )
-    trained = load_trained(where)
+    trained = load_trained(where, location)
     own = [] if table == NONE else model_vectors(trained, table)
     if models:
         return train_baselines(console, trained, own, models, judged)

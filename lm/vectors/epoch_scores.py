@@ -57,8 +57,8 @@ def show_epoch_scores(console: Console, epoch_scores: Sequence[EpochScores]) -> 
     """Show a table for each kind of question: a row for each epoch, a column for each table."""
     shown = _select_epochs(sorted({one.epoch for one in epoch_scores}))
     for kind, heading in zip(KINDS, HEADINGS, strict=True):
-        console.print()
-        console.print(f"{heading} after each pass", markup=False, highlight=False, style="bold")
+        print_line(console)
+        print_line(console, f"{heading} after each pass", style="bold")
         print_table(console, _table(epoch_scores, kind, shown))
     if left_out := len({one.epoch for one in epoch_scores}) - len(shown):
         print_line(console, f"{left_out} more passes: --csv FILE has all of them")

@@ -40,8 +40,8 @@ def show_nearest(
     for names, words in _unknown(lookups, queries):
         print_line(console, f"{names}: the vocabulary does not have {words}")
     for query in known:
-        console.print()
-        console.print(visible(query.text), markup=False, highlight=False, style="bold")
+        print_line(console)
+        print_line(console, visible(query.text), style="bold")
         table = make_table(*(one.name for one in lookups))
         columns = [_column(one, query, count) for one in lookups]
         for row in zip(*columns, strict=True):

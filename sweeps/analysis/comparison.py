@@ -5,10 +5,10 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from sweeps.analysis.ranking import ScoredTrial, best_value, rank
-from sweeps.errors import UserError
+from sweeps.errors import UserError, did_you_mean
 from sweeps.labels import MISSING
 from sweeps.naming import RunFilter, label
-from sweeps.store import Sweep, read_metrics, read_sweep
+from sweeps.store import Sweep, TrialStatus, read_metrics, read_sweep
 from sweeps.store.metrics import metric_tags
 
 
@@ -31,6 +31,25 @@ class Comparison:
     """All trials that pass the filter, the best first."""
     filtered_out: int = 0
     """Number of trials that do not pass the filter."""
+
+    @property
+    def best_trial(self) -> ScoredTrial | None:
+        """The first finished trial that has a value of the metric; None: there is none."""
+        finished = (one for one in self.trials if one.trial.status == TrialStatus.FINISHED)
+        return next((one for one in finished if one.best is not None), None)
+
+    @property
+    def unranked(self) -> str:
+        """A sentence on trials none of which has a value of the metric; empty: one has."""
+        if any(one.best is not None for one in self.trials):
+            return ""
+        tags = reported_tags(self.trials)
+        if self.metric in tags:
+            return f"no trial has a value of {self.metric} other than NaN, so none is the best."
+        if not tags:
+            return f"no trial has reported {self.metric} yet, so none is the best."
+        meant = did_you_mean(self.metric, tags)
+        return f"no trial reported {self.metric}, so none is the best; {meant}."
 
 
 def compare_sweeps(
@@ -172,9 +191,15 @@ def _scored(one: ScoredTrial, metric: str, mode: str, recorded_mode: str) -> Sco
 
 def _require(metric: str, scored: Sequence[ScoredTrial]) -> None:
     """Raise a `UserError` if no trial ever reported the metric."""
+    tags = reported_tags(scored)
+    if tags and metric not in tags:
+        raise UserError(f"no trial reported {metric}; {did_you_mean(metric, tags)}.")
+
+
+def reported_tags(trials: Sequence[ScoredTrial]) -> list[str]:
+    """Return the tags of all metrics that trials reported, each once."""
     tags: dict[str, None] = {}
-    for one in scored:
+    for one in trials:
         tags |= dict.fromkeys(one.trial.metrics)
         tags |= dict.fromkeys(metric_tags(read_metrics(one.trial.directory / "metrics.csv")))
-    if tags and metric not in tags:
-        raise UserError(f"no trial reported {metric}; there are {', '.join(tags)}.")
+    return list(tags)

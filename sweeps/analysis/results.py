@@ -3,11 +3,14 @@
 import csv
 import io
 import shlex
+from collections import Counter
+from collections.abc import Sequence
 from pathlib import Path
 
 from rich.console import Console
 
 from sweeps.analysis.comparison import Comparison
+from sweeps.analysis.ranking import ScoredTrial
 from sweeps.analysis.tables import ranking_table, replicate_table
 from sweeps.io.atomic import write_text
 from sweeps.io.console import print_line, print_rest, print_table
@@ -51,6 +54,7 @@ def print_results(
     comparison: Comparison,
     reproduce_command: str | None = None,
     board_command: str | None = None,
+    interrupted: bool = False,
 ) -> None:
     """Print the ranked trials of one sweep, then where everything is and how to go on.
 
@@ -59,18 +63,19 @@ def print_results(
       comparison: the trials of one sweep, at least one.
       reproduce_command: command that runs a trial again and compares, given its folder.
       board_command: command that shows the runs of a folder; None: TensorBoard's own.
+      interrupted: whether the sweep ended before its trials did.
     """
     folder, trials = comparison.sweeps[0].folder, comparison.trials
-    console.print()
+    print_line(console)
     print_table(console, ranking_table(comparison, TOP))
     print_rest(console, len(trials) - TOP, "in results.csv")
     if comparison.replicate:
-        console.print()
+        print_line(console)
         print_line(
             console, f"best {comparison.metric} over {comparison.replicate}, finished trials:"
         )
         print_table(console, replicate_table(comparison, TOP))
-    console.print()
+    print_line(console)
     for one in trials:
         if one.trial.status == TrialStatus.FAILED:
             where = one.trial.directory / "error.txt"
@@ -78,14 +83,30 @@ def print_results(
     if compiling := total_compile_time([read_compile_time(one.trial.directory) for one in trials]):
         print_line(console, f"compiling:   {compiling}")
     print_line(console, f"results:     {folder / 'results.csv'}")
-    if trials[0].trial.status == TrialStatus.FINISHED:
-        print_line(console, f"best trial:  {trials[0].trial.directory}")
-        print_line(console, f"again alone: {trials[0].trial.train_command}")
+    if best := comparison.best_trial:
+        print_line(console, f"best trial:  {best.trial.directory}")
+        print_line(console, f"again alone: {best.trial.train_command}")
         if reproduce_command:
-            directory = shlex.quote(str(trials[0].trial.directory))
+            directory = shlex.quote(str(best.trial.directory))
             print_line(console, f"verify it:   {reproduce_command} {directory}")
+    elif comparison.unranked:
+        print_line(console, f"no ranking:  {comparison.unranked}")
+    if interrupted:
+        print_line(console, f"go on:       {_left(trials)}")
     board = board_command or "tensorboard --logdir"
     print_line(console, f"look at it:  {board} {shlex.quote(str(folder))}")
+
+
+def _left(trials: Sequence[ScoredTrial]) -> str:
+    """What an interrupted sweep has left to do, and how to have it done."""
+    counts = Counter(one.trial.status for one in trials)
+    left = {
+        "interrupted": counts[TrialStatus.INTERRUPTED] + counts[TrialStatus.RUNNING],
+        "not started": counts[TrialStatus.WAITING],
+    }
+    of = " and ".join(f"{count} {what}" for what, count in left.items() if count)
+    with_what = f" with the trials that are left: {of}" if of else ""
+    return f"the same command goes on{with_what}"
 
 
 def _number(value: float | None) -> str:

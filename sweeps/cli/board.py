@@ -17,7 +17,9 @@ from rich.console import Console
 
 from sweeps.cli.exit import exit_on_user_error
 from sweeps.errors import UserError
-from sweeps.io.url import is_url
+from sweeps.io.console import make_console, print_line
+from sweeps.io.retry import warn
+from sweeps.io.url import is_url, without_secrets
 from sweeps.naming import RunFilter, short_keys
 from sweeps.store import Sweep, read_sweep
 from sweeps.tensorboard.links import Dashboard, Link, sweep_links
@@ -57,10 +59,11 @@ def main(
     """
     options = _parser(command).parse_args(arguments)
     if is_url(options.folder):  # before it becomes a path, in which two slashes are one
-        raise UserError(f"{options.folder} is a URL; give the folder of this machine's copy of it.")
+        url = without_secrets(options.folder)
+        raise UserError(f"{url} is a URL; give the folder of this machine's copy of it.")
     root = Path(options.folder)
     runs = _matching_runs(root, options.match)
-    console = Console(soft_wrap=True, highlight=False)
+    console = make_console()
     for number in (signal.SIGTERM, signal.SIGHUP):
         signal.signal(number, _exit_on_signal)
     with ExitStack() as stack:
@@ -77,7 +80,8 @@ def main(
             )
         dashboard = Dashboard(url=_reachable(url), pinned=pinned, tags=tags)
         lines = _lines(root, list(runs), listed, dashboard)
-        console.print("\n".join(lines), markup=False)
+        print_line(console, "\n".join(lines))
+        sys.stdout.flush()
         _refresh_until_ended(url, selection)
 
 
@@ -150,7 +154,8 @@ def _check_server(console: Console, runs: Mapping[str, Sequence[str]]) -> None:
             "fewer runs with --match REGEX."
         )
     if not has_data_server():
-        console.print(
+        print_line(
+            console,
             "TensorBoard's data server is missing here, so that many runs take minutes to load: "
             "pip install tensorboard-data-server.",
             style="yellow",
@@ -194,9 +199,14 @@ def _sweeps(folder: Path) -> dict[str, Sweep]:
     """Return the sweeps in a folder by name; a sweep's own folder has the empty name."""
     found = sorted(folder.glob("[!.]*/sweep.json"))
     folders = {"": folder, **{path.parent.name: path.parent for path in found}}
-    return {
-        name: read_sweep(path) for name, path in folders.items() if (path / "sweep.json").is_file()
-    }
+    sweeps = {}
+    for name, path in folders.items():
+        if (path / "sweep.json").is_file():
+            try:
+                sweeps[name] = read_sweep(path)
+            except UserError as error:  # its runs are shown, and links to the other sweeps
+                warn(str(error))
+    return sweeps
 
 
 def _links(dashboard: Dashboard, name: str, sweep: Sweep, runs: Sequence[str]) -> list[Link]:

@@ -16,7 +16,14 @@ from sweeps.analysis.importance import Importance, axis_importance
 from sweeps.analysis.replicates import group_replicates, marginal_means
 from sweeps.analysis.tables import ranking_table, replicate_table
 from sweeps.cli.exit import exit_on_user_error
-from sweeps.io.console import format_number, make_table, print_line, print_rest, print_table
+from sweeps.io.console import (
+    format_number,
+    make_console,
+    make_table,
+    print_line,
+    print_rest,
+    print_table,
+)
 from sweeps.naming import short_keys
 from sweeps.store import TrialStatus
 
@@ -41,9 +48,10 @@ def main(
         from sweeps.report import write_report
 
         write_report(options.html, comparison, shares)
-    print_comparison(Console(), comparison, shares, options.top)
+    console = make_console()
+    print_comparison(console, comparison, shares, options.top)
     if options.html is not None:
-        Console(soft_wrap=True).print(f"report: {options.html}", markup=False, highlight=False)
+        print_line(console, f"report: {options.html}")
 
 
 def print_comparison(
@@ -81,12 +89,14 @@ def headline(comparison: Comparison) -> str:
     counts = Counter(one.trial.status for one in comparison.trials)
     known = [f"{counts[status]} {status}" for status in TrialStatus if counts[status]]
     names = ", ".join(comparison.names)
-    trials = f"{len(comparison.trials)} trials"
+    count = len(comparison.trials)
+    trials = "1 trial" if count == 1 else f"{count} trials"
     if comparison.filtered_out:
         trials += f" of {len(comparison.trials) + comparison.filtered_out}"
     best = "lowest" if comparison.mode == "min" else "highest"
     ended = f" ({', '.join(known)})" if known else ""
-    return f"{names}: {trials}{ended} by {comparison.metric}, {best} first"
+    order = comparison.unranked if comparison.trials else ""
+    return f"{names}: {trials}{ended} by {comparison.metric}, {order or f'{best} first'}"
 
 
 def _parser(command: str) -> argparse.ArgumentParser:
@@ -132,8 +142,8 @@ def _importance(comparison: Comparison, shares: Importance) -> Table:
 
 
 def _heading(console: Console, text: str) -> None:
-    console.print()
-    console.print(text, markup=False, highlight=False, soft_wrap=True, style="bold")
+    print_line(console)
+    print_line(console, text, style="bold")
 
 
 if __name__ == "__main__":

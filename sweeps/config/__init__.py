@@ -9,7 +9,10 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from sweeps.config.application import Application, read_application
     from sweeps.config.compose import Composer
+    from sweeps.config.grammar import parse_override, parse_overrides, quoted
     from sweeps.config.hooks import locate, source_folder
+    from sweeps.config.hydra_errors import composition_errors
+    from sweeps.config.metrics import check_metric, check_tags
     from sweeps.config.options import (
         SCHEDULERS,
         AshaConfig,
@@ -23,7 +26,14 @@ if TYPE_CHECKING:
         parse_framework_config,
     )
     from sweeps.config.overrides import check_overrides
-    from sweeps.config.schema import check_ranges, option, parse, register_kinds, section
+    from sweeps.config.schema import (
+        check_ranges,
+        check_text,
+        option,
+        parse,
+        register_kinds,
+        section,
+    )
 
 _MODULES = {
     "Application": "application",
@@ -37,12 +47,19 @@ _MODULES = {
     "SchedulerConfig": "options",
     "SearchConfig": "options",
     "SweepConfig": "options",
+    "check_metric": "metrics",
     "check_overrides": "overrides",
     "check_ranges": "schema",
+    "check_tags": "metrics",
+    "check_text": "schema",
+    "composition_errors": "hydra_errors",
     "locate": "hooks",
     "option": "schema",
     "parse": "schema",
     "parse_framework_config": "options",
+    "parse_override": "grammar",
+    "parse_overrides": "grammar",
+    "quoted": "grammar",
     "read_application": "application",
     "register_kinds": "schema",
     "section": "schema",
@@ -62,12 +79,19 @@ __all__ = [
     "SchedulerConfig",
     "SearchConfig",
     "SweepConfig",
+    "check_metric",
     "check_overrides",
     "check_ranges",
+    "check_tags",
+    "check_text",
+    "composition_errors",
     "locate",
     "option",
     "parse",
     "parse_framework_config",
+    "parse_override",
+    "parse_overrides",
+    "quoted",
     "read_application",
     "register_kinds",
     "section",

@@ -5,6 +5,9 @@ from pathlib import Path
 
 from omegaconf import MISSING, OmegaConf
 
+PARAMS = "hydra.sweeper.params"
+"""Key of the axes that sweep files give."""
+
 
 @dataclass
 class Application:
@@ -30,6 +33,12 @@ class Application:
     pack_limits: str | None = None
     """(config, cpus, gpus) -> how many may train together, a `sweeps.plan.packs.PackLimits`; null:
     as many as `sweep.pack` says."""
+    metrics: str | None = None
+    """config -> the tags in each kind of report that its trial makes, as a list of them; runs in
+    the command's process. Options that name another tag are refused before anything runs. Null: a
+    metric that nobody reports is found out at the end."""
+    not_swept: list[str] = field(default_factory=list)
+    """Options that cannot be axes, beside those of the framework: where and how a trial runs."""
     estimate: str | None = None
     """configs -> what each would cost, a `sweeps.plan.cost.Cost`; null: previews show no cost."""
     relative_cost: str | None = None

@@ -10,12 +10,14 @@ from functools import cache
 from typing import Any
 
 from hydra.core.config_loader import ConfigLoader
-from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.core.override_parser.types import Override
 from hydra.errors import HydraException
 from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import MissingMandatoryValue, OmegaConfBaseException
 
+from sweeps.config.application import PARAMS
+from sweeps.config.grammar import parse_override
+from sweeps.config.hydra_errors import composition_errors
 from sweeps.config.schema import explain_foreign_option
 from sweeps.errors import UserError
 
@@ -34,14 +36,20 @@ class Composer:
         """
         self._loader, self._master = loader, master
         self._options = {key for key in axes if not loader.get_group_options(key)}
+        self._groups = set(axes) - self._options
         self._bases: dict[tuple[str, ...], tuple[DictConfig, Mapping[str, str]] | None] = {}
 
     def __call__(self, overrides: Sequence[str]) -> Composed:
         """Compose a trial.
 
         Raises:
-          UserError: an option has no value, or is one that the chosen kind of its section lacks.
+          UserError: Hydra cannot compose it, or an option has no value; or a file that it chooses
+            has axes of its own, which a trial cannot have.
         """
+        with composition_errors():
+            return self._compose(overrides)
+
+    def _compose(self, overrides: Sequence[str]) -> Composed:
         parsed = [_parse(text) for text in overrides]
         rest = tuple(item.input_line or "" for item in parsed if not self._is_plain(item))
         if rest in self._bases:
@@ -83,9 +91,12 @@ class Composer:
         try:
             composed = self._loader.load_sweep_config(self._master, list(overrides))
         except HydraException as error:
-            if sentence := explain_foreign_option(error):
-                raise UserError(sentence) from error
+            sentence = explain_foreign_option(error)
+            if (section := sentence.partition(".")[0]) in self._groups:
+                sentence = sentence.removesuffix(".")
+                raise UserError(f"{sentence}; or sweep over each {section} by itself.") from error
             raise
+        self._check_params(composed)
         choices = {
             str(group): str(file)
             for group, file in composed.hydra.runtime.choices.items()
@@ -93,15 +104,31 @@ class Composer:
         }
         return _values(composed), choices
 
+    def _check_params(self, composed: DictConfig) -> None:
+        """Refuse a file with axes that the sweep does not know."""
+        here, there = (_params(one) for one in (self._master, composed))
+        if not (added := [key for key in there if key not in here or there[key] != here[key]]):
+            return
+        before = self._master.hydra.runtime.choices
+        chosen = composed.hydra.runtime.choices.items()
+        files = [f"{group}={file}" for group, file in chosen if before.get(group) != file]
+        raise UserError(
+            f"a trial with {', '.join(files)} has axes of its own ({', '.join(added)} in "
+            f"{PARAMS}), over which a trial cannot sweep; choose that file for the whole sweep, "
+            "or give its axes on the command line."
+        )
+
+
+def _params(config: DictConfig) -> dict[str, Any]:
+    """The axes that files give, as they stand there."""
+    found = OmegaConf.select(config, PARAMS)
+    plain = OmegaConf.to_container(found) if OmegaConf.is_config(found) else {}
+    return {str(key): plain[key] for key in plain} if isinstance(plain, dict) else {}
+
 
 @cache
 def _parse(text: str) -> Override:
-    return _parser().parse_override(text)
-
-
-@cache
-def _parser() -> OverridesParser:
-    return OverridesParser.create()
+    return parse_override(text)
 
 
 def _values(composed: DictConfig) -> dict[str, Any]:

@@ -10,46 +10,48 @@ from typing import Any
 
 from hydra import initialize_config_dir
 from hydra.core.global_hydra import GlobalHydra
-from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.core.override_parser.types import ChoiceSweep, Glob, Override, QuotedString, Sweep
 from hydra.errors import HydraException
 from hydra.types import RunMode
 from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
+from sweeps.config.grammar import parse_overrides
 from sweeps.config.schema import explain_foreign_option, kinds_of, options_of_some, with_all_kinds
-from sweeps.errors import UserError
+from sweeps.errors import ALIKE, UserError
 
 _ELSEWHERE = ("--config-", "-cd", "-cn", "-cp", "hydra.searchpath")
 """Arguments that bring files or options of the user's own, of which nothing is known here."""
-
-ALIKE = 0.75
-"""Share of letters that two names of options have in common where one may be meant by the other."""
 
 
 def check_overrides(
     arguments: Sequence[str], config_dir: Path, schema: type, config_name: str = "config"
 ) -> None:
-    """Refuse overrides of options and files that there are not, and values of another type.
+    """Refuse overrides that cannot be read, of options and files that there are not, and values of
+    another type.
 
     Args:
-      arguments: of the command line, Hydra's flags included.
+      arguments: of the command line; Hydra's flags are passed over, `--flag=value` each.
       config_dir: the folder of configuration files, of which each folder is a group.
       schema: the dataclass of the whole configuration, known to Hydra.
       config_name: the root's file in that folder.
 
     Raises:
-      UserError: there is no such option, the group has no such file, the option takes no such
-        value, or only other kinds of its section have it.
+      UserError: an override cannot be read; there is no such option, the group has no such file,
+        the option takes no such value, or only other kinds of its section have it.
     """
+    given = parse_overrides(one for one in arguments if not one.startswith("-"))
     if any(argument.startswith(_ELSEWHERE) for argument in arguments):
         return
     config = OmegaConf.structured(with_all_kinds(schema))
     options = dict(_walk(OmegaConf.to_container(config)))
-    given = list(_overrides(arguments))
     for override in given:
         key = override.key_or_group
-        if key.partition(".")[0].partition("/")[0] == "hydra" or override.is_delete():
+        if key.partition(".")[0].partition("/")[0] == "hydra":
+            continue
+        if override.is_delete():
+            if key in options and "." not in key:
+                raise UserError(f"~{key} takes away what every run needs; leave it out.")
             continue
         if (config_dir / key).is_dir():
             _check_files(key, _values(override), config_dir)
@@ -83,17 +85,6 @@ def _check_kinds(overrides: Sequence[str], config_dir: Path, config_name: str) -
         except HydraException as error:
             if sentence := explain_foreign_option(error):
                 raise UserError(sentence) from error
-
-
-def _overrides(arguments: Sequence[str]) -> Iterator[Override]:
-    """Overrides that can be parsed; Hydra reports what is wrong with the others."""
-    parser = OverridesParser.create()
-    for argument in arguments:
-        if "=" in argument and not argument.startswith("-"):
-            try:
-                yield parser.parse_override(argument)
-            except HydraException:
-                continue
 
 
 def _walk(values: Any, prefix: str = "") -> Iterator[tuple[str, Any]]:

@@ -21,6 +21,7 @@ A configuration file of such a section begins with `defaults: [adam_schema, _sel
 
 import dataclasses
 import math
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import field
 from functools import cache
@@ -35,6 +36,9 @@ T = TypeVar("T")
 
 _SCHEMA = "_schema"
 """What follows a kind's name in Hydra's config store."""
+
+NOT_UTF8 = "is not UTF-8; write it in UTF-8, and rename a file whose name is not."
+"""What is said of text that no file of results can hold."""
 
 Kinds = Mapping[str, type]
 """Value of `kind` -> dataclass of a section with that kind's options."""
@@ -142,7 +146,7 @@ def parse(
         if kind not in kinds:
             raise UserError(f"{key}.kind={kind} is not known; choose one of {', '.join(kinds)}.")
         for name in config[key]:
-            if sentence := _foreign_option(kinds, key, str(name), kind):
+            if sentence := _foreign_option(kinds, key, str(name), kind, "the configuration"):
                 raise UserError(sentence)
         chosen[key] = kinds[kind]
     structured = _structured(schema, tuple(chosen.items()))  # type: ignore[arg-type]
@@ -169,13 +173,15 @@ def explain_foreign_option(error: BaseException) -> str:
     """
     cause: BaseException | None = error
     while cause is not None and not isinstance(cause, ConfigKeyError | ConfigAttributeError):
-        cause = cause.__cause__
+        cause = cause.__cause__ or cause.__context__
     if cause is None:
         return ""
     group, _, name = str(cause.full_key).rpartition(".")
     kinds = _registered_kinds(group)
     kind = next((kind for kind, node in kinds.items() if node is cause.object_type), "")
-    return _foreign_option(kinds, group, name, kind) if kind else ""
+    file = re.match(r"In '(.+?)':", str(error))
+    setter = f"the file {file[1]}" if file else "an override"
+    return _foreign_option(kinds, group, name, kind, setter) if kind else ""
 
 
 def _registered_kinds(group: str) -> Kinds:
@@ -191,13 +197,20 @@ def _registered_kinds(group: str) -> Kinds:
     return kinds
 
 
-def _foreign_option(kinds: Kinds, key: str, name: str, kind: str) -> str:
-    """Say which kinds of a section have an option that `kind` lacks; empty: none, or it has it."""
+def _foreign_option(kinds: Kinds, key: str, name: str, kind: str, setter: str) -> str:
+    """Say which kinds of a section have an option that `kind` lacks; empty: none, or it has it.
+
+    Args:
+      setter: who sets the option.
+    """
     having = [one for one, node in kinds.items() if name in _option_names(node)]
     if not having or kind in having:
         return ""
-    have = "has" if len(having) == 1 else "have"
-    return f"{key}.{name} has no meaning for {key}={kind}; {' and '.join(having)} {have} it."
+    others = " or ".join(f"{key}={one}" for one in having)
+    return (
+        f"{key}.{name} has no meaning for {key}={kind}, and {setter} sets it; leave it out there, "
+        f"or take {others}, which {'has' if len(having) == 1 else 'have'} it."
+    )
 
 
 def _option_names(section: type) -> set[str]:
@@ -228,8 +241,9 @@ def check_range(key: str, value: Any, metadata: Mapping[str, Any]) -> None:
     """Refuse a value that an option's metadata does not allow.
 
     Raises:
-      UserError: it is none of the choices, out of range, or not finite.
+      UserError: it is none of the choices, out of range, not finite, or no text.
     """
+    check_text(key, value)
     if (choices := metadata["choices"]) and value not in choices:
         raise UserError(f"{key}={value} is not known; choose one of {', '.join(choices)}.")
     if isinstance(value, bool) or not isinstance(value, int | float):
@@ -245,3 +259,40 @@ def check_range(key: str, value: Any, metadata: Mapping[str, Any]) -> None:
             raise UserError(f"{key}={value} is out of range; it must be {words} {bound}.")
     if not math.isfinite(value):
         raise UserError(f"{key}={value} is not a finite number; give one, or null where allowed.")
+
+
+def check_text(key: str, value: Any) -> None:
+    """Refuse text that UTF-8 cannot encode, in a value or in what it holds.
+
+    Names of files that are not UTF-8 become such text, and no file of results can hold it.
+
+    Args:
+      key: of the option.
+      value: of any type.
+
+    Raises:
+      UserError: there is such text.
+    """
+    if isinstance(value, str):
+        if not is_encodable(value):
+            raise UserError(f"{key}={printable(value)} {NOT_UTF8}")
+    elif isinstance(value, Mapping):
+        for part in (*value.keys(), *value.values()):
+            check_text(key, part)
+    elif isinstance(value, Sequence) and not isinstance(value, bytes):
+        for part in value:
+            check_text(key, part)
+
+
+def is_encodable(text: str) -> bool:
+    """Return whether UTF-8 can encode a text; it cannot encode lone surrogates."""
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
+
+
+def printable(text: str) -> str:
+    r"""Return a text with `\udce9` in the place of each lone surrogate."""
+    return text.encode(errors="backslashreplace").decode()

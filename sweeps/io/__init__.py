@@ -1,1 +1,1 @@
-"""Files, locks, URLs, HTML pages, the terminal and the processor."""
+"""Files, retries, locks, URLs, leases, HTML pages, the terminal and the processor."""

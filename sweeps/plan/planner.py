@@ -62,17 +62,44 @@ class Planner:
         )
         return PlannedTrial(spec=spec, identity=planned)
 
-    def trials(self, settings: Iterable[Setting]) -> list[PlannedTrial]:
+    def trials(self, settings: Sequence[Setting]) -> "PlannedTrials":
         """Compose and check the trial of each setting. Trials of equal fingerprints appear once.
 
         Raises:
           UserError: a configuration is invalid.
         """
         found: dict[str, PlannedTrial] = {}
+        idle: set[str] = set()
         for setting in settings:
             trial = self.trial(setting)
-            found.setdefault(trial.spec.fingerprint, trial)
-        return list(found.values())
+            first = found.setdefault(trial.spec.fingerprint, trial).spec.settings
+            idle |= {key for key, text in trial.spec.settings.items() if text != first[key]}
+        return PlannedTrials(
+            trials=list(found.values()),
+            num_settings=len(settings),
+            idle_axes=[axis.key for axis in self.space.axes if axis.key in idle],
+        )
+
+
+@dataclass(frozen=True, kw_only=True)
+class PlannedTrials:
+    """Trials of the settings of a search space, each once."""
+
+    trials: Sequence[PlannedTrial]
+    num_settings: int
+    idle_axes: Sequence[str]
+    """Keys of the axes in which settings of one trial differ."""
+
+    @property
+    def notice(self) -> str:
+        """A sentence on settings that are one trial; empty: each is a trial of its own."""
+        if not self.idle_axes:
+            return ""
+        count, keys = len(self.trials), ", ".join(self.idle_axes)
+        return (
+            f"{self.num_settings} settings are {count} trial{'s' * (count != 1)}: those that "
+            f"differ only in {keys} compute the same, and the first of them is trained."
+        )
 
 
 def trial_command(train_command: str, overrides: Iterable[str]) -> str:
@@ -87,5 +114,5 @@ def _concerns_trial(override: str) -> bool:
     """
     key, _, value = override.lstrip("+").partition("=")
     if key == "output_dir":
-        return re.match(r"[\w+.-]+\\?:[\\/]*//", value) is None
+        return re.match(r"['\"]?[\w+.-]+\\?:[\\/]*//", value) is None
     return re.match(r"sweep\.|(search|scheduler|ray)\b", key) is None

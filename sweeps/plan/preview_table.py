@@ -7,7 +7,7 @@ import psutil
 from rich.console import Console
 from rich.table import Table
 
-from sweeps.io.console import print_table
+from sweeps.io.console import print_line, print_table
 from sweeps.naming import short_keys
 from sweeps.plan.cost import SESSION_SECONDS, Cost, pack_cost, peak_bytes, wall_seconds
 from sweeps.plan.packs import Pack, pack_summary
@@ -104,7 +104,7 @@ def print_preview(
         *([f"sweep.exclude: {num_excluded} left out by {'; '.join(exclude)}"] if exclude else []),
         *(_costs(left, packs, slots, memory or psutil.virtual_memory().total) if left else []),
     ):
-        console.print(text, markup=False, highlight=False, soft_wrap=True)
+        print_line(console, text)
 
 
 def _print_table(console: Console, lines: Sequence[TrialPreview]) -> None:
@@ -122,7 +122,7 @@ def _print_table(console: Console, lines: Sequence[TrialPreview]) -> None:
         if hidden <= 1 or not HEAD_ROWS <= index < HEAD_ROWS + hidden:
             table.add_row(str(index + 1), *line.settings.values(), *_cells(line))
     print_table(console, table)
-    console.print()
+    print_line(console)
 
 
 def _pack_costs(lines: Sequence[TrialPreview], packs: Sequence[Pack]) -> list[Cost]:

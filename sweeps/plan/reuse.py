@@ -4,9 +4,10 @@ import shutil
 from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
 
+from sweeps.errors import UserError
 from sweeps.io.atomic import cannot_write
+from sweeps.io.retry import warn_once
 from sweeps.store import Trial, read_sweep
-from sweeps.store.format import FormatError
 from sweeps.store.provenance import add_provenance
 from sweeps.store.sweep import SWEEP_FILE
 from sweeps.store.trial import update_trial
@@ -16,7 +17,7 @@ from sweeps.tensorboard.hparams import rewrite_hparams
 def trained_in_other_sweeps(folder: Path, fingerprints: Collection[str]) -> Mapping[str, Trial]:
     """Find done trials with these fingerprints in the sweeps beside a folder.
 
-    Sweeps that were moved aside, or written in another format, are left out.
+    Sweeps that were moved aside, and those that cannot be read, are left out.
     """
     found: dict[str, Trial] = {}
     for path in sorted(folder.parent.glob(f"[!.]*/{SWEEP_FILE}")):
@@ -24,7 +25,8 @@ def trained_in_other_sweeps(folder: Path, fingerprints: Collection[str]) -> Mapp
             continue
         try:
             sweep = read_sweep(path.parent)
-        except FormatError:
+        except UserError as error:
+            warn_once(f"The sweep {path.parent.name} is left out: {error}")
             continue
         for trial in sweep.trials:
             if trial.done and trial.fingerprint in fingerprints:

@@ -12,14 +12,16 @@ from typing import Any
 from sweeps.config import SweepConfig
 from sweeps.errors import UserError
 from sweeps.io.atomic import cannot_write, make_directory
+from sweeps.io.retry import warn_once
 from sweeps.naming import digits_needed, label, short_keys, trial_name
 from sweeps.plan.planner import PlannedTrial
 from sweeps.search import Axis
 from sweeps.store import Sweep, Trial, TrialStatus, read_config, read_sweep, read_trial
 from sweeps.store.fingerprint import common_config, conflicts, intersection
-from sweeps.store.sweep import SWEEP_FILE, write_sweep
-from sweeps.store.trial import update_trial
+from sweeps.store.sweep import SWEEP_FILE, DamagedSweepError, recover_sweep, write_sweep
+from sweeps.store.trial import DamagedFileError, update_trial
 from sweeps.tensorboard.hparams import have_mixed_types, rewrite_hparams
+from sweeps.tensorboard.recovery import restore_damaged_metrics
 
 
 class SweepFolder:
@@ -49,7 +51,7 @@ class SweepFolder:
         Raises:
           UserError: the folder holds trials of another configuration, or of another format.
         """
-        earlier = read_sweep(folder) if (folder / SWEEP_FILE).exists() else Sweep(folder=folder)
+        earlier = _read(folder)
         keys = tuple(dict.fromkeys([*earlier.axes, *(axis.key for axis in axes)]))
         common, known = (
             common_config((one.identity for one in planned), keys),
@@ -121,6 +123,8 @@ class SweepFolder:
     def write(self) -> None:
         """Write `sweep.json`, and rename earlier trials after the axes.
 
+        Damaged metrics of trials that have ended are made anew from their event files.
+
         Raises:
           UserError: the folder cannot be written.
         """
@@ -130,6 +134,19 @@ class SweepFolder:
         if (earlier.axes, earlier.text_axes) != (now.axes, now.text_axes):
             for trial in earlier.trials:
                 self._rename(trial)
+        for trial in self.trials:
+            if trial.done or trial.status == TrialStatus.STOPPED:
+                restore_damaged_metrics(trial)
+
+    def _label(self, key: str, trial: Trial) -> str:
+        """The label of an earlier trial on an axis, which its own sweep need not have had."""
+        if known := trial.settings.get(key):
+            return known
+        try:
+            return _label_of(key, read_config(trial.directory), trial.choices)
+        except DamagedFileError:
+            common = self._earlier.common_config  # has each option that was no axis
+            return label(common[key]) if key in common else _label_of(key, {}, trial.choices)
 
     def _key(self, trial: Trial) -> str:
         return trial.planned_fingerprint if self._population else trial.fingerprint
@@ -140,11 +157,7 @@ class SweepFolder:
 
     def _rename(self, trial: Trial) -> None:
         """Give an earlier trial a name and settings with the new axes in them."""
-        config = read_config(trial.directory)
-        settings = {
-            key: trial.settings.get(key) or _label_of(key, config, trial.choices)
-            for key in self.sweep.axes
-        }
+        settings = {key: self._label(key, trial) for key in self.sweep.axes}
         directory = self.folder / self._name(settings, trial.planned_fingerprint)
         try:
             if directory != trial.directory:
@@ -155,6 +168,18 @@ class SweepFolder:
         self._trials[self._key(trial)] = read_trial(directory)
         if trial.status != TrialStatus.WAITING:
             rewrite_hparams(directory)
+
+
+def _read(folder: Path) -> Sweep:
+    """Read a sweep's folder, which need not exist, and whose `sweep.json` may be damaged."""
+    if (folder / SWEEP_FILE).exists():
+        try:
+            return read_sweep(folder)
+        except DamagedSweepError:
+            warn_once(
+                f"{folder / SWEEP_FILE} is damaged; it is made anew from the trials' folders."
+            )
+    return recover_sweep(folder)
 
 
 def _is_mixed(key: str, axes: Sequence[Axis], trials: Iterable[Trial]) -> bool:

@@ -7,9 +7,11 @@ from pathlib import Path
 
 from rich.console import Console
 
-from sweeps.config import Application, FrameworkConfig, locate, source_folder
+from sweeps.config import Application, FrameworkConfig, check_tags, locate, source_folder
 from sweeps.errors import UserError
+from sweeps.io.console import print_line
 from sweeps.io.mirror import Mirror, without_checkpoints
+from sweeps.io.retry import warn
 from sweeps.labels import parse_number
 from sweeps.plan.packs import Packer, build_packer
 from sweeps.plan.pending import AdaptiveSearch, PendingTrials, Population
@@ -29,6 +31,7 @@ from sweeps.search import (
 from sweeps.store import Provenance, Trial, read_config, write_trial
 from sweeps.store.provenance import collect
 from sweeps.store.status import STUCK_FILE
+from sweeps.store.trial import mend_definition
 
 PROBES = 4
 """Random settings that stand for all trials of an Optuna search before there are any."""
@@ -99,6 +102,8 @@ class SweepPlan:
     def _pending_list(self, folder: SweepFolder) -> PendingTrials:
         self._reuse(folder)
         left = [trial for trial in self.trials if not self.is_done(folder.find(trial))]
+        for trial in self.trials:
+            self._mend(folder, trial)
         directories = [self._prepare(folder, trial) for trial in left]
         return PendingTrials(
             directories=directories,
@@ -118,7 +123,7 @@ class SweepPlan:
         for trial, twin in self.reusable(folder):
             reuse_trial(twin, folder.path(trial), folder.settings(trial), folder.sweep.text_axes)
             folder.add(trial)
-            self.console.print(f"copied {twin.directory}", highlight=False, soft_wrap=True)
+            print_line(self.console, f"copied {twin.directory}")
 
     def _pending_search(self, folder: SweepFolder) -> PendingTrials:
         """Trials that an earlier run began, and those that Optuna is yet to suggest."""
@@ -149,6 +154,22 @@ class SweepPlan:
             ),
         )
 
+    def _mend(self, folder: SweepFolder, planned: PlannedTrial) -> None:
+        """Write the configuration of a trial that is not run again anew, if it is damaged."""
+        trial = folder.find(planned)
+        if trial is None or not self.is_done(trial):
+            return
+        if trial.fingerprint == planned.spec.fingerprint and mend_definition(
+            trial.directory, planned.spec
+        ):
+            warn(f"The configuration in {trial.directory} was damaged; it is written anew.")
+            self._push(trial.directory)
+
+    def _push(self, directory: Path) -> None:
+        if self.mirror:
+            below = directory.relative_to(self.mirror.local).as_posix()
+            self.mirror.push(below, without_checkpoints)
+
     def _prepare(self, folder: SweepFolder, planned: PlannedTrial) -> Path:
         """Make or refresh the folder of a trial that is to be run."""
         path, trial = folder.path(planned), folder.find(planned)
@@ -159,8 +180,7 @@ class SweepPlan:
             write_trial(path, spec, self._provenance)
         if trial is None:
             folder.add(planned)
-        if self.mirror:
-            self.mirror.push(path.relative_to(self.mirror.local).as_posix(), without_checkpoints)
+        self._push(path)
         return path.absolute()
 
     @cached_property
@@ -199,7 +219,7 @@ def plan_sweep(
         mirror=mirror,
         population_axes=_population_axes(planner, options, application),
         packer=build_packer(options, application),
-        trials=_plan_trials(planner, options, application),
+        trials=_plan_trials(planner, options, application, console),
     )
 
 
@@ -208,13 +228,20 @@ def _is_adaptive(options: FrameworkConfig) -> bool:
 
 
 def _plan_trials(
-    planner: Planner, options: FrameworkConfig, application: Application
+    planner: Planner, options: FrameworkConfig, application: Application, console: Console
 ) -> Sequence[PlannedTrial]:
     """Compose all trials; for an Optuna search, a few random ones."""
     sweep, search = options.sweep, options.search
     if _is_adaptive(options):
         search = replace(search, kind="random", trials=PROBES)
-    trials = planner.trials(all_settings(planner.space, search, sweep.zip, sweep.exclude))
+    planned = planner.trials(all_settings(planner.space, search, sweep.zip, sweep.exclude))
+    trials = planned.trials
+    if application.metrics is not None:
+        reports_of = locate(application.metrics)
+        for trial in trials:
+            check_tags(reports_of(trial.spec.config), sweep, options.scheduler)
+    if planned.notice and not _is_adaptive(options):
+        print_line(console, planned.notice)
     # Searches and schedulers compare running trials: another order would train other ones.
     is_ordered = _is_adaptive(options) or options.scheduler.kind != "none"
     if application.relative_cost is None or is_ordered or not sweep.longest_first:

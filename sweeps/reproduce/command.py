@@ -7,8 +7,8 @@ A trial that trained in a pack runs again in a pack of its own.
 
 import argparse
 import os
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +17,7 @@ from rich.console import Console
 from sweeps.cli.exit import exit_on_user_error
 from sweeps.config import Application, locate, source_folder
 from sweeps.errors import UserError
-from sweeps.io.console import print_line
+from sweeps.io.console import make_console, print_line
 from sweeps.reproduce.environment_diff import code_changes, machine_changes, package_changes
 from sweeps.reproduce.metric_diff import diff_metrics
 from sweeps.reproduce.rerun import RerunTask, rerun_trial
@@ -57,31 +57,68 @@ class Request:
     """Root of the new folders; None: `reproduced` in the folder of the sweeps."""
     force: bool = False
     """Whether to run although text or options differ."""
+    own: Mapping[str, Any] = field(default_factory=dict)
+    """Values of the application's own options."""
 
 
-@exit_on_user_error()
-def main(application: Application, arguments: Sequence[str] | None = None) -> int:
+@dataclass(frozen=True)
+class OwnOptions:
+    """Options of an application that say how a recorded configuration is read here and now."""
+
+    add: Callable[[argparse.ArgumentParser], None] = lambda parser: None
+    """Adds them to the command's."""
+    apply: Callable[[Mapping[str, Any], dict[str, Any]], dict[str, Any]] = lambda own, raw: raw
+    """(their values by name, recorded configuration) -> the configuration to run."""
+    advice: str = ""
+    """A sentence on when to give them."""
+
+
+NO_OPTIONS = OwnOptions()
+
+
+@exit_on_user_error(goes_on=True)
+def main(
+    application: Application,
+    arguments: Sequence[str] | None = None,
+    own_options: OwnOptions = NO_OPTIONS,
+) -> int:
     """Run the command.
 
     Args:
       application: the application's functions.
       arguments: command-line arguments; None for those of this process.
+      own_options: further options of the application.
 
     Returns:
       Exit status: 0 if the trial was reproduced, else 1.
     """
-    parser = argparse.ArgumentParser(description="Run a trial again and compare what it reported.")
-    parser.add_argument("directory", type=Path, help="a trial's folder: outputs/SWEEP/TRIAL")
-    parser.add_argument("--cpus", type=int, help="threads (default: as recorded)")
+    parser = argparse.ArgumentParser(
+        prog=application.reproduce_command,
+        description="Run a trial again and compare what it reported.",
+    )
+    folder = "a trial's folder: outputs/SWEEP/TRIAL"
+    parser.add_argument("directory", type=Path, metavar="FOLDER", help=folder)
+    parser.add_argument("--cpus", type=int, metavar="N", help="threads (default: as recorded)")
     tolerance = f"relative (default: 0, or {TOLERANCE:g} with other threads or another device)"
-    parser.add_argument("--tolerance", type=float, help=tolerance)
-    parser.add_argument("--output", type=Path, help="for DIR/SWEEP/TRIAL (default: reproduced/)")
+    parser.add_argument("--tolerance", type=float, metavar="X", help=tolerance)
+    parser.add_argument(
+        "--output", type=Path, metavar="DIR", help="for DIR/SWEEP/TRIAL (default: reproduced/)"
+    )
     parser.add_argument("--force", action="store_true", help="run on with other text or options")
-    request = Request(**vars(parser.parse_args(arguments)))
-    return 0 if reproduce(request, application, Console(soft_wrap=True)) else 1
+    own_options.add(parser)
+    known = {one.name for one in fields(Request)}
+    values = vars(parser.parse_args(arguments))
+    own = {key: values.pop(key) for key in list(values) if key not in known}
+    request = Request(**values, own=own)
+    return 0 if reproduce(request, application, make_console(), own_options) else 1
 
 
-def reproduce(request: Request, application: Application, console: Console) -> bool:
+def reproduce(
+    request: Request,
+    application: Application,
+    console: Console,
+    own_options: OwnOptions = NO_OPTIONS,
+) -> bool:
     """Check a trial, run it again and compare the metrics; returns whether it was reproduced.
 
     Raises:
@@ -89,7 +126,7 @@ def reproduce(request: Request, application: Application, console: Console) -> b
     """
     directory = Path(os.path.abspath(request.directory))
     trial = _readable(directory, request)
-    config = read_config(directory)
+    config = own_options.apply(request.own, read_config(directory))
     recorded = read_provenance(directory)
     now = collect(source_folder(application.objective))
     changed = [
@@ -101,7 +138,12 @@ def reproduce(request: Request, application: Application, console: Console) -> b
     for line in changed:
         print_line(console, f"  {line}")
     objective, in_pack = _objective(directory, application, recorded)
-    identity = locate(application.identify)(config)
+    try:
+        identity = locate(application.identify)(config)
+    except UserError as error:
+        raise UserError(
+            " ".join([f"{directory} cannot run again here: {error}", own_options.advice]).strip()
+        ) from error
     if (key := fingerprint(identity)) != trial.fingerprint:
         _refuse(directory, trial, identity, request.force, console)
     cpus, variables = _rerun_environment(request, application, recorded, console)

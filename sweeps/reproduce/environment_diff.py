@@ -70,7 +70,8 @@ def _commit(git: Facts) -> str:
 
 
 def _untracked(git: Facts) -> str:
-    return ", ".join(sorted(git.get("untracked") or [])) or "none"
+    names = git.get("untracked")
+    return ", ".join(sorted(names)) if names and isinstance(names, list) else "none"
 
 
 def _fact(facts: Facts, key: str) -> str:

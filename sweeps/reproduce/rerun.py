@@ -12,6 +12,7 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
+from sweeps.cli.output import prepare_output
 from sweeps.config import locate
 from sweeps.run import Run
 from sweeps.store import read_config
@@ -79,6 +80,7 @@ class ProgressPrinter:
 
 def main() -> None:
     """Run the trial of the command line; only the trial's folder says how it ended."""
+    prepare_output(goes_on=True)
     task = RerunTask(**json.loads(sys.argv[1]))
     directory, entered = Path(task.directory), False
     on_report = ProgressPrinter(task.until)

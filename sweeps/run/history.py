@@ -5,10 +5,11 @@ from pathlib import Path
 from typing import Any
 
 from sweeps.store import TrialStatus
-from sweeps.store.metrics import MetricsTable
+from sweeps.store.metrics import METRICS_FILE, MetricsTable, looks_whole
 from sweeps.store.result import empty_result, metrics_of, update_result, updated_best
 from sweeps.tensorboard.event_file import EVENT_FILES, EventWriter, last_intact_step, remove_values
 from sweeps.tensorboard.hparams import end_values, remove_hparams, start_values
+from sweeps.tensorboard.recovery import restore_metrics
 from sweeps.tensorboard.values import Summary
 
 
@@ -22,7 +23,7 @@ class History:
         """Continue the history in a folder, without what came after step `keep_until`.
 
         Earlier points that the event file has lost, by a crash or to another trial's history, are
-        written again from `metrics.csv`.
+        written again from `metrics.csv`, and those that `metrics.csv` has lost from the event file.
 
         Args:
           directory: the trial's folder.
@@ -31,7 +32,9 @@ class History:
           keep_until: last step that is kept; -1 starts anew.
         """
         self._metric, self._mode = metric, mode
-        self._table = MetricsTable(directory / "metrics.csv", keep_until)
+        if keep_until >= 0 and not looks_whole(directory / METRICS_FILE, keep_until):
+            restore_metrics(directory)
+        self._table = MetricsTable(directory / METRICS_FILE, keep_until)
         sound = min(keep_until, last_intact_step(directory))
         description = start_values(directory)
         remove_hparams(directory)

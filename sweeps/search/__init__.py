@@ -1,5 +1,6 @@
 """The search space, and grid and random search over it."""
 
+from sweeps.search.command_line import read_space
 from sweeps.search.samplers import (
     Dimension,
     Setting,
@@ -26,5 +27,6 @@ __all__ = [
     "exclusion_rule",
     "param_override",
     "position_of",
+    "read_space",
     "setting_at",
 ]

@@ -12,6 +12,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from hydra.core.override_parser.overrides_parser import OverridesParser
+from hydra.core.override_parser.types import Override
 from hydra.errors import HydraException
 
 from sweeps.config import SearchConfig
@@ -173,13 +174,7 @@ def exclusion_rule(space: Space, texts: Sequence[str]) -> Callable[[Setting], bo
 def _rule(text: str, keys: Sequence[str]) -> list[tuple[int, str]]:
     """Return pairs of an axis's index and its excluded label."""
     rule = []
-    for part in re.split(r",(?=\s*[\w./@+]+=)", text):
-        try:
-            override = OverridesParser.create().parse_override(part.strip())
-        except HydraException as error:
-            raise UserError(
-                f"sweep.exclude has {part!r}, which is not of the form key=value."
-            ) from error
+    for override in _parts(text):
         if override.key_or_group not in keys:
             raise UserError(
                 f"sweep.exclude names {override.key_or_group}, which is not swept; the axes are "
@@ -187,6 +182,23 @@ def _rule(text: str, keys: Sequence[str]) -> list[tuple[int, str]]:
             )
         rule.append((keys.index(override.key_or_group), label(override.value())))
     return rule
+
+
+def _parts(text: str) -> Iterator[Override]:
+    """Overrides with commas between them, which may stand within quotes as well."""
+    begun: list[str] = []
+    for part in re.split(r",(?=\s*[\w./@+]+=)", text):
+        begun.append(part)
+        try:
+            override = OverridesParser.create().parse_override(",".join(begun).strip())
+        except HydraException:
+            continue  # a comma within quotes: the next part belongs to it
+        begun.clear()
+        yield override
+    if begun:
+        raise UserError(
+            f"sweep.exclude has {','.join(begun)!r}, which is not of the form key=value."
+        )
 
 
 def _grid(found: Sequence[Dimension], options: SearchConfig) -> Iterator[tuple[float, ...]]:

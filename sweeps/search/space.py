@@ -2,7 +2,7 @@
 
 import math
 import random
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -14,6 +14,8 @@ from hydra.core.override_parser.types import (
     ValueType,
 )
 
+from sweeps.config.application import PARAMS
+from sweeps.config.grammar import parse_override, quoted
 from sweeps.errors import UserError
 from sweeps.naming import label
 
@@ -111,11 +113,43 @@ def build_space(params: Sequence[Override], arguments: Sequence[Override]) -> Sp
 def param_override(key: str, value: Any) -> str:
     """Return a sweep file's entry as an override: `size: 128,192` -> `size=128,192`.
 
-    Text is Hydra's override grammar; any other YAML value is one fixed value.
+    Text is Hydra's override grammar; any other YAML value is one fixed value, a list or a mapping
+    as well, and text in these is meant as it stands.
+
+    Raises:
+      UserError: the value is of a type that no override has, as YAML's binary data is.
     """
+    return f"{key}={value if isinstance(value, str) else in_grammar(key, value)}"
+
+
+def in_grammar(key: str, value: Any) -> str:
+    """Return a YAML value, of a key of a sweep file, in Hydra's grammar.
+
+    Raises:
+      UserError: it is of a type that no override has, as YAML's binary data is.
+    """
+    if isinstance(value, Mapping):
+        items = (f"{_text(str(name))}:{in_grammar(key, one)}" for name, one in value.items())
+        return f"{{{','.join(items)}}}"
+    if isinstance(value, Sequence) and not isinstance(value, str | bytes):
+        return f"[{','.join(in_grammar(key, one) for one in value)}]"
     if isinstance(value, str):
-        return f"{key}={value}"
-    return f"{key}={Override._get_value_element_as_str(value)}"
+        return _text(value)
+    if value is None or isinstance(value, bool | int | float):
+        return Override._get_value_element_as_str(value)
+    raise UserError(
+        f"{PARAMS} has {key}: {value!r}, of YAML's type {type(value).__name__}, which no option "
+        "takes; write text or a number."
+    )
+
+
+def _text(text: str) -> str:
+    """Text as the grammar reads it: between quotes where it would read something else."""
+    try:
+        found = parse_override(f"k={text}").value()
+    except UserError:
+        return quoted(text)
+    return text if text and isinstance(found, str) and found == text else quoted(text)
 
 
 def _bare_key(override: Override) -> str:

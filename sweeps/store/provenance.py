@@ -29,10 +29,31 @@ from typing import Any
 
 from sweeps.io.atomic import write_text
 from sweeps.io.processor import processor_name
-from sweeps.store.format import read_fields, write_fields
+from sweeps.store.format import (
+    FieldTypes,
+    NonNegative,
+    PositiveCount,
+    read_sound_fields,
+    write_fields,
+)
 
 PROVENANCE_FILE = "provenance.json"
 DIFF_FILE = "provenance.diff"
+
+FACT_TYPES: FieldTypes = {
+    "git": dict[str, str | bool | list[str] | None] | None,
+    "packages": dict[str, str],
+    "command": str,
+    "cpus": PositiveCount | None,
+    "environment": dict[str, str] | None,
+    "pack": str | None,
+    "lanes": PositiveCount | None,
+    "volatile_metrics": tuple[str, ...],
+    "compile_seconds": NonNegative | None,
+    "compile_cache": str | None,
+    "lineage": list[dict[str, Any]],
+}
+"""Types of the facts that the framework reads."""
 
 
 @dataclass(frozen=True)
@@ -72,9 +93,10 @@ def write_provenance(directory: Path, provenance: Provenance, seed: Any = None) 
     Raises:
       UserError: it cannot be written.
     """
-    write_fields(directory / PROVENANCE_FILE, {"seed": seed, **provenance.facts})
+    facts = {"seed": seed, **provenance.facts}
+    write_fields(directory / PROVENANCE_FILE, facts, durable=False)  # a worker adds to them
     if provenance.diff:
-        write_text(directory / DIFF_FILE, provenance.diff + "\n")
+        write_text(directory / DIFF_FILE, provenance.diff + "\n", durable=False)
     else:
         (directory / DIFF_FILE).unlink(missing_ok=True)
 
@@ -89,14 +111,15 @@ def add_provenance(directory: Path, **facts: Any) -> None:
 
 
 def read_provenance(directory: Path) -> Provenance:
-    """Read a trial's provenance; empty where none is recorded.
+    """Read a trial's provenance; facts that are not recorded or damaged are left out.
 
     Raises:
       UserError: it has another format.
     """
     patch = directory / DIFF_FILE
     diff = patch.read_text(encoding="utf-8", errors="replace") if patch.exists() else ""
-    return Provenance(facts=read_fields(directory / PROVENANCE_FILE) or {}, diff=diff)
+    facts = read_sound_fields(directory / PROVENANCE_FILE, FACT_TYPES)
+    return Provenance(facts=facts, diff=diff)
 
 
 def machine() -> dict[str, str]:

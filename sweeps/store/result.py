@@ -18,8 +18,15 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from sweeps.store.format import read_fields, write_fields
+from sweeps.store.format import (
+    FieldTypes,
+    NonNegative,
+    StepNumber,
+    read_fields,
+    write_fields,
+)
 from sweeps.store.metrics import INDEX_COLUMNS
+from sweeps.store.status import TrialStatus
 
 RESULT_FILE = "result.json"
 
@@ -30,7 +37,19 @@ class BestValue:
 
     metric: str
     value: float
-    step: int
+    step: StepNumber
+
+
+RESULT_TYPES: FieldTypes = {
+    "status": TrialStatus,
+    "stopped_by": str | None,
+    "step": StepNumber,
+    "total_steps": StepNumber | None,
+    "seconds": NonNegative,
+    "metrics": dict[str, float],
+    "best": BestValue | None,
+    "error": str | None,
+}
 
 
 def read_result(directory: Path) -> dict[str, Any]:
@@ -39,10 +58,7 @@ def read_result(directory: Path) -> dict[str, Any]:
     Raises:
       UserError: the file has another format.
     """
-    fields = read_fields(directory / RESULT_FILE) or {}
-    if fields.get("best"):
-        fields["best"] = BestValue(**fields["best"])
-    return fields
+    return read_fields(directory / RESULT_FILE, RESULT_TYPES) or {}
 
 
 def write_result(directory: Path, fields: Mapping[str, Any]) -> None:
@@ -53,7 +69,8 @@ def write_result(directory: Path, fields: Mapping[str, Any]) -> None:
     """
     best = fields.get("best")
     plain = {**fields, "best": asdict(best)} if isinstance(best, BestValue) else fields
-    write_fields(directory / RESULT_FILE, plain)
+    durable = fields.get("status") != TrialStatus.RUNNING  # it is soon written again
+    write_fields(directory / RESULT_FILE, plain, durable=durable)
 
 
 def correct_result(directory: Path, **fields: Any) -> None:

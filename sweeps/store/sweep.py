@@ -5,13 +5,24 @@ Its keys are the fields of `Sweep`, but for `folder` and `trials`.
 
 from dataclasses import dataclass, field, fields
 from pathlib import Path
+from typing import Literal
 
 from sweeps.errors import UserError
+from sweeps.io.retry import warn_once
 from sweeps.store.fingerprint import FlatConfig
-from sweeps.store.format import read_fields, write_fields
+from sweeps.store.format import FieldTypes, read_fields, write_fields
 from sweeps.store.trial import TRIAL_FILE, Trial, read_trial
 
 SWEEP_FILE = "sweep.json"
+
+SWEEP_TYPES: FieldTypes = {
+    "axes": tuple[str, ...],
+    "metric": str,
+    "mode": Literal["min", "max"],
+    "replicate": str | None,
+    "common_config": FlatConfig,
+    "text_axes": tuple[str, ...],
+}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -35,17 +46,73 @@ class Sweep:
 def read_sweep(folder: Path) -> Sweep:
     """Read a sweep's folder with all its trials, sorted by name.
 
+    A folder whose `trial.json` is damaged holds no trial. Of two folders with the same trial one
+    counts.
+
     Raises:
       UserError: the folder holds no sweep, or one of another format.
+      DamagedSweepError: its `sweep.json` is damaged.
     """
-    known = read_fields(folder / SWEEP_FILE)
+    known = read_fields(folder / SWEEP_FILE, SWEEP_TYPES)
     if known is None:
+        if (folder / SWEEP_FILE).exists():
+            raise DamagedSweepError(folder)
         raise UserError(f"{folder} holds no sweep: it has no sweep.json; name a sweep's folder.")
     known = {one.name: known[one.name] for one in fields(Sweep) if one.name in known}
-    known |= {key: tuple(known.get(key, ())) for key in ("axes", "text_axes")}
-    directories = sorted(path.parent for path in folder.glob(f"[!.]*/{TRIAL_FILE}"))
-    trials = tuple(read_trial(directory) for directory in directories)
-    return Sweep(**{**known, "folder": folder, "trials": trials})
+    return Sweep(**{**known, "folder": folder, "trials": _read_trials(folder)})
+
+
+def recover_sweep(folder: Path) -> Sweep:
+    """Return what the trials' own folders say of a sweep whose `sweep.json` is damaged or missing.
+
+    How it ranks its trials, and what they share, is not known.
+
+    Raises:
+      UserError: a trial has another format.
+    """
+    trials = _read_trials(folder)
+    axes = dict.fromkeys(key for trial in trials for key in trial.settings)
+    text_axes = {key for trial in trials for key in trial.text_axes}
+    return Sweep(
+        folder=folder,
+        axes=tuple(axes),
+        text_axes=tuple(key for key in axes if key in text_axes),
+        trials=trials,
+    )
+
+
+class DamagedSweepError(UserError):
+    """A sweep's `sweep.json` cannot be read."""
+
+    def __init__(self, folder: Path) -> None:
+        super().__init__(
+            f"{folder / SWEEP_FILE} is damaged; give the sweep's own command again, which makes it "
+            "anew from the folders of the trials."
+        )
+
+
+def _read_trials(folder: Path) -> tuple[Trial, ...]:
+    """Read the trials in a sweep's folder, sorted by name, each once."""
+    found: dict[tuple[str, str], Trial] = {}
+    for directory in sorted(path.parent for path in folder.glob(f"[!.]*/{TRIAL_FILE}")):
+        trial = read_trial(directory)
+        if not trial.fingerprint:
+            continue
+        # In a population, two trials may come to the same configuration.
+        key = trial.fingerprint, trial.planned_fingerprint
+        kept, left = sorted([trial, found.get(key, trial)], key=_worth)
+        if kept != left:
+            warn_once(
+                f"{kept.directory} and {left.directory.name} beside it are the same trial, and the "
+                "first one counts; move the other away."
+            )
+        found[key] = kept
+    return tuple(sorted(found.values(), key=lambda trial: trial.directory))
+
+
+def _worth(trial: Trial) -> tuple[bool, int, int, str]:
+    """Return a sort key, smaller for the one of two equal trials that counts."""
+    return not trial.done, trial.status.rank, -trial.step, trial.directory.name
 
 
 def write_sweep(sweep: Sweep) -> None:

@@ -23,12 +23,25 @@ import yaml
 
 from sweeps.errors import UserError
 from sweeps.io.atomic import cannot_write, make_directory, write_text
-from sweeps.store.format import read_fields, write_fields
+from sweeps.naming import is_label
+from sweeps.store.format import FieldTypes, read_fields, write_fields
 from sweeps.store.provenance import Provenance, write_provenance
 from sweeps.store.result import BestValue, read_result
 from sweeps.store.status import TIME_LIMIT, TrialStatus
 
 TRIAL_FILE = "trial.json"
+CONFIG_FILE = "config.yaml"
+OVERRIDES_FILE = "overrides.yaml"
+
+TRIAL_TYPES: FieldTypes = {
+    "fingerprint": str,
+    "planned_fingerprint": str,
+    "settings": dict[str, str],
+    "choices": dict[str, str],
+    "train_command": str,
+    "reproduce_command": str,
+    "text_axes": tuple[str, ...],
+}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -130,14 +143,13 @@ def write_trial(directory: Path, spec: TrialSpec, provenance: Provenance) -> Non
       UserError: the folder cannot be written, or holds a trial with another fingerprint.
     """
     make_directory(directory)
-    earlier = read_fields(directory / TRIAL_FILE) or {}
+    earlier = _read_trial_file(directory) or {}
     if earlier.get("fingerprint", spec.fingerprint) != spec.fingerprint:
         raise UserError(
             f"{directory} holds a result of a different configuration or of different data; "
             "move it away, or choose another name or output_dir=DIR."
         )
-    write_text(directory / "config.yaml", to_yaml(dict(spec.config)))
-    write_text(directory / "overrides.yaml", to_yaml(list(spec.overrides)))
+    write_config(directory, spec.config, spec.overrides)
     write_provenance(directory, provenance, seed=spec.config.get("seed"))
     # Last: a folder counts as a trial's once this file exists.
     described = {
@@ -147,10 +159,47 @@ def write_trial(directory: Path, spec: TrialSpec, provenance: Provenance) -> Non
         "choices": dict(spec.choices),
         "train_command": spec.train_command,
         "reproduce_command": spec.reproduce_command,
-        "text_axes": list(spec.text_axes),
+        "text_axes": tuple(spec.text_axes),
     }
     if described != earlier:
-        write_fields(directory / TRIAL_FILE, described)
+        write_fields(directory / TRIAL_FILE, described, durable=False)
+
+
+def mend_definition(directory: Path, spec: TrialSpec) -> list[str]:
+    """Write configuration and overrides of a trial anew where they cannot be read.
+
+    Args:
+      directory: the trial's folder.
+      spec: what the trial is.
+
+    Returns:
+      The names of the files that were written.
+
+    Raises:
+      UserError: a file cannot be written.
+    """
+    mended = []
+    for name, read, values in (
+        (CONFIG_FILE, read_config, dict(spec.config)),
+        (OVERRIDES_FILE, read_overrides, list(spec.overrides)),
+    ):
+        try:
+            read(directory)
+        except DamagedFileError:
+            write_text(directory / name, to_yaml(values))
+            mended.append(name)
+    return mended
+
+
+def write_config(directory: Path, config: Mapping[str, Any], overrides: Sequence[str]) -> None:
+    """Write a trial's resolved configuration and the Hydra overrides that make it.
+
+    Raises:
+      UserError: the folder cannot be written.
+    """
+    # Not durable: until the trial has a result, the same command makes all of these anew.
+    write_text(directory / CONFIG_FILE, to_yaml(dict(config)), durable=False)
+    write_text(directory / OVERRIDES_FILE, to_yaml(list(overrides)), durable=False)
 
 
 def update_trial(directory: Path, **changes: Any) -> None:
@@ -159,8 +208,7 @@ def update_trial(directory: Path, **changes: Any) -> None:
     Raises:
       UserError: it cannot be written, or has another format.
     """
-    path = directory / TRIAL_FILE
-    write_fields(path, {**(read_fields(path) or {}), **changes})
+    write_fields(directory / TRIAL_FILE, {**(_read_trial_file(directory) or {}), **changes})
 
 
 def read_trial(directory: Path) -> Trial:
@@ -169,31 +217,61 @@ def read_trial(directory: Path) -> Trial:
     Raises:
       UserError: a file has another format.
     """
-    known = {**(read_fields(directory / TRIAL_FILE) or {}), **read_result(directory)}
+    known = {**(_read_trial_file(directory) or {}), **read_result(directory)}
     known = {one.name: known[one.name] for one in fields(Trial) if one.name in known}
-    if "status" in known:
-        known["status"] = TrialStatus(known["status"])
-    if "settings" in known:  # JSON has the label `inf` as it has the number
-        known["settings"] = {key: str(text) for key, text in known["settings"].items()}
     return Trial(**{**known, "directory": directory})
 
 
+def _read_trial_file(directory: Path) -> dict[str, Any] | None:
+    """Read the fields of a trial's `trial.json`; None where it is missing or damaged."""
+    found = read_fields(directory / TRIAL_FILE, TRIAL_TYPES)
+    if not found:
+        return None
+    # These become parts of file names.
+    names = [*found.get("settings", {}).values(), *found.get("choices", {}).values()]
+    names += [found.get(key, "") for key in ("fingerprint", "planned_fingerprint")]
+    return found if all(map(is_label, names)) else None
+
+
 def read_config(directory: Path) -> dict[str, Any]:
-    """Read a trial's resolved configuration."""
-    config = _read_yaml(directory / "config.yaml")
-    assert isinstance(config, dict)
+    """Read a trial's resolved configuration.
+
+    Raises:
+      DamagedFileError: it is missing or damaged.
+    """
+    config = _read_yaml(directory / CONFIG_FILE)
+    if not isinstance(config, dict) or not all(isinstance(key, str) for key in config):
+        raise DamagedFileError(directory / CONFIG_FILE)
     return config
 
 
 def read_overrides(directory: Path) -> list[str]:
-    """Read the Hydra overrides that make a trial's configuration."""
-    overrides = _read_yaml(directory / "overrides.yaml")
-    assert isinstance(overrides, list)
+    """Read the Hydra overrides that make a trial's configuration.
+
+    Raises:
+      DamagedFileError: they are missing or damaged.
+    """
+    overrides = _read_yaml(directory / OVERRIDES_FILE)
+    if not isinstance(overrides, list) or not all(isinstance(text, str) for text in overrides):
+        raise DamagedFileError(directory / OVERRIDES_FILE)
     return overrides
 
 
+class DamagedFileError(UserError):
+    """A file that defines a trial cannot be read."""
+
+    def __init__(self, path: Path) -> None:
+        super().__init__(
+            f"{path} is missing or damaged; give the command that trained it again, which writes "
+            "it anew, or restore it."
+        )
+
+
 def _read_yaml(path: Path) -> Any:
-    return yaml.load(path.read_bytes(), getattr(yaml, "CSafeLoader", yaml.SafeLoader))
+    try:
+        return yaml.load(path.read_bytes(), getattr(yaml, "CSafeLoader", yaml.SafeLoader))
+    except (OSError, ValueError, RecursionError, yaml.YAMLError) as error:
+        raise DamagedFileError(path) from error
 
 
 def move_aside(directory: Path) -> Path | None:

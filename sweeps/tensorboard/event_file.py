@@ -12,6 +12,7 @@ TensorBoard keeps every file of a run open, so a run has one file for each proce
 """
 
 import os
+import re
 import socket
 import struct
 import sys
@@ -22,6 +23,7 @@ from pathlib import Path
 from typing import Any
 
 import crc32c
+from google.protobuf.message import DecodeError
 from tensorboard.compat.proto.event_pb2 import (
     Event,
     SessionLog,
@@ -119,6 +121,27 @@ def last_intact_step(directory: Path) -> int:
     return sound
 
 
+def read_reports(directory: Path) -> list[tuple[int, float, dict[str, float]]]:
+    """Return step, wall time and metrics by tag of each report that TensorBoard shows of a run.
+
+    The values are in single precision. What comes after the first damaged record of a file is left
+    out.
+    """
+    found: list[tuple[int, float, dict[str, float]]] = []
+    for path in sorted(directory.glob(EVENT_FILES)):
+        for event, _ in _records(path.read_bytes()):
+            if event.session_log.status == SessionLog.START:
+                found = [report for report in found if report[0] < event.step]
+            metrics = {
+                value.tag: value.simple_value
+                for value in event.summary.value
+                if value.HasField("simple_value")
+            }
+            if metrics:
+                found.append((event.step, event.wall_time, metrics))
+    return found
+
+
 def append_values(directory: Path, values: Iterable[Any]) -> None:
     """Append `Summary.Value` protocol buffers to the last event file of a run.
 
@@ -182,7 +205,11 @@ def _records(data: bytes) -> Iterator[tuple[Any, int]]:
         if data[offset : offset + 16 + size] != _frame(body) or len(body) < size:
             return
         offset += 16 + size
-        yield Event.FromString(body), offset
+        try:
+            event = Event.FromString(body)
+        except DecodeError:  # its checksum is right, and another program wrote it
+            return
+        yield event, offset
 
 
 def _end(data: bytes) -> int:
@@ -191,10 +218,16 @@ def _end(data: bytes) -> int:
 
 
 def _open_new(directory: Path) -> tuple[FileIO, Path]:
-    """Create an event file whose name sorts by time and is used by no other process."""
+    """Create an event file whose name sorts after all others, and is used by no other process.
+
+    TensorBoard reads a run's files in the order of their names, and drops points that a later file
+    says it replaces. The names sort by time, except where a clock was ahead.
+    """
     host = socket.gethostname()
+    latest = max((_stamp(path.name) for path in directory.glob(EVENT_FILES)), default=0)
     while True:
-        seconds, nanoseconds = divmod(time.time_ns(), 10**9)
+        latest = max(time.time_ns(), latest + 1)
+        seconds, nanoseconds = divmod(latest, 10**9)
         stamp = f"{seconds:010d}.{nanoseconds:09d}"
         path = directory / f"events.out.tfevents.{stamp}.{host}.{os.getpid()}"
         try:
@@ -203,6 +236,15 @@ def _open_new(directory: Path) -> tuple[FileIO, Path]:
             continue
         except OSError as error:
             raise cannot_write(path, error) from error
+
+
+def _stamp(name: str) -> int:
+    """Return the time in an event file's name, in nanoseconds; 0 where it has none."""
+    found = re.match(r"events\.out\.tfevents\.(\d{1,10})(?:\.(\d{9})\.)?", name)
+    if found is None:
+        return 0
+    # Other programs write seconds alone, and what follows them sorts before any digit or after.
+    return int(found[1]) * 10**9 + (int(found[2]) if found[2] else 10**9)
 
 
 def _framed(event: Any) -> bytes:

@@ -28,7 +28,7 @@ from sweeps.labels import parse_number
 from sweeps.naming import setting_name, short_keys
 from sweeps.store import Trial, TrialStatus, read_config, read_trial
 from sweeps.store.provenance import read_provenance
-from sweeps.store.trial import to_yaml
+from sweeps.store.trial import DamagedFileError, to_yaml
 from sweeps.tensorboard.event_file import EVENT_FILES, append_values, remove_values
 from sweeps.tensorboard.protos import empty_tensor, plugin_value, text_value
 
@@ -54,7 +54,10 @@ def start_values(directory: Path) -> list[Any]:
     trial = read_trial(directory)
     if not trial.fingerprint:
         return []
-    config = read_config(directory)
+    try:
+        config = read_config(directory)
+    except DamagedFileError:  # its row and its curves do not depend on it
+        config = {}
     labels, group = _grouped(trial.settings, _replicate(directory, config))
     names = short_keys(list(labels), others=_options(config))
     cells = dict(
@@ -112,7 +115,10 @@ def _replicate(directory: Path, config: Mapping[str, Any]) -> str | None:
     """
     reproduction = "reproduces" in read_provenance(directory).facts
     moved_aside = ".old-" in directory.name
-    return None if reproduction or moved_aside else (config.get("sweep") or {}).get("replicate")
+    sweep = config.get("sweep")
+    if reproduction or moved_aside or not isinstance(sweep, Mapping):
+        return None
+    return sweep.get("replicate")
 
 
 def _grouped(labels: Mapping[str, str], replicate: str | None) -> tuple[dict[str, str], str]:

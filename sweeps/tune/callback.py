@@ -1,9 +1,11 @@
 """A callback of Ray Tune that shows how trials go, records how they end, and stops them."""
 
+import re
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
+from threading import Event
 from typing import Any
 
 from sweeps.run import Interrupt
@@ -12,7 +14,12 @@ from sweeps.tune.outcome import Outcome, finalize_status
 from sweeps.tune.progress import Progress
 from sweeps.tune.schedulers import SchedulerHandle
 from sweeps.tune.time_limit import mark_pack_stuck
+from sweeps.tune.wait_notice import WaitNotice
 
+ATTEMPT = re.compile(r"^Failure # \d+ \(occurred at .*\)$", re.MULTILINE)
+"""Line of Tune's account above each attempt."""
+TASK_ERROR = re.compile(r"^(\x1b\[\d+m)?ray::", re.MULTILINE)
+"""Line with which Ray begins the traceback of an exception that a worker raised."""
 SAVE_SECONDS = 30.0
 """Time after Ctrl-C for running trials to come to a report and save."""
 
@@ -26,14 +33,18 @@ class RunContext:
     scheduler: str
     """The scheduler's kind."""
     interrupt: Interrupt
-    stop_all: Callable[[], None]
-    """Makes all trials save and end."""
-    stop_trial: Callable[[str], None]
-    """Makes one trial of a pack end, given its name."""
     fetch: Callable[[Path], None]
     """Brings a trial's folder up to date, where it was written on another machine."""
     running: dict[str, list[Path]] = field(default_factory=dict)
     """Tune's trial id -> folders of the running trials in it: several in a pack."""
+    leaving: Event = field(default_factory=Event)
+    """Set when Tune is to end at once."""
+    stop_all: Callable[[], None] = lambda: None
+    """Makes all trials save and end."""
+    stop_trial: Callable[[str], None] = lambda name: None
+    """Makes one trial of a pack end, given its name."""
+    waiting: WaitNotice | None = None
+    """Says why no trial runs."""
 
 
 class ProgressCallback:
@@ -60,6 +71,7 @@ class ProgressCallback:
         own = [(name, result) for name in self._open_trials(trial) if "metrics" in result]
         for name, report in result.get("lanes", own):
             self._reported(name, report)
+        self._context.outcome.lost |= dict(result.get("failed", ()))
         for name in result.get("ended", ()):
             if name in self._open_trials(trial):
                 self._ended(trial, name)
@@ -72,11 +84,13 @@ class ProgressCallback:
 
     def on_trial_recover(self, iteration: int, trials: Any, trial: Any, **info: Any) -> None:
         """Show that a worker died and its trials wait for another one."""
+        self._end_if_leaving()
         self._context.running.pop(trial.trial_id, None)
         self._context.progress.retried(*self._open_trials(trial))
 
     def on_trial_error(self, iteration: int, trials: Any, trial: Any, **info: Any) -> None:
         """Record that Ray gave a Tune trial up."""
+        self._end_if_leaving()
         open_trials, reason = dict(self._open_trials(trial)), failure_cause(trial)
         mark_pack_stuck(list(open_trials.values()))
         for name in open_trials:
@@ -94,15 +108,24 @@ class ProgressCallback:
                     self._context.outcome.lost.setdefault(name, failure_cause(trial))
 
     def on_step_end(self, iteration: int, trials: Any, **info: Any) -> None:
-        """Refresh the display; after Ctrl-C, have the trials save, then end Tune."""
+        """Refresh the display; after a signal, have the trials save, then end Tune."""
+        self._end_if_leaving()
         self._context.progress.refresh()
+        if self._context.waiting:
+            self._context.waiting.update(is_running=bool(self._context.running))
         if not self._context.interrupt.requested:
             return
         if self._saving is None:
             self._context.stop_all()
+            self._context.progress.interrupted()
             self._saving = set(self._context.running)
             self._give_up = time.monotonic() + SAVE_SECONDS
         if not self._saving & set(self._context.running) or time.monotonic() > self._give_up:
+            raise KeyboardInterrupt
+
+    def _end_if_leaving(self) -> None:
+        """End Tune where nobody waits for it any more."""
+        if self._context.leaving.is_set():
             raise KeyboardInterrupt
 
     def _open_trials(self, trial: Any) -> dict[str, Path]:
@@ -130,7 +153,8 @@ class ProgressCallback:
             running.remove(directory)
         self._context.fetch(directory)
         final = finalize_status(read_trial(directory), self._context.outcome)
-        self._context.progress.ended(name, final.summary())
+        interrupted = final.status == TrialStatus.INTERRUPTED
+        self._context.progress.ended(name, final.summary(), interrupted=interrupted)
         return final.status
 
 
@@ -152,18 +176,21 @@ def trial_folders(trial: Any) -> list[Path]:
 
 
 def failure_cause(trial: Any) -> str:
-    """Why Ray gave a trial up: one line, then Ray's own account of every attempt."""
-    from ray import cloudpickle
-    from ray.exceptions import RayActorError
+    """Why Ray gave a trial up: one line, then Ray's own account of every attempt.
 
+    Only the text is read. Beside it Tune keeps the exception as a pickle, which is a program to
+    whoever loads it. Tune itself would, at its end, from a storage that others may write to: it is
+    made to forget the file.
+    """
+    trial.run_metadata.pickled_error_filename = None
     try:
         account = Path(trial.error_file).read_text()
-        error = cloudpickle.loads(Path(trial.pickled_error_file).read_bytes())
     except (OSError, TypeError):
         return "Ray gave it up without saying why"
     times = f"{trial.num_failures} times" if trial.num_failures > 1 else "once"
-    if isinstance(error, RayActorError):
-        line = f"its worker process died {times} (killed, crashed, or out of memory)"
+    latest = ATTEMPT.split(account)[-1].strip()
+    if TASK_ERROR.search(latest):  # the worker lived and raised
+        line = latest.splitlines()[-1].removeprefix("sweeps.errors.UserError: ")
     else:
-        line = str(error).strip().splitlines()[-1]
+        line = f"its worker process died {times} (killed, crashed, or out of memory)"
     return f"{line}\n{account}"

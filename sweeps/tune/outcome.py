@@ -1,5 +1,6 @@
 """Final statuses of a sweep's trials, also of those whose process could not write one."""
 
+import signal
 from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -27,7 +28,11 @@ class Outcome:
     """The driver's record of how its trials ended, beside their folders."""
 
     interrupted: bool = False
-    """Whether Ctrl-C ended the sweep."""
+    """Whether a signal ended the sweep."""
+    number: signal.Signals = signal.SIGINT
+    """The signal, if one did."""
+    ended_early: str = ""
+    """Why the sweep ended before its trials, though no signal came: a sentence, or empty."""
     ended: set[str] = field(default_factory=set)
     """Names of trials whose function returned."""
     stopped: dict[str, tuple[str, str]] = field(default_factory=dict)
@@ -53,7 +58,7 @@ def finalize_status(trial: Trial, outcome: Outcome) -> Trial:
     is_timed_out = stopped_by == TIME_LIMIT
     changes: dict[str, Any] = {
         "status": status,
-        "error": account.partition("\n")[0],
+        "error": account.partition("\n")[0] or None,
         "stopped_by": stopped_by,
         "seconds": max(trial.seconds, outcome.time_limit) if is_timed_out else trial.seconds,
         **reported,
@@ -63,11 +68,18 @@ def finalize_status(trial: Trial, outcome: Outcome) -> Trial:
         correct_result(directory, **changes)
         if status == TrialStatus.FAILED:
             write_text(directory / "error.txt", account + "\n")
-        if status != TrialStatus.INTERRUPTED:
+        if status not in (TrialStatus.INTERRUPTED, TrialStatus.WAITING):
             rewrite_hparams(directory)
     except UserError:
         pass
     return replace(trial, **changes)
+
+
+def _has_not_begun(trial: Trial) -> bool:
+    """Whether a trial was given to a worker and made no update there."""
+    # A worker that was killed left its last steps in the table alone.
+    has_reported = trial.step > 0 or bool(read_metrics(trial.directory / "metrics.csv"))
+    return trial.status == TrialStatus.RUNNING and not has_reported
 
 
 def _final_status(trial: Trial, outcome: Outcome) -> tuple[TrialStatus, str, str | None]:
@@ -87,4 +99,7 @@ def _final_status(trial: Trial, outcome: Outcome) -> tuple[TrialStatus, str, str
         return TrialStatus.FAILED, outcome.lost[name], None
     if name in outcome.ended:
         return TrialStatus.FAILED, "its worker ended without a result", None
-    return TrialStatus.INTERRUPTED, "the sweep was interrupted", None
+    if trial.status == TrialStatus.WAITING or _has_not_begun(trial):
+        return TrialStatus.WAITING, "", None
+    account = "the sweep ended early" if outcome.ended_early else "the sweep was interrupted"
+    return TrialStatus.INTERRUPTED, account, None

@@ -22,6 +22,7 @@ from sweeps.tune.worker import (
     LOCK_SECONDS,
     Report,
     ThrottledReporter,
+    Upload,
     apply_environment,
     worker_provenance,
 )
@@ -35,7 +36,7 @@ class Lane(NamedTuple):
 
     directory: Path
     """Its folder on this machine."""
-    upload: Callable[[], None]
+    upload: Upload
     """Brings the folder to where the driver sees it."""
 
 
@@ -79,7 +80,7 @@ def _make_run(lane: Lane, task: WorkerTask, reporter: "PackReporter") -> Run:
         metric=task.metric,
         mode=task.mode,
         on_report=ThrottledReporter(task, partial(reporter.take, name)),
-        on_checkpoint=lane.upload,
+        on_checkpoint=partial(lane.upload, False),
         stop_signal=reporter.stop_signal,
         lock_timeout=LOCK_SECONDS,
     )
@@ -119,11 +120,11 @@ class PackReporter:
         self.stop_signal = StopSignal(task)
         self._task, self._send = task, send
         self._runs: dict[str, Run] = {}
-        self._uploads: dict[str, Callable[[], None]] = {}
+        self._uploads: dict[str, Upload] = {}
         self._reports: dict[str, Report] = {}
         self._sent_ends: set[str] = set()
 
-    def add(self, name: str, run: Run, upload: Callable[[], None]) -> None:
+    def add(self, name: str, run: Run, upload: Upload) -> None:
         """Add a trial that starts, or starts again."""
         self._runs[name], self._uploads[name] = run, upload
 
@@ -146,7 +147,7 @@ class PackReporter:
         ended = {name for name, run in self._runs.items() if run.closed} - self._sent_ends
         self._sent_ends |= ended
         for name in ended:
-            self._uploads[name]()
+            self._uploads[name](True)
         if reports or ended:
             # A list: Tune flattens dictionaries on their way to a scheduler.
             lanes = [(name, asdict(report)) for name, report in reports.items()]

@@ -7,8 +7,9 @@ from typing import Self
 
 from rich.console import Console, Group
 from rich.live import Live
-from rich.table import Table
+from rich.table import Column, Table
 
+from sweeps.io.console import fold_heads, print_line
 from sweeps.naming import short_keys
 
 LIVE_SECONDS = 0.5
@@ -67,6 +68,8 @@ class Progress:
         self._durations: list[float] = []
         self._total = total
         self._done = num_done
+        self._num_interrupted = 0
+        self._ending = False
         self._tags = tags
         self._heads = short_keys(tags)
         self._console, self._clock = console, clock
@@ -92,7 +95,8 @@ class Progress:
 
     @property
     def _waiting(self) -> int:
-        return max(0, self._total - self._done - len(self._running))
+        over = self._done + self._num_interrupted
+        return max(0, self._total - over - len(self._running))
 
     def started(self, name: str) -> None:
         """Note that a trial's worker has started."""
@@ -110,7 +114,7 @@ class Progress:
 
     def print_line(self, text: str) -> None:
         """Print a line that stays."""
-        self._console.print(text, markup=False, highlight=False, soft_wrap=True)
+        print_line(self._console, text)
 
     def retried(self, *names: str) -> None:
         """Note that the worker of these trials died; they wait for another one."""
@@ -121,14 +125,39 @@ class Progress:
             line = f"{first} and {rest} more: their worker died; they are started again"
         else:
             line = f"{first}: its worker died; it is started again"
-        self._console.print(line, style="yellow")
+        print_line(self._console, line, style="yellow")
 
-    def ended(self, name: str, summary: str) -> None:
-        """Note a trial's end, and print the summary of it, one line."""
-        if trial := self._running.pop(name, None):
-            self._durations.append(self._clock() - trial.began)
-        self._done += 1
-        self.print_line(f"[{self._done}/{self._total}] {_short_name(name)}: {summary}")
+    def ended(self, name: str, summary: str, *, interrupted: bool = False) -> None:
+        """Note a trial's end, and print the summary of it, one line.
+
+        Args:
+          name: the trial's.
+          summary: how it ended.
+          interrupted: whether it is to go on another time; it does not count as done then.
+        """
+        trial = self._running.pop(name, None)
+        place = ""
+        if interrupted:
+            self._num_interrupted += 1
+        else:
+            self._done += 1
+            place = f"[{self._done}/{self._total}] "
+            if trial:
+                self._durations.append(self._clock() - trial.began)
+        self._redraw()
+        self.print_line(f"{place}{_short_name(name)}: {summary}")
+
+    def interrupted(self) -> None:
+        """Note that the sweep was interrupted, and say what happens now."""
+        if self._ending:
+            return
+        self._ending = True
+        count = len(self._running)
+        saving = "1 trial saves" if count == 1 else f"{count} trials save"
+        self._redraw()
+        self.print_line(
+            f"Interrupted: {saving}, then the sweep ends; Ctrl-C again ends it without saving."
+        )
 
     def refresh(self) -> None:
         """Show the present state, if the last time is long enough ago."""
@@ -137,10 +166,15 @@ class Progress:
             return
         self._shown = now
         if self._live:
-            self._live.update(Group(self._summary(now), self._table(now)), refresh=True)
+            self._redraw()
         else:
-            lines = [self._summary(now), *self._lines(now)]
-            self._console.print("\n  ".join(lines), markup=False, highlight=False, soft_wrap=True)
+            self.print_line("\n  ".join([self._summary(now), *self._lines(now)]))
+
+    def _redraw(self) -> None:
+        """Have the live table, if there is one, show the present state."""
+        if self._live:
+            now = self._clock()
+            self._live.update(Group(self._summary(now), self._table(now)), refresh=True)
 
     def seconds_left(self, now: float) -> float | None:
         """Estimate the time until the sweep's end; None before any trial has a rate."""
@@ -158,30 +192,40 @@ class Progress:
         return max([shared, *known])
 
     def _summary(self, now: float) -> str:
-        counts = f"{self._done} of {self._total} trials done, {len(self._running)} running"
+        doing = "saving" if self._ending else "running"
+        counts = f"{self._done} of {self._total} trials done, {len(self._running)} {doing}"
+        if self._num_interrupted:
+            counts += f", {self._num_interrupted} interrupted"
+        passed = f"{_format_clock(now - self._began)} passed"
+        if self._ending:  # the sweep ends before it is done
+            return f"{counts}, {self._waiting} not started; {passed}"
         left = _format_clock(self.seconds_left(now))
-        passed = _format_clock(now - self._began)
-        return f"{counts}, {self._waiting} waiting · {passed} passed, {left} left"
+        return f"{counts}, {self._waiting} waiting; {passed}" + (f", {left} left" if left else "")
 
     def _cells(self, trial: _Running, now: float) -> list[str]:
+        if trial.first is None:  # it loads data and compiles
+            return ["starting", *("" for _ in self._tags), ""]
         share = "" if trial.share is None else f"{trial.share:.0%}"
         values = [_value(trial.metrics.get(tag)) for tag in self._tags]
         return [share, *values, _format_clock(trial.left(now))]
 
     def _lines(self, now: float) -> list[str]:
         heads = ["", *(f"{head} " for head in self._heads), "left "]
-        return [
-            "  ".join([_short_name(name), *map("".join, zip(heads, cells, strict=True))])
-            for name, trial in self._running.items()
-            if (cells := self._cells(trial, now))
-        ]
+        lines = []
+        for name, trial in self._running.items():
+            cells = zip(heads, self._cells(trial, now), strict=True)
+            known = [head + cell for head, cell in cells if cell]
+            lines.append("  ".join([_short_name(name), *known]))
+        return lines
 
     def _table(self, now: float) -> Table:
-        table = Table("trial", box=None, pad_edge=False, header_style="bold")
+        name_column = Column("trial", overflow="fold")
+        table = Table(name_column, box=None, pad_edge=False, header_style="bold")
         for head in ["done", *self._heads, "left"]:
-            table.add_column(head, justify="right")
+            table.add_column(head, justify="right", no_wrap=True)
         for name, trial in self._running.items():
             table.add_row(_short_name(name), *self._cells(trial, now))
+        fold_heads(table, self._console.width)
         return table
 
 
@@ -194,9 +238,9 @@ def _value(value: float | None) -> str:
 
 
 def _format_clock(seconds: float | None) -> str:
-    """Format a time: `1:05` for 65 seconds, `2:03:00` above an hour, `?` for None."""
+    """Format a time: `1:05` for 65 seconds, `2:03:00` above an hour; empty for None."""
     if seconds is None:
-        return "?"
+        return ""
     minutes, rest = divmod(round(seconds), 60)
     hours, minutes = divmod(minutes, 60)
     return f"{hours}:{minutes:02}:{rest:02}" if hours else f"{minutes}:{rest:02}"

@@ -91,5 +91,6 @@ def stop_requests(task: WorkerTask) -> set[str]:
         return set()
     folder = Path(task.stop_file).parent
     if task.url:
-        return set(mirror_of(task.url).list_names("/".join(folder.parts[-2:])))
+        mirror = mirror_of(task.url, wait=True)
+        return set(mirror.list_names("/".join(folder.parts[-2:]), wait=False))
     return {path.name for path in folder.iterdir()} if folder.is_dir() else set()

@@ -1,18 +1,41 @@
-"""The function that Tune calls in a worker."""
+"""What Tune calls in a worker."""
 
 import os
+import signal
 import tempfile
 from collections.abc import Callable, Sequence
 from contextlib import ExitStack
 from dataclasses import asdict, replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
-from sweeps.tune import cluster
 from sweeps.tune.pack_worker import Lane, train_pack
 from sweeps.tune.pbt import exploit, export_state
+from sweeps.tune.session import SETTINGS
 from sweeps.tune.task import WorkerTask
 from sweeps.tune.worker import Report, local_copy, train_trial
+
+SIGNALS = (signal.SIGTERM, signal.SIGHUP, signal.SIGUSR1)
+"""Signals that may come to all processes of a job."""
+
+
+def make_trainable() -> type:
+    """Return the class of Tune's actors: they call `train`, and no signal to a job ends them.
+
+    The driver gets the signal too, and has the trials save.
+    """
+    from ray.tune.trainable import wrap_function
+
+    class Worker(wrap_function(train)):  # type: ignore[misc]
+        def setup(self, config: dict[str, Any]) -> None:
+            # A worker begins with these signals blocked, and so would programs that it starts.
+            for number in SIGNALS:
+                signal.signal(number, lambda number, frame: None)
+            signal.pthread_sigmask(signal.SIG_UNBLOCK, SIGNALS)
+            super().setup(config)
+
+    return Worker
 
 
 def train(config: dict[str, Any]) -> None:
@@ -24,7 +47,7 @@ def train(config: dict[str, Any]) -> None:
     """
     from ray import tune
 
-    os.environ.update(cluster.SETTINGS)
+    os.environ.update(SETTINGS)
     task = WorkerTask(**config["task"])
     if lanes := config.get("lanes"):
         _train_pack([Path(lane) for lane in lanes], task)
@@ -33,10 +56,22 @@ def train(config: dict[str, Any]) -> None:
     path = Path(config["directory"]).with_name(tune.get_context().get_trial_name())
     with local_copy(path, task) as (directory, upload):
         values = config.get("values")
-        if values is None:
-            train_trial(directory, task, lambda report: tune.report(asdict(report)), upload)
-        else:
-            _train_member(directory, task, values, upload)
+        send = _send if values is None else _start_member(directory, task, values)
+        train_trial(directory, task, send, upload, partial(_fail, path.name))
+
+
+def _send(report: Report) -> None:
+    from ray import tune
+
+    tune.report(asdict(report))
+
+
+def _fail(name: str, reason: str) -> None:
+    """Report a failure that is not written in the trial's folder."""
+    from ray import tune
+
+    # A list: Tune flattens dictionaries on their way to a scheduler.
+    tune.report({"score": None, "failed": [(name, reason)]})
 
 
 def _train_pack(paths: Sequence[Path], task: WorkerTask) -> None:
@@ -50,10 +85,13 @@ def _train_pack(paths: Sequence[Path], task: WorkerTask) -> None:
         train_pack(lanes, task, tune.report)
 
 
-def _train_member(
-    directory: Path, task: WorkerTask, values: dict[str, float], upload: Callable[[], None]
-) -> None:
-    """Train a trial of a population, which may have to continue from another one's state."""
+def _start_member(
+    directory: Path, task: WorkerTask, values: dict[str, float]
+) -> Callable[[Report], None]:
+    """Make ready a trial of a population; returns what sends its reports.
+
+    It may have to continue from another one's state.
+    """
     from ray import tune
 
     if given := tune.get_checkpoint():
@@ -69,4 +107,4 @@ def _train_member(
             export_state(directory, report.step, Path(exported))
             tune.report(asdict(report), checkpoint=tune.Checkpoint.from_directory(exported))
 
-    train_trial(directory, task, send, upload)
+    return send

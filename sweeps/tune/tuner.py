@@ -5,17 +5,20 @@ from the folder and writes everything there. Tune itself starts, retries, stops 
 and passes reports on.
 """
 
+import errno
 import itertools
+import os
 import shutil
-from collections.abc import Sequence
-from contextlib import redirect_stdout
-from dataclasses import asdict, replace
+import tempfile
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, redirect_stdout
+from dataclasses import asdict, dataclass, replace
 from functools import partial
 from pathlib import Path
 from typing import Any
 
 from sweeps.config import Application, FrameworkConfig, locate
-from sweeps.io.atomic import make_directory
+from sweeps.errors import UserError
 from sweeps.io.mirror import Mirror, without_checkpoints
 from sweeps.plan import PendingTrials
 from sweeps.plan.packs import Pack, pack_summary
@@ -28,11 +31,15 @@ from sweeps.tune.outcome import MemoryRanOut, Outcome
 from sweeps.tune.placement_groups import settled_placement_groups
 from sweeps.tune.progress import Progress
 from sweeps.tune.schedulers import build_scheduler, pack_scheduler, replay
+from sweeps.tune.session import RaySession, SessionLost
 from sweeps.tune.task import WorkerTask
-from sweeps.tune.trainable import train
+from sweeps.tune.trainable import make_trainable
+from sweeps.tune.wait_notice import WaitNotice
 
+TUNE_FOLDER = ".ray"
+"""In a sweep's folder: Tune's own storage, where workers of several machines need it."""
 STOP_FOLDER = ".stop"
-"""In a sweep's folder: a file `now` stops all trials, one of a trial's name stops that trial."""
+"""A file `now` in it stops all trials, one of a trial's name stops that trial."""
 
 
 def run_trials(
@@ -41,18 +48,18 @@ def run_trials(
     options: FrameworkConfig,
     *,
     application: Application,
-    scratch: Path,
+    folder: Path,
     progress: Progress,
     mirror: Mirror | None,
 ) -> Outcome:
-    """Train every trial; returns when all have ended or Ctrl-C was pressed.
+    """Train every trial; returns when all have ended, a signal came or the Ray session is gone.
 
     Args:
       pending: the trials.
       task: what they share; its `environment`, `provenance` and `stop_file` are filled in here.
       options: of the sweep, its search, scheduler and resources.
       application: its `environment` hook gives the workers' variables.
-      scratch: folder for Tune's own state, emptied first and deleted afterwards.
+      folder: of the sweep.
       progress: shows each start, report and end.
       mirror: of the URL that keeps the results; None: trial folders are the same everywhere.
 
@@ -61,50 +68,140 @@ def run_trials(
       MemoryRanOut: a machine did; the statuses of the trials that have ended are final.
     """
     running: dict[str, list[Path]] = {}
-    _clear(scratch, mirror)
-    make_directory(scratch)
     outcome = Outcome(metric=task.metric, mode=task.mode, time_limit=task.time_limit or 0.0)
-    sweep, name = options.sweep, scratch.parent.name
+    _clear(folder, mirror)
     try:
-        # Ray prints paragraphs about dead workers, whatever its log level.
         with (
+            _scratch() as scratch,
+            # Ray prints paragraphs about dead workers, whatever its log level.
             (scratch / "driver.log").open("w") as log,
             redirect_stdout(log),
-            cluster.session(options.ray.address),
+            progress,
+            Interrupt() as interrupt,
         ):
-            gpus = cluster.gpus_per_trial(sweep)
-            cluster.check_resources(sweep.cpus_per_trial, gpus)
-            stop_file = scratch.with_name(STOP_FOLDER) / "now"
-            environment = application.environment
-            task = replace(
-                task,
-                environment=locate(environment)(sweep.cpus_per_trial, gpus) if environment else {},
-                provenance={"cpus": sweep.cpus_per_trial, "gpus": gpus},
-                stop_file=str(stop_file),
+            context = RunContext(
+                progress=progress,
+                outcome=outcome,
+                scheduler=options.scheduler.kind,
+                interrupt=interrupt,
+                fetch=partial(_fetch, mirror),
+                running=running,
             )
-            with progress, Interrupt() as interrupt:
-                context = RunContext(
-                    progress=progress,
-                    outcome=outcome,
-                    scheduler=options.scheduler.kind,
-                    interrupt=interrupt,
-                    stop_all=partial(_request_stop, stop_file, mirror),
-                    stop_trial=lambda trial: _request_stop(stop_file.with_name(trial), mirror),
-                    fetch=partial(_fetch, mirror),
-                    running=running,
-                )
-                storage = str(scratch) if mirror is None else f"{mirror.url}/{name}/.ray"
-                _tune(pending, task, options, gpus=gpus, storage=storage, context=context)
+            places = _Places(folder=folder, scratch=scratch, mirror=mirror)
+            work = partial(_train, pending, task, options, application, context, places)
+            try:
+                RaySession(options.ray.address, work).run(interrupt, progress.print_line)
+            finally:
+                outcome.interrupted, outcome.number = interrupt.requested, interrupt.number
     except KeyboardInterrupt:
         outcome.interrupted = True
+    except SessionLost as error:
+        outcome.ended_early = f"{error}; the same command goes on."
     except RuntimeError as error:
         # Of all ways in which a worker may end, Tune does not expect this one.
-        if not cluster.is_out_of_memory(error.__cause__):
-            raise
-        raise MemoryRanOut(itertools.chain(*running.values())) from error
+        if cluster.is_out_of_memory(error.__cause__):
+            raise MemoryRanOut(itertools.chain(*running.values())) from error
+        outcome.ended_early = _full_disk(error)
+    except OSError as error:
+        outcome.ended_early = _full_disk(error)
     finally:
-        _clear(scratch, mirror)
+        _clear(folder, mirror)
     return outcome
+
+
+@dataclass(frozen=True)
+class _Places:
+    """Folders of a sweep, and where Tune and its driver keep what is not a result."""
+
+    folder: Path
+    scratch: Path
+    """On this machine, for this user alone."""
+    mirror: Mirror | None
+
+    def storage(self, pending: PendingTrials, *, is_local: bool) -> tuple[Any, str]:
+        """Tune's own storage: pyarrow's file system (None: this machine's), and a path in it.
+
+        Workers write to it only in a population, where states pass on.
+        """
+        if is_local or not pending.population:
+            return None, str(self.scratch)
+        if self.mirror is not None:
+            return self.mirror.file_system(f"{self.folder.name}/{TUNE_FOLDER}")
+        return None, str(self.folder / TUNE_FOLDER)
+
+    def stop_file(self, *, is_local: bool) -> Path:
+        """The file with which trials are asked to stop, where their workers see it."""
+        near = is_local and self.mirror is None
+        return (self.scratch if near else self.folder) / STOP_FOLDER / "now"
+
+
+def _train(
+    pending: PendingTrials,
+    task: WorkerTask,
+    options: FrameworkConfig,
+    application: Application,
+    context: RunContext,
+    places: _Places,
+    session: RaySession[None],
+) -> None:
+    """Run Tune in a Ray session."""
+    sweep = options.sweep
+    gpus = cluster.gpus_per_trial(sweep)
+    cluster.check_resources(sweep.cpus_per_trial, gpus)
+    stop_file = places.stop_file(is_local=session.is_local)
+    environment = application.environment
+    task = replace(
+        task,
+        environment=locate(environment)(sweep.cpus_per_trial, gpus) if environment else {},
+        provenance={"cpus": sweep.cpus_per_trial, "gpus": gpus},
+        stop_file=str(stop_file),
+    )
+    request = partial(_request_stop, mirror=places.mirror)
+    context = replace(
+        context,
+        leaving=session.leaving,
+        stop_all=partial(request, stop_file),
+        stop_trial=lambda trial: request(stop_file.with_name(trial)),
+        waiting=WaitNotice(
+            sweep.cpus_per_trial, gpus, context.progress.print_line, is_local=session.is_local
+        ),
+    )
+    storage = places.storage(pending, is_local=session.is_local)
+    _tune(pending, task, options, gpus=gpus, storage=storage, context=context)
+
+
+@contextmanager
+def _scratch() -> Iterator[Path]:
+    """Make a folder on this machine, for this user alone, as long as the context is entered.
+
+    Raises:
+      UserError: there is no place for it.
+    """
+    try:
+        folder = tempfile.mkdtemp(prefix="sweep-")
+    except OSError as error:
+        raise UserError(
+            f"there is no place for temporary files ({error.strerror}); free some space, or give "
+            "another folder with TMPDIR=DIR."
+        ) from error
+    try:
+        yield Path(folder)
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+def _full_disk(error: BaseException) -> str:
+    """The sentence for an error that goes back to a full disk; another error is raised again."""
+    cause: BaseException | None = error
+    while cause is not None:
+        if isinstance(cause, OSError) and cause.errno in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG):
+            where = f" at {cause.filename}" if cause.filename else ""
+            return (
+                f"a disk is full{where} ({os.strerror(cause.errno)}); free some space, then the "
+                "same command goes on."
+            )
+        cause = cause.__cause__ or cause.__context__
+    raise error
 
 
 def _tune(
@@ -113,7 +210,7 @@ def _tune(
     options: FrameworkConfig,
     *,
     gpus: float,
-    storage: str,
+    storage: tuple[Any, str],
     context: RunContext,
 ) -> None:
     from ray import tune
@@ -126,7 +223,7 @@ def _tune(
     if summary := pack_summary(packs):
         context.progress.print_line(f"{summary[0].upper()}{summary[1:]}")
     tuner = tune.Tuner(
-        tune.with_resources(train, resources),
+        tune.with_resources(make_trainable(), resources),
         param_space={"task": asdict(task), **_param_space(pending, packs)},
         tune_config=tune.TuneConfig(
             reuse_actors=True,
@@ -138,7 +235,8 @@ def _tune(
         ),
         run_config=tune.RunConfig(
             name="tune",
-            storage_path=storage,
+            storage_filesystem=storage[0],
+            storage_path=storage[1],
             verbose=0,
             failure_config=tune.FailureConfig(max_failures=options.sweep.retries),
             callbacks=[tune_callback(context, handle)],
@@ -146,7 +244,6 @@ def _tune(
     )
     with settled_placement_groups():
         tuner.fit()
-    context.outcome.interrupted = context.interrupt.requested
 
 
 def _packs(pending: PendingTrials, cpus: int, gpus: float) -> list[Pack]:
@@ -202,9 +299,9 @@ def _fetch(mirror: Mirror | None, directory: Path) -> None:
         mirror.pull("/".join(directory.parts[-2:]), without_checkpoints)
 
 
-def _clear(scratch: Path, mirror: Mirror | None) -> None:
-    """Remove Tune's own state and requests to stop."""
-    for folder in (scratch, scratch.with_name(STOP_FOLDER)):
-        shutil.rmtree(folder, ignore_errors=True)
+def _clear(folder: Path, mirror: Mirror | None) -> None:
+    """Remove Tune's own state and requests to stop from a sweep's folder."""
+    for name in (TUNE_FOLDER, STOP_FOLDER):
+        shutil.rmtree(folder / name, ignore_errors=True)
         if mirror:
-            mirror.remove("/".join(folder.parts[-2:]))
+            mirror.remove(f"{folder.name}/{name}")

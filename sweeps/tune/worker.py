@@ -6,14 +6,15 @@ import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 from sweeps.config import locate
-from sweeps.errors import UserError
+from sweeps.errors import UserError, did_you_mean, one_line_error
 from sweeps.io.mirror import mirror_of
 from sweeps.run import Run
-from sweeps.store import read_config
+from sweeps.store import TrialStatus, read_config, read_trial
 from sweeps.store.provenance import machine
 from sweeps.store.status import is_stuck
 from sweeps.tune.task import WorkerTask
@@ -24,6 +25,10 @@ REPORT_SECONDS = 1.0
 
 LOCK_SECONDS = 30.0
 """Time for the worker of a killed driver to release a folder."""
+
+
+Upload = Callable[[bool], None]
+"""Uploads a trial's folder; takes whether to wait for a store that does not answer."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -40,19 +45,20 @@ class Report:
 
 
 @contextmanager
-def local_copy(directory: Path, task: WorkerTask) -> Iterator[tuple[Path, Callable[[], None]]]:
+def local_copy(directory: Path, task: WorkerTask) -> Iterator[tuple[Path, Upload]]:
     """A trial's folder on this machine, and a function that uploads it.
 
     Where results are kept at a URL, the folder is downloaded first and uploaded at the end. Else it
     is the driver's own folder, and the function does nothing.
     """
     if not task.url:
-        yield directory, lambda: None
+        yield directory, lambda wait: None
         return
-    mirror, below = mirror_of(task.url), "/".join(directory.parts[-2:])
+    # The driver has been at the store.
+    mirror, below = mirror_of(task.url, wait=True), "/".join(directory.parts[-2:])
     mirror.pull(below)
     try:
-        yield mirror.local / below, lambda: mirror.push(below)
+        yield mirror.local / below, lambda wait: mirror.push(below, wait=wait)
     finally:
         mirror.push(below)
 
@@ -61,7 +67,8 @@ def train_trial(
     directory: Path,
     task: WorkerTask,
     send: Callable[[Report], None],
-    upload: Callable[[], None] = lambda: None,
+    upload: Upload = lambda wait: None,
+    fail: Callable[[str], None] = lambda reason: None,
 ) -> None:
     """Train the trial in a folder; its status is written there.
 
@@ -72,17 +79,19 @@ def train_trial(
       directory: the trial's folder on this machine.
       task: what all trials of the sweep share.
       send: sends a report to the driver.
-      upload: called when a checkpoint is complete.
+      upload: called when a checkpoint is complete; training goes on if the store is away.
+      fail: takes the reason of a failure that cannot be written to the folder, as on a full disk.
     """
     apply_environment(task)
     if is_stuck(directory):  # its process was killed in a step that hung, and would be again
         return
+    reporter = ThrottledReporter(task, send)
     run = Run(
         directory,
         metric=task.metric,
         mode=task.mode,
-        on_report=ThrottledReporter(task, send),
-        on_checkpoint=upload,
+        on_report=reporter,
+        on_checkpoint=partial(upload, False),
         stop_signal=StopSignal(task),
         lock_timeout=LOCK_SECONDS,
     )
@@ -92,12 +101,21 @@ def train_trial(
             entered = True
             run.add_provenance(**worker_provenance(task))
             locate(task.objective)(read_config(directory), run)
+            if not run.should_stop:
+                reporter.check_scored()
     except SystemExit as stop:
         if stop.code in (0, None):
             raise
-    except Exception:
+    except Exception as error:
         if not entered:
             raise
+        if not is_over(directory):
+            fail(one_line_error(error, (UserError,)))
+
+
+def is_over(directory: Path) -> bool:
+    """Whether a trial's folder says how the trial ended."""
+    return read_trial(directory).status not in (TrialStatus.RUNNING, TrialStatus.WAITING)
 
 
 def apply_environment(task: WorkerTask) -> None:
@@ -153,3 +171,17 @@ class ThrottledReporter:
         )
         self._send(report)
         self._sent = time.monotonic()
+
+    def check_scored(self) -> None:
+        """Refuse a trial that reported, and never what the scheduler decides by.
+
+        Raises:
+          UserError: it did.
+        """
+        task = self._task
+        if task.scheduler == "none" or not self._latest or task.metric in self._latest:
+            return
+        raise UserError(
+            f"sweep.metric={task.metric} was never reported, and scheduler={task.scheduler} "
+            f"decides by it; {did_you_mean(task.metric, list(self._latest))}."
+        )

@@ -57,6 +57,13 @@ def test_experiments_have_the_published_sizes(
     assert steps_per_epoch(TRAINING_WORDS, config.train) == updates
 
 
+def test_awd_lstm_has_the_authors_size(compose: Compose) -> None:
+    config = parse_config(compose("+experiment=awd_lstm"))
+    program = build_functions(make_static_config(config, 10_000))
+    assert count_parameters(program.shapes.params) == pytest.approx(24.2e6, abs=0.05e6)
+    assert (config.train.epochs, steps_per_epoch(TRAINING_WORDS, config.train)) == (500, 663)
+
+
 @pytest.mark.parametrize(
     ("size", "full", "epochs", "last"),
     [("small", 4, 13, 0.5**9), ("medium", 6, 39, 0.8**33), ("large", 14, 55, 1.15**-41)],

@@ -250,7 +250,7 @@ def test_bad_folder_is_one_sentence(capsys: Capture, copy: Path, tmp_path: Path)
     shutil.rmtree(copy / "checkpoints")
     assert "has no checkpoint yet, its status is finished" in refused(capsys, copy)
     (copy / "config.yaml").write_text("model: [")
-    assert "config.yaml cannot be read" in refused(capsys, copy)
+    assert "config.yaml is missing or damaged" in refused(capsys, copy)
 
 
 def test_changed_corpus_is_refused(capsys: Capture, trained: Path, text: Path) -> None:

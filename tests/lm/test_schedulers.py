@@ -68,27 +68,82 @@ def test_schedulers_compare_trials_at_times_that_trials_report(
     assert times <= set(read_metrics(tmp_path / "metrics.csv")[-1])
 
 
-@pytest.mark.parametrize(
-    "name",
-    [pytest.param(name, marks=() if name == "asha" else pytest.mark.slow) for name in NAMES],
-)
-def test_scheduler_acts_on_language_models_and_no_trial_fails(
-    tmp_path: Path, tiny_overrides: list[str], one_cpu: str, name: str
-) -> None:
-    rates = f"optimizer.learning_rate={','.join(RATES)}"
-    options = (rates, f"scheduler={name}", "sweep.name=rates", "train.epochs=3")
+def sweep(folder: Path, address: str, *overrides: str) -> subprocess.CompletedProcess[str]:
+    """Run a sweep called `rates` in a folder."""
+    return subprocess.run(
+        [sys.executable, "-m", "lm.sweep", *overrides, "sweep.name=rates", "train.epochs=3"],
+        cwd=folder,
+        env={**os.environ, "RAY_ADDRESS": address},
+        capture_output=True,
+        text=True,
+        timeout=150,
+        check=False,
+    )
+
+
+def trials_of(folder: Path) -> Trials:
+    folders = (folder / "outputs" / "rates").glob("*,id=*")
+    return {path.name.split(",")[0].removeprefix("lr="): read_trial(path) for path in folders}
+
+
+def reproduce(trial: Trial, folder: Path) -> None:
+    """Train a trial again as its user would: up to where it was stopped, with its changes."""
     done = subprocess.run(
-        [sys.executable, "-m", "lm.sweep", *tiny_overrides, *options],
-        cwd=tmp_path,
-        env={**os.environ, "RAY_ADDRESS": one_cpu},
+        [sys.executable, "-m", "lm.reproduce", str(trial.directory)],
+        cwd=folder,
         capture_output=True,
         text=True,
         timeout=150,
         check=False,
     )
     assert done.returncode == 0, done.stdout + done.stderr
-    folders = (tmp_path / "outputs" / "rates").glob("*,id=*")
-    trials = {path.name.split(",")[0].removeprefix("lr="): read_trial(path) for path in folders}
+    assert "identical: " in done.stdout
+
+
+@pytest.mark.parametrize(
+    "name",
+    [pytest.param(name, marks=() if name == "asha" else pytest.mark.slow) for name in NAMES],
+)
+def test_scheduler_acts_on_language_models_and_the_worst_reproduces(
+    tmp_path: Path, tiny_overrides: list[str], one_cpu: str, name: str
+) -> None:
+    rates = f"optimizer.learning_rate={','.join(RATES)}"
+    done = sweep(tmp_path, one_cpu, *tiny_overrides, rates, f"scheduler={name}")
+    assert done.returncode == 0, done.stdout + done.stderr
+    trials = trials_of(tmp_path)
     assert set(trials) == set(RATES)
     assert {trial.status for trial in trials.values()} <= {"finished", "stopped"}
     ACTS[name](trials)
+    reproduce(trials["3"], tmp_path)
+
+
+INTERVAL = "optimizer.learning_rate=tag(log,interval(0.01,4))"
+OTHERS = sorted({path.stem for path in CONFIG_DIR.glob("search/*.yaml")} - {"grid"})
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize("search", OTHERS)
+def test_search_and_scheduler_go_together(
+    tmp_path: Path, tiny_overrides: list[str], one_cpu: str, search: str, name: str
+) -> None:
+    number = 6
+    draws = (INTERVAL, f"search={search}", f"search.trials={number}", f"scheduler={name}")
+    done = sweep(tmp_path, one_cpu, *tiny_overrides, *draws)
+    if (search, name) == ("optuna", "pbt"):
+        assert done.returncode == 1
+        assert "scheduler=pbt searches by itself; take search=random or search=grid." in done.stderr
+        return
+    assert done.returncode == 0, done.stdout + done.stderr
+    trials = trials_of(tmp_path).values()
+    assert len(trials) == number
+    best = min(trials, key=lambda trial: trial.best_of("valid/perplexity")[0])
+    assert best.status == "finished"
+    others = [trial for trial in trials if trial.status != "finished"]
+    changed = [trial for trial in trials if read_config(trial.directory)["train"]["changes"]]
+    assert {trial.error.split(" at ")[0] for trial in others} == (
+        {f"by {name}"} if name in ("asha", "median") else set()
+    )
+    assert bool(changed) == (name == "pbt")
+    for trial in [*others, *changed][:1]:
+        reproduce(trial, tmp_path)

@@ -63,10 +63,14 @@ def test_ctrl_c_saves_and_the_same_command_goes_on(
         assert time.monotonic() < deadline
         time.sleep(0.02)
     process.send_signal(signal.SIGINT)
-    status, _, err = end(process)
+    status, out, err = end(process)
     assert status == 130, err
     assert "Traceback" not in err
     stopped = read_trial(directory)
+    saved = (
+        f"stopped after step {stopped.step}, which is saved; the same command goes on from there."
+    )
+    assert saved in out
     assert stopped.status == "interrupted"
     assert (directory / "checkpoints" / str(stopped.step)).is_dir()
 
@@ -123,8 +127,14 @@ def test_finished_run_is_not_trained_again_unless_asked(tmp_path: Path, tiny: Co
     options = ("train.epochs=1", f"output_dir={tmp_path}")
     directory, _ = single(tiny(*options))
     events = list(directory.glob("events.*"))
+    config, rows = (directory / "config.yaml").read_bytes(), read_metrics(directory / "metrics.csv")
+    (directory / "config.yaml").write_bytes(b"")  # as a power cut leaves files
+    (directory / "metrics.csv").write_bytes(b"")
     again, printed = single(tiny(*options))
     assert again == directory
+    assert (directory / "config.yaml").read_bytes() == config
+    restored = read_metrics(directory / "metrics.csv")
+    assert [pytest.approx(row, rel=1e-6) for row in rows] == restored
     assert "Trained before; fresh=true trains it again." in printed
     assert list(directory.glob("events.*")) == events
 
@@ -140,6 +150,20 @@ def test_name_of_another_configurations_run_is_refused(tmp_path: Path, tiny: Com
     single(tiny(*options))
     with pytest.raises(UserError, match="holds a result of a different configuration"):
         single(tiny(*options, "seed=1"))
+
+
+@pytest.mark.parametrize("name", ["../../escaped", "/tmp/escaped", "a/b", "..", ".hidden", "a b"])
+def test_a_name_that_leaves_the_folder_is_refused(tmp_path: Path, tiny: Compose, name: str) -> None:
+    with pytest.raises(UserError, match=r"^name=.* cannot name a folder; use letters"):
+        single({**tiny(f"output_dir={tmp_path}"), "name": name})
+    assert not list(tmp_path.iterdir())
+
+
+def test_a_url_is_refused_and_its_password_not_repeated(tiny: Compose) -> None:
+    for url in ("s3://KEY:hunter2@bucket/x", "s3://bucket/x?secret_key=hunter2", "s3://bucket/x"):
+        with pytest.raises(UserError) as caught:
+            single({**tiny(), "output_dir": url})
+        assert "hunter2" not in str(caught.value)
 
 
 @pytest.mark.parametrize("below", ["", "/deeper"])

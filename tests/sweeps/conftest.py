@@ -44,11 +44,17 @@ class Toy:
         environment.pop("RAY_ADDRESS", None)
         return environment | ({"RAY_ADDRESS": self.ray} if self.ray else {})
 
-    def start(self, *arguments: str) -> subprocess.Popen[str]:
+    def start(self, *arguments: str, new_session: bool = False) -> subprocess.Popen[str]:
         command = [sys.executable, "-m", "toy", *arguments]
         pipe = subprocess.PIPE
         return subprocess.Popen(
-            command, cwd=self.folder, env=self.environment(), text=True, stdout=pipe, stderr=pipe
+            command,
+            cwd=self.folder,
+            env=self.environment(),
+            text=True,
+            stdout=pipe,
+            stderr=pipe,
+            start_new_session=new_session,
         )
 
     def __call__(self, *arguments: str) -> subprocess.CompletedProcess[str]:

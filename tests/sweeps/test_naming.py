@@ -2,7 +2,17 @@
 
 import re
 
-from sweeps.naming import MAX_NAME_BYTES, digits_needed, label, short_keys, trial_name
+import pytest
+
+from sweeps.errors import UserError
+from sweeps.naming import (
+    MAX_NAME_BYTES,
+    check_folder_name,
+    digits_needed,
+    label,
+    short_keys,
+    trial_name,
+)
 
 
 def test_keys_that_read_alike_get_more_components() -> None:
@@ -46,3 +56,17 @@ def test_values_that_differ_in_forbidden_characters_stay_apart() -> None:
 def test_fingerprints_get_digits_until_they_differ() -> None:
     assert digits_needed(["aaaaaa1", "bbbbbbb"]) == 6
     assert digits_needed(["aaaaaa1", "aaaaaa2"]) == 7
+
+
+@pytest.mark.parametrize("name", ["a", "a.b_c+d-1", "a..b", "x" * MAX_NAME_BYTES])
+def test_a_name_that_is_one_folder_is_taken(name: str) -> None:
+    check_folder_name("name", name)
+
+
+@pytest.mark.parametrize(
+    "name",
+    ["", ".", "..", ".a", "a/b", "/a", "../a", "a\\b", "C:a", "a\n", "a b", "ä", "x" * 181],
+)
+def test_a_name_that_may_be_elsewhere_is_refused(name: str) -> None:
+    with pytest.raises(UserError, match=r"(?s)sweep\.name=.* cannot name a folder"):
+        check_folder_name("sweep.name", name)

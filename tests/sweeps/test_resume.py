@@ -25,7 +25,8 @@ def test_interrupted_sweep_goes_on_to_the_numbers_of_an_uninterrupted_one(
         assert stopped.returncode == 130, stopped.stderr
         assert "Traceback" not in stopped.stderr
         assert "look at it:" in stopped.stdout
-        assert {row["status"] for row in toy.rows("stop")} == {"interrupted"}
+        found = {row["status"] for row in toy.rows("stop")}
+        assert found - {"waiting"} == {"interrupted"}  # one may not have begun
         check_saved_at_the_signal(toy)
 
     assert toy(*LONG, "sweep.name=stop").returncode == 0

@@ -10,6 +10,8 @@ from sweeps.config import check_overrides
 from sweeps.errors import UserError
 
 Compose = Callable[..., dict[str, Any]]
+TWO = "optimizer=momentum or optimizer=rmsprop"
+SET = "and an override sets it; leave it out there, or take"
 
 
 @pytest.mark.parametrize(
@@ -17,19 +19,21 @@ Compose = Callable[..., dict[str, Any]]
     [
         (
             ["optimizer=adam", "optimizer.momentum=0.5"],
-            "optimizer.momentum has no meaning for optimizer=adam; momentum and rmsprop have it.",
+            f"optimizer.momentum has no meaning for optimizer=adam, {SET} {TWO}, which have it.",
         ),
         (
             ["optimizer.beta1=0.5"],
-            "optimizer.beta1 has no meaning for optimizer=momentum; adam has it.",
+            f"optimizer.beta1 has no meaning for optimizer=momentum, {SET} "
+            "optimizer=adam, which has it.",
         ),
         (
             ["+experiment=sherlock_adam", "optimizer.momentum=0.5"],
-            "optimizer.momentum has no meaning for optimizer=adam; momentum and rmsprop have it.",
+            f"optimizer.momentum has no meaning for optimizer=adam, {SET} {TWO}, which have it.",
         ),
         (
             ["scheduler=pbt", "scheduler.grace=1"],
-            "scheduler.grace has no meaning for scheduler=pbt; asha and median have it.",
+            f"scheduler.grace has no meaning for scheduler=pbt, {SET} scheduler=asha or "
+            "scheduler=median, which have it.",
         ),
         (
             ["optimizer.momentum=null"],

@@ -93,7 +93,7 @@ def test_unknown_choice_is_told_the_known_ones(compose: Compose, key: str) -> No
         (["data.valid_fraction=0.5", "data.test_fraction=0.5"], "leave no text to train on"),
         (
             ["optimizer=adam", "optimizer.kind=momentum"],
-            "optimizer.beta1 has no meaning for optimizer=momentum; adam has it",
+            "optimizer.beta1 has no meaning for optimizer=momentum, and the configuration sets it",
         ),
         (["optimizer.kind=newton"], "optimizer.kind=newton is not known; choose one of momentum,"),
         (["sweep.retries=-1"], "sweep.retries=-1 is out of range; it must be at least 0"),
@@ -130,3 +130,22 @@ def test_null_is_taken_where_it_has_a_meaning(compose: Compose) -> None:
     keys = ("train.clip_norm", "model.hidden_size", "data.vocab_size")
     config = parse_config(compose(*(f"{key}=null" for key in keys)))
     assert config.train.clip_norm is config.model.hidden_size is config.data.vocab_size is None
+
+
+@pytest.mark.parametrize(
+    ("key", "value"),
+    [
+        ("name", "caf\udce9"),
+        ("output_dir", "\udcff/out"),
+        ("data.root", "\ud83d"),
+        ("log.sample_prompt", "once \udce9 upon"),
+        ("sweep.metric", "\udce9"),
+        ("sweep.progress", ["\udce9"]),
+        ("sweep.zip", [["a", "\udce9"]]),
+        ("ray.address", "\udce9:1"),
+    ],
+)
+def test_text_that_is_not_utf8_is_named(compose: Compose, key: str, value: Any) -> None:
+    with pytest.raises(UserError, match=f"^{key}=.*ud.* is not UTF-8; write it") as caught:
+        parse_config(changed(compose(), key, value))
+    str(caught.value).encode()

@@ -1,5 +1,6 @@
 """Datasets: splits, vocabularies and ids of made-up texts, and the counts of published ones."""
 
+import hashlib
 import subprocess
 import sys
 from collections import Counter
@@ -99,6 +100,44 @@ def test_ptb_has_mikolov_s_counts(real_data: Callable[[str], str], options: Opti
     assert len(counts) == 10_000
     assert counts["<unk>"] == 45_020
     assert counts["<eos>"] == 42_068
+
+
+@pytest.mark.parametrize(
+    ("name", "size", "digest", "ids"),
+    [
+        ("lee", 3500, "8e3b8765b0c8a208", "ecfc781bd356d811"),
+        ("sherlock", 5900, "405e651171bb6afd", "0a036d49fd677de9"),
+        ("ptb", 10_000, "05c4c7749c03618a", "31308a541b3d527e"),
+    ],
+)
+def test_known_corpora_keep_their_ids_and_fingerprints(
+    real_data: Callable[[str], str],
+    options: Options,
+    name: str,
+    size: int,
+    digest: str,
+    ids: str,
+) -> None:
+    root = None if name == "lee" else real_data(name)
+    dataset = load_dataset(options(name, root=root, vocab_size=size))
+    every = np.concatenate([dataset.train, dataset.valid, dataset.test])
+    assert dataset.digest.startswith(digest)
+    assert hashlib.sha256(every.tobytes()).hexdigest().startswith(ids)
+
+
+def test_text_that_is_cut_in_another_way_than_at_first_has_another_digest(
+    text_options: Options,
+) -> None:
+    for text, later in (("a b " * 20, False), ("a <unk> " * 20, True), ("e\u0301 b " * 20, True)):
+        config = text_options(text)
+        assert (load_dataset(config).digest != open_corpus(config).read().digest) == later
+
+
+def test_unknown_word_of_a_prepared_text_is_the_vocabulary_s(text_options: Options) -> None:
+    dataset = load_dataset(text_options("a b <unk> c <unk> <eos>\n" * 20, vocab_size=3))
+    assert dataset.vocabulary.words[0] == "<unk>"
+    assert dataset.vocabulary.unk_id == 0
+    assert len(dataset.vocabulary) == 3
 
 
 def test_characters_of_shakespeare_are_65(

@@ -58,7 +58,7 @@ def test_files_that_are_named_come_first_to_last_and_have_to_be_sound(
     tmp_path: Path, options: Options
 ) -> None:
     write(tmp_path, b_c="int b;\n", a_py="a = 1\n", folder__c_c="int c;\n")
-    (tmp_path / "folder" / "bad.c").write_bytes(b"\xff\xfe\xff")
+    (tmp_path / "folder" / "bad.c").write_bytes(b"x\xfe\xff")
     places = [str(tmp_path / name) for name in ("b.c", "a.py", "folder")]
     assert open_corpus(options("code", files=places)).read().train == "int b;\na = 1\nint c;\n"
     with pytest.raises(UserError, match=r"bad\.c is not UTF-8"):

@@ -15,8 +15,9 @@ from tensorboard.util import tensor_util
 from lm.config import parse_config
 from lm.data.dataset import load_dataset
 from lm.gradient_flow.codec import decode
+from lm.gradient_flow.itemize import ItemizeSpec
 from lm.gradient_flow.plugin.tags import PLUGIN
-from lm.gradient_flow.recorder import mean_horizon, recording_interval
+from lm.gradient_flow.recorder import compile_itemize, mean_horizon, recording_interval
 from lm.training.trainer import Trainer
 from sweeps.errors import UserError
 from sweeps.store.metrics import read_metrics
@@ -105,6 +106,31 @@ def test_a_run_records_its_batches_words_and_horizons(tmp_path: Path, tiny: Comp
     events = EventAccumulator(str(tmp_path)).Reload()
     told = {bytes(text) for text in events.PluginTagToContent(PLUGIN).values()}
     assert [json.loads(text)["components"] for text in told] == [list(LSTM)]
+
+
+@pytest.mark.parametrize("loss", [(), ("loss.kind=nce", "loss.samples=5")])
+@pytest.mark.parametrize("drop", [(), ("model.embedding_dropout=0.4", "model.dropout=0.3")])
+def test_record_of_one_step_is_the_gradient_that_the_update_applies(
+    tiny: Compose, loss: tuple[str, ...], drop: tuple[str, ...]
+) -> None:
+    one = ("train.sequence_length=1", "train.batch_size=1", "train.clip_norm=null")
+    rate = ("optimizer.momentum=0.0", "optimizer.learning_rate=1.0")
+    config = parse_config(tiny("model.cell=rnn", *one, *rate, *loss, *drop))
+    trainer = Trainer(config, load_dataset(config.data))
+    state, step = trainer.start(), 0
+    for _ in range(3):
+        state, report = trainer.advance(state, step)
+        step += report.steps
+        look = compile_itemize(trainer.functions)
+        flow = look(ItemizeSpec(1, None, False), *trainer.next_step(state, step))
+        before = np.array(state.params["layers"][0]["recurrent_kernel"])
+        call = (trainer.hyperparams(step), trainer.streams_lb, trainer.train_key, 1)
+        state, _ = trainer.functions.advance(state, *call)
+        step += 1
+        applied = np.array(state.params["layers"][0]["recurrent_kernel"]) - before
+        [recorded] = np.asarray(flow.measured["layer_1/h"].norm).reshape(-1)
+        assert recorded > 0
+        np.testing.assert_allclose(recorded, np.linalg.norm(applied), rtol=1e-3)
 
 
 def assert_labels(values: dict[str, Any], labels: dict[str, Any]) -> None:

@@ -56,7 +56,16 @@ def model_of(config: Config, params: dict[str, Any]) -> LanguageModel:
     return model
 
 
-@pytest.mark.parametrize("overrides", [(), ("optimizer=rmsprop", *SAMPLED)])
+@pytest.mark.parametrize(
+    "overrides",
+    [
+        (),
+        ("optimizer=rmsprop", *SAMPLED),
+        # Words are dropped by the rows that a step gathers, and only dense tables have all rows.
+        ("loss.kind=nce", "loss.samples=5", "model.embedding_dropout=0.4"),
+        ("optimizer=rmsprop", *SAMPLED, *TIED, "model.embedding_dropout=0.4", "model.dropout=0.3"),
+    ],
+)
 def test_norms_are_those_of_the_parameters_and_of_the_next_update(
     tiny: Compose, overrides: tuple[str, ...]
 ) -> None:
@@ -123,7 +132,16 @@ def test_gradients_of_tables_are_of_the_words_that_the_loss_depends_on(
     assert max(read, words) <= vectors <= read + words if tie else vectors == read
 
 
-@pytest.mark.parametrize("overrides", [(), ("optimizer=rmsprop", *SAMPLED)])
+@pytest.mark.parametrize(
+    "overrides",
+    [
+        (),
+        ("optimizer=rmsprop", *SAMPLED),
+        # Words are dropped by the rows that a step gathers, and only dense tables have all rows.
+        ("loss.kind=nce", "loss.samples=5", "model.embedding_dropout=0.4"),
+        ("optimizer=rmsprop", *SAMPLED, *TIED, "model.embedding_dropout=0.4", "model.dropout=0.3"),
+    ],
+)
 def test_a_device_that_sums_up_itself_tells_the_same(
     tiny: Compose, monkeypatch: pytest.MonkeyPatch, overrides: tuple[str, ...]
 ) -> None:

@@ -1,5 +1,6 @@
 """Checkpoints come back bit by bit, the newest readable one counts, and old ones go."""
 
+import os
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -157,3 +158,23 @@ def test_another_format_is_one_sentence(tmp_path: Path, state: TrainState, numbe
     with pytest.raises(UserError, match=f"their format is {number}, .* reads format 1; ") as caught:
         CheckpointManager(tmp_path).restore(like(state))
     assert "\n" not in str(caught.value)
+
+
+@pytest.mark.skipif(not Path("/proc/self/fd").exists(), reason="needs /proc")
+def test_a_checkpoint_is_on_the_disk_before_its_name_is(
+    tmp_path: Path, state: TrainState, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    calls: list[str] = []
+    rename = Path.rename
+
+    def watch_fsync(descriptor: int) -> None:
+        calls.append(f"sync {Path(os.readlink(f'/proc/self/fd/{descriptor}')).name}")
+
+    def watch_rename(path: Path, target: Path) -> Path:
+        calls.append(f"rename {path.name}")
+        return rename(path, target)
+
+    monkeypatch.setattr(os, "fsync", watch_fsync)
+    monkeypatch.setattr(Path, "rename", watch_rename)
+    save(tmp_path / "checkpoints", at(state, 7))
+    assert calls == [f"sync {FILE}", "sync 7.tmp", "rename 7.tmp", "sync checkpoints"]

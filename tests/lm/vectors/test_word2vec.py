@@ -14,6 +14,7 @@ from gensim.models import KeyedVectors, Word2Vec
 from gensim.test.utils import datapath
 from rich.console import Console
 
+from lm.config import CONFIG_DIR
 from lm.data.dataset import load_dataset
 from lm.data.vocabulary import build_vocabulary
 from lm.train import train_single
@@ -28,6 +29,7 @@ from tests.lm.helpers.benchmark_words import PAIRS, write_text
 from tests.lm.helpers.synonym_text import ALIKE, alike, digest, options
 from tests.lm.helpers.training import history
 
+NAMES = sorted(path.stem for path in CONFIG_DIR.glob("vectors/*.yaml"))
 EVERY = ["+vectors=[skipgram,cbow,window]"]
 QUIET = Console(quiet=True)
 
@@ -115,7 +117,7 @@ def test_type_that_only_held_out_text_has_gets_no_vector() -> None:
     assert table.matrix.shape == (4, 8)
 
 
-@pytest.mark.parametrize("name", ["skipgram", "cbow", "window"])
+@pytest.mark.parametrize("name", NAMES)
 def test_words_that_stand_for_each_other_come_to_lie_together(name: str) -> None:
     found = to_keyed_vectors(alike(name))
     for one, other in ALIKE:

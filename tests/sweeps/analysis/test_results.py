@@ -6,10 +6,12 @@ from io import StringIO
 from pathlib import Path
 from typing import Any
 
+import pytest
 from rich.console import Console
 
 from sweeps.analysis.comparison import compare_trials
 from sweeps.analysis.results import print_results, write_results
+from sweeps.cli.compare import headline
 from sweeps.store.provenance import add_provenance
 from sweeps.store.result import BestValue
 from sweeps.store.status import TrialStatus
@@ -21,7 +23,7 @@ AXES = ("model.rnn_size", "optimizer")
 
 def trial(name: str, status: str, loss: float | None = None, **more: Any) -> Trial:
     best = None if loss is None else BestValue(metric="valid/loss", value=loss, step=10)
-    metrics = {} if loss is None else {"valid/loss": loss + 1}
+    metrics = more.pop("metrics", {} if loss is None else {"valid/loss": loss + 1})
     settings = {"model.rnn_size": "64", "optimizer": name}
     return Trial(
         directory=Path(f"out/grid/{name}"),
@@ -119,6 +121,66 @@ def test_terminal_shows_what_became_of_trials_and_how_to_go_on() -> None:
     console = Console(file=text, width=100)
     print_results(console, compare_trials(SWEEP), board_command="python -m app.board")
     assert text.getvalue().endswith("\nlook at it:  python -m app.board out/grid\n")
+
+
+def printed(sweep: Sweep) -> str:
+    text = StringIO()
+    print_results(Console(file=text, width=100), compare_trials(sweep))
+    return text.getvalue()
+
+
+def test_no_trial_is_the_best_without_a_value_of_the_metric() -> None:
+    tags = {"valid/perplexity": 3.0, "train/loss": 1.0}
+    trials = tuple(trial(name, "finished", metrics=tags) for name in ("id=a", "id=b"))
+    sweep = replace(SWEEP, metric="valid/perplxity", trials=trials)
+    text = printed(sweep)
+    assert "best trial" not in text
+    assert "again alone" not in text
+    told = "no trial reported valid/perplxity, so none is the best; did you mean valid/perplexity."
+    assert f"no ranking:  {told}" in text.splitlines()
+    assert told in headline(compare_trials(sweep))
+    assert "first" not in headline(compare_trials(sweep))
+
+
+@pytest.mark.parametrize(
+    ("trials", "best"),
+    [
+        ([trial("id=a", "finished"), trial("id=b", "finished", 2.0)], "id=b"),
+        ([trial("id=a", "finished"), trial("id=b", "stopped", 2.0)], ""),
+        ([trial("id=a", "failed"), trial("id=b", "finished", float("inf"))], "id=b"),
+    ],
+)
+def test_best_of_a_mixture_has_a_value(trials: list[Trial], best: str) -> None:
+    text = printed(replace(SWEEP, trials=tuple(trials)))
+    assert ("best trial:" in text) == bool(best)
+    assert "no ranking" not in text
+    if best:
+        assert f"best trial:  out/grid/{best}" in text.splitlines()
+
+
+@pytest.mark.parametrize(
+    ("metrics", "told"),
+    [
+        ({}, "no trial has reported valid/loss yet"),
+        ({"valid/loss": float("nan")}, "no trial has a value of valid/loss other than NaN"),
+        ({"accuracy": 1.0}, "no trial reported valid/loss, so none is the best; there are acc"),
+    ],
+)
+def test_why_none_is_the_best_is_told(metrics: dict[str, float], told: str) -> None:
+    trials = (trial("id=a", "finished", metrics=metrics), trial("id=b", "interrupted"))
+    assert compare_trials(replace(SWEEP, trials=trials)).unranked.startswith(told)
+
+
+def test_interrupted_sweep_says_what_is_left_and_how_to_go_on() -> None:
+    text = StringIO()
+    more = (trial("id=h", "waiting"), trial("id=i", "running"))
+    sweep = replace(SWEEP, trials=SWEEP.trials + more)
+    print_results(Console(file=text, width=100), compare_trials(sweep), interrupted=True)
+    expected = (
+        "go on:       the same command goes on with the trials that are left: 2 interrupted and 1 "
+        "not started"
+    )
+    assert expected in text.getvalue().splitlines()
 
 
 def test_terminal_gives_mean_and_deviation_of_replicates() -> None:

@@ -83,7 +83,7 @@ def test_empty_sweep_has_an_empty_table(
     [
         (["--filter", "["], r"'\[' is not a regular expression \(.*\); mend the filter"),
         (["--filter", "none"], r"no run matches --filter 'none'; the first of 12 is rate="),
-        (["--metric", "loss"], r"no trial reported loss; there are valid/loss, train/loss"),
+        (["--metric", "loss"], r"no trial reported loss; did you mean valid/loss or train/loss"),
         (["nowhere"], r"nowhere does not exist; name a sweep's folder"),
         (["--html", "nowhere/a.html"], r"cannot write nowhere/a.html \(No such file"),
     ],

@@ -8,12 +8,12 @@ from typing import Any
 import hydra
 import pytest
 from hydra.core.global_hydra import GlobalHydra
-from hydra.errors import ConfigCompositionException
 from hydra.types import RunMode
 from omegaconf import OmegaConf
 
 from sweeps import hydra_sweeper
 from sweeps.config import Composer
+from sweeps.errors import UserError
 
 CONF = Path(__file__).parents[1] / "helpers" / "conf"
 AXES = {
@@ -49,5 +49,5 @@ def test_every_trial_is_what_hydra_composes(composer: Composer, loader: Any) -> 
 
 def test_mistake_in_a_later_trial_gets_the_words_of_hydra(composer: Composer) -> None:
     composer(["seed=1"])
-    with pytest.raises(ConfigCompositionException, match="Could not override 'sed'"):
+    with pytest.raises(UserError, match="Could not override 'sed'; To append"):
         composer(["sed=1"])

@@ -57,6 +57,9 @@ def config_dir(tmp_path: Path) -> Path:
             "sweep=narrow is not known; choose one of grid, random, wide, width-0.5.",
         ),
         ("+sweep=[grid,randm]", "sweep=randm is not known; did you mean random?"),
+        ("~rate", "~rate takes away what every run needs; leave it out."),
+        ("~shape", "~shape takes away what every run needs; leave it out."),
+        ("rate=[1", "rate=[1 cannot be read; "),
     ],
 )
 def test_slips_are_refused_in_one_sentence(config_dir: Path, argument: str, sentence: str) -> None:
@@ -85,8 +88,8 @@ def test_slips_are_refused_in_one_sentence(config_dir: Path, argument: str, sent
             "sweep=width-0.5",
             "sweep=null",
         ],
-        ["+extra.any.thing=1", "~rate", "~rat", "hydra.verbose=true", "hydra/launcher=none"],
-        ["--cfg", "job", "--multirun", "-m", "rate=[1"],
+        ["+extra.any.thing=1", "~rat", "~sweep", "hydra.verbose=true", "hydra/launcher=none"],
+        ["--cfg=job", "--multirun", "-m", "rate=1"],
         [
             "rate=${shape.width}",
             "names=[a,'b c']",
@@ -94,7 +97,7 @@ def test_slips_are_refused_in_one_sentence(config_dir: Path, argument: str, sent
             "rate=tag(log,interval(1,2))",
         ],
         ["--config-dir=mine", "+sweep=mine"],
-        ["-cd", "mine", "mine.x=1"],
+        ["-cd=mine", "mine.x=1"],
         ["hydra.searchpath=[mine]", "+sweep=mine"],
     ],
 )

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import IO
 
-from sweeps.tune.cluster import SETTINGS
+from sweeps.tune.session import SETTINGS
 
 SESSION = """
 import sys

@@ -53,6 +53,11 @@ def descend(config: Mapping[str, Any], run: Run) -> None:
         time.sleep(config["pause"])
 
 
+def reports(config: Mapping[str, Any]) -> list[list[str]]:
+    """One kind of report."""
+    return [["loss", "train/x"]]
+
+
 def relative_cost(config: Mapping[str, Any]) -> int:
     """Each step takes as long as another."""
     return int(config["steps"])

@@ -1,5 +1,6 @@
 """A folder on a store and its local mirror."""
 
+import io
 import uuid
 from collections.abc import Callable
 from pathlib import Path
@@ -8,9 +9,16 @@ from typing import Any
 import pytest
 
 from sweeps.errors import UserError
-from sweeps.io.mirror import PARTIAL, Mirror, beside_trials, without_checkpoints
+from sweeps.io.mirror import PARTIAL, Mirror, beside_trials, is_safe_name, without_checkpoints
+from sweeps.io.retry import VARIABLE
 
 Connect = Callable[[str], Mirror]
+
+
+@pytest.fixture(autouse=True)
+def no_retry(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A store that fails is not waited for; `test_retry.py` tests that it is."""
+    monkeypatch.setenv(VARIABLE, "0")
 
 
 @pytest.fixture(params=["file", "memory"])
@@ -186,3 +194,107 @@ def test_a_stores_errors_are_told_in_a_sentence(
     for work in (mirror.pull, mirror.push, mirror.list_names):
         with pytest.raises(UserError, match=words):
             work()
+
+
+@pytest.mark.parametrize(
+    ("name", "safe"),
+    [
+        ("grid/rate=0.1,id=ab/checkpoints/5/state.npz", True),
+        ("grid/..a/b..", True),
+        ("..", False),
+        ("grid/../../.bashrc", False),
+        ("grid/./a", False),
+        ("/etc/passwd", False),
+        ("grid//etc/passwd", False),
+        ("grid/", False),
+        ("", False),
+        ("grid\\..\\a", False),
+        ("C:/a", False),
+        ("grid/a\0b", False),
+    ],
+)
+def test_a_name_is_safe_if_it_stays_in_the_folder(name: str, safe: bool) -> None:
+    assert is_safe_name(name) is safe
+
+
+@pytest.mark.parametrize("name", ["../escaped", "../../escaped", "a/../../../escaped", "//escaped"])
+def test_an_object_s_name_leads_to_no_file_outside_of_the_mirror(
+    tmp_path: Path,
+    name: str,
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    """The name is one that its writer chose, as in a bucket any name can be."""
+    mirror = Mirror(f"memory://{uuid.uuid4().hex}/store", tmp_path / "cache" / "worker")
+    write(mirror, result="1")
+    mirror.push("grid")
+    listed: Any = mirror._files.get_file_info
+
+    class Files:
+        """The store, with one more object in the folder's listing, and with any content."""
+
+        def __getattr__(self, item: str) -> Any:
+            return getattr(files, item)
+
+        def get_file_info(self, what: Any) -> Any:
+            found = listed(what)
+            if isinstance(found, list):
+                [example] = [info for info in found if info.is_file]
+                found.append(Object(f"{example.path.removesuffix('a/result')}{name}"))
+            return found
+
+        def open_input_stream(self, path: str) -> Any:
+            return io.BytesIO(b"x")
+
+        def delete_file(self, path: str) -> None:
+            raise AssertionError("a file outside of the folder is deleted")
+
+    class Object:
+        is_file, size, mtime_ns = True, 1, None
+
+        def __init__(self, path: str) -> None:
+            self.path = path
+
+    files = mirror._files
+    monkeypatch.setattr(mirror, "_files", Files())
+    mirror.pull("grid")
+    mirror.push("grid")
+    assert not list(tmp_path.rglob("escaped"))
+    assert read(mirror) == {"grid/a/result": "x"}
+    assert "escaped" in caplog.text
+
+
+@pytest.mark.parametrize("kind", ["file", "folder"])
+def test_links_in_a_store_on_a_disk_are_left_alone(tmp_path: Path, kind: str) -> None:
+    """Who can write there could have the files of whoever pulls and pushes."""
+    private = tmp_path / "private"
+    private.mkdir()
+    (private / "key").write_text("secret")
+    mirror = Mirror(f"file://{tmp_path}/store", tmp_path / "cache")
+    write(mirror, result="1")
+    mirror.push("grid/a")
+    link = tmp_path / "store/grid/a/checkpoints"
+    link.symlink_to(private if kind == "folder" else private / "key")
+    mirror.pull("grid/a")
+    assert read(mirror) == {"grid/a/result": "1"}
+    mirror.push("grid/a")
+    assert link.is_symlink()
+    (mirror.local / "grid/a/checkpoints").mkdir()
+    (mirror.local / "grid/a/checkpoints/key").write_text("written by the worker")
+    with pytest.raises(UserError, match="is a link"):
+        mirror.push("grid/a")
+    assert (private / "key").read_text() == "secret"
+    assert [path.name for path in private.iterdir()] == ["key"]
+
+
+def test_links_in_the_local_copy_are_not_written_through(tmp_path: Path) -> None:
+    url, private = f"file://{tmp_path}/store", tmp_path / "private"
+    private.mkdir()
+    one, other = Mirror(url, tmp_path / "one"), Mirror(url, tmp_path / "other")
+    write(one, result="1")
+    one.push("grid/a")
+    (other.local / "grid").mkdir(parents=True)
+    (other.local / "grid/a").symlink_to(private)
+    with pytest.raises(UserError, match="grid/a is a link"):
+        other.pull("grid/a")
+    assert not list(private.iterdir())

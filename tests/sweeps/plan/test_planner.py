@@ -7,7 +7,7 @@ import pytest
 
 from sweeps.config import SearchConfig
 from sweeps.errors import UserError
-from sweeps.plan.planner import Identify, PlannedTrial, Planner
+from sweeps.plan.planner import Identify, PlannedTrial, PlannedTrials, Planner
 from sweeps.search.samplers import all_settings
 from sweeps.search.space import Axis, Space, Value
 
@@ -19,11 +19,15 @@ def compose(overrides: Sequence[str]) -> tuple[Mapping[str, Any], Mapping[str, s
     return dict(item.split("=") for item in overrides), {"group": "file"}
 
 
-def plan(space: Space, identify: Identify) -> list[PlannedTrial]:
+def plan_all(space: Space, identify: Identify) -> PlannedTrials:
     found = all_settings(space, SearchConfig("grid", None, 0))
     return Planner(
         space=space, compose=compose, identify=identify, train_command="python -m app"
     ).trials(found)
+
+
+def plan(space: Space, identify: Identify) -> Sequence[PlannedTrial]:
+    return plan_all(space, identify).trials
 
 
 def test_trial_has_settings_and_the_overrides_that_make_it() -> None:
@@ -43,7 +47,14 @@ def test_command_of_a_trial_says_nothing_of_its_sweep() -> None:
 
 
 @pytest.mark.parametrize(
-    ("output_dir", "kept"), [("results", True), ("s3://bucket/x", False), ("file\\:///x", False)]
+    ("output_dir", "kept"),
+    [
+        ("results", True),
+        ("s3://bucket/x", False),
+        ("file\\:///x", False),
+        ("'s3://bucket/x y'", False),
+        ("'a: b'", True),
+    ],
 )
 def test_command_of_a_trial_names_a_folder_and_no_url(output_dir: str, kept: bool) -> None:
     trial = plan(Space((RATE,), (f"output_dir={output_dir}",)), lambda config: config)[0]
@@ -56,6 +67,27 @@ def test_trials_that_compute_the_same_are_planned_once() -> None:
         {"train.rate": "1", "same": "a"},
         {"train.rate": "2", "same": "a"},
     ]
+
+
+@pytest.mark.parametrize(
+    ("keys", "notice"),
+    [
+        (["train.rate", "same"], ""),
+        (
+            ["train.rate"],
+            "4 settings are 2 trials: those that differ only in same compute the same, and the "
+            "first of them is trained.",
+        ),
+        (
+            [],
+            "4 settings are 1 trial: those that differ only in train.rate, same compute the same, "
+            "and the first of them is trained.",
+        ),
+    ],
+)
+def test_axes_that_change_nothing_are_told(keys: list[str], notice: str) -> None:
+    found = plan_all(Space((RATE, SAME), ()), lambda config: {key: config[key] for key in keys})
+    assert found.notice == notice
 
 
 def test_one_invalid_trial_stops_the_plan() -> None:

@@ -73,14 +73,6 @@ def test_deletions_and_quoted_values_are_kept_as_they_are() -> None:
 
 
 @pytest.mark.parametrize(
-    ("value", "text"),
-    [(None, "k=null"), (True, "k=True"), (3, "k=3"), ("1,2", "k=1,2"), ([1, 2], "k=[1,2]")],
-)
-def test_yaml_values_of_a_sweep_file_are_read_as_hydra_reads_them(value: object, text: str) -> None:
-    assert param_override("k", value) == text
-
-
-@pytest.mark.parametrize(
     ("text", "interval"),
     [
         ("interval(0,1)", Interval(0, 1)),

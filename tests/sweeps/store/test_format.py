@@ -58,7 +58,7 @@ def test_another_format_is_refused_in_one_sentence(
     folder: Path, name: str, number: int | None, words: str
 ) -> None:
     read_all(folder)
-    fields: dict[str, Any] = read_fields(folder / name) or {}
+    fields: dict[str, Any] = read_fields(folder / name, {}) or {}
     write_json(folder / name, fields if number is None else {"format": number, **fields})
     with pytest.raises(UserError) as caught:
         read_all(folder)
@@ -70,14 +70,14 @@ def test_another_format_is_refused_in_one_sentence(
 
 def test_fields_are_read_back_without_the_number(tmp_path: Path) -> None:
     write_fields(tmp_path / "a.json", {"best": None, "metrics": {"loss": float("inf")}})
-    fields = read_fields(tmp_path / "a.json")
+    fields = read_fields(tmp_path / "a.json", {})
     assert fields == {"best": None, "metrics": {"loss": float("inf")}}
 
 
 def test_missing_or_damaged_file_has_no_fields(tmp_path: Path) -> None:
-    assert read_fields(tmp_path / "a.json") is None
+    assert read_fields(tmp_path / "a.json", {}) is None
     (tmp_path / "a.json").write_text('{"format": 1, "sta')
-    assert read_fields(tmp_path / "a.json") is None
+    assert read_fields(tmp_path / "a.json", {}) is None
 
 
 def test_sweep_of_another_format_keeps_no_other_sweep_from_running(folder: Path) -> None:

@@ -3,11 +3,24 @@
 import math
 import subprocess
 import sys
+import time
 from pathlib import Path
 
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
-from sweeps.tensorboard.event_file import EventWriter
+from sweeps.tensorboard.event_file import (
+    EVENT_FILES,
+    EventWriter,
+    append_values,
+    last_intact_step,
+    read_reports,
+    read_values,
+    remove_values,
+)
+from sweeps.tensorboard.protos import text_value
 
 
 def scalars(directory: Path, tag: str) -> list[tuple[int, float]]:
@@ -54,3 +67,90 @@ def test_event_files_of_one_moment_never_share_a_name(tmp_path: Path) -> None:
     assert names == sorted(names)
     for writer in writers:
         writer.close()
+
+
+DAY = 86_400 * 10**9
+
+
+@pytest.mark.fault
+@pytest.mark.parametrize(
+    "clocks",
+    [
+        [DAY, 0],  # ahead, then right
+        [0, -DAY],
+        [DAY, 0, 2 * DAY, -DAY, -DAY],  # machines with clocks apart
+        [1, 0, 0],
+        [0, 0, 0],
+    ],
+)
+def test_no_point_is_lost_to_a_clock_that_jumps(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, clocks: list[int]
+) -> None:
+    now = time.time_ns()
+    for number, clock in enumerate(clocks):
+        monkeypatch.setattr(time, "time_ns", lambda clock=clock: now + clock)
+        writer = EventWriter(tmp_path, start=10 * number)
+        for step in range(10 * number, 10 * number + 15):  # five are written again afterwards
+            writer.write_scalars(step, 0.5, {"a": float(number)})
+        writer.close()
+    last = len(clocks) - 1
+    shown = [(step, float(min(step // 10, last))) for step in range(10 * last + 15)]
+    assert scalars(tmp_path, "a") == shown
+    assert [(step, values["a"]) for step, _, values in read_reports(tmp_path)] == shown
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "events.out.tfevents.9999999998.host.123.0",  # as other programs write them
+        "events.out.tfevents.9999999998.999999998.9host.1",
+        "events.out.tfevents.1",
+        "events.out.tfevents.words",
+    ],
+)
+def test_a_new_file_sorts_after_those_of_other_programs(tmp_path: Path, name: str) -> None:
+    (tmp_path / name).touch()
+    writer = EventWriter(tmp_path, start=0)
+    writer.close()
+    assert "words" in name or max(path.name for path in tmp_path.iterdir()) == writer.path.name
+
+
+def whole_file(folder: Path) -> Path:
+    """An event file with scalars of steps 1 to 6 and a text after each."""
+    writer = EventWriter(folder, start=0)
+    for step in range(1, 7):
+        writer.write_scalars(step, 0.5, {"a": float(step)})
+        writer.write_values([text_value("words", "x" * step)], step)
+    writer.close()
+    return writer.path
+
+
+@given(data=st.data())
+@settings(
+    derandomize=True,
+    deadline=None,
+    max_examples=150,
+    suppress_health_check=[HealthCheck.function_scoped_fixture],
+)
+def test_any_cut_and_any_bytes_leave_what_stands_before(
+    tmp_path: Path, data: st.DataObject
+) -> None:
+    for path in tmp_path.glob(EVENT_FILES):
+        path.unlink()
+    path = whole_file(tmp_path)
+    content = path.read_bytes()
+    place = data.draw(st.integers(0, len(content) - 1))
+    if data.draw(st.booleans()):
+        path.write_bytes(content[:place])
+    else:
+        flipped = content[place] ^ data.draw(st.integers(1, 255))
+        path.write_bytes(content[:place] + bytes([flipped]) + content[place + 1 :])
+    steps = [step for step, _, _ in read_reports(tmp_path)]
+    assert steps == list(range(1, len(steps) + 1))
+    assert last_intact_step(tmp_path) in (max(steps, default=-1), sys.maxsize)
+    known = len(read_values(path))
+    assert known in (2 * len(steps), max(0, 2 * len(steps) - 1))
+    append_values(tmp_path, [text_value("words", "the end")])
+    remove_values(path, keep=lambda value: value.tag == "a")
+    assert len(read_values(path)) == len(steps)
+    assert [step for step, _, _ in read_reports(tmp_path)] == steps

@@ -165,10 +165,10 @@ def test_configuration_names_complete_files_whenever_a_writer_is_stopped(
 
 
 def test_full_disk_is_one_sentence(directory: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    def full(self: Path, data: bytes) -> int:
+    def full(file: int) -> None:
         raise OSError(28, os.strerror(28))
 
-    monkeypatch.setattr(Path, "write_bytes", full)
+    monkeypatch.setattr(os, "fsync", full)
     with pytest.raises(UserError, match="No space left on device"):
         write_embeddings(directory, {"embedding": embedding(random(2, 2))})
 

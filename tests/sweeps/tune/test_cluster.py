@@ -20,6 +20,7 @@ cluster.shutdown()
 """
 
 
+@pytest.mark.fault
 def test_sweep_ends_complete_although_a_node_is_killed(toy: Any) -> None:
     command, steps = ["--multirun", "sweep.name=nodes", "rate=0.005,0.01,0.015,0.02"], 120
     with ray_process(PROGRAM) as (address, lines):

@@ -10,6 +10,8 @@ import pytest
 
 from sweeps.io.atomic import read_json
 
+pytestmark = pytest.mark.fault
+
 UNDISTURBED = [(step, 0.8 ** (2 * step)) for step in range(1, 9)]
 
 

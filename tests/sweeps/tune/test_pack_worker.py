@@ -61,7 +61,7 @@ def train(*directories: Path, **more: Any) -> list[dict[str, Any]]:
     """Give the messages to the driver."""
     messages: list[dict[str, Any]] = []
     task = make_task(**more)
-    train_pack([Lane(path, lambda: None) for path in directories], task, messages.append)
+    train_pack([Lane(path, lambda wait: None) for path in directories], task, messages.append)
     return messages
 
 
@@ -112,7 +112,7 @@ def test_trials_that_fail_together_are_tried_apart_until_one_is_alone(make: Any)
 def test_function_that_cannot_be_called_fails_every_trial(make: Any, pack: str) -> None:
     lanes = [make("a"), make("b")]
     task = make_task(pack=pack)
-    train_pack([Lane(path, lambda: None) for path in lanes], task, lambda message: None)
+    train_pack([Lane(path, lambda wait: None) for path in lanes], task, lambda message: None)
     assert [read_trial(lane).status for lane in lanes] == ["failed", "failed"]
 
 
@@ -127,7 +127,7 @@ def test_trial_is_stopped_by_a_file_of_its_name(make: Any, tmp_path: Path) -> No
         if any(report["step"] == 2 for _, report in message["lanes"]):
             (folder / "b").touch()
 
-    train_pack([Lane(path, lambda: None) for path in lanes], task, driver_side)
+    train_pack([Lane(path, lambda wait: None) for path in lanes], task, driver_side)
     assert [read_trial(lane).status for lane in lanes] == ["finished", "stopped", "waiting"]
     assert read_trial(lanes[1]).step == 2
 

@@ -55,6 +55,7 @@ def test_diverging_and_failing_trials_leave_the_others_of_their_pack(toy: Any) -
     assert "All 3 trials were done before." in again.stdout
 
 
+@pytest.mark.fault
 @pytest.mark.usefixtures("joined")
 def test_killed_worker_takes_no_trial_of_its_pack_along(toy: Any) -> None:
     """The faults kill a worker once, and each time: that one is found out."""
@@ -90,6 +91,7 @@ def test_scheduler_stops_a_trial_and_leaves_the_others_of_its_pack(toy: Any) -> 
     assert trial.step < 4
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("joined")
 def test_interrupted_packs_go_on_to_the_numbers_of_uninterrupted_ones(toy: Any) -> None:
     command = ["--multirun", "sweep.cpus_per_trial=2", "steps=60", "pause=0.04", "sweep.pack=2"]
@@ -132,6 +134,7 @@ def test_packs_at_a_url_bring_every_trial_there(toy: Any, tmp_path: Path) -> Non
             assert (Path(row["directory"]) / "checkpoints" / "state.json").exists()
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("joined")
 def test_leftover_trial_is_a_pack_of_one_and_is_reproduced_as_one(toy: Any) -> None:
     """The toy rounds otherwise in packs: only they give a packed trial's very numbers."""

@@ -1,7 +1,9 @@
 """What a sweep says while it works."""
 
+import re
 from io import StringIO
 
+import pytest
 from rich.console import Console
 
 from sweeps.tune.progress import Progress
@@ -33,7 +35,7 @@ def test_plain_output_counts_trials_and_shows_each_running_one() -> None:
         shown.refresh()
         shown.ended("size=1,id=a", "finished")
     assert text.getvalue().splitlines() == [
-        "1 of 4 trials done, 1 running, 2 waiting · 0:11 passed, 4:46 left",
+        "1 of 4 trials done, 1 running, 2 waiting; 0:11 passed, 4:46 left",
         "  size=1  20%  loss 2.5  left 1:28",
         "[2/4] size=1: finished",
     ]
@@ -71,3 +73,71 @@ def test_trial_whose_worker_died_waits_again() -> None:
     shown.refresh()
     assert "a: its worker died; it is started again" in text.getvalue()
     assert "1 of 2 trials done, 0 running, 1 waiting" in text.getvalue()
+
+
+def test_after_ctrl_c_counts_are_true_and_no_time_is_promised() -> None:
+    text, clock = StringIO(), Clock()
+    with progress(text, clock, "a", "b", "c", "d") as shown:
+        shown.started("a")
+        shown.started("b")
+        shown.reported("a", 10, 100, {})
+        clock.now = 20
+        shown.reported("a", 20, 100, {})
+        shown.interrupted()
+        shown.interrupted()
+        clock.now = 25
+        shown.ended("a", "interrupted after 25 s", interrupted=True)
+        clock.now = 40
+        shown.refresh()
+    assert text.getvalue().splitlines() == [
+        "Interrupted: 2 trials save, then the sweep ends; Ctrl-C again ends it without saving.",
+        "a: interrupted after 25 s",
+        "1 of 5 trials done, 1 saving, 1 interrupted, 2 not started; 0:40 passed",
+        "  b  starting",
+    ]
+
+
+def test_live_counts_are_true_below_each_line_that_stays() -> None:
+    text, clock = StringIO(), Clock()
+    console = Console(file=text, width=100, force_terminal=True, color_system=None)
+    with Progress(3, num_done=0, tags=["loss"], console=console, clock=clock) as shown:
+        shown.started("a")
+        shown.started("b")
+        shown.ended("a", "finished")
+        shown.interrupted()
+        shown.ended("b", "interrupted", interrupted=True)
+    found = re.findall(r"(\d of 3 trials done.*?);", text.getvalue())
+    assert list(dict.fromkeys(found)) == [
+        "1 of 3 trials done, 1 running, 1 waiting",
+        "1 of 3 trials done, 1 saving, 1 not started",
+        "1 of 3 trials done, 0 saving, 1 interrupted, 1 not started",
+    ]
+
+
+@pytest.mark.parametrize("width", [80, 50])
+def test_live_table_cuts_no_value(width: int) -> None:
+    text, clock = StringIO(), Clock()
+    console = Console(file=text, width=width, force_terminal=True, color_system=None)
+    tags = ["time/epoch", "train/loss", "time/words_per_second"]
+    name = "embed_size=64,rnn_size=192,hidden_size=96,data.files=[x],id=7aa8a3"
+    with Progress(3, num_done=0, tags=tags, console=console, clock=clock) as shown:
+        shown.started(name)
+        shown.reported(name, 1, 100, dict.fromkeys(tags, 12345.678))
+        clock.now = 5000
+        shown.reported(name, 2, 100, {})
+        shown.refresh()
+    assert "\u2026" not in text.getvalue()
+    assert text.getvalue().count("12346") == 6  # shown twice
+    assert "136:06:40" in text.getvalue()
+
+
+def test_trial_without_a_report_is_starting_and_no_time_is_guessed() -> None:
+    text, clock = StringIO(), Clock()
+    with progress(text, clock, "a") as shown:
+        shown.started("a")
+        clock.now = 11
+        shown.refresh()
+    assert text.getvalue().splitlines() == [
+        "1 of 2 trials done, 1 running, 0 waiting; 0:11 passed",
+        "  a  starting",
+    ]

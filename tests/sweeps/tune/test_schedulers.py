@@ -12,6 +12,7 @@ from sweeps.store.trial import read_config, read_trial
 from sweeps.tune.schedulers import build_scheduler, replay
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("joined")
 def test_asha_stops_the_worst_says_so_and_remembers(toy: Any) -> None:
     command = ["--multirun", "sweep.name=a", "steps=20", "pause=0.02", "scheduler=asha"]
@@ -112,6 +113,7 @@ def trained_alone(folder: Path, original: Path) -> list[tuple[int, float]]:
     return [(int(row["step"]), row["loss"]) for row in read_metrics(folder / "metrics.csv")]
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("joined")
 def test_optuna_improves_on_what_it_saw_and_goes_on_later(toy: Any) -> None:
     axes = ["rate=tag(log,interval(1e-4,0.4))", "shape=small,large"]

@@ -1,0 +1,53 @@
+"""Why Ray gave a trial up, from its text alone."""
+
+from pathlib import Path
+from types import SimpleNamespace
+
+import pytest
+
+from sweeps.tune.callback import failure_cause
+
+DIED = (
+    "The actor died unexpectedly before finishing this task.\n\tclass_name: Worker\n"
+    "The actor is dead because its worker process has died. Worker exit type: SYSTEM_ERROR"
+)
+RAISED = (
+    "\x1b[36mray::Worker.train()\x1b[39m (pid=1, ip=10.0.0.1, actor_id=ab)\n"
+    '  File "trainable.py", line 1, in train\nsweeps.errors.UserError: cannot write x (No space)'
+)
+
+
+@pytest.mark.parametrize(
+    ("attempts", "told"),
+    [
+        ([DIED], "its worker process died once (killed, crashed, or out of memory)"),
+        ([RAISED, DIED], "its worker process died 2 times (killed, crashed, or out of memory)"),
+        ([DIED, RAISED], "cannot write x (No space)"),
+        (
+            [RAISED.replace("sweeps.errors.UserError", "ValueError")],
+            "ValueError: cannot write x (No space)",
+        ),
+        ([RAISED.replace("\x1b[36m", "").replace("\x1b[39m", "")], "cannot write x (No space)"),
+    ],
+)
+def test_line_tells_of_the_last_attempt(tmp_path: Path, attempts: list[str], told: str) -> None:
+    account = "".join(
+        f"Failure # {count} (occurred at 2026-01-01_00-00-00)\n{text}\n"
+        for count, text in enumerate(attempts, 1)
+    )
+    (tmp_path / "error.txt").write_text(account)
+    # The pickle beside the text is a program to whoever loads it.
+    (tmp_path / "error.pkl").write_bytes(b"cos\nsystem\n(S'false'\ntR.")
+    trial = SimpleNamespace(
+        error_file=str(tmp_path / "error.txt"),
+        pickled_error_file=str(tmp_path / "error.pkl"),
+        num_failures=len(attempts),
+        run_metadata=SimpleNamespace(pickled_error_filename="error.pkl"),
+    )
+    assert failure_cause(trial) == f"{told}\n{account}"
+    assert trial.run_metadata.pickled_error_filename is None
+
+
+def test_account_that_is_missing_is_told() -> None:
+    trial = SimpleNamespace(error_file=None, num_failures=1, run_metadata=SimpleNamespace())
+    assert failure_cause(trial) == "Ray gave it up without saying why"
