@@ -100,6 +100,7 @@ def stamp(toy: Any, row: dict[str, str]) -> int:
     return path.stat().st_mtime_ns
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("joined")
 def test_axis_that_gets_a_word_among_its_numbers_is_shown_as_text_for_all(
     toy: Any, look: Any

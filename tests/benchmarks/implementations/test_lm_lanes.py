@@ -16,6 +16,7 @@ def configure(seed: int) -> Config:
     return parse_config(compose_values([*small, "loss.samples=8", f"seed={seed}"]))
 
 
+@pytest.mark.slow
 def test_each_lane_trains_as_alone() -> None:
     ids = synthetic_text(configure(0))[: 3 * 26]
     pack = lm_lanes.Training(configure(0), ids, lanes=2)

@@ -126,15 +126,10 @@ LOOKS = (
 )
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "options",
-    [
-        (),
-        pytest.param(
-            ("loss.kind=softmax", "optimizer.average_patience=1", "optimizer.weight_decay=0.01"),
-            marks=pytest.mark.slow,
-        ),
-    ],
+    [(), ("loss.kind=softmax", "optimizer.average_patience=1", "optimizer.weight_decay=0.01")],
     ids=["sampled loss", "full softmax, averaged"],
 )
 def test_trial_of_two_devices_is_looked_into_saved_and_resumed_like_any_other(

@@ -109,7 +109,10 @@ def test_grouping_leaves_the_configuration_as_it_is(tiny: Compose) -> None:
             marks=pytest.mark.slow,
         ),
         pytest.param(("model.tie_weights=true", "model.hidden_size=32"), marks=pytest.mark.slow),
-        ("model.weight_drop=0.5", "model.last_size=32", "model.layers=2", "train.batch_size=2"),
+        pytest.param(
+            ("model.weight_drop=0.5", "model.last_size=32", "model.layers=2", "train.batch_size=2"),
+            marks=pytest.mark.slow,
+        ),
         pytest.param(
             ("optimizer.average_patience=1", "model.dropout_kind=locked"), marks=pytest.mark.slow
         ),

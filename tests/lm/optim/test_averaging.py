@@ -189,6 +189,7 @@ LANES = {
 }
 
 
+@pytest.mark.slow
 def test_lane_with_all_parts_is_the_trial_alone(tmp_path: Path, tiny: Compose) -> None:
     trials = {name: tiny(*PARTS, *numbers) for name, numbers in LANES.items()}
     train_pack(tmp_path / "pack", trials)

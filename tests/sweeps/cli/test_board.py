@@ -45,6 +45,7 @@ def test_all_runs_are_served_with_links_for_each_sweep(grid: Path, make_sweep: A
         assert shown.process.wait(20) == 130
 
 
+@pytest.mark.slow
 def test_only_matching_runs_are_served_and_so_are_later_ones(grid: Path, make_sweep: Any) -> None:
     wanted = {name for name in trials(grid) if "rate=0.1,kind=b" in name}
     layout = next(path for path in grid.glob("*/events*"))
