@@ -18,6 +18,8 @@ from lm.losses.sampled import SampledOutputLayer, sampled_softmax_loss
 Configure = Callable[..., Config]
 TOLERANCE = 1e-5
 
+pytestmark = pytest.mark.slow
+
 
 def as_flax(params: dict[str, Any], cell: str) -> dict[str, Any]:
     """Our parameters under Flax's names."""
