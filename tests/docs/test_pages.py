@@ -126,8 +126,8 @@ def reader(tmp_path_factory: pytest.TempPathFactory, surroundings: dict[str, str
 
 
 def run(line: str, folder: Path, environment: dict[str, str]) -> None:
-    """Run a line in a shell; look up the fingerprint of a trial, and axes that came later."""
-    line = re.sub(r"(outputs/\S*)\bid=[0-9a-f]{6}\b", r"$(ls -d \1*id=* | head -n 1)", line)
+    """Run a line in a shell; look up the fingerprint of a trial."""
+    line = re.sub(r"(outputs/\S*)\bid=[0-9a-f]{6}\b", r"$(ls -d \1id=* | head -n 1)", line)
     done = subprocess.run(
         ["bash", "-c", line],
         cwd=folder,
