@@ -12,7 +12,9 @@ from sweeps.io.atomic import read_json
 LONG = ["--multirun", "rate=0.01,0.02,0.03", "steps=60", "pause=0.04"]
 
 
-@pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGINT])
+@pytest.mark.parametrize(
+    "number", [pytest.param(signal.SIGKILL, marks=pytest.mark.fault), signal.SIGINT]
+)
 def test_interrupted_sweep_goes_on_to_the_numbers_of_an_uninterrupted_one(
     toy: Any, number: signal.Signals, request: pytest.FixtureRequest
 ) -> None:

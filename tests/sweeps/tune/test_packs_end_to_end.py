@@ -70,6 +70,7 @@ def test_killed_worker_takes_no_trial_of_its_pack_along(toy: Any) -> None:
     assert {facts(toy, row)["lanes"] for row in found.values() if row["fault"] != "kill"} == {2}
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("joined")
 def test_scheduler_stops_a_trial_and_leaves_the_others_of_its_pack(toy: Any) -> None:
     command = [*PACKED[:-1], "steps=20", "pause=0.02", "scheduler=asha", "sweep.pack=4"]

@@ -4,6 +4,8 @@ import os
 import subprocess
 import sys
 
+import pytest
+
 from tests.sweeps.helpers.ray_process import ray_process
 
 PROGRAM = """
@@ -29,6 +31,7 @@ print("free", ray.available_resources().get("CPU"))
 """
 
 
+@pytest.mark.fault
 def test_groups_that_are_given_up_leave_their_cpus_free() -> None:
     """With Ray's own manager some of the 1500 groups keep a CPU."""
     with ray_process(cpus=2) as (address, _):
