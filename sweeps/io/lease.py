@@ -34,6 +34,8 @@ LEASE_SECONDS = 120.0
 """Time after the last renewal until a lease runs out."""
 SETTLE_SECONDS = 1.0
 """Time after which a lease that was written is read again."""
+SETTLE_TIMES = 5
+"""Times that a lease is written until it can be read again."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -41,7 +43,7 @@ class Lease:
     """What the file of a lease says."""
 
     owner: str
-    """Made up anew for each lease."""
+    """Made up by the machine that holds the lease, and kept in its local copy."""
     host: str
     process: int
     since: str
@@ -83,7 +85,7 @@ class _Keeper:
         self._mirror, self._name = mirror, name
         self._path = f".{name}.lease"
         self._lease = Lease(
-            owner=uuid.uuid4().hex,
+            owner=self._own_name(),
             host=socket.gethostname(),
             process=os.getpid(),
             since=datetime.now(UTC).isoformat(sep=" ", timespec="seconds"),
@@ -94,8 +96,17 @@ class _Keeper:
 
     @property
     def _own_copy(self) -> Path:
-        """Names this machine's last lease of the sweep, which a crash leaves in the store."""
+        """Names this machine, whose lease of the sweep a crash leaves in the store."""
         return self._mirror.local / self._path
+
+    def _own_name(self) -> str:
+        with suppress(OSError, UnicodeDecodeError):
+            if name := self._own_copy.read_text(encoding="utf-8"):
+                return name
+        name = uuid.uuid4().hex
+        make_directory(self._own_copy.parent)
+        write_text(self._own_copy, name)
+        return name
 
     def take(self) -> None:
         """Write the lease.
@@ -104,14 +115,21 @@ class _Keeper:
           UserError: another machine holds it.
         """
         held = self._read()
-        if held is not None and held.owner != self._last_owner() and self._is_alive(held):
+        if held is not None and held.owner != self._lease.owner and self._is_alive(held):
             raise self._refusal(held)
-        make_directory(self._own_copy.parent)
-        write_text(self._own_copy, self._lease.owner)
-        self._write()
-        time.sleep(SETTLE_SECONDS)
-        held = self._read()
-        if held is not None and held.owner != self._lease.owner:
+        for _ in range(SETTLE_TIMES):
+            self._write()
+            time.sleep(SETTLE_SECONDS)
+            # One that is gone or cannot be read is being written by another machine.
+            if (held := self._read()) is not None:
+                break
+        if held is None:
+            raise UserError(
+                f"The lease {self._path} at {self._mirror.url} cannot be read again after it was "
+                "written; look whether the store keeps what is written there, and give this "
+                "command again."
+            )
+        if held.owner != self._lease.owner:
             raise self._refusal(held)
 
     def start(self) -> None:
@@ -169,12 +187,6 @@ class _Keeper:
                 renewals = self._lease.renewals + 1
                 self._lease = replace(self._lease, renewed=time.time(), renewals=renewals)
                 self._write(wait=False)
-
-    def _last_owner(self) -> str:
-        try:
-            return self._own_copy.read_text(encoding="utf-8")
-        except (OSError, UnicodeDecodeError):
-            return ""
 
     def _write(self, wait: bool = True) -> None:
         content = json.dumps(asdict(self._lease)).encode()

@@ -154,24 +154,67 @@ def test_a_damaged_lease_is_none(machine: Machine, content: bytes) -> None:
 def test_of_machines_that_start_at_once_one_goes_on(
     machine: Machine, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(module, "SETTLE_SECONDS", 0.5)
-    mirrors = [machine(f"machine {number}") for number in range(4)]
+    all_have_read, all_have_written, all_have_ended = (threading.Barrier(4) for _ in range(3))
+    read, write = module._Keeper._read, module._Keeper._write
+    one_at_a_time = threading.Lock()  # fsspec's memory is not made for threads
+
+    def read_alone(keeper: module._Keeper, wait: bool = True) -> module.Lease | None:
+        with one_at_a_time:
+            return read(keeper, wait)
+
+    def write_after_all_have_read(keeper: module._Keeper, wait: bool = True) -> None:
+        if wait:  # it is no renewal
+            all_have_read.wait()
+        with one_at_a_time:
+            write(keeper, wait)
+
+    class Clock:
+        """Reads a lease again when all have written theirs."""
+
+        time, monotonic = staticmethod(time.time), staticmethod(time.monotonic)
+
+        @staticmethod
+        def sleep(seconds: float) -> None:
+            all_have_written.wait()
+
+    monkeypatch.setattr(module._Keeper, "_read", read_alone)
+    monkeypatch.setattr(module._Keeper, "_write", write_after_all_have_read)
+    monkeypatch.setattr(module, "time", Clock)
     outcomes: list[str] = []
-    barrier, ended = threading.Barrier(4), threading.Barrier(4)
 
     def run(mirror: Mirror) -> None:
-        barrier.wait()
         try:
             with hold_lease(mirror, "grid"):
                 outcomes.append("runs")
-                ended.wait()
+                all_have_ended.wait()
         except UserError:
             outcomes.append("refused")
-            ended.wait()
+            all_have_ended.wait()
 
+    mirrors = [machine(f"machine {number}") for number in range(4)]
     threads = [threading.Thread(target=run, args=[mirror]) for mirror in mirrors]
     for thread in threads:
         thread.start()
     for thread in threads:
         thread.join()
     assert sorted(outcomes) == ["refused", "refused", "refused", "runs"]
+
+
+def test_a_lease_that_another_machine_overwrites_meanwhile_is_written_again(
+    machine: Machine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    one, reads = machine("one"), iter([None, b"", None])
+    read = one.read_file
+    monkeypatch.setattr(one, "read_file", lambda *args, **kwargs: next(reads, read(*args)))
+    with hold_lease(one, "grid"):
+        pass
+    assert next(reads, "all read") == "all read"
+
+
+def test_a_store_that_keeps_nothing_is_told(
+    machine: Machine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    one = machine("one")
+    monkeypatch.setattr(one, "read_file", lambda *args, **kwargs: None)
+    with pytest.raises(UserError, match="cannot be read again"), hold_lease(one, "grid"):
+        pass
