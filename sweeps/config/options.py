@@ -19,45 +19,76 @@ class SweepConfig:
     """`sweep`: how a sweep is named, ranked and given resources."""
 
     name: str | None = option(
-        "folder under output_dir; null: the sweep file's name, else the axes' names"
+        "folder under output_dir; null: the sweep file's name, else the axes' names",
+        default=None,
     )
-    metric: str = option("tag of the reported metric that ranks, stops and chooses trials")
-    mode: str = option("which end of the metric is best", choices=("min", "max"))
-    progress: list[str] = option("tags shown for each running trial while the sweep runs")
-    zip: list[list[str]] = option("axes that step together: [[model.rnn_size,model.hidden_size]]")
+    metric: str = option(
+        "tag of the reported metric that ranks, stops and chooses trials",
+        default="value",
+    )
+    mode: str = option(
+        "which end of the metric is best",
+        choices=("min", "max"),
+        default="min",
+    )
+    progress: list[str] = option(
+        "tags shown for each running trial while the sweep runs",
+        default=[],
+    )
+    zip: list[list[str]] = option(
+        "axes that step together: [[model.rnn_size,model.hidden_size]]",
+        default=[],
+    )
     exclude: list[str] = option(
-        "combinations that are left out: ['model.cell=rnn,train.sequence_length=20']"
+        "combinations that are left out: ['model.cell=rnn,train.sequence_length=20']",
+        default=[],
     )
     replicate: str | None = option(
-        "axis whose values repeat a setting, as seeds do; tables show its mean and deviation"
+        "axis whose values repeat a setting, as seeds do; tables show its mean and deviation",
+        default="seed",
     )
     cpus_per_trial: int = option(
-        "CPU cores of a trial, which are all that its threads use", unit="cores", at_least=1
+        "CPU cores of a trial, which are all that its threads use",
+        unit="cores",
+        at_least=1,
+        default=1,
     )
     gpus_per_trial: float | None = option(
         "GPUs of a trial, fractions allowed; null: one if the cluster has any, else none",
         unit="GPUs",
         at_least=0,
+        default=None,
     )
     pack: str = option(
         "trials that one worker trains together, in one trial's share of the machine: at most this "
         "number; auto: as many as the program's limits allow; 1: each alone",
         unit="trials",
+        default="1",
     )
     longest_first: bool = option(
         "start the trials that train longest first, so that the last ones end together; else in "
-        "the order of the grid, which Optuna and rules that compare running trials always keep"
+        "the order of the grid, which Optuna and rules that compare running trials always keep",
+        default=True,
     )
     trial_minutes: float | None = option(
         "a trial is stopped after this long, resumed parts included, even if a step hangs",
         unit="minutes",
         above=0,
+        default=None,
     )
     retries: int = option(
-        "how often a trial is started again after its worker process died", at_least=0
+        "how often a trial is started again after its worker process died",
+        at_least=0,
+        default=3,
     )
-    preview: bool = option("print what would be run, and what it would cost, and run nothing")
-    fresh: bool = option("move the sweep's earlier folder aside and start anew")
+    preview: bool = option(
+        "print what would be run, and what it would cost, and run nothing",
+        default=False,
+    )
+    fresh: bool = option(
+        "move the sweep's earlier folder aside and start anew",
+        default=False,
+    )
 
 
 @dataclass
@@ -65,22 +96,32 @@ class SearchConfig:
     """`search`: which settings of the axes are trained."""
 
     kind: str = option(
-        "every combination, random draws, or Optuna's TPE", choices=("grid", "random", "optuna")
+        "every combination, random draws, or Optuna's TPE",
+        choices=("grid", "random", "optuna"),
+        default="grid",
     )
     trials: int | None = option(
         "trials of a random or Optuna search; draws of a grid's intervals; null: none given",
         at_least=1,
+        default=None,
     )
-    seed: int = option("of the draws")
+    seed: int = option(
+        "of the draws",
+        default=0,
+    )
 
 
 @dataclass
 class SchedulerConfig:
     """`scheduler`: which trials are stopped early, or changed while they run."""
 
-    kind: str = option("rule")
+    kind: str = option(
+        "rule",
+        default="none",
+    )
     time: str = option(
-        "what the rule counts: step, or a tag reported with the metric, such as time/epoch"
+        "what the rule counts: step, or a tag reported with the metric, such as time/epoch",
+        default="step",
     )
 
 
@@ -88,11 +129,17 @@ class SchedulerConfig:
 class AshaConfig(SchedulerConfig):
     """`scheduler=asha`: asynchronous successive halving (Li et al. 2020)."""
 
+    kind: str = option("rule", default="asha")
     grace: float = option(
-        "a trial that has not come this far is not stopped", unit="scheduler.time", at_least=0
+        "a trial that has not come this far is not stopped",
+        unit="scheduler.time",
+        at_least=0,
+        default=1,
     )
     factor: float = option(
-        "one of this many trials goes on at each rung; rungs lie at grace * factor**k", above=1
+        "one of this many trials goes on at each rung; rungs lie at grace * factor**k",
+        above=1,
+        default=4,
     )
 
 
@@ -100,28 +147,48 @@ class AshaConfig(SchedulerConfig):
 class MedianConfig(SchedulerConfig):
     """`scheduler=median`: a trial worse than the median of the others' averages is stopped."""
 
+    kind: str = option("rule", default="median")
     grace: float = option(
-        "a trial that has not come this far is not stopped", unit="scheduler.time", at_least=0
+        "a trial that has not come this far is not stopped",
+        unit="scheduler.time",
+        at_least=0,
+        default=1,
     )
-    samples: int = option("other trials that must have come as far", unit="trials", at_least=1)
+    samples: int = option(
+        "other trials that must have come as far",
+        unit="trials",
+        at_least=1,
+        default=3,
+    )
 
 
 @dataclass
 class PBTConfig(SchedulerConfig):
     """`scheduler=pbt`: population based training (Jaderberg et al. 2017)."""
 
+    kind: str = option("rule", default="pbt")
     interval: float = option(
-        "time between two comparisons of the population", unit="scheduler.time", above=0
+        "time between two comparisons of the population",
+        unit="scheduler.time",
+        above=0,
+        default=1,
     )
     quantile: float = option(
-        "this share of the population, its worst, goes on from its best", at_least=0, at_most=0.5
+        "this share of the population, its worst, goes on from its best",
+        at_least=0,
+        at_most=0.5,
+        default=0.25,
     )
     resample: float = option(
         "probability that a number is drawn anew rather than changed by a fifth",
         at_least=0,
         at_most=1,
+        default=0.25,
     )
-    seed: int = option("of its choices")
+    seed: int = option(
+        "of its choices",
+        default=0,
+    )
 
 
 SCHEDULERS = {
@@ -138,7 +205,8 @@ class RayConfig:
     """`ray`: where trials run."""
 
     address: str | None = option(
-        "host:port of a running cluster; null: $RAY_ADDRESS, else this machine"
+        "host:port of a running cluster; null: $RAY_ADDRESS, else this machine",
+        default=None,
     )
 
 

@@ -47,6 +47,7 @@ Kinds = Mapping[str, type]
 def option(
     meaning: str,
     *,
+    default: Any = MISSING,
     unit: str = "",
     choices: Sequence[str] = (),
     at_least: float = -math.inf,
@@ -54,10 +55,11 @@ def option(
     at_most: float = math.inf,
     below: float = math.inf,
 ) -> Any:
-    """Declare an option, a field of a section; its default stands in `conf/`.
+    """Declare an option, a field of a section.
 
     Args:
       meaning: what it sets, in a phrase.
+      default: its value where none is given; MISSING: a configuration file has to give one.
       unit: of a number.
       choices: all values that it may have; empty: any of its type.
       at_least: smallest number; `above`, `at_most` and `below` bound it likewise.
@@ -68,7 +70,9 @@ def option(
         "choices": tuple(choices),
         "range": (at_least, above, at_most, below),
     }
-    return field(default=MISSING, metadata=metadata)
+    if isinstance(default, list):
+        return field(default_factory=default.copy, metadata=metadata)
+    return field(default=default, metadata=metadata)
 
 
 def section(base: type, kinds: Kinds) -> Any:
