@@ -26,7 +26,7 @@ from rich.table import Table
 from lm.config import CONFIG_DIR, Config, parse_config, register
 from sweeps import hydra_sweeper
 from sweeps.cli.exit import exit_on_user_error
-from sweeps.run import Run
+from sweeps.tracking import Run
 
 EVERY: tuple[tuple[int, int | None], ...] = ((1, None), (5, None), (20, None), (20, 1))
 """Updates between two reports, of which `train.report_every` ships with 20; and between two points

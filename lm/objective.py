@@ -33,7 +33,7 @@ from lm.training.loop import SingleEngine, compile_functions, run_training
 from lm.training.session import TrainingSession
 from lm.training.trainer import Trainer, put_on_device
 from sweeps.errors import UserError
-from sweeps.run import Run
+from sweeps.tracking import Run
 
 log = logging.getLogger(__name__)
 

@@ -10,7 +10,6 @@ from pathlib import Path
 from typing import Any
 
 from hydra.core.hydra_config import HydraConfig
-from hydra.core.override_parser.overrides_parser import OverridesParser
 from omegaconf import DictConfig, OmegaConf
 from rich.console import Console
 
@@ -25,19 +24,11 @@ from sweeps.config import check_metric
 from sweeps.errors import UserError
 from sweeps.io.console import make_console, print_line
 from sweeps.io.url import is_url, refuse_secrets
-from sweeps.run import Run
-from sweeps.store import (
-    TrialSpec,
-    fingerprint,
-    move_aside,
-    read_config,
-    read_trial,
-    write_trial,
-)
+from sweeps.single_run import FOLDER as SINGLE_RUNS
+from sweeps.single_run import SingleRun, given_settings, run_name
+from sweeps.store import TrialSpec, fingerprint, read_config, read_trial
 from sweeps.store.provenance import collect
-from sweeps.store.trial import mend_definition, update_trial, write_config
-from sweeps.tensorboard.hparams import rewrite_hparams
-from sweeps.tensorboard.recovery import restore_damaged_metrics
+from sweeps.store.trial import update_trial, write_config
 
 
 def main(config: DictConfig) -> None:
@@ -77,31 +68,38 @@ def train_single(raw_config: dict[str, Any], overrides: Sequence[str], console: 
     key = fingerprint(identify(raw_config))
     if raw_config["name"]:
         naming.check_folder_name("name", raw_config["name"])
-    check_metric(raw_config["sweep"]["metric"], reports(raw_config))
-    name = raw_config["name"] or run_name(overrides, key)
-    directory = Path(raw_config["output_dir"]) / "single" / name
-    if raw_config["fresh"] and (aside := move_aside(directory)):
-        print_line(console, f"The earlier run is now {aside}.")
-        rewrite_hparams(aside)
-    earlier = read_trial(directory)
+    metric, mode = raw_config["sweep"]["metric"], raw_config["sweep"]["mode"]
+    check_metric(metric, reports(raw_config))
+    settings = given_settings(overrides, _changes_nothing)
     spec = TrialSpec(
         config=raw_config,
         overrides=tuple(overrides),
-        settings=given(overrides),
+        settings=settings,
         fingerprint=key,
         train_command=_command(overrides),
         reproduce_command="python -m lm.reproduce",
     )
-    if earlier.done and earlier.fingerprint == key:
-        mend_definition(directory, spec)
-        restore_damaged_metrics(earlier)
-        print_line(console, "Trained before; fresh=true trains it again.")
+    name = raw_config["name"] or run_name(settings, key)
+    directory = Path(raw_config["output_dir"]) / SINGLE_RUNS / name
+    run = SingleRun(directory=directory, spec=spec, metric=metric, mode=mode)
+    if raw_config["fresh"]:
+        run.move_aside(console)
+    if run.is_done:
+        run.keep(console, "fresh=true")
         if _update_location(directory, raw_config, overrides):
             print_line(console, "Its text is now read from where this command says.")
         return directory
-    write_trial(directory, spec, collect(Path(__file__).parent))
-    _train(directory, raw_config, console)
+    set_devices()
+    from lm.objective import train  # imports JAX
+
+    with RunProgress(console) as progress:
+        run.train(train, collect(Path(__file__).parent), progress.reported)
     return directory
+
+
+def _changes_nothing(option: str) -> bool:
+    """Whether an option does not change what is computed."""
+    return option.partition(".")[0] in RUN_ONLY or option in ("data.root", "data.files")
 
 
 def _update_location(
@@ -120,35 +118,6 @@ def _update_location(
 
 def _command(overrides: Sequence[str]) -> str:
     return shlex.join(["python", "-m", "lm.train", *overrides])
-
-
-def _train(directory: Path, raw_config: Mapping[str, Any], console: Console) -> None:
-    set_devices()
-    from lm.objective import train  # imports JAX
-
-    metric, mode = raw_config["sweep"]["metric"], raw_config["sweep"]["mode"]
-    with (
-        RunProgress(console) as progress,
-        Run(directory, metric=metric, mode=mode, on_report=progress.reported) as run,
-    ):
-        train(raw_config, run)
-
-
-def run_name(overrides: Sequence[str], key: str) -> str:
-    """Return a single run's name: the options that were given, and what identifies its result."""
-    settings = given(overrides)
-    short = naming.short_keys(list(settings))
-    return naming.trial_name(dict(zip(short, settings.values(), strict=True)), key)
-
-
-def given(overrides: Sequence[str]) -> dict[str, str]:
-    """Return option in full -> label, of the given options that change what is computed."""
-    return {
-        item.key_or_group: naming.label(item.value())
-        for item in OverridesParser.create().parse_overrides(list(overrides))
-        if item.key_or_group.partition(".")[0] not in RUN_ONLY
-        and item.key_or_group not in ("data.root", "data.files")
-    }
 
 
 if __name__ == "__main__":

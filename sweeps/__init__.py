@@ -12,27 +12,29 @@ if TYPE_CHECKING:
     from sweeps.analysis.comparison import Comparison, compare_sweeps
     from sweeps.analysis.dataframes import Frames, load
     from sweeps.errors import UserError
+    from sweeps.experiment import Experiment, experiment, run
     from sweeps.plan.cost import Cost
     from sweeps.plan.packs import PackLimits
-    from sweeps.run import Diverged, Interrupt, OnReport, Run, Stop
     from sweeps.store.status import TrialStatus
     from sweeps.store.sweep import Sweep, read_sweep
     from sweeps.store.trial import Trial, read_trial
     from sweeps.tensorboard import Blob, Embedding, Histogram, Summary, Tensor, Text
+    from sweeps.tracking import Diverged, Interrupt, OnReport, Run, Stop
 
 _MODULES = {
     "Blob": "sweeps.tensorboard",
     "Comparison": "sweeps.analysis.comparison",
     "Cost": "sweeps.plan.cost",
-    "Diverged": "sweeps.run",
+    "Diverged": "sweeps.tracking",
     "Embedding": "sweeps.tensorboard",
+    "Experiment": "sweeps.experiment",
     "Frames": "sweeps.analysis.dataframes",
     "Histogram": "sweeps.tensorboard",
-    "Interrupt": "sweeps.run",
-    "OnReport": "sweeps.run",
+    "Interrupt": "sweeps.tracking",
+    "OnReport": "sweeps.tracking",
     "PackLimits": "sweeps.plan.packs",
-    "Run": "sweeps.run",
-    "Stop": "sweeps.run",
+    "Run": "sweeps.tracking",
+    "Stop": "sweeps.tracking",
     "Summary": "sweeps.tensorboard",
     "Sweep": "sweeps.store.sweep",
     "Tensor": "sweeps.tensorboard",
@@ -41,9 +43,11 @@ _MODULES = {
     "TrialStatus": "sweeps.store.status",
     "UserError": "sweeps.errors",
     "compare_sweeps": "sweeps.analysis.comparison",
+    "experiment": "sweeps.experiment",
     "load": "sweeps.analysis.dataframes",
     "read_sweep": "sweeps.store.sweep",
     "read_trial": "sweeps.store.trial",
+    "run": "sweeps.experiment",
 }
 """Public name -> the module that it is imported from at its first use (PEP 562)."""
 
@@ -53,6 +57,7 @@ __all__ = [
     "Cost",
     "Diverged",
     "Embedding",
+    "Experiment",
     "Frames",
     "Histogram",
     "Interrupt",
@@ -68,9 +73,11 @@ __all__ = [
     "TrialStatus",
     "UserError",
     "compare_sweeps",
+    "experiment",
     "load",
     "read_sweep",
     "read_trial",
+    "run",
 ]
 
 

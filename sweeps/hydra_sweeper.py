@@ -4,6 +4,8 @@ A trial is a list of Hydra overrides. All of them are composed, checked by the a
 fingerprinted before Ray starts; the workers get values, not Hydra.
 """
 
+import re
+import shlex
 import sys
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, fields
@@ -18,6 +20,7 @@ from hydra.types import HydraContext, TaskFunction
 from omegaconf import DictConfig, OmegaConf
 
 from sweeps.cli.exit import exit_on_user_error
+from sweeps.cli.progress import RunProgress
 from sweeps.config import (
     Application,
     Composer,
@@ -26,18 +29,26 @@ from sweeps.config import (
     SweepConfig,
     check_text,
     composition_errors,
+    framework_keys,
+    framework_section,
     locate,
     parse_framework_config,
+    source_folder,
 )
 from sweeps.driver import run_sweep
 from sweeps.errors import UserError
-from sweeps.io.console import make_console
+from sweeps.io.console import make_console, print_line
 from sweeps.io.mirror import mirror_of
 from sweeps.io.url import is_url, refuse_secrets
 from sweeps.naming import check_folder_name, short_keys
 from sweeps.plan import Planner, plan_sweep
+from sweeps.plan.planner import trial_command
 from sweeps.preview import preview_sweep
 from sweeps.search import Space, read_space
+from sweeps.single_run import FOLDER as SINGLE_RUNS
+from sweeps.single_run import SingleRun, given_settings, run_name
+from sweeps.store import TrialSpec, fingerprint, read_trial
+from sweeps.store.provenance import collect
 
 
 @dataclass
@@ -87,15 +98,29 @@ class RayTuneSweeper(Sweeper):
 
         The process exits with 1 if a trial failed, with 130 after Ctrl-C.
         """
+        if status := self.run(arguments).status:
+            sys.exit(status)
+
+    def run(self, arguments: list[str]) -> "SweepEnd":
+        """Run the sweep of a command line, or its single run where nothing is swept.
+
+        Raises:
+          UserError: bad input, or the sweep ended before its trials.
+          KeyboardInterrupt: a signal stopped the single run.
+        """
+        root = self.application.root
         with composition_errors():
-            options = _framework_config(self._master)
-            output_dir = str(self._master.output_dir)
+            section = framework_section(self._master, root)
+            options = _framework_config(section)
+            output_dir = str(section.output_dir)
         check_text("output_dir", output_dir)
         found = self._space(arguments)
         refuse_secrets(output_dir)
+        if not found.axes:
+            return self._run_single(found, options.sweep, Path(output_dir))
         mirror = mirror_of(output_dir) if is_url(output_dir) else None
-        root = mirror.local if mirror else Path(output_dir)
-        folder = root / _sweep_name(options.sweep, self._master, found)
+        base = mirror.local if mirror else Path(output_dir)
+        folder = base / _sweep_name(options.sweep, self._master, found)
         planner = Planner(
             space=found,
             compose=Composer(self._loader, self._master, [axis.key for axis in found.axes]),
@@ -103,6 +128,7 @@ class RayTuneSweeper(Sweeper):
             train_command=self.application.train_command,
             reproduce_command=self.application.reproduce_command or "",
             population=_population(options),
+            root=root,
         )
         plan = plan_sweep(
             folder=folder,
@@ -114,14 +140,65 @@ class RayTuneSweeper(Sweeper):
         )
         if options.sweep.preview:
             preview_sweep(plan)
-        elif status := run_sweep(plan):
-            sys.exit(status)
+            return SweepEnd(folder, 0)
+        return SweepEnd(folder, run_sweep(plan))
+
+    def _run_single(self, found: Space, options: SweepConfig, output_dir: Path) -> "SweepEnd":
+        if is_url(str(output_dir)):
+            raise UserError(
+                f"output_dir={output_dir} is a URL, and a single run writes to a folder; give "
+                "output_dir=DIR."
+            )
+        application, of_command = self.application, framework_keys(self.application.root)
+        config, choices = Composer(self._loader, self._master, [])(found.fixed)
+        key = fingerprint(locate(application.identify)(config))
+        settings = given_settings(
+            found.fixed, lambda option: re.split("[./]", option)[0] in (*of_command, "sweep")
+        )
+        spec = TrialSpec(
+            config=config,
+            overrides=found.fixed,
+            settings=settings,
+            fingerprint=key,
+            train_command=trial_command(application.train_command, found.fixed, application.root),
+            choices=choices,
+            reproduce_command=application.reproduce_command or "",
+        )
+        if options.name:
+            check_folder_name("sweep.name", options.name)
+        directory = output_dir / SINGLE_RUNS / (options.name or run_name(settings, key))
+        run = SingleRun(directory=directory, spec=spec, metric=options.metric, mode=options.mode)
+        if options.preview:
+            print_line(self.console, f"Nothing is swept: one run, in {directory}")
+            return SweepEnd(directory, 0)
+        if options.fresh:
+            run.move_aside(self.console)
+        if run.is_done:
+            run.keep(self.console, "sweep.fresh=true")
+        else:
+            with RunProgress(self.console, options.metric) as progress:
+                run.train_until_signal(
+                    locate(application.objective),
+                    collect(source_folder(application.objective)),
+                    progress.reported,
+                )
+        print_line(self.console, read_trial(directory).summary())
+        print_line(self.console, f"results:    {directory}")
+        if application.board_command:
+            look = shlex.quote(str(directory.parent))
+            print_line(self.console, f"look at it: {application.board_command} {look}")
+        return SweepEnd(directory, 0)
 
     def _space(self, arguments: list[str]) -> Space:
         found = read_space(
-            self.params, arguments, self._loader, self._master, self.application.not_swept
+            self.params,
+            arguments,
+            self._loader,
+            self._master,
+            self.application.not_swept,
+            self.application.root,
         )
-        if not found.axes:
+        if not found.axes and not self.application.single_runs:
             raise UserError(
                 "there is nothing to sweep over; name a sweep file with +sweep=NAME or give an "
                 "option several values, as in key=1,2; for a single run use "
@@ -138,6 +215,16 @@ def _plain(params: Mapping[str, Any]) -> dict[str, Any]:
         else value
         for key, value in params.items()
     }
+
+
+@dataclass(frozen=True)
+class SweepEnd:
+    """How a command ended."""
+
+    folder: Path
+    """The sweep's, or the single run's."""
+    status: int
+    """Exit status, see `run_sweep`."""
 
 
 def _framework_config(config: DictConfig) -> FrameworkConfig:

@@ -20,10 +20,11 @@ SWEEPS = """
     search store
     analysis
     tensorboard report
-    run plan cli
+    tracking plan cli
     tune reproduce
-    driver preview
-    hydra_sweeper
+    driver preview single_run
+    hydra_sweeper hydra_main
+    experiment
 """
 LM = """
     config
@@ -172,7 +173,7 @@ def test_outside_library_stands_in_few_packages(library: str) -> None:
         ("lm.vectors.__main__", {"ray", "gensim", "scipy", "sklearn", "pandas", "plotly", *JAX}),
         ("lm.objective", {"ray", "gensim", "pandas", "sklearn"}),
         ("sweeps", {"ray", "pandas", "optuna", "plotly", "tensorboard", *JAX}),
-        ("sweeps.run", {"ray", "pandas", "optuna", "plotly", *JAX}),
+        ("sweeps.tracking", {"ray", "pandas", "optuna", "plotly", *JAX}),
     ],
 )
 def test_importing_stays_light(module: str, absent: set[str]) -> None:

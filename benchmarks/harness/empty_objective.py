@@ -10,7 +10,7 @@ import hydra
 from hydra.core.config_store import ConfigStore
 
 from sweeps import hydra_sweeper
-from sweeps.run import Run
+from sweeps.tracking import Run
 
 CONFIG = {
     "defaults": [

@@ -1,62 +1,14 @@
-"""Progress on the terminal: a bar while a command works, and a line for each epoch of a run."""
+"""Progress on the terminal: a line for each epoch of a run."""
 
 from collections.abc import Mapping
 from typing import Self
 
 from rich.console import Console
-from rich.progress import (
-    BarColumn,
-    MofNCompleteColumn,
-    ProgressColumn,
-    Task,
-    TextColumn,
-)
-from rich.progress import Progress as Bar
-from rich.table import Column
-from rich.text import Text
 
+from sweeps.cli.progress import bar
 from sweeps.io.console import print_line
 
-
-def bar(console: Console, counted: str, *fields: str) -> Bar:
-    """Return a progress bar that disappears when it ends; off a terminal it shows nothing.
-
-    Args:
-      console: where it is shown.
-      counted: what is counted, as in "step".
-      fields: further columns, in rich's format.
-    """
-    whole = Column(no_wrap=True)
-    return Bar(
-        TextColumn(counted, markup=False),
-        MofNCompleteColumn(table_column=whole),
-        BarColumn(bar_width=None),
-        *(TextColumn(field, markup=False) for field in fields),
-        _Times(table_column=whole),
-        console=console,
-        expand=True,
-        transient=True,
-        disable=not console.is_terminal,
-    )
-
-
-class _Times(ProgressColumn):
-    """The time that has passed, and the time left once it can be known."""
-
-    max_refresh = 0.5
-
-    def render(self, task: Task) -> Text:
-        """Show the times of a task."""
-        passed = f"{_clock(task.finished_time if task.finished else task.elapsed)} passed"
-        if task.finished or task.total is None or task.time_remaining is None:
-            return Text(passed)
-        return Text(f"{passed}, {_clock(task.time_remaining)} left")
-
-
-def _clock(seconds: float | None) -> str:
-    minutes, rest = divmod(round(seconds or 0), 60)
-    hours, minutes = divmod(minutes, 60)
-    return f"{hours}:{minutes:02}:{rest:02}" if hours else f"{minutes}:{rest:02}"
+__all__ = ["RunProgress", "bar"]
 
 
 class RunProgress:

@@ -32,8 +32,8 @@ from lm.training.callbacks import Callback
 from lm.training.functions import CompiledFunctions
 from lm.training.state import TrainState
 from lm.training.trainer import Trainer
-from sweeps.run import Run
 from sweeps.tensorboard import Blob, Summary, Tensor
+from sweeps.tracking import Run
 
 log = logging.getLogger(__name__)
 

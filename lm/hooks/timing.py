@@ -21,7 +21,7 @@ from lm.training.metrics import zero_totals
 from lm.training.state import TrainState
 from lm.training.trainer import Trainer
 from sweeps.errors import UserError
-from sweeps.run import Run
+from sweeps.tracking import Run
 
 T = TypeVar("T")
 

@@ -16,8 +16,8 @@ from lm.training.state import TrainState
 from lm.training.trainer import Trainer
 from lm.vectors.benchmarks import load_benchmarks
 from lm.vectors.training_metrics import vector_metrics
-from sweeps.run import Run
 from sweeps.tensorboard import Text
+from sweeps.tracking import Run
 
 log = logging.getLogger(__name__)
 

@@ -21,8 +21,8 @@ from lm.training.state import TrainState, evaluated_params
 from lm.training.step import record_validation_loss
 from lm.training.trainer import Trainer, TrainReport
 from sweeps.io.atomic import make_directory, read_json, write_json
-from sweeps.run import Run
 from sweeps.store.provenance import read_provenance
+from sweeps.tracking import Run
 
 NUM_LANES_FILE = "lanes.json"
 """Beside the checkpoints of a trial that is trained in a pack: the number of its lanes."""

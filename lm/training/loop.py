@@ -16,7 +16,7 @@ from lm.training.session import TrainingSession
 from lm.training.state import TrainState, evaluated_params
 from lm.training.step import record_validation_loss
 from lm.training.trainer import Trainer, TrainReport
-from sweeps.run import Diverged, Interrupt
+from sweeps.tracking import Diverged, Interrupt
 
 
 class Engine(Protocol):

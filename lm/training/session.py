@@ -12,7 +12,7 @@ from lm.training.callbacks import Callback
 from lm.training.checkpoint import Checkpoint, CheckpointManager
 from lm.training.state import TrainState, count_parameters
 from lm.training.trainer import Trainer, TrainReport
-from sweeps.run import Diverged, Interrupt, Run
+from sweeps.tracking import Diverged, Interrupt, Run
 
 log = logging.getLogger(__name__)
 

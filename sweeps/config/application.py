@@ -37,6 +37,11 @@ class Application:
     """config -> the tags in each kind of report that its trial makes, as a list of them; runs in
     the command's process. Options that name another tag are refused before anything runs. Null: a
     metric that nobody reports is found out at the end."""
+    root: str = ""
+    """Key of the root configuration that holds the framework's own options; empty: they stand at
+    the root itself."""
+    single_runs: bool = False
+    """Whether the command trains one trial in its own process where nothing is swept."""
     not_swept: list[str] = field(default_factory=list)
     """Options that cannot be axes, beside those of the framework: where and how a trial runs."""
     estimate: str | None = None

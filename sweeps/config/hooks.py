@@ -1,24 +1,33 @@
-"""Functions that an application names in its configuration by dotted path."""
+"""Functions that an application names in its configuration: where they are, and their import."""
 
 import importlib
 import importlib.util
+import sys
 from collections.abc import Callable
 from pathlib import Path
+from types import ModuleType
 from typing import Any
 
 from sweeps.errors import UserError
 
 
 def locate(path: str) -> Callable[..., Any]:
-    """Import the function at `package.module.name`.
+    """Import a function.
+
+    Args:
+      path: one of `package.module.name`; `package.module:name.attribute`, as entry points of
+        packages are written; `/folder/file.py:name.attribute`; `/folder/file.pkl:attribute`, of an
+        object that cloudpickle wrote.
 
     Raises:
       UserError: there is no such function.
     """
-    module, _, name = path.rpartition(".")
+    module, names = _parts(path)
     try:
-        found = getattr(importlib.import_module(module), name)
-    except (ModuleNotFoundError, AttributeError, ValueError) as error:
+        found: Any = _load(module)
+        for name in names.split(".") if names else ():
+            found = getattr(found, name)
+    except (ModuleNotFoundError, FileNotFoundError, AttributeError, ValueError) as error:
         raise UserError(
             f"{path} cannot be imported ({error}); install what is missing, or mend its name in "
             "hydra.sweeper."
@@ -28,6 +37,64 @@ def locate(path: str) -> Callable[..., Any]:
 
 
 def source_folder(path: str) -> Path:
-    """The folder of the module that holds the function at a dotted path, without importing it."""
-    spec = importlib.util.find_spec(path.rpartition(".")[0])
+    """The folder of the module that holds a function, without importing it; see `locate`."""
+    module, _ = _parts(path)
+    if _is_file(module):
+        return Path(module).parent
+    spec = importlib.util.find_spec(module)
     return Path(spec.origin).parent if spec and spec.origin else Path.cwd()
+
+
+def _parts(path: str) -> tuple[str, str]:
+    """The module or file of a path, and the names in it."""
+    module, colon, names = path.rpartition(":")
+    if colon:
+        return module, names
+    module, _, name = path.rpartition(".")
+    return module, name
+
+
+def _is_file(module: str) -> bool:
+    return module.endswith((".py", ".pkl"))
+
+
+def _load(module: str) -> Any:
+    if not _is_file(module):
+        return importlib.import_module(module)
+    if module.endswith(".pkl"):
+        import cloudpickle
+
+        return cloudpickle.loads(Path(module).read_bytes())
+    return _load_file(Path(module))
+
+
+def _load_file(file: Path) -> ModuleType:
+    """Import a Python file as `import` would from its own folder; once in a process."""
+    if not file.exists():
+        raise FileNotFoundError(f"{file} is no file")
+    for module in (sys.modules["__main__"], *map(sys.modules.get, (file.stem, str(file)))):
+        if module is not None and _file_of(module) == file.resolve():
+            return module
+    if str(file.parent) not in sys.path:
+        sys.path.insert(0, str(file.parent))  # as for a program, for the modules beside it
+    if file.stem.isidentifier() and file.stem not in sys.modules:
+        found = importlib.util.find_spec(file.stem)
+        if found and found.origin and Path(found.origin).resolve() == file.resolve():
+            return importlib.import_module(file.stem)
+    # Its name is no module's, or another's.
+    spec = importlib.util.spec_from_file_location(str(file), file)
+    assert spec is not None
+    assert spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    sys.modules[str(file)] = module
+    try:
+        spec.loader.exec_module(module)
+    except BaseException:
+        del sys.modules[str(file)]
+        raise
+    return module
+
+
+def _file_of(module: ModuleType) -> Path | None:
+    file = getattr(module, "__file__", None)
+    return Path(file).resolve() if file else None

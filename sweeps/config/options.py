@@ -5,10 +5,10 @@ and `pack` change how it rounds.
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 from typing import Any
 
-from omegaconf import DictConfig
+from omegaconf import DictConfig, OmegaConf
 
 from sweeps.config.schema import check_ranges, option, parse, section
 from sweeps.errors import UserError
@@ -91,13 +91,17 @@ class SweepConfig:
     )
 
 
+SEARCHES = ("grid", "random", "optuna")
+"""Values of `search.kind`."""
+
+
 @dataclass
 class SearchConfig:
     """`search`: which settings of the axes are trained."""
 
     kind: str = option(
         "every combination, random draws, or Optuna's TPE",
-        choices=("grid", "random", "optuna"),
+        choices=SEARCHES,
         default="grid",
     )
     trials: int | None = option(
@@ -220,6 +224,20 @@ class FrameworkConfig:
     ray: RayConfig = field(default_factory=RayConfig)
 
 
+def framework_keys(root: str = "") -> tuple[str, ...]:
+    """Return the first keys of all options that the framework reads and no trial's result needs.
+
+    Args:
+      root: see `Application.root`.
+    """
+    return (root,) if root else ("output_dir", *(item.name for item in fields(FrameworkConfig)))
+
+
+def framework_section(config: Mapping[str, Any], root: str = "") -> Any:
+    """Return the part of a root configuration that has the framework's options."""
+    return config[root] if root else config
+
+
 def parse_framework_config(config: Mapping[str, Any] | DictConfig) -> FrameworkConfig:
     """Give a composed configuration's sections of the framework their types, and check them.
 
@@ -256,3 +274,26 @@ def leads(options: FrameworkConfig) -> str:
     if options.scheduler.kind == "pbt":
         return "scheduler=pbt"
     return "search=optuna" if options.search.kind == "optuna" else ""
+
+
+def register_options(root: str = "") -> None:
+    """Make the framework's options known to Hydra: the groups `search` and `scheduler`, and
+    `sweeps_options`, a node with all else.
+
+    Args:
+      root: see `Application.root`; it is the package of all of them.
+    """
+    from hydra.core.config_store import ConfigStore  # takes as long to import as all else here
+
+    store = ConfigStore.instance()
+    options: dict[str, Any] = {
+        "output_dir": "outputs",
+        "sweep": OmegaConf.structured(SweepConfig),
+        "ray": OmegaConf.structured(RayConfig),
+    }
+    store.store(name="sweeps_options", node={root: options} if root else options)
+    prefix = f"{root}/" if root else ""
+    for kind in SEARCHES:
+        store.store(group=f"{prefix}search", name=kind, node=SearchConfig(kind=kind))
+    for kind, node in SCHEDULERS.items():
+        store.store(group=f"{prefix}scheduler", name=kind, node=node)

@@ -3,12 +3,14 @@
 Hydra answers an unknown option by offering to add it, which no schema lets it do.
 """
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+import re
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from difflib import get_close_matches
 from pathlib import Path
 from typing import Any
 
 from hydra import initialize_config_dir
+from hydra.core.config_loader import ConfigLoader
 from hydra.core.global_hydra import GlobalHydra
 from hydra.core.override_parser.types import ChoiceSweep, Glob, Override, QuotedString, Sweep
 from hydra.errors import HydraException
@@ -20,6 +22,8 @@ from sweeps.config.grammar import parse_overrides
 from sweeps.config.schema import explain_foreign_option, kinds_of, options_of_some, with_all_kinds
 from sweeps.errors import ALIKE, UserError
 
+MAX_FILES = 50
+"""Most files of a swept group that are composed to learn their options."""
 _ELSEWHERE = ("--config-", "-cd", "-cn", "-cp", "hydra.searchpath")
 """Arguments that bring files or options of the user's own, of which nothing is known here."""
 
@@ -62,6 +66,53 @@ def check_overrides(
             _check_values(key, _values(override), config)
     if _may_not_fit([override.key_or_group for override in given], config_dir, schema):
         _check_kinds([override.input_line or "" for override in given], config_dir, config_name)
+
+
+def check_against(
+    overrides: Sequence[Override],
+    loader: ConfigLoader,
+    compose: Callable[[Sequence[str]], DictConfig],
+) -> None:
+    """Refuse overrides of options and files that there are not, where no schema has all of them.
+
+    Args:
+      overrides: of the command line.
+      loader: knows the groups and their files.
+      compose: composes the configuration with some overrides, which choose files.
+
+    Raises:
+      UserError: there is no such option, or the group has no such file.
+    """
+    chosen: list[list[str]] = [[]]
+    for override in overrides:
+        if override.is_delete() or override.key_or_group.split("/")[0] == "hydra":
+            continue
+        if files := loader.get_group_options(override.key_or_group):
+            values = _values(override)
+            _check_names(override.key_or_group, values, sorted(files))
+            key = override.get_key_element()
+            texts = [f"{key}={one}" for one in values if isinstance(one, str)][:MAX_FILES]
+            if len(texts) == 1:  # one for all trials
+                chosen = [[*given, *texts] for given in chosen]
+            else:
+                chosen += [[*chosen[0], text] for text in texts]
+    options: dict[str, Any] = {}
+    for files in chosen:
+        config = compose(files)
+        plain = OmegaConf.to_container(OmegaConf.masked_copy(config, _not_hydra(config)))
+        options |= dict(_walk(plain))
+    for override in overrides:
+        key = override.key_or_group
+        special = override.is_delete() or override.is_add() or override.is_force_add()
+        if special or re.split("[./]", key)[0] == "hydra" or loader.get_group_options(key):
+            continue
+        if not _is_option(key, options):
+            raise UserError(f"{key} is no option; {_meant(key, options, ())}")
+        _check_values(key, _values(override), config)
+
+
+def _not_hydra(config: DictConfig) -> list[str]:
+    return [str(key) for key in config if key != "hydra"]
 
 
 def _may_not_fit(keys: Sequence[str], config_dir: Path, schema: type) -> bool:
@@ -143,12 +194,15 @@ def _check_values(key: str, values: Iterable[Any], config: DictConfig) -> None:
 
 
 def _check_files(group: str, values: Iterable[Any], config_dir: Path) -> None:
-    names = sorted(path.stem for path in (config_dir / group).glob("*.yaml"))
+    _check_names(group, values, sorted(path.stem for path in (config_dir / group).glob("*.yaml")))
+
+
+def _check_names(group: str, values: Iterable[Any], names: Sequence[str]) -> None:
     for value in values:
         for name in value if isinstance(value, list) else [value]:
             if not isinstance(name, str) or "$" in name:
                 continue
-            if not (config_dir / group / f"{name.removesuffix('.yaml')}.yaml").is_file():
+            if name.removesuffix(".yaml") not in names:
                 meant = _question(get_close_matches(name, names, n=1))
                 raise UserError(f"{group}={name} is not known; {meant or _all(names)}")
 

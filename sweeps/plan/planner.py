@@ -38,6 +38,8 @@ class Planner:
     """Options of population based training; empty: it is not used."""
     reproduce_command: str = ""
     """Command that runs a trial again and compares, given its folder; empty: none."""
+    root: str = ""
+    """Key of the configuration that holds the framework's options; empty: its root does."""
 
     def trial(self, setting: Setting) -> PlannedTrial:
         """Compose and check one trial.
@@ -55,7 +57,7 @@ class Planner:
             overrides=overrides,
             settings=dict(zip(keys, labels, strict=True)),
             fingerprint=fingerprint(identity),
-            train_command=trial_command(self.train_command, overrides),
+            train_command=trial_command(self.train_command, overrides, self.root),
             choices=choices,
             planned_fingerprint=fingerprint(planned),
             reproduce_command=self.reproduce_command,
@@ -102,17 +104,29 @@ class PlannedTrials:
         )
 
 
-def trial_command(train_command: str, overrides: Iterable[str]) -> str:
-    """The command that trains a trial alone, without the overrides that concern its sweep."""
-    return f"{train_command} {shlex.join(filter(_concerns_trial, overrides))}"
+def trial_command(train_command: str, overrides: Iterable[str], root: str = "") -> str:
+    """The command that trains a trial alone, without the overrides that concern its sweep.
+
+    Args:
+      train_command: the command without overrides.
+      overrides: the trial's.
+      root: key of the configuration that holds the framework's options; empty: its root does.
+    """
+    prefix = f"{root}." if root else ""
+    return f"{train_command} {shlex.join(one for one in overrides if _concerns_trial(one, prefix))}"
 
 
-def _concerns_trial(override: str) -> bool:
+def _concerns_trial(override: str, prefix: str) -> bool:
     """Whether an override concerns the trial, and not the sweep that it is in.
 
     A URL as output folder concerns the sweep: a single run cannot write to one.
     """
     key, _, value = override.lstrip("+").partition("=")
+    if prefix:
+        key = key.replace("/", ".")  # a group of the framework's
+        if not key.startswith(prefix):
+            return True
+        key = key.removeprefix(prefix)
     if key == "output_dir":
         return re.match(r"['\"]?[\w+.-]+\\?:[\\/]*//", value) is None
     return re.match(r"sweep\.|(search|scheduler|ray)\b", key) is None

@@ -15,7 +15,7 @@ from typing import Any
 from rich.console import Console
 
 from sweeps.cli.exit import exit_on_user_error
-from sweeps.config import Application, locate, source_folder
+from sweeps.config import Application, framework_section, locate, source_folder
 from sweeps.errors import UserError
 from sweeps.io.console import make_console, print_line
 from sweeps.reproduce.environment_diff import code_changes, machine_changes, package_changes
@@ -153,7 +153,7 @@ def reproduce(
         facts["lanes"] = recorded.facts["lanes"]
     spec = _spec(directory, trial, config, key)
     write_trial(target, spec, Provenance(facts={**now.facts, **facts}, diff=now.diff))
-    options = config.get("sweep") or {}
+    options = framework_section(config, application.root).get("sweep") or {}
     last = read_metrics(directory / "metrics.csv")[-1]["step"]
     until = None if trial.done else int(last)
     metric, mode = str(options.get("metric", "")), str(options.get("mode", "min"))

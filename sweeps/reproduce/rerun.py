@@ -14,8 +14,8 @@ from pathlib import Path
 
 from sweeps.cli.output import prepare_output
 from sweeps.config import locate
-from sweeps.run import Run
 from sweeps.store import read_config
+from sweeps.tracking import Run
 
 LINE_SECONDS = 10.0
 """Seconds between two printed lines of progress."""

@@ -2,7 +2,6 @@
 
 from collections.abc import Iterator, Mapping, Sequence
 from copy import deepcopy
-from dataclasses import fields
 from typing import Any
 
 from hydra.core.config_loader import ConfigLoader
@@ -12,14 +11,12 @@ from omegaconf.errors import OmegaConfBaseException, ValidationError
 
 from sweeps.config.application import PARAMS
 from sweeps.config.grammar import parse_override, parse_overrides
-from sweeps.config.options import FrameworkConfig
+from sweeps.config.options import framework_keys
 from sweeps.errors import UserError
 from sweeps.search.space import Space, build_space, in_grammar, param_override
 
 SWEEP_FILES = "sweep"
 """Group of the sweep files."""
-OF_COMMAND = ("output_dir", *(item.name for item in fields(FrameworkConfig)))
-"""First parts of the options that the whole command has, and no trial of its own."""
 
 
 def read_space(
@@ -28,6 +25,7 @@ def read_space(
     loader: ConfigLoader,
     config: DictConfig,
     not_swept: Sequence[str] = (),
+    root: str = "",
 ) -> Space:
     """Read the search space of a command.
 
@@ -37,28 +35,35 @@ def read_space(
       loader: Hydra's, which knows the groups and their files.
       config: the command's composed configuration.
       not_swept: further options that cannot be axes.
+      root: key that holds the framework's options, which the whole command has and no trial of its
+        own; empty: they stand at the root.
 
     Raises:
       UserError: an override cannot be read; an axis is none; or a sweep file gives a list or a
         mapping for an option that takes none.
     """
-    fixed_and_axes = []
+    fixed_and_axes, of_command = [], framework_keys(root)
     for key, value in params.items():
         text = param_override(key, value)
         try:
             override = parse_override(text, loader)
         except UserError as error:
             raise UserError(f"{PARAMS} has {key}: {value}; {error}") from error
-        _check_param(key, value, override, loader, config)
+        _check_param(key, value, override, loader, config, of_command)
         fixed_and_axes.append(override)
     space = build_space(fixed_and_axes, parse_overrides(arguments, loader))
     for axis in space.axes:
-        _check_axis(axis.key, not_swept)
+        _check_axis(axis.key, not_swept, of_command)
     return space
 
 
 def _check_param(
-    key: str, value: Any, override: Override, loader: ConfigLoader, config: DictConfig
+    key: str,
+    value: Any,
+    override: Override,
+    loader: ConfigLoader,
+    config: DictConfig,
+    of_command: Sequence[str],
 ) -> None:
     """Refuse an entry of a sweep file that means nothing there."""
     bare = override.key_or_group
@@ -67,7 +72,7 @@ def _check_param(
             f"{PARAMS} has {key}: {value}, another sweep file; a command trains one, so name each "
             "in a command of its own."
         )
-    if _first(bare) in OF_COMMAND:
+    if _first(bare) in of_command:
         raise UserError(
             f"{PARAMS} has {key}: {value}, which the whole command has and no trial of its own; "
             f"give {bare} on the command line, or in the file outside {PARAMS}."
@@ -125,7 +130,7 @@ def _is_sweep(text: str) -> bool:
         return False
 
 
-def _check_axis(key: str, not_swept: Sequence[str]) -> None:
+def _check_axis(key: str, not_swept: Sequence[str], of_command: Sequence[str]) -> None:
     """Refuse an axis that is no option of a trial."""
     bare = key.partition("@")[0]
     if _is_sweep_file(bare):
@@ -133,7 +138,7 @@ def _check_axis(key: str, not_swept: Sequence[str]) -> None:
             f"{key} has several values, and a command trains one sweep file; name each in a "
             "command of its own, or give the axes of both here."
         )
-    if _first(bare) in OF_COMMAND or bare in not_swept:
+    if _first(bare) in of_command or bare in not_swept:
         raise UserError(
             f"{key} has several values, and trials cannot differ in it: it says how and where they "
             "run, not what they compute; give it one."

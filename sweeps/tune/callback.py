@@ -8,8 +8,8 @@ from pathlib import Path
 from threading import Event
 from typing import Any
 
-from sweeps.run import Interrupt
 from sweeps.store import TrialStatus, read_trial
+from sweeps.tracking import Interrupt
 from sweeps.tune.outcome import Outcome, finalize_status
 from sweeps.tune.progress import Progress
 from sweeps.tune.schedulers import SchedulerHandle

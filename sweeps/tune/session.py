@@ -25,7 +25,7 @@ from typing import Any, Generic, TypeVar
 
 from sweeps.cli.exit import signal_status
 from sweeps.errors import UserError, first_line
-from sweeps.run import Interrupt
+from sweeps.tracking import Interrupt
 
 SETTINGS = {
     "TUNE_DISABLE_AUTO_CALLBACK_LOGGERS": "1",  # the trials write events and tables themselves

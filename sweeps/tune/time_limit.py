@@ -8,9 +8,9 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from sweeps.io.mirror import mirror_of
-from sweeps.run import Run, Stop
 from sweeps.store import TrialStatus, read_trial
 from sweeps.store.status import STUCK_FILE, TIME_LIMIT, is_stuck, time_limit_reason
+from sweeps.tracking import Run, Stop
 from sweeps.tune.task import WorkerTask
 
 POLL_SECONDS = 0.5

@@ -22,8 +22,8 @@ from sweeps.errors import UserError
 from sweeps.io.mirror import Mirror, without_checkpoints
 from sweeps.plan import PendingTrials
 from sweeps.plan.packs import Pack, pack_summary
-from sweeps.run import Interrupt
 from sweeps.store import read_config
+from sweeps.tracking import Interrupt
 from sweeps.tune import cluster
 from sweeps.tune.callback import RunContext, trial_folders, tune_callback
 from sweeps.tune.optuna_searcher import build_searcher

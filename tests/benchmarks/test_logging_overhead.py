@@ -4,8 +4,8 @@ import pytest
 
 from benchmarks.logging_overhead import EVERY, UPDATES, Bench, compose, measure
 from lm.config import parse_config
-from sweeps.run import Run
 from sweeps.store.metrics import read_metrics
+from sweeps.tracking import Run
 
 
 @pytest.mark.slow

@@ -7,7 +7,7 @@ import pytest
 from benchmarks.tensorboard import browser
 from benchmarks.tensorboard.copied_runs import copy_runs
 from benchmarks.tensorboard_scale import measure
-from sweeps.run import Run
+from sweeps.tracking import Run
 
 
 @pytest.mark.slow

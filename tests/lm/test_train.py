@@ -14,9 +14,10 @@ import pytest
 import yaml
 from rich.console import Console
 
-from lm.train import run_name, train_single
+from lm.train import _changes_nothing, train_single
 from sweeps.errors import UserError
 from sweeps.io.atomic import read_json
+from sweeps.single_run import given_settings, run_name
 from sweeps.store.metrics import read_metrics
 from sweeps.store.trial import read_trial
 
@@ -178,5 +179,5 @@ def test_unwritable_output_directory_is_one_sentence(
 
 def test_run_name_leaves_out_where_text_and_results_lie() -> None:
     overrides = ["data=text", "data.files=[/a/b.txt]", "output_dir=/c", "model.rnn_size=9"]
-    name = run_name(overrides, "3f2a9c" + "0" * 58)
+    name = run_name(given_settings(overrides, _changes_nothing), "3f2a9c" + "0" * 58)
     assert name == "data=text,rnn_size=9,id=3f2a9c"

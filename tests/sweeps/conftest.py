@@ -16,12 +16,12 @@ from typing import Any
 import pytest
 
 from sweeps.naming import label, short_keys, trial_name
-from sweeps.run import Diverged, Run
 from sweeps.store.fingerprint import fingerprint
 from sweeps.store.metrics import read_metrics
 from sweeps.store.provenance import Provenance
 from sweeps.store.sweep import Sweep, write_sweep
 from sweeps.store.trial import TrialSpec, write_trial
+from sweeps.tracking import Diverged, Run
 from tests.sweeps.helpers.ray_process import ray_process
 
 ROOT = Path(__file__).parents[2]

@@ -30,7 +30,6 @@ from sweeps.plan.reuse import reuse_trial, trained_in_other_sweeps
 from sweeps.plan.sweep_folder import SweepFolder
 from sweeps.report.data import page_data
 from sweeps.reproduce.environment_diff import code_changes, machine_changes, package_changes
-from sweeps.run import Run
 from sweeps.search import Axis
 from sweeps.store import (
     Provenance,
@@ -46,6 +45,7 @@ from sweeps.store.metrics import read_metrics
 from sweeps.store.provenance import read_provenance
 from sweeps.store.sweep import Sweep, write_sweep
 from sweeps.store.trial import mend_definition, read_overrides
+from sweeps.tracking import Run
 
 MADE_UP = settings(
     derandomize=True,

@@ -11,7 +11,8 @@ from typing import Any
 
 import pytest
 
-from lm.cli.hydra_main import _read_arguments, run_command
+from lm.cli.hydra_main import hydra_command, run_command
+from sweeps.hydra_main import _read_arguments
 
 Command = Callable[..., tuple[int, str, str]]
 
@@ -203,7 +204,7 @@ FLAGS = [
 def test_flags_stand_before_between_and_after_overrides(mode: str, flags: list[str]) -> None:
     overrides = ["model.layers=3", "optimizer=adam"]
     before, between, after = (
-        _read_arguments(arguments, mode)
+        _read_arguments(hydra_command(mode), arguments)
         for arguments in (
             [*flags, *overrides],
             [overrides[0], *flags, overrides[1]],

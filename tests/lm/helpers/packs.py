@@ -8,9 +8,9 @@ from typing import Any
 import numpy as np
 
 from lm.objective import train_pack as train_runs
-from sweeps.run import OnReport, Run, Stop
 from sweeps.store.provenance import add_provenance
 from sweeps.store.trial import Trial, read_trial
+from sweeps.tracking import OnReport, Run, Stop
 from tests.lm.helpers.training import final_state
 
 Compose = Callable[..., dict[str, Any]]

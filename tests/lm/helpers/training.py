@@ -14,9 +14,9 @@ from lm.data.dataset import load_dataset
 from lm.objective import train
 from lm.training.checkpoint import CheckpointManager
 from lm.training.trainer import Trainer
-from sweeps.run import OnReport, Run
 from sweeps.store.metrics import read_metrics
 from sweeps.store.trial import Trial, read_trial
+from sweeps.tracking import OnReport, Run
 
 TIMINGS = {"wall_time", "words_per_second"}
 """Last part of the tags that a clock measured."""

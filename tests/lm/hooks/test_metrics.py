@@ -10,8 +10,8 @@ from lm.hooks.metrics import reports
 from lm.objective import train
 from lm.train import train_single
 from sweeps.errors import UserError
-from sweeps.run import Run
 from sweeps.store.metrics import read_metrics
+from sweeps.tracking import Run
 
 Compose = Callable[..., dict[str, Any]]
 EVERYTHING = ("log.histogram_every=1", "gradient_flow.every=1", "train.epochs=2")

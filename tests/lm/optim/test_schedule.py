@@ -11,9 +11,9 @@ from lm.hooks.identity import identify
 from lm.optim.optimizer import hyperparameters
 from lm.optim.schedule import config_at_step, steps_until_change
 from sweeps.errors import UserError
-from sweeps.run import Stop
 from sweeps.store.metrics import read_metrics
 from sweeps.store.status import TrialStatus
+from sweeps.tracking import Stop
 from tests.lm.helpers.training import history, run
 
 Compose = Callable[..., dict[str, Any]]

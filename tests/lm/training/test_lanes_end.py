@@ -12,10 +12,10 @@ import pytest
 from lm.training.checkpoint import CheckpointManager
 from lm.training.lanes import VmappedEngine
 from sweeps.errors import UserError
-from sweeps.run import Stop
 from sweeps.store.metrics import read_metrics
 from sweeps.store.status import TrialStatus
 from sweeps.store.trial import read_trial
+from sweeps.tracking import Stop
 from tests.lm.helpers.packs import LANES, NAMES, lanes, train_pack
 from tests.lm.helpers.training import assert_same, signalled_at
 

@@ -11,9 +11,9 @@ import pytest
 
 from lm.data.vocabulary import Vocabulary
 from sweeps.errors import UserError
-from sweeps.run import OnReport
 from sweeps.store.metrics import read_metrics
 from sweeps.store.trial import Trial, read_trial
+from sweeps.tracking import OnReport
 from tests.lm.helpers.training import assert_same, history, killed_at, run, signalled_at
 
 Compose = Callable[..., dict[str, Any]]

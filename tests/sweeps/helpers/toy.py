@@ -19,7 +19,7 @@ from sweeps import hydra_sweeper
 from sweeps.errors import UserError
 from sweeps.io.atomic import read_json, write_json
 from sweeps.plan.packs import PackLimits
-from sweeps.run import Diverged, Run
+from sweeps.tracking import Diverged, Run
 
 RUN_ONLY = ("output_dir", "sweep", "search", "scheduler", "ray", "pause", "max_lanes", "free_lanes")
 

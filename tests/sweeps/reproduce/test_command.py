@@ -13,7 +13,6 @@ import pytest
 from sweeps.config import Application
 from sweeps.io.atomic import read_json
 from sweeps.reproduce.command import main
-from sweeps.run import Run
 from sweeps.store.fingerprint import fingerprint
 from sweeps.store.metrics import read_metrics
 from sweeps.store.provenance import Provenance
@@ -21,6 +20,7 @@ from sweeps.store.result import correct_result
 from sweeps.store.status import TrialStatus
 from sweeps.store.sweep import Sweep, write_sweep
 from sweeps.store.trial import TrialSpec, read_trial, update_trial, write_trial
+from sweeps.tracking import Run
 
 HELPERS = Path(__file__).parents[1] / "helpers"
 CONFIG = {

@@ -9,11 +9,11 @@ import pytest
 from sweeps.errors import UserError
 from sweeps.io.atomic import write_json
 from sweeps.plan.reuse import trained_in_other_sweeps
-from sweeps.run import Run
 from sweeps.store.format import FORMAT, read_fields, write_fields
 from sweeps.store.provenance import Provenance, read_provenance
 from sweeps.store.sweep import Sweep, read_sweep, write_sweep
 from sweeps.store.trial import TrialSpec, write_trial
+from sweeps.tracking import Run
 
 FILES = ("sweep.json", "grid/trial.json", "grid/result.json", "grid/provenance.json")
 

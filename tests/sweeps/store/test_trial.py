@@ -6,10 +6,10 @@ from typing import Any
 import pytest
 
 from sweeps.errors import UserError
-from sweeps.run import Run
 from sweeps.store.fingerprint import fingerprint
 from sweeps.store.provenance import Provenance, read_provenance
 from sweeps.store.trial import TrialSpec, move_aside, read_config, read_trial, write_trial
+from sweeps.tracking import Run
 
 CONFIG = {"rate": 1e-05, "size": None, "names": ["a", "é"], "flag": True, "seed": 3}
 

@@ -8,11 +8,11 @@ from typing import Any
 import pytest
 
 from sweeps.plan.reuse import reuse_trial
-from sweeps.run import Diverged, Run
 from sweeps.store.fingerprint import fingerprint
 from sweeps.store.provenance import Provenance
 from sweeps.store.trial import TrialSpec, read_trial, write_trial
 from sweeps.tensorboard.hparams import rewrite_hparams
+from sweeps.tracking import Diverged, Run
 from sweeps.tune.outcome import Outcome, finalize_status
 
 Make = Callable[..., Path]

@@ -9,8 +9,8 @@ import pytest
 from tensorboard.compat.proto.graph_pb2 import GraphDef
 from tensorboard.compat.proto.node_def_pb2 import NodeDef
 
-from sweeps.run import Run
 from sweeps.tensorboard.values import Blob, Histogram, Tensor, Text
+from sweeps.tracking import Run
 
 Look = Callable[[Path], Any]
 

@@ -12,11 +12,11 @@ from sweeps.config import (
     SchedulerConfig,
     SweepConfig,
 )
-from sweeps.run import Run
 from sweeps.store.fingerprint import fingerprint
 from sweeps.store.metrics import read_metrics
 from sweeps.store.provenance import Provenance
 from sweeps.store.trial import TrialSpec, read_trial, write_trial
+from sweeps.tracking import Run
 from sweeps.tune.pack_worker import Lane, train_pack
 from sweeps.tune.schedulers import build_scheduler, pack_scheduler
 from sweeps.tune.task import WorkerTask

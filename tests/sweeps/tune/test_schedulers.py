@@ -7,8 +7,8 @@ import pytest
 
 from sweeps.config import AshaConfig, MedianConfig, SchedulerConfig, SweepConfig
 from sweeps.io.atomic import read_json
-from sweeps.run import Run
 from sweeps.store.trial import read_config, read_trial
+from sweeps.tracking import Run
 from sweeps.tune.schedulers import build_scheduler, replay
 
 

@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from sweeps.errors import UserError
-from sweeps.run import Interrupt
+from sweeps.tracking import Interrupt
 from sweeps.tune import session
 from sweeps.tune.session import RaySession, SessionLost
 

@@ -8,9 +8,9 @@ from typing import Any
 import pytest
 
 from sweeps.errors import UserError
-from sweeps.run import Run, run
 from sweeps.store import TrialStatus, read_trial
 from sweeps.store.trial import update_trial
+from sweeps.tracking import Run, run
 from sweeps.tune import worker
 from sweeps.tune.task import WorkerTask
 from sweeps.tune.worker import ThrottledReporter, train_trial

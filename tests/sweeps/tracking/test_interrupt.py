@@ -7,7 +7,7 @@ import threading
 import pytest
 
 from sweeps.cli.exit import exit_on_user_error
-from sweeps.run import Interrupt
+from sweeps.tracking import Interrupt
 
 
 @pytest.mark.parametrize("number", Interrupt.SIGNALS)

@@ -9,16 +9,25 @@ Single runs and the workers of a sweep use a `Run` alike. Leaving the block writ
 |----------------------------------|-----------------|------------------------------------------|
 | returns                          | finished        |                                          |
 | returns because of `should_stop` | that of the stop|                                          |
+| raises Stopped, from `save`      | that of the stop| is caught                                |
 | raises Diverged                  | diverged        | is caught: divergence is a result        |
 | is stopped by Ray, SystemExit(0) | stopped         | is raised again: it ends Ray's thread    |
 | is interrupted, Ctrl-C           | interrupted     | is raised again: the command exits (130) |
 | raises anything else             | failed          | is raised again; traceback in error.txt  |
 
-A process that is killed leaves the status `running`. An objective keeps what it needs to resume in
-the folder `run.checkpoints` and calls `run.checkpoint_saved()` when that is complete. Each trial of
-a pack ends by itself, with `run.close()` or `run.close(Diverged(step))`.
+A process that is killed leaves the status `running`.
+
+An objective that can go on after an interruption saves what it needs, in one of two ways:
+
+- `run.save(state)` keeps a small state; `run.start` and `run.restore()` give it back. The objective
+  need not look at `should_stop`: where the trial is to stop, it ends in its next `save`.
+- Large states are files in the folder `run.checkpoints`; `run.checkpoint_saved()` says that they
+  are complete, `run.resume_at(step)` that one of them was read.
+
+Each trial of a pack ends by itself, with `run.close()` or `run.close(Diverged(step))`.
 """
 
+import operator
 import time
 import traceback
 from collections.abc import Callable, Iterable, Mapping
@@ -30,21 +39,29 @@ from typing import Any, Self
 from sweeps.errors import UserError, one_line_error
 from sweeps.io.atomic import write_text
 from sweeps.io.lock import locked
-from sweeps.run.history import History
 from sweeps.store import TrialStatus
 from sweeps.store.provenance import add_provenance
 from sweeps.store.result import empty_result, read_result, write_result
 from sweeps.store.status import Diverged, Stop, status_after
 from sweeps.tensorboard.hparams import rewrite_hparams
 from sweeps.tensorboard.values import Embedding, Summary
+from sweeps.tracking.history import History
+from sweeps.tracking.state import SavedState, read_state, write_state
 
-__all__ = ["Diverged", "OnReport", "Run", "Stop"]
+__all__ = ["Diverged", "OnReport", "Run", "Stop", "Stopped"]
 
 RESULT_SECONDS = 5.0
 """Time between two updates of a running trial's result.json."""
 
 OnReport = Callable[[int, Mapping[str, float], int | None], None]
 """Takes step, metrics by tag, and total_steps of a report."""
+
+
+class Stopped(BaseException):
+    """Ends an objective that was asked to stop and does not look at `Run.should_stop`.
+
+    Leaving the block of a `Run` catches it. No `except Exception` of a program does.
+    """
 
 
 class Run:
@@ -91,6 +108,10 @@ class Run:
         self._stop_signal = stop_signal
         self._lock_timeout = lock_timeout
         self._stop: Stop | None = None
+        self._stops_itself = False
+        """Whether the objective looks at `should_stop`, or saves states."""
+        self._saved: SavedState | None = None
+        self._is_restored = False
         self._lock = ExitStack()
         self._closed = False
         self._history: History | None = None
@@ -99,7 +120,7 @@ class Run:
 
     @property
     def checkpoints(self) -> Path:
-        """Folder for all that the objective needs to resume."""
+        """Folder for all that the objective needs to resume; it may not exist yet."""
         return self.directory / "checkpoints"
 
     @property
@@ -110,7 +131,55 @@ class Run:
     @property
     def should_stop(self) -> bool:
         """Whether the objective should save a checkpoint and return."""
+        self._stops_itself = True
         return self._stop is not None
+
+    @property
+    def start(self) -> int:
+        """Step to go on from: the one after that of the saved state; 0 where there is none.
+
+            for step in range(run.start, steps):
+
+        What was reported after that state is dropped. A program that counts its updates from 1
+        begins at `max(1, run.start)`.
+        """
+        saved = self._restored()
+        return 0 if saved is None else saved.step + 1
+
+    def restore(self) -> dict[str, Any] | None:
+        """Return the state that `save` wrote last; None where there is none.
+
+        What was reported after it is dropped. Arrays come back as NumPy's.
+        """
+        saved = self._restored()
+        return None if saved is None else saved.state
+
+    def _restored(self) -> SavedState | None:
+        if not self._is_restored:
+            self._is_restored = True
+            if self._history is None and (saved := read_state(self.checkpoints)):
+                self._saved = saved
+                self.resume_at(saved.step)
+        return self._saved
+
+    def save(self, state: Mapping[str, Any]) -> None:
+        """Save a small state, from which the trial goes on after the latest report.
+
+        It takes the place of the state before. Where the trial is to stop, it ends here.
+
+        Args:
+          state: by name, numbers, texts, booleans, None, bytes, arrays of numbers (NumPy's, or what
+            NumPy can make one of), and mappings of these.
+
+        Raises:
+          UserError: a value is of another kind, or the file cannot be written.
+        """
+        self._stops_itself = True
+        step = -1 if self._history is None else self._result["step"]
+        write_state(self.checkpoints, step, state)
+        self.checkpoint_saved()
+        if self._stop is not None:
+            raise Stopped
 
     def request_stop(self, stop: Stop) -> None:
         """Set `should_stop`. The first request decides the status."""
@@ -146,9 +215,13 @@ class Run:
           total_steps: updates that the trial makes in all, if that is known.
 
         Raises:
-          UserError: the disk is full, or the folder cannot be written any more.
+          UserError: the step is before the latest report's, or no whole number; a value is no
+            number; the disk is full, or the folder cannot be written any more.
         """
-        values = {tag: float(value) for tag, value in metrics.items()}
+        if self._stop is not None and not self._stops_itself:
+            raise Stopped
+        values = {tag: _number(tag, value) for tag, value in metrics.items()}
+        step = self._checked_step(step)
         self._open_history().report(step, time.time(), values)
         self._result["total_steps"] = total_steps
         if time.monotonic() - self._written >= RESULT_SECONDS:
@@ -158,6 +231,53 @@ class Run:
         if self.metric not in values:
             self._send_report()
         self._stop = self._stop or self._stop_signal(self.seconds)
+
+    def _checked_step(self, step: int) -> int:
+        try:
+            number = operator.index(step)
+        except TypeError as error:
+            raise UserError(
+                f"run.report got step={step!r}, which is no whole number; give the step first, "
+                'then the metrics, as in run.report(step, {"loss": loss}).'
+            ) from error
+        latest = -1 if self._history is None else self._result["step"]
+        if number < max(0, latest):
+            before = f", after step {latest}" if number >= 0 else ""
+            raise UserError(
+                f"run.report got step {number}{before}; report steps from 0 in their order, and "
+                "begin at run.start where a trial goes on."
+            )
+        return number
+
+    def report_returned(self, value: Any) -> None:
+        """Record what the objective returned: the metric, or metrics by tag.
+
+        It is recorded at the latest step; an objective without a report of its own has one step.
+
+        Args:
+          value: a number, or a mapping from tags to numbers. None: nothing is recorded.
+
+        Raises:
+          UserError: it is anything else.
+        """
+        if value is None:
+            return
+        metrics = value if isinstance(value, Mapping) else {self.metric: value}
+        try:
+            values = {str(tag): _number(tag, one) for tag, one in metrics.items()}
+        except UserError as error:
+            shown = repr(value) if len(repr(value)) < 80 else f"a {type(value).__name__}"
+            raise UserError(
+                f"the objective returned {shown}, which is no number; return the value of "
+                f"sweep.metric={self.metric}, metrics by tag, or nothing."
+            ) from error
+        step, total = self._result["step"], self._result["total_steps"]
+        if self._history is None:
+            step = total = 1
+        elif all(_same(one, self._result["metrics"].get(tag)) for tag, one in values.items()):
+            return  # reported before
+        self._stops_itself = True
+        self.report(step, values, total)
 
     def report_points(self, points: Iterable[tuple[int, Mapping[str, float]]]) -> None:
         """Record pairs of step and metrics that precede the next report.
@@ -223,8 +343,8 @@ class Run:
         trace: TracebackType | None,
     ) -> bool:
         open_until_now = not self._closed
-        self.close(error)
-        return open_until_now and isinstance(error, Diverged)
+        self.close(None if isinstance(error, Stopped) else error)
+        return open_until_now and isinstance(error, Diverged | Stopped)
 
     def close(self, error: BaseException | None = None) -> None:
         """Write the final status, as leaving the block with this error would.
@@ -269,3 +389,19 @@ class Run:
         result = {"status": status, "seconds": round(self.seconds, 3), **self._result}
         write_result(self.directory, result)
         self._written = time.monotonic()
+
+
+def _number(tag: str, value: Any) -> float:
+    """A metric's value; arrays of one number, as libraries return them, are numbers."""
+    try:
+        if isinstance(value, str | bytes):
+            raise TypeError(f"a {type(value).__name__}")
+        return float(value)
+    except (TypeError, ValueError, RuntimeError) as error:
+        raise UserError(
+            f"the metric {tag} is {str(value)[:50]!r}, which is no number; report one number a tag."
+        ) from error
+
+
+def _same(one: float, other: float | None) -> bool:
+    return other is not None and (one == other or (one != one and other != other))

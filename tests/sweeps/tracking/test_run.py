@@ -9,10 +9,10 @@ from typing import Any
 import pytest
 
 from sweeps.io.atomic import read_json
-from sweeps.run import Diverged, Run
-from sweeps.run import run as run_module
 from sweeps.store.metrics import read_metrics
 from sweeps.store.provenance import read_provenance
+from sweeps.tracking import Diverged, Run
+from sweeps.tracking import run as run_module
 
 
 @pytest.fixture

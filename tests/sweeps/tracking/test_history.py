@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from sweeps.run import Run
+from sweeps.tracking import Run
 
 Look = Callable[[Path], Any]
 

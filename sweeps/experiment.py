@@ -1,0 +1,722 @@
+"""A function as single run, sweep and reproduction: `@sweeps.experiment`, and `sweeps.run`.
+
+    @sweeps.experiment("conf/config.yaml", metric="valid/loss")
+    def train(config, run):
+        for step in range(run.start, 100):
+            run.report(step, {"valid/loss": ...}, 100)
+
+    if __name__ == "__main__":
+        train.main()
+
+Hydra composes the options: those of the function come from a configuration file, from a dataclass,
+or from the function's own arguments; those of `sweep`, `search`, `scheduler` and `ray` from the
+framework. A sweep's workers import the file that holds the function, and call it there.
+"""
+
+import dataclasses
+import hashlib
+import inspect
+import re
+import shlex
+import sys
+import typing
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from enum import Enum
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal
+
+from hydra import initialize, initialize_config_dir
+from hydra.core.config_loader import ConfigLoader
+from hydra.core.config_store import ConfigStore
+from hydra.core.global_hydra import GlobalHydra
+from hydra.types import HydraContext, RunMode
+from omegaconf import MISSING, DictConfig, OmegaConf
+
+from sweeps import hydra_sweeper
+from sweeps.cli.exit import exit_on_user_error
+from sweeps.config import (
+    Application,
+    check_against,
+    composition_errors,
+    framework_keys,
+    parse_overrides,
+    register_options,
+)
+from sweeps.config.grammar import quoted
+from sweeps.config.schema import check_range, option
+from sweeps.errors import UserError, did_you_mean
+from sweeps.hydra_main import HydraCommand, run_command
+from sweeps.io.atomic import make_directory, write_bytes
+from sweeps.search.space import in_grammar
+from sweeps.tracking import Run
+
+if TYPE_CHECKING:
+    from sweeps.analysis.dataframes import Frames
+
+RUN_ARGUMENT = "run"
+"""Name of the argument that is the trial's `Run`."""
+CONFIG_ARGUMENT = "config"
+"""Name of the argument that is the whole configuration."""
+OBJECTIVES = ".objectives"
+"""Folder below that of all results: functions that no file holds."""
+_ROOT_NODE = "sweeps_experiment"
+_SCHEMA_NODE = "sweeps_experiment_schema"
+_IDENTITY = "__objective__"
+"""Entry of a trial's identity that tells two programs apart."""
+_MAX_CHOICES = 50
+"""Most files of a swept group that are composed to learn their options."""
+
+Source = str | Path | type | None
+"""Where options come from: a configuration file, a dataclass, or (None) the arguments."""
+
+
+def experiment(
+    config: Source | Callable[..., Any] = None,
+    *,
+    metric: str = "value",
+    mode: str = "min",
+    metrics: Sequence[str] = (),
+    root: str = "",
+) -> Any:
+    """Make a function a command that trains once, sweeps and reproduces; a decorator.
+
+    The function is called as `function(config, run)`. `config` has the options, read only: an
+    OmegaConf `DictConfig`, or an instance of the dataclass. `run` is a `sweeps.Run`: it takes
+    reports, and saves and restores states. A returned number is the metric's value; a returned
+    mapping has metrics by tag.
+
+    Without `config`, the arguments of the function other than `run` are the options, with their
+    annotations as types and their defaults:
+
+        @sweeps.experiment(metric="loss")
+        def train(lr: float = 0.1, layers: int = 2):
+            return loss
+
+    A function stays what it is when it is called: `train(0.1, 2)`.
+
+    Args:
+      config: path of a configuration file, relative to the file of the function; or a dataclass;
+        or None: the dataclass that annotates the argument `config`, else the function's arguments.
+      metric: tag by which trials are ranked, the default of `sweep.metric`.
+      mode: which end of the metric is best, `min` or `max`; the default of `sweep.mode`.
+      metrics: all tags that the function reports, if they are known: another `sweep.metric` is then
+        refused before anything runs.
+      root: key under which the options of `sweeps` stand, for programs that have options named
+        `sweep`, `search`, `scheduler`, `ray` or `output_dir` themselves. With `root="sweeps"` one
+        writes `sweeps.scheduler=asha`.
+
+    Returns:
+      The decorator; or the `Experiment`, where it is given a function and nothing else.
+
+    Raises:
+      UserError: the function or the source of its options is none; also when it is decorated.
+    """
+    if inspect.isfunction(config):
+        return Experiment(config)
+    source: Any = config
+    return lambda function: Experiment(
+        function, source, metric=metric, mode=mode, metrics=metrics, root=root
+    )
+
+
+class Experiment:
+    """A function that is a command; `experiment` makes it."""
+
+    def __init__(
+        self,
+        function: Callable[..., Any],
+        config: Source = None,
+        *,
+        metric: str = "value",
+        mode: str = "min",
+        metrics: Sequence[str] = (),
+        root: str = "",
+    ) -> None:
+        """See `experiment`."""
+        self.function, self.metric, self.mode, self.root = function, metric, mode, root
+        self.metrics = tuple(metrics)
+        self.__doc__, self.__name__ = function.__doc__, getattr(function, "__name__", "objective")
+        self.__module__ = function.__module__
+        if root and not root.isidentifier():
+            raise UserError(f"root={root!r} is no name of an option; give one such as 'sweeps'.")
+        self._call = _Call(function, config)
+        self._path = ""
+        """Where a worker finds this object; empty: in the file that holds the function."""
+
+    def __call__(self, *args: Any, **kwargs: Any) -> Any:
+        """Call the function."""
+        return self.function(*args, **kwargs)
+
+    def main(self, arguments: Sequence[str] | None = None) -> None:
+        """Run the command: a single run, a sweep, or with `reproduce FOLDER` a reproduction.
+
+        Args:
+          arguments: of the command line; None: this process's.
+        """
+        given = list(sys.argv[1:] if arguments is None else arguments)
+        with exit_on_user_error(goes_on=True):
+            application = self.application()
+        if given[:1] == ["reproduce"]:
+            from sweeps.reproduce.command import main
+
+            sys.exit(main(application, given[1:]))
+        with exit_on_user_error(goes_on=True):
+            self._register(application)
+        command = HydraCommand(
+            name=application.train_command,
+            config_dir=self._call.config_dir,
+            config_name=_ROOT_NODE,
+            mode="MULTIRUN",
+            check=self._check,
+        )
+        run_command(command, _not_called, given)
+
+    def run(self, arguments: Sequence[str]) -> Path:
+        """Run the sweep of some overrides in this process, as a notebook does.
+
+        Returns:
+          The sweep's folder.
+
+        Raises:
+          UserError: bad input, or the sweep ended before its trials.
+        """
+        application = dataclasses.replace(self.application(), single_runs=False)
+        self._register(application)
+        self._check(arguments)
+        with _hydra(self._call.config_dir) as loader, composition_errors():
+            overrides = [*arguments, "hydra.mode=MULTIRUN"]
+            master = loader.load_configuration(_ROOT_NODE, overrides, run_mode=RunMode.MULTIRUN)
+            options = OmegaConf.to_container(master.hydra.sweeper)
+            assert isinstance(options, dict)
+            del options["_target_"]
+            sweeper = hydra_sweeper.RayTuneSweeper(**{str(key): options[key] for key in options})
+            context = HydraContext(config_loader=loader, callbacks=None)  # type: ignore[arg-type]
+            sweeper.setup(hydra_context=context, task_function=_not_called, config=master)
+            return sweeper.run(list(arguments)).folder
+
+    def objective(self, config: Mapping[str, Any], run: Run) -> Any:
+        """Call the function for a trial; a worker does.
+
+        Args:
+          config: the trial's resolved configuration.
+          run: of the trial.
+
+        Returns:
+          What the function returns.
+        """
+        return self._call(self._own(config), run)
+
+    def identify(self, config: Mapping[str, Any]) -> dict[str, Any]:
+        """Return what defines a trial's result: the options that are the function's own.
+
+        Raises:
+          UserError: an option is missing or out of its range.
+        """
+        own = self._own(config)
+        self._call.check(own)
+        return {**own, _IDENTITY: self._call.name}
+
+    def reports(self, config: Mapping[str, Any]) -> list[list[str]]:
+        """Return the tags that a trial reports."""
+        return [list(self.metrics)]
+
+    def application(self) -> Application:
+        """Return what the framework needs to know of the function."""
+        path = self._path or _path_of(self.function)
+        if not path:
+            raise UserError(
+                f"{self._call.name} is in no file that a worker could import; sweep over it with "
+                "sweeps.run(...), or define it at the top level of a file."
+            )
+        command = _command_of(path, self._is_main())
+        return Application(
+            objective=f"{path}.objective".replace(":.", ":"),
+            identify=f"{path}.identify".replace(":.", ":"),
+            metrics=f"{path}.reports".replace(":.", ":") if self.metrics else None,
+            train_command=command,
+            reproduce_command=f"{command} reproduce",
+            board_command="python -m sweeps board",
+            root=self.root,
+            single_runs=True,
+        )
+
+    def _is_main(self) -> bool:
+        """Whether the function's file is the program that runs."""
+        return not self._path and self.function.__module__ == "__main__"
+
+    def _own(self, config: Mapping[str, Any]) -> dict[str, Any]:
+        """The options of the function itself."""
+        ours = framework_keys(self.root)
+        return {str(key): config[key] for key in config if key not in ours}
+
+    def _register(self, application: Application) -> None:
+        """Make the root of the configuration known to Hydra.
+
+        Raises:
+          UserError: the function's own options collide with the framework's.
+        """
+        hydra_sweeper.register()
+        register_options(self.root)
+        prefix = f"{self.root}/" if self.root else ""
+        defaults: list[Any] = ["sweeps_options", {f"{prefix}search": "grid"}]
+        defaults += [{f"{prefix}scheduler": "none"}, *self._call.defaults(self.root), "_self_"]
+        defaults += [{"override hydra/sweeper": "ray_tune"}]
+        if not self._call.sets("hydra/job_logging"):
+            defaults += [{"override hydra/job_logging": "stdout"}]
+        if not self._call.sets("hydra/hydra_logging"):
+            defaults += [{"override hydra/hydra_logging": "none"}]
+        sweeper = {
+            item.name: getattr(application, item.name)
+            for item in dataclasses.fields(application)
+            if getattr(application, item.name) not in (None, [], {})
+        }
+        hydra = {
+            "run": {"dir": "."},
+            "output_subdir": None,
+            "sweeper": sweeper,
+            "help": {"app_name": application.train_command, "header": self._help(application)},
+        }
+        store = ConfigStore.instance()
+        store.store(name=_ROOT_NODE, node={"defaults": defaults, "hydra": hydra})
+        store.store(name="sweeps_metric", node=self._metric_node())
+        self._call.register()
+
+    def _metric_node(self) -> dict[str, Any]:
+        found = {"sweep": {"metric": self.metric, "mode": self.mode}}
+        return {self.root: found} if self.root else found
+
+    def _help(self, application: Application) -> str:
+        command, prefix = application.train_command, f"{self.root}." if self.root else ""
+        about = inspect.cleandoc(self.function.__doc__ or f"Trains {self._call.name}.")
+        return (
+            f"{about}\n\n"
+            f"  {command} KEY=VALUE                one run\n"
+            f"  {command} KEY=VALUE,VALUE          a sweep: each value is a trial\n"
+            f"  {command} reproduce FOLDER         run a trial again and compare\n"
+            f"  {command} {prefix}sweep.preview=true ...    what a sweep would run\n"
+        )
+
+    def _check(self, arguments: Sequence[str]) -> None:
+        """Refuse overrides of options and files that there are not.
+
+        Raises:
+          UserError: there is one.
+        """
+        given = [one for one in arguments if not one.startswith("-")]
+        if any(one.startswith(("--config", "-c")) for one in arguments):
+            return  # files of the user's own, of which nothing is known here
+        overrides = parse_overrides(given)
+        with _hydra(self._call.config_dir) as loader, composition_errors():
+            check_against(overrides, loader, lambda chosen: self._compose(loader, chosen))
+
+    def _compose(self, loader: ConfigLoader, overrides: Sequence[str]) -> DictConfig:
+        return loader.load_configuration(_ROOT_NODE, list(overrides), run_mode=RunMode.MULTIRUN)
+
+
+class _Call:
+    """Where a function's options come from, and how it is called with them."""
+
+    def __init__(self, function: Callable[..., Any], config: Source) -> None:
+        self.function = function
+        self.name = _name_of(function)
+        self.schema: type | None = None
+        self.file: Path | None = None
+        self._as_arguments = False
+        parameters = self._parameters()
+        self._takes_run = RUN_ARGUMENT in parameters
+        others = [name for name in parameters if name != RUN_ARGUMENT]
+        if isinstance(config, str | Path):
+            self.file = self._file(Path(config))
+        elif config is None:
+            self._read_signature(parameters, others)
+        elif dataclasses.is_dataclass(config) and isinstance(config, type):
+            self.schema = config
+        else:
+            raise UserError(
+                f"{self.name}: {config!r} is no source of options; give the path of a "
+                "configuration file, a dataclass, or nothing."
+            )
+        if not self._as_arguments and len(others) != 1:
+            raise UserError(
+                f"{self.name} takes ({', '.join(parameters)}); with a configuration it is called "
+                "as function(config, run) or function(config), so give it these arguments."
+            )
+
+    def _parameters(self) -> Mapping[str, inspect.Parameter]:
+        try:
+            return inspect.signature(self.function).parameters
+        except (TypeError, ValueError) as error:
+            raise UserError(f"{self.function!r} is no function; decorate one.") from error
+
+    def _file(self, config: Path) -> Path:
+        source = inspect.getsourcefile(self.function)
+        folder = Path(source).parent if source and Path(source).exists() else Path.cwd()
+        file = (folder / config).resolve()
+        if file.suffix not in (".yaml", ".yml"):
+            raise UserError(f"{file} is no YAML file; give the path of a file such as config.yaml.")
+        return file
+
+    def _read_signature(
+        self, parameters: Mapping[str, inspect.Parameter], others: Sequence[str]
+    ) -> None:
+        hints = _type_hints(self.function)
+        first = hints.get(others[0]) if len(others) == 1 else None
+        if first is not None and dataclasses.is_dataclass(first):
+            self.schema = typing.cast(type, first)
+            return
+        if others == [CONFIG_ARGUMENT]:
+            raise UserError(
+                f"{self.name} takes a configuration, and none is given; give the decorator the "
+                "path of a file or a dataclass, or write each option as an argument of its own."
+            )
+        kinds = inspect.Parameter.VAR_POSITIONAL, inspect.Parameter.VAR_KEYWORD
+        if any(parameters[name].kind in kinds for name in others):
+            raise UserError(
+                f"{self.name} takes any arguments (* or **), from which no options can be read; "
+                "write each option as an argument of its own."
+            )
+        self._as_arguments = True
+        fields = [(name, *_field(parameters[name], hints.get(name, Any))) for name in others]
+        self.schema = dataclasses.make_dataclass("Options", fields)
+
+    @property
+    def config_dir(self) -> Path | None:
+        return None if self.file is None else self.file.parent
+
+    def defaults(self, root: str) -> list[Any]:
+        """Entries of Hydra's defaults list for the function's options.
+
+        Raises:
+          UserError: the file is missing, or its own options collide with the framework's.
+        """
+        if self.file is None:
+            assert self.schema is not None
+            self._check_names([item.name for item in dataclasses.fields(self.schema)], root)
+            return ["sweeps_metric", _SCHEMA_NODE]
+        if not self.file.exists():
+            raise UserError(f"{self.file} does not exist; mend the path of the configuration file.")
+        with composition_errors():
+            content = OmegaConf.load(self.file)
+        if isinstance(content, DictConfig):
+            self._check_content(content, root)
+        return ["sweeps_metric", self.file.stem]
+
+    def _check_content(self, content: DictConfig, root: str) -> None:
+        """Refuse a file with keys that are the framework's, and mean something else in it."""
+        from sweeps.config.options import FrameworkConfig
+
+        if root:
+            self._check_names([str(key) for key in content], root)
+            return
+        known = OmegaConf.structured(FrameworkConfig)
+        for key in ("sweep", "search", "scheduler", "ray"):
+            mine = content.get(key) if key in content else None
+            if mine is None or (isinstance(mine, str) and "$" in mine):
+                continue
+            names = list(mine) if isinstance(mine, DictConfig) else []
+            other = [name for name in names if name not in _all_names(known, key)]
+            if other or not isinstance(mine, DictConfig):
+                raise _collision(self.file, f"{key}.{other[0]}" if other else key)
+
+    def _check_names(self, names: Sequence[str], root: str) -> None:
+        for name in names:
+            if name in framework_keys(root) and not (self.file is not None and name == root):
+                raise _collision(self.file or self.name, name)
+
+    def sets(self, group: str) -> bool:
+        """Whether the configuration file chooses a file of Hydra's own groups."""
+        if self.file is None or not self.file.exists():
+            return False
+        with composition_errors():
+            content = OmegaConf.load(self.file)
+        defaults = content.get("defaults", []) if isinstance(content, DictConfig) else []
+        return any(group in str(entry) for entry in defaults)
+
+    def register(self) -> None:
+        """Make the schema known to Hydra."""
+        if self.schema is not None:
+            # Hydra's root takes keys of others, too: a dictionary, with typed values where it can.
+            typed = OmegaConf.structured(self.schema)
+            node = OmegaConf.create(flags={"allow_objects": True})
+            for key in typed:
+                node._set_item_impl(key, typed._get_node(key))
+            ConfigStore.instance().store(name=_SCHEMA_NODE, node=node)
+
+    def check(self, own: Mapping[str, Any]) -> None:
+        """Refuse values that the schema does not allow."""
+        if self.schema is None:
+            return
+        for item in dataclasses.fields(self.schema):
+            if item.metadata.get("range") is not None and item.name in own:
+                check_range(item.name, own[item.name], item.metadata)
+
+    def __call__(self, own: Mapping[str, Any], run: Run) -> Any:
+        further = {RUN_ARGUMENT: run} if self._takes_run else {}
+        if self.schema is None:
+            config = OmegaConf.create(dict(own))
+            OmegaConf.set_readonly(config, True)
+            return self.function(config, **further)
+        instance = OmegaConf.to_object(OmegaConf.merge(OmegaConf.structured(self.schema), own))
+        if not self._as_arguments:
+            return self.function(instance, **further)
+        values = {
+            item.name: getattr(instance, item.name) for item in dataclasses.fields(self.schema)
+        }
+        return self.function(**values, **further)
+
+
+def run(
+    objective: Experiment | Callable[..., Any],
+    axes: Mapping[str, Any],
+    *,
+    name: str | None = None,
+    metric: str | None = None,
+    mode: str | None = None,
+    search: str | None = None,
+    trials: int | None = None,
+    scheduler: str | None = None,
+    output_dir: str | Path | None = None,
+    options: Mapping[str, Any] | None = None,
+) -> "Frames":
+    """Sweep over the options of a function, from Python or a notebook, and return the results.
+
+        results = sweeps.run(train, {"lr": [0.1, 0.01], "seed": [0, 1]})
+        results.trials
+
+    The same call again keeps the trials that are done, and goes on with those that are not.
+
+    Args:
+      objective: an `Experiment`, or a function whose arguments are its options; it may be defined
+        in a notebook.
+      axes: option -> a list of its values; or a text in Hydra's grammar, such as
+        "tag(log,interval(1e-4,1))" of which a search draws numbers; or one value.
+      name: of the sweep's folder; None: made from the axes.
+      metric: tag by which trials are ranked; None: the experiment's.
+      mode: `min` or `max`; None: the experiment's.
+      search: `grid`, `random` or `optuna`; None: grid.
+      trials: number of trials of a random or Optuna search.
+      scheduler: `none`, `asha` or `median`; None: none.
+      output_dir: root of all results; None: `outputs`.
+      options: further options, such as {"sweep.cpus_per_trial": 2}.
+
+    Returns:
+      What `sweeps.load` returns for the sweep's folder.
+
+    Raises:
+      UserError: bad input, or the sweep ended before its trials.
+    """
+    found = _as_experiment(objective)
+    prefix = f"{found.root}." if found.root else ""
+    groups = f"{found.root}/" if found.root else ""
+    chosen = {
+        f"{groups}search": search,
+        f"{groups}scheduler": scheduler,
+        f"{prefix}search.trials": trials,
+        f"{prefix}sweep.name": name,
+        f"{prefix}sweep.metric": metric,
+        f"{prefix}sweep.mode": mode,
+        f"{prefix}output_dir": None if output_dir is None else str(output_dir),
+    }
+    fixed = {key: value for key, value in chosen.items() if value is not None} | dict(options or {})
+    arguments = [f"{key}={_in_grammar(key, value)}" for key, value in fixed.items()]
+    arguments += [_axis_override(key, values) for key, values in axes.items()]
+    with _saved(found, Path(output_dir or "outputs")) as experiment:
+        folder = experiment.run(arguments)
+    from sweeps.analysis.dataframes import load
+
+    return load(folder)
+
+
+def _axis_override(key: str, values: Any) -> str:
+    if isinstance(values, str):
+        return f"{key}={values}"
+    if hasattr(values, "tolist"):  # an array
+        values = values.tolist()
+    if isinstance(values, list | tuple | range):
+        if not values:
+            raise UserError(f"the axis {key} has no values; give it some.")
+        return f"{key}={','.join(_in_grammar(key, one) for one in values)}"
+    return f"{key}={_in_grammar(key, values)}"
+
+
+def _in_grammar(key: str, value: Any) -> str:
+    if isinstance(value, Enum):
+        return quoted(value.name)
+    if isinstance(value, Path):
+        return in_grammar(key, str(value))
+    if hasattr(value, "item"):  # a number of NumPy
+        value = value.item()
+    return in_grammar(key, value)
+
+
+def _as_experiment(objective: Any) -> Experiment:
+    if isinstance(objective, Experiment):
+        return objective
+    if not callable(objective):
+        raise UserError(f"{objective!r} is no function; give the function that trains a trial.")
+    return Experiment(objective)
+
+
+@contextmanager
+def _saved(experiment: Experiment, output_dir: Path) -> Iterator[Experiment]:
+    """The experiment, as an object that workers can find: in its file, or else in one made here."""
+    if experiment._path or _holds(experiment):
+        yield experiment
+        return
+    import cloudpickle
+
+    if "://" in str(output_dir):
+        raise UserError(
+            f"{experiment._call.name} is in no file, and a sweep at a URL needs one; define it at "
+            "the top level of a file, and decorate it with @sweeps.experiment."
+        )
+    data = cloudpickle.dumps(experiment)
+    folder = (output_dir / OBJECTIVES).absolute()
+    make_directory(folder)
+    file = folder / f"{experiment.__name__}-{hashlib.sha256(data).hexdigest()[:8]}.pkl"
+    write_bytes(file, data)
+    experiment._path = f"{file}:"
+    try:
+        yield experiment
+    finally:
+        experiment._path = ""
+
+
+def _holds(experiment: Experiment) -> bool:
+    """Whether the file of the function holds the experiment under the function's name."""
+    if not _path_of(experiment.function):
+        return False
+    found: Any = sys.modules.get(experiment.function.__module__)
+    for name in experiment.function.__qualname__.split("."):
+        found = getattr(found, name, None)
+    return found is experiment
+
+
+def load_experiment(path: str) -> Experiment:
+    """Import an experiment, or a function whose arguments are its options.
+
+    Args:
+      path: `file.py:function`, `package.module:function`, or a file that `run` made.
+
+    Raises:
+      UserError: there is none.
+    """
+    from sweeps.config import locate
+
+    file, colon, name = path.rpartition(":")
+    if not colon:
+        file, name = path, ""
+    if not name and not file.endswith(".pkl"):
+        raise UserError(f"{path} names no function; write FILE.py:FUNCTION, as in train.py:train.")
+    full = f"{Path(file).absolute()}:{name}" if file.endswith((".py", ".pkl")) else f"{file}:{name}"
+    try:
+        found: Any = locate(full)
+    except UserError as error:
+        if not isinstance(error.__cause__, AttributeError):
+            raise
+        module: Any = sys.modules.get(Path(file).stem) or sys.modules.get(file)
+        known = [key for key, one in vars(module).items() if callable(one)] if module else []
+        raise UserError(f"{file} has no function {name}; {did_you_mean(name, known)}.") from error
+    experiment = found if isinstance(found, Experiment) else Experiment(found)
+    experiment._path = full
+    if not isinstance(found, Experiment):
+        experiment._path = ""
+    return experiment
+
+
+def _not_called(config: DictConfig) -> None:
+    """Stand for the task function, which the sweeper does not call."""
+    raise UserError("this program works with the sweeper ray_tune alone; leave hydra/sweeper out.")
+
+
+@contextmanager
+def _hydra(config_dir: Path | None) -> Iterator[ConfigLoader]:
+    """Hydra's loader of a folder of configuration files."""
+    with (
+        initialize(config_path=None, version_base="1.3")
+        if config_dir is None
+        else initialize_config_dir(str(config_dir), version_base="1.3")
+    ):
+        yield GlobalHydra.instance().config_loader()
+
+
+def _name_of(function: Callable[..., Any]) -> str:
+    """The function's module and name; a program's module is its file."""
+    module = getattr(function, "__module__", "") or ""
+    if module == "__main__":
+        main = sys.modules["__main__"]
+        spec, file = getattr(main, "__spec__", None), getattr(main, "__file__", None)
+        module = spec.name if spec else Path(file).stem if file else "__main__"
+    module = module.removesuffix(".__main__")
+    return f"{module}.{getattr(function, '__qualname__', type(function).__name__)}"
+
+
+def _path_of(function: Callable[..., Any]) -> str:
+    """Where a worker can import the function, see `sweeps.config.locate`; empty: nowhere."""
+    name = getattr(function, "__qualname__", "")
+    module = sys.modules.get(getattr(function, "__module__", "") or "")
+    if not name or "<" in name or module is None:
+        return ""
+    spec, file = getattr(module, "__spec__", None), getattr(module, "__file__", None)
+    if spec is not None and ("." in spec.name or not file):
+        return f"{spec.name}:{name}"
+    if file and Path(file).suffix == ".py" and Path(file).exists():
+        return f"{Path(file).absolute()}:{name}"
+    return ""
+
+
+def _command_of(path: str, is_main: bool) -> str:
+    """The command that trains one trial alone."""
+    module, _, _ = path.rpartition(":")
+    if not is_main:
+        return shlex.join(["python", "-m", "sweeps", "run", path])
+    if module.endswith(".py"):
+        file = Path(module)
+        near = file.relative_to(Path.cwd()) if file.is_relative_to(Path.cwd()) else file
+        return shlex.join(["python", str(near)])
+    return shlex.join(["python", "-m", module.removesuffix(".__main__")])
+
+
+def _type_hints(function: Callable[..., Any]) -> dict[str, Any]:
+    try:
+        return typing.get_type_hints(function)
+    except (NameError, TypeError, AttributeError):
+        return {}
+
+
+def _field(parameter: inspect.Parameter, hint: Any) -> tuple[Any, Any]:
+    """Type and default of an option that is an argument of a function."""
+    default = MISSING if parameter.default is inspect.Parameter.empty else parameter.default
+    choices: Sequence[str] = ()
+    if typing.get_origin(hint) is Literal:
+        values = typing.get_args(hint)
+        choices = values if all(isinstance(one, str) for one in values) else ()
+        hint = str if choices else Any
+    try:
+        field = option("", default=default, choices=choices)
+        OmegaConf.structured(dataclasses.make_dataclass("One", [("one", hint, field)]))
+    except Exception:  # OmegaConf has no such type, and its errors no common base
+        hint = Any
+    if isinstance(default, dict | set) or (
+        default is not MISSING and dataclasses.is_dataclass(default)
+    ):
+        return hint, dataclasses.field(default_factory=lambda: default)
+    return hint, option("", default=default, choices=choices)
+
+
+def _all_names(known: DictConfig, key: str) -> set[str]:
+    from sweeps.config.options import SCHEDULERS
+
+    names = set(known[key]) if OmegaConf.is_config(known[key]) else set()
+    if key == "scheduler":
+        names |= {item.name for node in SCHEDULERS.values() for item in dataclasses.fields(node)}
+    return {str(name) for name in names}
+
+
+def _collision(where: Any, key: str) -> UserError:
+    return UserError(
+        f"{where} has an option {key} of its own, and {re.split('[.]', key)[0]} is one of sweeps; "
+        "put the options of sweeps under a key of their own with "
+        "@sweeps.experiment(..., root='sweeps'): sweeps.scheduler=asha, sweeps.sweep.name=NAME."
+    )

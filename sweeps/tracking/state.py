@@ -1,0 +1,119 @@
+"""Small states of programs, each in one file: numbers, texts, bytes and arrays by name.
+
+The file is NumPy's `.npz`: one entry for each array, and `state`, JSON of all else. It is replaced
+in one step, so a process that is killed leaves the old state or the new one.
+"""
+
+import io
+import json
+import zipfile
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from sweeps.errors import UserError
+from sweeps.io.atomic import make_directory, write_bytes
+from sweeps.io.retry import warn
+
+STATE_FILE = "state.npz"
+_ENTRY = "state"
+_BYTES, _ARRAY, _DICT = "bytes", "array", "dict"
+
+
+@dataclass(frozen=True)
+class SavedState:
+    """What `Run.save` wrote, and the step of the report before it."""
+
+    step: int
+    """-1: nothing had been reported."""
+    state: dict[str, Any]
+
+
+def write_state(folder: Path, step: int, state: Mapping[str, Any]) -> None:
+    """Replace the state in a folder.
+
+    Args:
+      folder: is made if it is missing.
+      step: of the latest report.
+      state: by name, numbers, texts, booleans, None, bytes, arrays, and mappings of these.
+
+    Raises:
+      UserError: a value is of another kind, or the file cannot be written.
+    """
+    arrays: dict[str, Any] = {}
+    described = {"step": step, "state": _described(state, "", arrays)}
+    entries = {_ENTRY: np.frombuffer(json.dumps(described).encode(), np.uint8), **arrays}
+    buffer = io.BytesIO()
+    np.savez(buffer, **entries)
+    make_directory(folder)
+    write_bytes(folder / STATE_FILE, buffer.getvalue())
+
+
+def read_state(folder: Path) -> SavedState | None:
+    """Read the state in a folder; None where there is none, or it is damaged."""
+    path = folder / STATE_FILE
+    try:
+        with np.load(path, allow_pickle=False) as entries:
+            described = json.loads(bytes(entries[_ENTRY]))
+            state = {name: _value(one, entries) for name, one in described["state"].items()}
+            return SavedState(int(described["step"]), state)
+    except FileNotFoundError:
+        return None
+    except (OSError, ValueError, KeyError, TypeError, AttributeError, zipfile.BadZipFile) as error:
+        warn(f"{path} is damaged ({type(error).__name__}); the trial starts anew.")
+        return None
+
+
+def _described(values: Mapping[str, Any], prefix: str, arrays: dict[str, Any]) -> dict[str, Any]:
+    """What JSON says of the values; arrays and bytes are put beside it."""
+    found: dict[str, Any] = {}
+    for key, value in values.items():
+        if not isinstance(key, str):
+            raise UserError(f"run.save: the name {key!r} is no text; give texts as names.")
+        name = f"{prefix}{key}"
+        if isinstance(value, Mapping):
+            found[key] = {_DICT: _described(value, f"{name}/", arrays)}
+        elif isinstance(value, bytes | bytearray | memoryview):
+            found[key] = {_BYTES: _put(np.frombuffer(bytes(value), np.uint8), arrays)}
+        elif value is None or type(value) in (bool, int, float, str):
+            found[key] = value
+        else:
+            found[key] = {_ARRAY: _put(_array(name, value), arrays)}
+    return found
+
+
+def _put(array: Any, arrays: dict[str, Any]) -> str:
+    entry = f"array{len(arrays)}"
+    arrays[entry] = array
+    return entry
+
+
+def _array(name: str, value: Any) -> Any:
+    try:
+        array = np.asarray(value)
+    except Exception as error:  # of whatever library the value is
+        raise _refusal(name, value, f" ({error})") from error
+    if array.dtype.hasobject or array.dtype.kind == "V":  # such as bfloat16, which .npz forgets
+        raise _refusal(name, value, f" (of type {array.dtype})" if array.ndim else "")
+    return array
+
+
+def _refusal(name: str, value: Any, why: str) -> UserError:
+    return UserError(
+        f"run.save cannot save {name}, a {type(value).__name__}{why}; give numbers, texts, bytes, "
+        "arrays of numbers, or mappings of these, and write anything else to files in "
+        "run.checkpoints."
+    )
+
+
+def _value(described: Any, entries: Any) -> Any:
+    if not isinstance(described, dict):
+        return described
+    ((kind, found),) = described.items()
+    if kind == _DICT:
+        return {name: _value(one, entries) for name, one in found.items()}
+    array = entries[found]
+    return array.tobytes() if kind == _BYTES else array
