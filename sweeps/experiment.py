@@ -143,6 +143,8 @@ class Experiment:
         self._call = _Call(function, config)
         self._path = ""
         """Where a worker finds this object; empty: in the file that holds the function."""
+        self._digest = ""
+        """Of the function's source, where no file holds it: a notebook's cell is edited often."""
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
         """Call the function."""
@@ -215,7 +217,7 @@ class Experiment:
         """
         own = self._own(config)
         self._call.check(own)
-        return {**own, _IDENTITY: self._call.name}
+        return {**own, _IDENTITY: f"{self._call.name} {self._digest}".strip()}
 
     def reports(self, config: Mapping[str, Any]) -> list[list[str]]:
         """Return the tags that a trial reports."""
@@ -477,6 +479,7 @@ def run(
     trials: int | None = None,
     scheduler: str | None = None,
     output_dir: str | Path | None = None,
+    fresh: bool = False,
     options: Mapping[str, Any] | None = None,
 ) -> "Frames":
     """Sweep over the options of a function, from Python or a notebook, and return the results.
@@ -498,6 +501,7 @@ def run(
       trials: number of trials of a random or Optuna search.
       scheduler: `none`, `asha` or `median`; None: none.
       output_dir: root of all results; None: `outputs`.
+      fresh: whether an earlier sweep of this name is moved aside, and all is trained again.
       options: further options, such as {"sweep.cpus_per_trial": 2}.
 
     Returns:
@@ -516,6 +520,7 @@ def run(
         f"{prefix}sweep.name": name,
         f"{prefix}sweep.metric": metric,
         f"{prefix}sweep.mode": mode,
+        f"{prefix}sweep.fresh": fresh or None,
         f"{prefix}output_dir": None if output_dir is None else str(output_dir),
     }
     fixed = {key: value for key, value in chosen.items() if value is not None} | dict(options or {})
@@ -571,6 +576,7 @@ def _saved(experiment: Experiment, output_dir: Path) -> Iterator[Experiment]:
             f"{experiment._call.name} is in no file, and a sweep at a URL needs one; define it at "
             "the top level of a file, and decorate it with @sweeps.experiment."
         )
+    experiment._digest = _digest_of(experiment.function)
     data = cloudpickle.dumps(experiment)
     folder = (output_dir / OBJECTIVES).absolute()
     make_directory(folder)
@@ -669,6 +675,7 @@ def _path_of(function: Callable[..., Any]) -> str:
 def _command_of(path: str, is_main: bool) -> str:
     """The command that trains one trial alone."""
     module, _, _ = path.rpartition(":")
+    path = path.removesuffix(":")
     if not is_main:
         return shlex.join(["python", "-m", "sweeps", "run", path])
     if module.endswith(".py"):
@@ -676,6 +683,15 @@ def _command_of(path: str, is_main: bool) -> str:
         near = file.relative_to(Path.cwd()) if file.is_relative_to(Path.cwd()) else file
         return shlex.join(["python", str(near)])
     return shlex.join(["python", "-m", module.removesuffix(".__main__")])
+
+
+def _digest_of(function: Callable[..., Any]) -> str:
+    try:
+        source = inspect.getsource(function)
+    except (OSError, TypeError):
+        code = getattr(function, "__code__", None)
+        source = "" if code is None else f"{code.co_code!r}{code.co_consts!r}{code.co_names!r}"
+    return hashlib.sha256(source.encode()).hexdigest()[:12]
 
 
 def _type_hints(function: Callable[..., Any]) -> dict[str, Any]:

@@ -27,6 +27,7 @@ from sweeps.config import (
     FrameworkConfig,
     PBTConfig,
     SweepConfig,
+    check_metric,
     check_text,
     composition_errors,
     framework_keys,
@@ -36,7 +37,7 @@ from sweeps.config import (
     source_folder,
 )
 from sweeps.driver import run_sweep
-from sweeps.errors import UserError
+from sweeps.errors import UserError, did_you_mean
 from sweeps.io.console import make_console, print_line
 from sweeps.io.mirror import mirror_of
 from sweeps.io.url import is_url, refuse_secrets
@@ -152,6 +153,8 @@ class RayTuneSweeper(Sweeper):
         application, of_command = self.application, framework_keys(self.application.root)
         config, choices = Composer(self._loader, self._master, [])(found.fixed)
         key = fingerprint(locate(application.identify)(config))
+        if application.metrics:
+            check_metric(options.metric, locate(application.metrics)(config))
         settings = given_settings(
             found.fixed, lambda option: re.split("[./]", option)[0] in (*of_command, "sweep")
         )
@@ -182,7 +185,11 @@ class RayTuneSweeper(Sweeper):
                     collect(source_folder(application.objective)),
                     progress.reported,
                 )
-        print_line(self.console, read_trial(directory).summary())
+        trial = read_trial(directory)
+        if trial.metrics and options.metric not in trial.metrics:
+            known = did_you_mean(options.metric, list(trial.metrics))
+            print_line(self.console, f"{options.metric} was not reported; {known}?", style="yellow")
+        print_line(self.console, trial.summary())
         print_line(self.console, f"results:    {directory}")
         if application.board_command:
             look = shlex.quote(str(directory.parent))

@@ -97,10 +97,12 @@ def check_against(
             else:
                 chosen += [[*chosen[0], text] for text in texts]
     options: dict[str, Any] = {}
+    configs: list[tuple[DictConfig, dict[str, Any]]] = []
     for files in chosen:
         config = compose(files)
         plain = OmegaConf.to_container(OmegaConf.masked_copy(config, _not_hydra(config)))
-        options |= dict(_walk(plain))
+        configs.append((config, dict(_walk(plain))))
+        options |= configs[-1][1]
     for override in overrides:
         key = override.key_or_group
         special = override.is_delete() or override.is_add() or override.is_force_add()
@@ -108,7 +110,8 @@ def check_against(
             continue
         if not _is_option(key, options):
             raise UserError(f"{key} is no option; {_meant(key, options, ())}")
-        _check_values(key, _values(override), config)
+        having = [config for config, known in configs if _is_option(key, known)]
+        _check_values(key, _values(override), having[0])
 
 
 def _not_hydra(config: DictConfig) -> list[str]:

@@ -88,7 +88,10 @@ def main() -> None:
         with Run(directory, metric=task.metric, mode=task.mode, on_report=on_report) as run:
             entered = True
             train, config = locate(task.objective), read_config(directory)
-            train([config], [run]) if task.pack else train(config, run)
+            if task.pack:
+                train([config], [run])
+            else:
+                run.report_returned(train(config, run))
     except (KeyboardInterrupt, Exception):
         if not entered:
             raise

@@ -100,7 +100,7 @@ def train_trial(
         with run, time_limit([run], task):
             entered = True
             run.add_provenance(**worker_provenance(task))
-            locate(task.objective)(read_config(directory), run)
+            run.report_returned(locate(task.objective)(read_config(directory), run))
             if not run.should_stop:
                 reporter.check_scored()
     except SystemExit as stop:
