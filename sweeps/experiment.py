@@ -62,7 +62,7 @@ OBJECTIVES = ".objectives"
 """Folder below that of all results: functions that no file holds."""
 _ROOT_NODE = "sweeps_experiment"
 _SCHEMA_NODE = "sweeps_experiment_schema"
-_IDENTITY = "__objective__"
+_IDENTITY = "hydra.sweeper.objective"
 """Entry of a trial's identity that tells two programs apart."""
 _MAX_CHOICES = 50
 """Most files of a swept group that are composed to learn their options."""
