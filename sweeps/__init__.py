@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from sweeps.store.sweep import Sweep, read_sweep
     from sweeps.store.trial import Trial, read_trial
     from sweeps.tensorboard import Blob, Embedding, Histogram, Summary, Tensor, Text
-    from sweeps.tracking import Diverged, Interrupt, OnReport, Run, Stop
+    from sweeps.tracking import Diverged, Interrupt, OnReport, Run, Stop, active_run
 
 _MODULES = {
     "Blob": "sweeps.tensorboard",
@@ -42,6 +42,7 @@ _MODULES = {
     "Trial": "sweeps.store.trial",
     "TrialStatus": "sweeps.store.status",
     "UserError": "sweeps.errors",
+    "active_run": "sweeps.tracking",
     "compare_sweeps": "sweeps.analysis.comparison",
     "experiment": "sweeps.experiment",
     "load": "sweeps.analysis.dataframes",
@@ -72,6 +73,7 @@ __all__ = [
     "Trial",
     "TrialStatus",
     "UserError",
+    "active_run",
     "compare_sweeps",
     "experiment",
     "load",

@@ -138,10 +138,15 @@ def _empty_outcome(plan: SweepPlan) -> Outcome:
 def _train(plan: SweepPlan, pending: PendingTrials) -> Outcome:
     options, application, console = plan.options, plan.application, plan.console
     if not pending.num_left:
-        print_line(console, f"All {pending.num_done} trials were done before.")
+        done = pending.num_done
+        words = "The trial was" if done == 1 else f"All {done} trials were"
+        print_line(console, f"{words} done before.")
         return _empty_outcome(plan)
     before = f", {pending.num_done} of them done before" if pending.num_done else ""
-    print_line(console, f"{pending.num_total} trials{before}, in {plan.folder}")
+    print_line(
+        console,
+        f"{pending.num_total} trial{'s' * (pending.num_total != 1)}{before}, in {plan.folder}",
+    )
     minutes = options.sweep.trial_minutes
     task = WorkerTask(
         objective=application.objective,

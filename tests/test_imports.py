@@ -24,7 +24,8 @@ SWEEPS = """
     tune reproduce
     driver preview single_run
     hydra_sweeper hydra_main
-    experiment
+    hydra_jobs experiment
+    plugin
 """
 LM = """
     config
