@@ -34,6 +34,7 @@ from sweeps.config import (
     framework_section,
     locate,
     parse_framework_config,
+    program_files,
     source_folder,
 )
 from sweeps.driver import run_sweep
@@ -44,12 +45,13 @@ from sweeps.io.url import is_url, refuse_secrets
 from sweeps.naming import check_folder_name, short_keys
 from sweeps.plan import Planner, plan_sweep
 from sweeps.plan.planner import trial_command
+from sweeps.plan.sweep_plan import tell_edited
 from sweeps.preview import preview_sweep
 from sweeps.search import Space, read_space
 from sweeps.single_run import FOLDER as SINGLE_RUNS
 from sweeps.single_run import SingleRun, given_settings, run_name
 from sweeps.store import TrialSpec, fingerprint, read_trial
-from sweeps.store.provenance import collect
+from sweeps.store.provenance import collect, hashes, read_provenance
 
 
 @dataclass
@@ -176,13 +178,19 @@ class RayTuneSweeper(Sweeper):
             return SweepEnd(directory, 0)
         if options.fresh:
             run.move_aside(self.console)
+        objective = application.objective
         if run.is_done:
+            recorded = read_provenance(directory).facts.get("files") or {}
+            now = hashes(source_folder(objective), program_files(objective))
+            tell_edited(recorded, now, self.console)
             run.keep(self.console, "sweep.fresh=true")
         else:
             with RunProgress(self.console, options.metric) as progress:
                 run.train_until_signal(
                     locate(application.objective),
-                    collect(source_folder(application.objective)),
+                    collect(
+                        source_folder(application.objective), program_files(application.objective)
+                    ),
                     progress.reported,
                 )
         trial = read_trial(directory)

@@ -10,7 +10,7 @@ if TYPE_CHECKING:
     from sweeps.config.application import Application, read_application
     from sweeps.config.compose import Composer
     from sweeps.config.grammar import parse_override, parse_overrides, quoted
-    from sweeps.config.hooks import locate, source_folder
+    from sweeps.config.hooks import locate, program_files, source_folder
     from sweeps.config.hydra_errors import composition_errors
     from sweeps.config.metrics import check_metric, check_tags
     from sweeps.config.options import (
@@ -68,6 +68,7 @@ _MODULES = {
     "read_application": "application",
     "register_kinds": "schema",
     "section": "schema",
+    "program_files": "hooks",
     "source_folder": "hooks",
 }
 """Public name -> the module below that it is imported from at its first use (PEP 562)."""
@@ -99,6 +100,7 @@ __all__ = [
     "parse_framework_config",
     "parse_override",
     "parse_overrides",
+    "program_files",
     "quoted",
     "read_application",
     "register_kinds",

@@ -45,6 +45,25 @@ def source_folder(path: str) -> Path:
     return Path(spec.origin).parent if spec and spec.origin else Path.cwd()
 
 
+def program_files(path: str) -> list[Path]:
+    """The files of a function's program that this process has imported, its own folder's and below.
+
+    Empty for a function that is named by module alone, `package.module.name`: commands do not
+    import it.
+    """
+    module, _ = _parts(path)
+    if ":" not in path or module.endswith(".pkl"):
+        return []
+    folder = source_folder(path).resolve()
+    files = {file for one in list(sys.modules.values()) if (file := _file_of(one))}
+    below = (file for file in files if file.is_relative_to(folder) and file.suffix == ".py")
+    return sorted(file for file in below if not _is_installed(file.relative_to(folder)))
+
+
+def _is_installed(file: Path) -> bool:
+    return bool({"site-packages", "dist-packages"} & set(file.parts))
+
+
 def _parts(path: str) -> tuple[str, str]:
     """The module or file of a path, and the names in it."""
     module, colon, names = path.rpartition(":")
@@ -97,4 +116,4 @@ def _load_file(file: Path) -> ModuleType:
 
 def _file_of(module: ModuleType) -> Path | None:
     file = getattr(module, "__file__", None)
-    return Path(file).resolve() if file else None
+    return Path(file).resolve() if isinstance(file, str) else None

@@ -7,7 +7,14 @@ from pathlib import Path
 
 from rich.console import Console
 
-from sweeps.config import Application, FrameworkConfig, check_tags, locate, source_folder
+from sweeps.config import (
+    Application,
+    FrameworkConfig,
+    check_tags,
+    locate,
+    program_files,
+    source_folder,
+)
 from sweeps.errors import UserError
 from sweeps.io.console import print_line
 from sweeps.io.mirror import Mirror, without_checkpoints
@@ -29,7 +36,7 @@ from sweeps.search import (
     setting_at,
 )
 from sweeps.store import Provenance, Trial, read_config, write_trial
-from sweeps.store.provenance import collect
+from sweeps.store.provenance import changed_files, collect, hashes, read_provenance
 from sweeps.store.status import STUCK_FILE
 from sweeps.store.trial import mend_definition
 
@@ -105,6 +112,7 @@ class SweepPlan:
         for trial in self.trials:
             self._mend(folder, trial)
         directories = [self._prepare(folder, trial) for trial in left]
+        self._tell_edited(folder)
         return PendingTrials(
             directories=directories,
             num_done=len(self.trials) - len(left),
@@ -165,6 +173,14 @@ class SweepPlan:
             warn(f"The configuration in {trial.directory} was damaged; it is written anew.")
             self._push(trial.directory)
 
+    def _tell_edited(self, folder: SweepFolder) -> None:
+        """Say so if the program's files are not those with which a done trial was trained."""
+        objective = self.application.objective
+        done = next((trial for trial in folder.trials if self.is_done(trial)), None)
+        if done is not None and (files := program_files(objective)):
+            recorded = read_provenance(done.directory).facts.get("files") or {}
+            tell_edited(recorded, hashes(source_folder(objective), files), self.console)
+
     def _push(self, directory: Path) -> None:
         if self.mirror:
             below = directory.relative_to(self.mirror.local).as_posix()
@@ -185,7 +201,25 @@ class SweepPlan:
 
     @cached_property
     def _provenance(self) -> Provenance:
-        return collect(source_folder(self.application.objective))
+        return collect(
+            source_folder(self.application.objective), program_files(self.application.objective)
+        )
+
+
+def tell_edited(recorded: Mapping[str, str], now: Mapping[str, str], console: Console) -> None:
+    """Say which files have been edited since trials that are kept were trained.
+
+    Args:
+      recorded: hashes of the files when they were trained, by name.
+      now: hashes of the present ones.
+      console: where it is said.
+    """
+    if edited := changed_files(recorded, now):
+        sentence = (
+            f"{', '.join(edited)} was edited since what is done before was trained; "
+            "sweep.fresh=true trains all again."
+        )
+        print_line(console, sentence, style="yellow")
 
 
 def plan_sweep(

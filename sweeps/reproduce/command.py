@@ -15,7 +15,7 @@ from typing import Any
 from rich.console import Console
 
 from sweeps.cli.exit import exit_on_user_error
-from sweeps.config import Application, framework_section, locate, source_folder
+from sweeps.config import Application, framework_section, locate, program_files, source_folder
 from sweeps.errors import UserError
 from sweeps.io.console import make_console, print_line
 from sweeps.reproduce.environment_diff import code_changes, machine_changes, package_changes
@@ -128,7 +128,7 @@ def reproduce(
     trial = _readable(directory, request)
     config = own_options.apply(request.own, read_config(directory))
     recorded = read_provenance(directory)
-    now = collect(source_folder(application.objective))
+    now = collect(source_folder(application.objective), program_files(application.objective))
     changed = [
         *code_changes(recorded, now),
         *package_changes(recorded.facts.get("packages") or {}, now.facts["packages"]),

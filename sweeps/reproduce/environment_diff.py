@@ -8,6 +8,7 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from sweeps.store import Provenance
+from sweeps.store.provenance import changed_files
 
 Facts = Mapping[str, Any]
 """Facts of a trial's provenance, by name."""
@@ -20,6 +21,8 @@ def code_changes(recorded: Provenance, now: Provenance) -> list[str]:
     """Return the differences of commit, uncommitted changes and untracked files."""
     old, new = (provenance.facts.get("git") or {} for provenance in (recorded, now))
     lines = _line("code", _commit(old), _commit(new))
+    files = (provenance.facts.get("files") or {} for provenance in (recorded, now))
+    lines += [f"{name}: edited since" for name in changed_files(*files)]
     if recorded.diff.strip() != now.diff.strip():
         # Two patches may read alike here: as many lines of the same files.
         lines += _line("uncommitted changes", _diff(recorded.diff), _diff(now.diff), always=True)

@@ -2,8 +2,8 @@
 
 | written by  | keys                                                                        |
 |-------------|-----------------------------------------------------------------------------|
-| the driver  | seed, git, packages, command, started, and the machine's: python, platform, |
-|             | processor, hostname                                                         |
+| the driver  | seed, git, files (name -> SHA-256), packages, command, started, and the     |
+|             | machine's: python, platform, processor, hostname                            |
 | a worker    | cpus, gpus, environment (variables), pack (name of its first trial), and    |
 |             | the machine's                                                               |
 | the program | whatever it passes to `Run.add_provenance`                                  |
@@ -16,12 +16,15 @@ The framework reads these keys of the program: compile_seconds and compile_cache
 a clock measures, so that two runs differ in them).
 """
 
+import hashlib
 import importlib.metadata
 import platform
 import shlex
 import socket
 import subprocess
 import sys
+from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -42,6 +45,7 @@ DIFF_FILE = "provenance.diff"
 
 FACT_TYPES: FieldTypes = {
     "git": dict[str, str | bool | list[str] | None] | None,
+    "files": dict[str, str],
     "packages": dict[str, str],
     "command": str,
     "cpus": PositiveCount | None,
@@ -66,10 +70,15 @@ class Provenance:
     """Contents of `provenance.diff`: uncommitted changes of tracked files; empty outside of git."""
 
 
-def collect(source: Path) -> Provenance:
+def collect(source: Path, files: Sequence[Path] = ()) -> Provenance:
     """Describe the running program whose code lies in the folder `source`.
 
     The command is `sys.orig_argv`, quoted for a shell.
+
+    Args:
+      source: the folder.
+      files: of the program, in that folder and below, whose contents are recorded as hashes: not
+        every program is kept by git.
     """
     status = _git(source, "status", "--porcelain", "--untracked-files=normal")
     diff = _git(source, "diff", "HEAD", "--binary") if status else ""
@@ -79,12 +88,28 @@ def collect(source: Path) -> Provenance:
             "dirty": None if status is None else bool(status),
             "untracked": [line[3:] for line in (status or "").splitlines() if line[:2] == "??"],
         },
+        **({"files": hashes(source, files)} if files else {}),
         "packages": packages(),
         **machine(),
         "command": shlex.join(["python", *sys.orig_argv[1:]]),
         "started": datetime.now(UTC).isoformat(timespec="seconds"),
     }
     return Provenance(facts=facts, diff=diff or "")
+
+
+def hashes(source: Path, files: Sequence[Path]) -> dict[str, str]:
+    """Return name below `source` -> SHA-256 of the content, of each file that can be read."""
+    found = {}
+    for file in files:
+        with suppress(OSError):
+            name = file.relative_to(source.resolve()).as_posix()
+            found[name] = hashlib.sha256(file.read_bytes()).hexdigest()
+    return found
+
+
+def changed_files(recorded: Mapping[str, str], now: Mapping[str, str]) -> list[str]:
+    """Return the names of files that both have, with other contents."""
+    return [name for name in recorded if name in now and recorded[name] != now[name]]
 
 
 def write_provenance(directory: Path, provenance: Provenance, seed: Any = None) -> None:
