@@ -526,8 +526,11 @@ def run(
     fixed = {key: value for key, value in chosen.items() if value is not None} | dict(options or {})
     arguments = [f"{key}={_in_grammar(key, value)}" for key, value in fixed.items()]
     arguments += [_axis_override(key, values) for key, values in axes.items()]
-    with _saved(found, Path(output_dir or "outputs")) as experiment:
-        folder = experiment.run(arguments)
+    try:
+        with _saved(found, Path(output_dir or "outputs")) as experiment:
+            folder = experiment.run(arguments)
+    except UserError as error:
+        raise UserError(str(error)) from None  # a notebook prints every frame in between
     from sweeps.analysis.dataframes import load
 
     return load(folder)
