@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from sweeps.analysis.comparison import Comparison, compare_sweeps
-    from sweeps.analysis.dataframes import Frames, load
+    from sweeps.analysis.dataframes import Results, load
     from sweeps.errors import UserError
     from sweeps.plan.cost import Cost
     from sweeps.plan.packs import PackLimits
@@ -26,11 +26,11 @@ _MODULES = {
     "Cost": "sweeps.plan.cost",
     "Diverged": "sweeps.run",
     "Embedding": "sweeps.tensorboard",
-    "Frames": "sweeps.analysis.dataframes",
     "Histogram": "sweeps.tensorboard",
     "Interrupt": "sweeps.run",
     "OnReport": "sweeps.run",
     "PackLimits": "sweeps.plan.packs",
+    "Results": "sweeps.analysis.dataframes",
     "Run": "sweeps.run",
     "Stop": "sweeps.run",
     "Summary": "sweeps.tensorboard",
@@ -53,11 +53,11 @@ __all__ = [
     "Cost",
     "Diverged",
     "Embedding",
-    "Frames",
     "Histogram",
     "Interrupt",
     "OnReport",
     "PackLimits",
+    "Results",
     "Run",
     "Stop",
     "Summary",

@@ -13,9 +13,12 @@ if TYPE_CHECKING:
     from sweeps.config.hooks import locate, source_folder
     from sweeps.config.hydra_errors import composition_errors
     from sweeps.config.metrics import check_metric, check_tags
+    from sweeps.config.named import locate_option, takes_argument
+    from sweeps.config.objectives import Objective, parse_objective
     from sweeps.config.options import (
         SCHEDULERS,
         AshaConfig,
+        CustomSchedulerConfig,
         FrameworkConfig,
         MedianConfig,
         PBTConfig,
@@ -23,6 +26,7 @@ if TYPE_CHECKING:
         SchedulerConfig,
         SearchConfig,
         SweepConfig,
+        objectives_of,
         parse_framework_config,
     )
     from sweeps.config.overrides import check_overrides
@@ -38,9 +42,11 @@ if TYPE_CHECKING:
 _MODULES = {
     "Application": "application",
     "AshaConfig": "options",
+    "CustomSchedulerConfig": "options",
     "Composer": "compose",
     "FrameworkConfig": "options",
     "MedianConfig": "options",
+    "Objective": "objectives",
     "PBTConfig": "options",
     "RayConfig": "options",
     "SCHEDULERS": "options",
@@ -54,9 +60,12 @@ _MODULES = {
     "check_text": "schema",
     "composition_errors": "hydra_errors",
     "locate": "hooks",
+    "locate_option": "named",
+    "objectives_of": "options",
     "option": "schema",
     "parse": "schema",
     "parse_framework_config": "options",
+    "parse_objective": "objectives",
     "parse_override": "grammar",
     "parse_overrides": "grammar",
     "quoted": "grammar",
@@ -64,6 +73,7 @@ _MODULES = {
     "register_kinds": "schema",
     "section": "schema",
     "source_folder": "hooks",
+    "takes_argument": "named",
 }
 """Public name -> the module below that it is imported from at its first use (PEP 562)."""
 
@@ -72,8 +82,10 @@ __all__ = [
     "Application",
     "AshaConfig",
     "Composer",
+    "CustomSchedulerConfig",
     "FrameworkConfig",
     "MedianConfig",
+    "Objective",
     "PBTConfig",
     "RayConfig",
     "SchedulerConfig",
@@ -86,9 +98,12 @@ __all__ = [
     "check_text",
     "composition_errors",
     "locate",
+    "locate_option",
+    "objectives_of",
     "option",
     "parse",
     "parse_framework_config",
+    "parse_objective",
     "parse_override",
     "parse_overrides",
     "quoted",
@@ -96,6 +111,7 @@ __all__ = [
     "register_kinds",
     "section",
     "source_folder",
+    "takes_argument",
 ]
 
 
