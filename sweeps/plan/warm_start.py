@@ -126,13 +126,11 @@ def _differences(sweep: Sweep, keys: Sequence[str], planned: Sequence[PlannedTri
 
 
 def _notice(sweep: Sweep, kept: int, reasons: str, differences: Sequence[str]) -> str:
-    total = len(sweep.trials)
-    count = f"all {total}" if kept == total else f"{kept} of the {total}"
-    line = f"The search knows {count} trials in {sweep.folder}"
+    line = f"The search knows {kept} of {len(sweep.trials)} trials in {sweep.folder}"
     if reasons:
         line += f" ({reasons})"
     if differences:
         more = len(differences) - MAX_DIFFERENCES
-        line += f", which differ in {', '.join(differences[:MAX_DIFFERENCES])}"
-        line += f" and {more} more" if more > 0 else ""
+        line += f", where {', '.join(differences[:MAX_DIFFERENCES])}"
+        line += f" and {more} more differ" if more > 0 else ""
     return f"{line}."
