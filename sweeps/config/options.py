@@ -126,9 +126,9 @@ class SearchConfig:
         "of search=optuna: tpe, gp, cmaes, qmc, nsgaii, or the dotted path of a sampler of Optuna",
         default="tpe",
     )
-    arguments: dict[str, Any] = option(
-        "keyword arguments of the sampler, or of the searcher that search.kind names",
-        default={},
+    arguments: Any = option(  # a dictionary would take no further keys from Hydra
+        "keyword arguments of the sampler, or of one's own searcher: {NAME: VALUE}",
+        default=None,
     )
     first: list[str] = option(
         "settings that a random or Optuna search tries first: ['model.cell=gru,seed=1']",
@@ -143,6 +143,11 @@ class SearchConfig:
     def is_adaptive(self) -> bool:
         """Whether trials are suggested one by one, as the search learns from earlier ones."""
         return self.kind not in ("grid", "random")
+
+    @property
+    def keywords(self) -> dict[str, Any]:
+        """The arguments; empty: there are none."""
+        return dict(self.arguments or {})
 
     @property
     def is_own(self) -> bool:
@@ -235,7 +240,12 @@ class CustomSchedulerConfig(SchedulerConfig):
     """`scheduler=custom`: a scheduler of Ray Tune, or of one's own, by its dotted path."""
 
     kind: str = option("dotted path of the scheduler's class, or of a function that makes one")
-    arguments: dict[str, Any] = option("its keyword arguments", default={})
+    arguments: Any = option("its keyword arguments: {NAME: VALUE}", default=None)
+
+    @property
+    def keywords(self) -> dict[str, Any]:
+        """The arguments; empty: there are none."""
+        return dict(self.arguments or {})
 
 
 SCHEDULERS = {
@@ -296,6 +306,12 @@ def check_combinations(options: FrameworkConfig) -> None:
     Raises:
       UserError: two of them do not.
     """
+    for key, chosen in (("search", options.search), ("scheduler", options.scheduler)):
+        given = getattr(chosen, "arguments", None)
+        if given is not None and not isinstance(given, Mapping):
+            raise UserError(
+                f"{key}.arguments={given} is none; write {key}.arguments={{NAME: VALUE}}."
+            )
     check_search(options.search)
     check_objectives(options)
     pack = options.sweep.pack

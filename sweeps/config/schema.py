@@ -73,7 +73,7 @@ def option(
         "choices": tuple(choices),
         "range": (at_least, above, at_most, below),
     }
-    if isinstance(default, list | dict):
+    if isinstance(default, list):
         return field(default_factory=default.copy, metadata=metadata)
     return field(default=default, metadata=metadata)
 

@@ -73,7 +73,7 @@ def check_sampler(
             raise UserError(
                 "search.sampler=cmaes needs two axes or more of several numbers; take tpe."
             )
-    if name != "tpe" or options.arguments:
+    if name != "tpe" or options.keywords:
         _try_out(dimensions, options, objectives)
 
 
@@ -209,7 +209,7 @@ def _make_sampler(options: SearchConfig, more: Mapping[str, Any]) -> Any:
 
     name = options.sampler
     make = locate_option("search.sampler", NAMED[name].path if name in NAMED else name)
-    arguments = {**options.arguments, **more}
+    arguments = {**options.keywords, **more}
     if "seed" not in arguments and takes_argument(make, "seed"):
         arguments["seed"] = options.seed
     with warnings.catch_warnings():
@@ -218,7 +218,7 @@ def _make_sampler(options: SearchConfig, more: Mapping[str, Any]) -> Any:
             sampler = make(**arguments)
         except Exception as error:  # of a sampler that is not ours
             raise UserError(
-                f"search.sampler={name} cannot be made with search.arguments={options.arguments} "
+                f"search.sampler={name} cannot be made with search.arguments={options.keywords} "
                 f"({type(error).__name__}: {first_line(error)}); mend them."
             ) from error
     if not hasattr(sampler, "sample_relative"):

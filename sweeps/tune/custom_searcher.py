@@ -102,10 +102,10 @@ def make_custom_searcher(options: SearchConfig) -> Any:
 
     make = locate_option("search.kind", options.kind)
     try:
-        searcher = make(**options.arguments)
+        searcher = make(**options.keywords)
     except Exception as error:  # of a searcher that is not ours
         raise UserError(
-            f"search.kind={options.kind} cannot be made with search.arguments={options.arguments} "
+            f"search.kind={options.kind} cannot be made with search.arguments={options.keywords} "
             f"({type(error).__name__}: {first_line(error)}); mend them."
         ) from error
     if not isinstance(searcher, Searcher):

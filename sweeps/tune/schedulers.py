@@ -78,11 +78,11 @@ def make_custom_scheduler(options: CustomSchedulerConfig, ranking: SweepConfig) 
     given = {"metric": "score", "mode": ranking.mode, "time_attr": "time"}
     arguments = {name: value for name, value in given.items() if takes_argument(make, name)}
     try:
-        scheduler = make(**{**arguments, **options.arguments})
+        scheduler = make(**{**arguments, **options.keywords})
     except Exception as error:  # of a scheduler that is not ours
         raise UserError(
             f"scheduler.kind={options.kind} cannot be made with scheduler.arguments="
-            f"{options.arguments} ({type(error).__name__}: {first_line(error)}); mend them."
+            f"{options.keywords} ({type(error).__name__}: {first_line(error)}); mend them."
         ) from error
     if not isinstance(scheduler, TrialScheduler):
         raise UserError(
