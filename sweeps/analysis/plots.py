@@ -58,8 +58,8 @@ def curves(comparison: Comparison, tag: str) -> go.Figure:
         template="plotly_white",
         title=plain(f"{', '.join(comparison.names)}: {tag}"),
         showlegend=len(drawn) <= MAX_LEGEND,
-        xaxis={"title": "step", "type": _scale(xs)},
-        yaxis={"title": plain(tag), "type": _scale(ys)},
+        xaxis={"title": "step", **_axis(xs)},
+        yaxis={"title": plain(tag), **_axis(ys)},
     )
     return figure
 
@@ -213,6 +213,11 @@ def _scale(numbers: Iterable[float]) -> str:
     if not known or min(known) <= 0 or max(known) < LOG_SPAN * min(known):
         return "linear"
     return "log"
+
+
+def _axis(numbers: Iterable[float]) -> dict[str, Any]:
+    # D2: ticks at 1, 2 and 5 times the powers of ten
+    return {"type": "log", "dtick": "D2"} if _scale(numbers) == "log" else {"type": "linear"}
 
 
 def _names(comparison: Comparison) -> Mapping[str, str]:
