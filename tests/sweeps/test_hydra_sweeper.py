@@ -53,7 +53,10 @@ AS_GIVEN = [(steps, rate) for rate in ("0.1", "0.2") for steps in ("2", "9", "5"
         ),
         (["--multirun", "seed=0,1", "scheduler.kind=toy.Such"], "kind=toy.Such cannot be imported"),
         (["--multirun", "seed=0,1", "scheduler=custom"], "scheduler=custom needs a dotted path"),
-        (["--multirun", "seed=0,1", "scheduler.kind=toy.identify"], "no ray.tune.schedulers.Trial"),
+        (
+            ["--multirun", "seed=0,1", "scheduler.kind=toy.identify"],
+            "cannot be made with scheduler.a",
+        ),
         (["--multirun", "seed=0,1", "ray.callbacks=[toy.Such]"], "callbacks=toy.Such cannot be"),
         (["+sweep=grid", "sweep.name=a,b"], "sweep.name has several values, and trials cannot"),
         (["--multirun", "+sweep=grid,grid"], "a command trains one sweep file"),
