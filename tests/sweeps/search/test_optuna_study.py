@@ -95,7 +95,18 @@ def test_each_sampler_suggests_inside_the_space_and_the_same_again(sampler: str)
     assert len({tuple(position) for position in first}) > 6
 
 
-@pytest.mark.parametrize("sampler", ["gp", "cmaes", "tpe", "nsgaii"])
+def test_genes_of_a_resumed_generation_are_those_of_its_parents() -> None:
+    space = found("x=interval(-2.0,18.0)", "y=interval(-2.0,18.0)")
+    draw = random.Random(0)
+    tried = [(draw.uniform(-2, 18), draw.uniform(-2, 18)) for _ in range(60)]
+    known = [Observation(position=one, values=[loss(one)]) for one in tried]
+    children = run(OptunaStudy(space, options("nsgaii"), MIN, known), 8, single)
+    genes = {number for one in tried for number in one}
+    inherited = [number for one in children for number in one if number in genes]
+    assert len(inherited) >= 6  # of 16; the others are mutations
+
+
+@pytest.mark.parametrize("sampler", ["gp", "cmaes", "tpe"])
 def test_a_sampler_that_learns_goes_on_from_what_an_earlier_run_tried(sampler: str) -> None:
     """A resumed search suggests better positions than one that begins."""
     if NAMED[sampler].package:
