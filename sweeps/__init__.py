@@ -10,9 +10,9 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from sweeps.analysis.comparison import Comparison, compare_sweeps
-    from sweeps.analysis.dataframes import Frames, load
+    from sweeps.analysis.dataframes import Results, load
     from sweeps.errors import UserError
-    from sweeps.experiment import Experiment, experiment, run
+    from sweeps.experiments import Experiment, experiment, run
     from sweeps.plan.cost import Cost
     from sweeps.plan.packs import PackLimits
     from sweeps.store.status import TrialStatus
@@ -27,14 +27,14 @@ _MODULES = {
     "Cost": "sweeps.plan.cost",
     "Diverged": "sweeps.tracking",
     "Embedding": "sweeps.tensorboard",
-    "Experiment": "sweeps.experiment",
-    "Frames": "sweeps.analysis.dataframes",
+    "Experiment": "sweeps.experiments",
     "Histogram": "sweeps.tensorboard",
     "Interrupt": "sweeps.tracking",
     "OnReport": "sweeps.tracking",
     "PackLimits": "sweeps.plan.packs",
     "Run": "sweeps.tracking",
     "Stop": "sweeps.tracking",
+    "Results": "sweeps.analysis.dataframes",
     "Summary": "sweeps.tensorboard",
     "Sweep": "sweeps.store.sweep",
     "Tensor": "sweeps.tensorboard",
@@ -44,11 +44,11 @@ _MODULES = {
     "UserError": "sweeps.errors",
     "active_run": "sweeps.tracking",
     "compare_sweeps": "sweeps.analysis.comparison",
-    "experiment": "sweeps.experiment",
+    "experiment": "sweeps.experiments",
     "load": "sweeps.analysis.dataframes",
     "read_sweep": "sweeps.store.sweep",
     "read_trial": "sweeps.store.trial",
-    "run": "sweeps.experiment",
+    "run": "sweeps.experiments",
 }
 """Public name -> the module that it is imported from at its first use (PEP 562)."""
 
@@ -59,11 +59,11 @@ __all__ = [
     "Diverged",
     "Embedding",
     "Experiment",
-    "Frames",
     "Histogram",
     "Interrupt",
     "OnReport",
     "PackLimits",
+    "Results",
     "Run",
     "Stop",
     "Summary",

@@ -24,7 +24,7 @@ SWEEPS = """
     tune reproduce
     driver preview single_run
     hydra_sweeper hydra_main
-    hydra_jobs experiment
+    hydra_jobs experiments
     plugin
 """
 LM = """
@@ -52,8 +52,8 @@ LIBRARIES = {
     "ray": {"sweeps.tune"},
     "tensorboard": {"sweeps.tensorboard", "lm.monitor", "lm.gradient_flow.plugin"},
     "pandas": {"sweeps.analysis"},
-    "plotly": {"sweeps.report"},
-    "optuna": {"sweeps.analysis", "sweeps.tune"},
+    "plotly": {"sweeps.analysis.plots", "sweeps.analysis.dataframes", "sweeps.report"},
+    "optuna": {"sweeps.analysis", "sweeps.search.optuna_study"},
     "gensim": {"lm.vectors"},
     "scipy": {"lm.vectors"},
     "sklearn": {"lm.vectors"},

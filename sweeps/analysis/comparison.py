@@ -4,7 +4,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+from sweeps.analysis.objectives import objective_values, pareto_front
 from sweeps.analysis.ranking import ScoredTrial, best_value, rank
+from sweeps.config import Objective, parse_objective
 from sweeps.errors import UserError, did_you_mean
 from sweeps.labels import MISSING
 from sweeps.naming import RunFilter, label
@@ -31,6 +33,8 @@ class Comparison:
     """All trials that pass the filter, the best first."""
     filtered_out: int = 0
     """Number of trials that do not pass the filter."""
+    objectives: tuple[Objective, ...] = ()
+    """Further metrics that matter (`sweep.objectives`), without the one that ranks."""
 
     @property
     def best_trial(self) -> ScoredTrial | None:
@@ -51,6 +55,19 @@ class Comparison:
         meant = did_you_mean(self.metric, tags)
         return f"no trial reported {self.metric}, so none is the best; {meant}."
 
+    @property
+    def frontless(self) -> str:
+        """A sentence on objectives that no trial reported; empty: there is none."""
+        unknown = [
+            one.tag
+            for place, one in enumerate(self.objectives)
+            if all(trial.others[place] is None for trial in self.trials if trial.others)
+        ]
+        if not unknown or self.unranked:
+            return ""
+        meant = did_you_mean(unknown[0], reported_tags(self.trials))
+        return f"no trial reported {unknown[0]}, so no trial is on the Pareto front; {meant}."
+
 
 def compare_sweeps(
     folders: Sequence[str | Path],
@@ -70,20 +87,42 @@ def compare_sweeps(
       UserError: a folder holds no sweep; the filter is no regular expression, or no run matches;
         no trial has the metric, or the sweeps have different metrics.
     """
+    comparison = rank_sweeps(read_sweeps(folders), filter, metric, mode)
+    if not comparison.trials and comparison.filtered_out:
+        name = unscored_trials(comparison.sweeps)[0].name
+        raise UserError(
+            f"no run matches --filter {filter!r}; the first of {comparison.filtered_out} is {name}."
+        )
+    if comparison.trials and all(one.best is None for one in comparison.trials):
+        _require(comparison.metric, comparison.trials)
+    return comparison
+
+
+def rank_sweeps(
+    sweeps: Sequence[Sweep],
+    filter: str | None = None,
+    metric: str | None = None,
+    mode: str | None = None,
+) -> Comparison:
+    """Rank the trials of sweeps, also where no run matches or no trial has the metric.
+
+    Args:
+      sweeps: at least one.
+      filter: regular expression that a run's name must match (see `RunFilter`); None: all.
+      metric: a tag; None for the sweeps' own metric.
+      mode: `min` or `max`; None for the mode of the first sweep.
+
+    Raises:
+      UserError: the filter is no regular expression, or the sweeps have different metrics.
+    """
     matches = RunFilter(filter)
-    sweeps = read_sweeps(folders)
     metric = metric or _common_metric(sweeps)
     mode = mode or sweeps[0].mode
     every = unscored_trials(sweeps)
     kept = [one for one in every if matches(one.name)]
-    if every and not kept:
-        raise UserError(
-            f"no run matches --filter {filter!r}; the first of {len(every)} is {every[0].name}."
-        )
     modes = {name: sweep.mode for name, sweep in zip(sweep_names(sweeps), sweeps, strict=True)}
     scored = [_scored(one, metric, mode, modes[one.sweep]) for one in kept]
-    if kept and all(one.best is None for one in scored):
-        _require(metric, scored)
+    objectives = _further_objectives(sweeps, metric)
     return Comparison(
         sweeps=tuple(sweeps),
         names=tuple(modes),
@@ -91,8 +130,9 @@ def compare_sweeps(
         replicate=_replicate(sweeps, kept),
         metric=metric,
         mode=mode,
-        trials=tuple(rank(scored, mode)),
+        trials=tuple(_with_front(rank(scored, mode), Objective(tag=metric, mode=mode), objectives)),
         filtered_out=len(every) - len(kept),
+        objectives=objectives,
     )
 
 
@@ -100,6 +140,8 @@ def compare_trials(sweep: Sweep) -> Comparison:
     """Rank all trials of one sweep by its own metric, whatever their status."""
     every = unscored_trials([sweep])
     scored = [_scored(one, sweep.metric, sweep.mode, sweep.mode) for one in every]
+    ranking = Objective(tag=sweep.metric, mode=sweep.mode)
+    objectives = _further_objectives([sweep], sweep.metric)
     return Comparison(
         sweeps=(sweep,),
         names=tuple(sweep_names([sweep])),
@@ -107,7 +149,8 @@ def compare_trials(sweep: Sweep) -> Comparison:
         replicate=_replicate([sweep], every),
         metric=sweep.metric,
         mode=sweep.mode,
-        trials=tuple(rank(scored, sweep.mode)),
+        trials=tuple(_with_front(rank(scored, sweep.mode), ranking, objectives)),
+        objectives=objectives,
     )
 
 
@@ -187,6 +230,35 @@ def _replicate(sweeps: Sequence[Sweep], trials: Sequence[ScoredTrial]) -> str | 
 def _scored(one: ScoredTrial, metric: str, mode: str, recorded_mode: str) -> ScoredTrial:
     best, step = best_value(one.trial, metric, mode, recorded=recorded_mode == mode)
     return replace(one, best=best, step=step)
+
+
+def _further_objectives(sweeps: Sequence[Sweep], metric: str) -> tuple[Objective, ...]:
+    """The objectives of all sweeps but the one that ranks; none where the sweeps have others."""
+    found = {
+        (Objective(tag=one.metric, mode=one.mode), *map(parse_objective, one.objectives))
+        for one in sweeps
+    }
+    if len(found) > 1 or not sweeps[0].objectives:
+        return ()
+    return tuple(one for one in found.pop() if one.tag != metric)
+
+
+def _with_front(
+    scored: Sequence[ScoredTrial], ranking: Objective, objectives: Sequence[Objective]
+) -> list[ScoredTrial]:
+    """Add the values of further objectives, and mark the finished trials on the Pareto front."""
+    if not objectives:
+        return list(scored)
+    others = [objective_values(one.trial, one.step, objectives) for one in scored]
+    points = [
+        (one.best, *values) if one.trial.status == TrialStatus.FINISHED else None
+        for one, values in zip(scored, others, strict=True)
+    ]
+    front = pareto_front(points, [ranking, *objectives])
+    return [
+        replace(one, others=values, on_front=is_best)
+        for one, values, is_best in zip(scored, others, front, strict=True)
+    ]
 
 
 def _require(metric: str, scored: Sequence[ScoredTrial]) -> None:

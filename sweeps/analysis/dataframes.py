@@ -1,44 +1,202 @@
-"""Sweeps as pandas data frames, for notebooks: `sweeps.load("outputs/layer_grid")`."""
+"""Results of sweeps for notebooks: `sweeps.load("outputs/layer_grid")`."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property
+from html import escape
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 
-from sweeps.analysis.comparison import axes_of, read_sweeps, unscored_trials
+from sweeps.analysis.comparison import (
+    Comparison,
+    axes_of,
+    rank_sweeps,
+    read_sweeps,
+    sweep_names,
+    unscored_trials,
+)
 from sweeps.analysis.ranking import ScoredTrial
+from sweeps.analysis.tables import FRONT
+from sweeps.errors import UserError
+from sweeps.io.console import format_number
 from sweeps.labels import MISSING, are_numbers, parse_number
-from sweeps.naming import RunFilter
-from sweeps.store import read_metrics
+from sweeps.naming import RunFilter, short_keys
+from sweeps.store import Sweep, read_config, read_metrics
 from sweeps.store.metrics import INDEX_COLUMNS
+from sweeps.store.trial import CHECKPOINTS
+
+if TYPE_CHECKING:
+    from plotly.graph_objects import Figure
 
 METRIC_COLUMNS = ("trial", "step", "wall_time", "relative_time", "tag", "value")
-"""Columns of `Frames.metrics`."""
+"""Columns of `Results.metrics`."""
 
 
 @dataclass(frozen=True)
-class Frames:
-    """One sweep or several as two data frames; with several, both begin with a column `sweep`."""
+class BestTrial:
+    """The best finished trial of the loaded sweeps."""
+
+    directory: Path
+    """Folder of the trial."""
+    name: str
+    """Name of its run: the trial's; with several sweeps `<sweep>/<trial>`."""
+    settings: dict[str, str]
+    """Axis in full -> label."""
+    metric: str
+    """Tag that trials are ranked by."""
+    value: float
+    """Its best value."""
+    step: int
+    """Update step of the best value."""
+    status: str
+    """How the trial stands: `finished`."""
+
+    @cached_property
+    def config(self) -> dict[str, Any]:
+        """The resolved configuration, read when it is first asked for.
+
+        Raises:
+          UserError: it is missing or damaged.
+        """
+        return read_config(self.directory)
+
+    @property
+    def checkpoints(self) -> Path:
+        """Folder of the trial's checkpoints, which need not exist."""
+        return self.directory / CHECKPOINTS
+
+
+class Results:
+    """One sweep or several: two data frames, the best trial, and figures."""
 
     trials: pd.DataFrame
-    """One row for each trial, ordered by name.
+    """One row for each trial, ordered by name; with several sweeps it begins with a column `sweep`.
 
     Columns: trial, status, one for each axis (its key in full; numbers where all labels are
     numbers), step, total_steps, seconds, `best/<metric>`, `best/step`, the last value of each tag,
     error, directory, command.
     """
     metrics: pd.DataFrame
-    """One row for each reported value.
+    """One row for each reported value; with several sweeps it begins with a column `sweep`.
 
     Columns: trial, step, wall_time (seconds since 1970), relative_time (seconds since the trial's
     first report, pauses before a resume included), tag, value (NaN and infinities, too).
     """
 
+    def __init__(self, sweeps: Sequence[Sweep], filter: str | None = None) -> None:
+        """Make the frames of sweeps.
 
-def load(*folders: str | Path, filter: str | None = None) -> Frames:
-    """Read sweeps into data frames.
+        Args:
+          sweeps: at least one.
+          filter: regular expression that a run's name must match (see `RunFilter`); None: all.
+
+        Raises:
+          UserError: the filter is no regular expression.
+        """
+        matches = RunFilter(filter)
+        self._sweeps, self._filter = tuple(sweeps), filter
+        scored = [one for one in unscored_trials(sweeps) if matches(one.name)]
+        several = len(sweeps) > 1
+        bests = dict.fromkeys(f"best/{sweep.metric}" for sweep in sweeps)
+        self.trials = _trials(scored, axes_of(sweeps), list(bests), several)
+        self.metrics = _metrics(scored, several)
+
+    @cached_property
+    def comparison(self) -> Comparison:
+        """The trials ranked by the sweeps' metric.
+
+        Raises:
+          UserError: the sweeps are ranked by different metrics.
+        """
+        if len(metrics := {sweep.metric: None for sweep in self._sweeps}) > 1:
+            raise UserError(
+                f"the sweeps are ranked by different metrics ({', '.join(metrics)}); load each "
+                "alone, or give a tag to plot_curves."
+            )
+        return rank_sweeps(self._sweeps, self._filter)
+
+    @property
+    def best(self) -> BestTrial | None:
+        """The best finished trial; None where no trial has finished with a value of the metric.
+
+        Raises:
+          UserError: the sweeps are ranked by different metrics.
+        """
+        found = self.comparison.best_trial
+        if found is None or found.best is None or found.step is None:
+            return None
+        return BestTrial(
+            directory=found.trial.directory,
+            name=found.name,
+            settings=dict(found.settings),
+            metric=self.comparison.metric,
+            value=found.best,
+            step=found.step,
+            status=found.trial.status.value,
+        )
+
+    def plot_curves(self, tag: str | None = None) -> "Figure":
+        """Plot a metric over the steps, a line for each trial.
+
+        Trials that differ in the replicate axis only have one colour. An axis of the figure is
+        logarithmic where the numbers are positive and span two powers of ten.
+
+        Args:
+          tag: of the metric; None: the one that ranks the trials.
+
+        Returns:
+          A `plotly.graph_objects.Figure`.
+
+        Raises:
+          UserError: trials have reported, and none this metric.
+        """
+        from sweeps.analysis.plots import curves
+
+        if tag is None:
+            return curves(self.comparison, self.comparison.metric)
+        return curves(rank_sweeps(self._sweeps, self._filter, tag), tag)
+
+    def plot_parallel(self) -> "Figure":
+        """Plot each trial as a line over the axes in which trials differ, and the best value.
+
+        Returns:
+          A `plotly.graph_objects.Figure`.
+        """
+        from sweeps.analysis.plots import parallel
+
+        return parallel(self.comparison)
+
+    def plot_importance(self) -> "Figure":
+        """Plot the share of the metric's variance that each axis explains, by Optuna's fANOVA.
+
+        Returns:
+          A `plotly.graph_objects.Figure`; its title says why there are no bars, where there are
+          none.
+        """
+        from sweeps.analysis.plots import importance
+
+        return importance(self.comparison)
+
+    def __repr__(self) -> str:
+        names = ", ".join(sweep_names(self._sweeps))
+        return f"Results({names}: {len(self.trials)} trials)"
+
+    def _repr_html_(self) -> str:
+        """Show the ranked table in a notebook: the best trials."""
+        try:
+            return ranked_html(self.comparison, TOP)
+        except UserError as error:  # of sweeps without a common metric
+            return f"<p>{escape(repr(self))}: {escape(str(error))}</p>"
+
+
+TOP = 10
+"""Trials in the table that a notebook shows."""
+
+
+def load(*folders: str | Path, filter: str | None = None) -> Results:
+    """Read sweeps for a notebook.
 
     Args:
       *folders: folders of sweeps, at least one.
@@ -46,20 +204,42 @@ def load(*folders: str | Path, filter: str | None = None) -> Frames:
         TensorBoard's run box. A run's name is the trial's; with several sweeps it is
         `<sweep>/<trial>`. None: all runs.
 
+    Returns:
+      Their trials and metrics as data frames, the best trial, and figures of both.
+
     Raises:
       UserError: a folder holds no sweep, or the filter is no regular expression.
       TypeError: no folder is given.
     """
     if not folders:
         raise TypeError("load takes at least one folder")
-    matches = RunFilter(filter)
-    sweeps = read_sweeps(folders)
-    scored = [one for one in unscored_trials(sweeps) if matches(one.name)]
-    several = len(sweeps) > 1
-    bests = dict.fromkeys(f"best/{sweep.metric}" for sweep in sweeps)
-    return Frames(
-        trials=_trials(scored, axes_of(sweeps), list(bests), several),
-        metrics=_metrics(scored, several),
+    return Results(read_sweeps(folders), filter)
+
+
+def ranked_html(comparison: Comparison, top: int) -> str:
+    """Return the best trials as an HTML table."""
+    several = len(comparison.sweeps) > 1
+    heads = [*["sweep"][:several], *short_keys(comparison.axes)]
+    others = [one.tag for one in comparison.objectives]
+    heads += [f"best {comparison.metric}", "at step", *others, *["Pareto"][: len(others)], "status"]
+    rows = []
+    for one in comparison.trials[:top]:
+        front = [FRONT if one.on_front else ""] if others else []
+        best = [format_number(one.best), "" if one.step is None else str(one.step)]
+        values = [format_number(value) for value in one.others]
+        place = [*[one.sweep][:several], *one.settings.values()]
+        rows.append([*place, *best, *values, *front, one.trial.status.value])
+    rest = len(comparison.trials) - top
+    more = f"<p>and {rest} more in <code>.trials</code></p>" if rest > 0 else ""
+    note = f"<p>{escape(comparison.unranked)}</p>" if comparison.unranked else ""
+    head = "".join(f"<th>{escape(text)}</th>" for text in heads)
+    body = "".join(
+        f"<tr>{''.join(f'<td>{escape(cell)}</td>' for cell in row)}</tr>" for row in rows
+    )
+    title = escape(", ".join(comparison.names))
+    return (
+        f"<p><b>{title}</b>: {len(comparison.trials)} trials</p><table><thead><tr>{head}</tr>"
+        f"</thead><tbody>{body}</tbody></table>{more}{note}"
     )
 
 

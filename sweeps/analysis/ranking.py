@@ -22,6 +22,10 @@ class ScoredTrial:
     """Name of the trial's run, as TensorBoard shows it."""
     sweep: str = ""
     """Name of the trial's sweep."""
+    others: Sequence[float | None] = ()
+    """Values of the comparison's further objectives at the step of the best value."""
+    on_front: bool = False
+    """Whether the trial is on the Pareto front of all objectives."""
 
     @property
     def counted(self) -> bool:

@@ -11,7 +11,7 @@ from rich.console import Console
 
 from sweeps.analysis.comparison import Comparison
 from sweeps.analysis.ranking import ScoredTrial
-from sweeps.analysis.tables import ranking_table, replicate_table
+from sweeps.analysis.tables import FRONT, ranking_table, replicate_table
 from sweeps.io.atomic import write_text
 from sweeps.io.console import print_line, print_rest, print_table
 from sweeps.store import TrialStatus
@@ -25,7 +25,8 @@ def write_results(path: Path, comparison: Comparison) -> None:
     """Write `results.csv`: a row for each trial, the best first.
 
     It has columns for settings, status, last metrics, best value, seconds, directory and command,
-    and for compilation times where any trial recorded them.
+    and for compilation times where any trial recorded them. With several objectives it has their
+    values at the step of the best value, and the mark `front` for the Pareto front.
 
     Raises:
       UserError: the file cannot be written.
@@ -36,16 +37,19 @@ def write_results(path: Path, comparison: Comparison) -> None:
     table = csv.writer(text, lineterminator="\n")
     compiling = [read_compile_time(one.trial.directory) for one in comparison.trials]
     costs = ("compile_seconds", "compile_cache") if total_compile_time(compiling) else ()
-    heads = f"best/{metric}", "seconds", *costs, "directory", "command"
+    several = [f"at_best/{one.tag}" for one in comparison.objectives]
+    front = [*several, "pareto"] if several else []
+    heads = f"best/{metric}", *front, "seconds", *costs, "directory", "command"
     table.writerow(["trial", *axes, "status", *tags, *heads])
     for one, (spent, cache, _) in zip(comparison.trials, compiling, strict=True):
         trial = one.trial
         metrics = [_number(trial.metrics.get(tag)) for tag in tags]
         known = [trial.directory.name, *one.settings.values(), trial.status, *metrics]
         seconds = [f"{trial.seconds:.1f}", *[_number(spent), cache][: len(costs)]]
-        table.writerow(
-            [*known, _number(one.best), *seconds, str(trial.directory), trial.train_command]
-        )
+        best = [_number(one.best)]
+        if front:
+            best += [*map(_number, one.others), FRONT if one.on_front else ""]
+        table.writerow([*known, *best, *seconds, str(trial.directory), trial.train_command])
     write_text(path, text.getvalue())
 
 
@@ -91,6 +95,8 @@ def print_results(
             print_line(console, f"verify it:   {reproduce_command} {directory}")
     elif comparison.unranked:
         print_line(console, f"no ranking:  {comparison.unranked}")
+    if comparison.frontless:
+        print_line(console, f"no front:    {comparison.frontless}")
     if interrupted:
         print_line(console, f"go on:       {_left(trials)}")
     board = board_command or "tensorboard --logdir"

@@ -20,12 +20,22 @@ STATUS_COLOURS = {
     TrialStatus.FAILED: "red",
 }
 
+FRONT = "front"
+"""Mark of a trial on the Pareto front, in the column `Pareto`."""
+
 
 def ranking_table(comparison: Comparison, top: int) -> Table:
-    """Return a table of the best trials, a row each."""
+    """Return a table of the best trials, a row each.
+
+    With several objectives it has their values at the step of the best value, and marks the Pareto
+    front.
+    """
     table = make_table("#", *_setting_heads(comparison, comparison.axes))
-    for name in (f"best {comparison.metric}", "at step"):
+    others = [one.tag for one in comparison.objectives]
+    for name in (f"best {comparison.metric}", "at step", *others):
         table.add_column(name, justify="right")
+    if others:
+        table.add_column("Pareto")
     table.add_column("status")
     table.add_column("seconds", justify="right")
     table.add_column("id")
@@ -35,6 +45,8 @@ def ranking_table(comparison: Comparison, top: int) -> Table:
             *_setting_cells(comparison, one.sweep, one.settings.values()),
             format_number(one.best),
             "" if one.step is None else str(one.step),
+            *(format_number(value) for value in one.others),
+            *([FRONT if one.on_front else ""] if others else []),
             _status(one),
             f"{one.trial.seconds:.1f}",
             one.trial.directory.name.rpartition("id=")[2],

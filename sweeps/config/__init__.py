@@ -13,9 +13,12 @@ if TYPE_CHECKING:
     from sweeps.config.hooks import locate, program_files, source_folder
     from sweeps.config.hydra_errors import composition_errors
     from sweeps.config.metrics import check_metric, check_tags
+    from sweeps.config.named import locate_option, takes_argument
+    from sweeps.config.objectives import Objective, parse_objective
     from sweeps.config.options import (
         SCHEDULERS,
         AshaConfig,
+        CustomSchedulerConfig,
         FrameworkConfig,
         MedianConfig,
         PBTConfig,
@@ -24,7 +27,10 @@ if TYPE_CHECKING:
         SearchConfig,
         SweepConfig,
         framework_keys,
+        framework_section,
+        objectives_of,
         parse_framework_config,
+        register_options,
     )
     from sweeps.config.overrides import check_against, check_overrides
     from sweeps.config.schema import (
@@ -39,9 +45,11 @@ if TYPE_CHECKING:
 _MODULES = {
     "Application": "application",
     "AshaConfig": "options",
+    "CustomSchedulerConfig": "options",
     "Composer": "compose",
     "FrameworkConfig": "options",
     "MedianConfig": "options",
+    "Objective": "objectives",
     "PBTConfig": "options",
     "RayConfig": "options",
     "SCHEDULERS": "options",
@@ -59,9 +67,12 @@ _MODULES = {
     "framework_section": "options",
     "register_options": "options",
     "locate": "hooks",
+    "locate_option": "named",
+    "objectives_of": "options",
     "option": "schema",
     "parse": "schema",
     "parse_framework_config": "options",
+    "parse_objective": "objectives",
     "parse_override": "grammar",
     "parse_overrides": "grammar",
     "quoted": "grammar",
@@ -70,6 +81,7 @@ _MODULES = {
     "section": "schema",
     "program_files": "hooks",
     "source_folder": "hooks",
+    "takes_argument": "named",
 }
 """Public name -> the module below that it is imported from at its first use (PEP 562)."""
 
@@ -78,8 +90,10 @@ __all__ = [
     "Application",
     "AshaConfig",
     "Composer",
+    "CustomSchedulerConfig",
     "FrameworkConfig",
     "MedianConfig",
+    "Objective",
     "PBTConfig",
     "RayConfig",
     "SchedulerConfig",
@@ -95,9 +109,12 @@ __all__ = [
     "framework_keys",
     "framework_section",
     "locate",
+    "locate_option",
+    "objectives_of",
     "option",
     "parse",
     "parse_framework_config",
+    "parse_objective",
     "parse_override",
     "parse_overrides",
     "program_files",
@@ -107,6 +124,7 @@ __all__ = [
     "register_options",
     "section",
     "source_folder",
+    "takes_argument",
 ]
 
 

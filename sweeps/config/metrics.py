@@ -2,7 +2,7 @@
 
 from collections.abc import Collection, Sequence
 
-from sweeps.config.options import SchedulerConfig, SweepConfig
+from sweeps.config.options import SchedulerConfig, SweepConfig, objectives_of
 from sweeps.errors import UserError, did_you_mean
 
 Reports = Sequence[Collection[str]]
@@ -27,13 +27,15 @@ def check_tags(reports: Reports, sweep: SweepConfig, scheduler: SchedulerConfig)
 
     Args:
       reports: of a trial.
-      sweep: `metric` and `progress` name tags.
+      sweep: `metric`, `objectives` and `progress` name tags.
       scheduler: `time` is `step`, or names a tag that comes with the metric.
 
     Raises:
       UserError: one does.
     """
     check_metric(sweep.metric, reports)
+    for objective in objectives_of(sweep)[1:]:
+        _check_tag("sweep.objectives", objective.tag, reports)
     for tag in sweep.progress:
         _check_tag("sweep.progress", tag, reports)
     if scheduler.time == "step":

@@ -10,8 +10,16 @@ from typing import Any
 
 from omegaconf import DictConfig, OmegaConf
 
+from sweeps.config.objectives import Objective, parse_objective
 from sweeps.config.schema import check_ranges, option, parse, section
 from sweeps.errors import UserError
+
+SEARCHES = ("grid", "random", "optuna")
+"""Kinds of search, beside the dotted paths of searchers."""
+SAMPLERS = ("tpe", "gp", "cmaes", "qmc", "nsgaii")
+"""Samplers of Optuna by name, beside dotted paths."""
+SINGLE_OBJECTIVE = ("cmaes", "qmc")
+"""Samplers that do not optimise several metrics: one cannot, one learns from none."""
 
 
 @dataclass
@@ -30,6 +38,11 @@ class SweepConfig:
         "which end of the metric is best",
         choices=("min", "max"),
         default="min",
+    )
+    objectives: list[str] = option(
+        "further metrics that matter: [TAG, TAG:max]; tables mark the Pareto front of all, and "
+        "search=optuna optimises all",
+        default=[],
     )
     progress: list[str] = option(
         "tags shown for each running trial while the sweep runs",
@@ -91,17 +104,13 @@ class SweepConfig:
     )
 
 
-SEARCHES = ("grid", "random", "optuna")
-"""Values of `search.kind`."""
-
-
 @dataclass
 class SearchConfig:
     """`search`: which settings of the axes are trained."""
 
     kind: str = option(
-        "every combination, random draws, or Optuna's TPE",
-        choices=SEARCHES,
+        "grid: every combination; random: random draws; optuna: what a sampler of Optuna suggests; "
+        "or the dotted path of a searcher of Ray Tune",
         default="grid",
     )
     trials: int | None = option(
@@ -113,6 +122,37 @@ class SearchConfig:
         "of the draws",
         default=0,
     )
+    sampler: str = option(
+        "of search=optuna: tpe, gp, cmaes, qmc, nsgaii, or the dotted path of a sampler of Optuna",
+        default="tpe",
+    )
+    arguments: Any = option(  # a dictionary would take no further keys from Hydra
+        "keyword arguments of the sampler, or of one's own searcher: {NAME: VALUE}",
+        default=None,
+    )
+    first: list[str] = option(
+        "settings that a random or Optuna search tries first: ['model.cell=gru,seed=1']",
+        default=[],
+    )
+    warm_start: list[str] = option(
+        "folders of earlier sweeps, whose finished trials the search learns from",
+        default=[],
+    )
+
+    @property
+    def is_adaptive(self) -> bool:
+        """Whether trials are suggested one by one, as the search learns from earlier ones."""
+        return self.kind not in ("grid", "random")
+
+    @property
+    def keywords(self) -> dict[str, Any]:
+        """The arguments; empty: there are none."""
+        return dict(self.arguments or {})
+
+    @property
+    def is_own(self) -> bool:
+        """Whether `kind` is the dotted path of a searcher."""
+        return "." in self.kind
 
 
 @dataclass
@@ -195,13 +235,27 @@ class PBTConfig(SchedulerConfig):
     )
 
 
+@dataclass
+class CustomSchedulerConfig(SchedulerConfig):
+    """`scheduler=custom`: a scheduler of Ray Tune, or of one's own, by its dotted path."""
+
+    kind: str = option("dotted path of the scheduler's class, or of a function that makes one")
+    arguments: Any = option("its keyword arguments: {NAME: VALUE}", default=None)
+
+    @property
+    def keywords(self) -> dict[str, Any]:
+        """The arguments; empty: there are none."""
+        return dict(self.arguments or {})
+
+
 SCHEDULERS = {
     "none": SchedulerConfig,
     "asha": AshaConfig,
     "median": MedianConfig,
     "pbt": PBTConfig,
+    "custom": CustomSchedulerConfig,
 }
-"""`scheduler.kind` -> the options of that rule."""
+"""`scheduler.kind` -> the options of that rule; `custom` stands for any dotted path."""
 
 
 @dataclass
@@ -211,6 +265,10 @@ class RayConfig:
     address: str | None = option(
         "host:port of a running cluster; null: $RAY_ADDRESS, else this machine",
         default=None,
+    )
+    callbacks: list[str] = option(
+        "dotted paths of classes of ray.tune.Callback, which hear what Ray Tune does",
+        default=[],
     )
 
 
@@ -238,6 +296,12 @@ def framework_section(config: Mapping[str, Any], root: str = "") -> Any:
     return config[root] if root else config
 
 
+def objectives_of(sweep: SweepConfig) -> tuple[Objective, ...]:
+    """The ranking metric, then the further objectives."""
+    ranking = Objective(tag=sweep.metric, mode=sweep.mode)
+    return (ranking, *(parse_objective(text) for text in sweep.objectives))
+
+
 def parse_framework_config(config: Mapping[str, Any] | DictConfig) -> FrameworkConfig:
     """Give a composed configuration's sections of the framework their types, and check them.
 
@@ -256,9 +320,14 @@ def check_combinations(options: FrameworkConfig) -> None:
     Raises:
       UserError: two of them do not.
     """
-    if options.search.kind != "grid" and options.search.trials is None:
-        kind = options.search.kind
-        raise UserError(f"search={kind} needs a number of trials; give search.trials=N.")
+    for key, chosen in (("search", options.search), ("scheduler", options.scheduler)):
+        given = getattr(chosen, "arguments", None)
+        if given is not None and not isinstance(given, Mapping):
+            raise UserError(
+                f"{key}.arguments={given} is none; write {key}.arguments={{NAME: VALUE}}."
+            )
+    check_search(options.search)
+    check_objectives(options)
     pack = options.sweep.pack
     if pack != "auto" and not (pack.isdecimal() and int(pack) >= 1):
         raise UserError(f"sweep.pack={pack} is not known; give a number from 1, or auto.")
@@ -269,11 +338,81 @@ def check_combinations(options: FrameworkConfig) -> None:
         )
 
 
+def check_search(search: SearchConfig) -> None:
+    """Refuse options of a search that its kind does not have.
+
+    Raises:
+      UserError: there is one.
+    """
+    kind = search.kind
+    if kind not in SEARCHES and not search.is_own:
+        raise UserError(
+            f"search.kind={kind} is not known; choose one of {', '.join(SEARCHES)}, or give the "
+            "dotted path of a searcher."
+        )
+    if kind != "grid" and search.trials is None:
+        raise UserError(f"search={kind} needs a number of trials; give search.trials=N.")
+    if kind == "grid" and search.first:
+        raise UserError("search.first has no meaning for search=grid, which trains every setting.")
+    if search.is_own and search.first:
+        raise UserError(
+            f"search.first has no meaning for search.kind={kind}, which chooses by itself; give it "
+            "what it takes with search.arguments."
+        )
+    if search.trials is not None and len(search.first) > search.trials:
+        raise UserError(
+            f"search.first has {len(search.first)} settings, more than search.trials="
+            f"{search.trials}; raise search.trials."
+        )
+    if search.sampler not in SAMPLERS and "." not in search.sampler:
+        raise UserError(
+            f"search.sampler={search.sampler} is not known; choose one of {', '.join(SAMPLERS)}, "
+            "or give the dotted path of a sampler."
+        )
+    if kind != "optuna" and search.sampler != "tpe":
+        raise UserError(
+            f"search.sampler={search.sampler} has no meaning for search={kind}; take search=optuna."
+        )
+    for name, value in (("arguments", search.arguments), ("warm_start", search.warm_start)):
+        if value and not search.is_adaptive:
+            raise UserError(
+                f"search.{name} has no meaning for search={kind}, which learns from no trial; "
+                "leave it out, or take search=optuna."
+            )
+
+
+def check_objectives(options: FrameworkConfig) -> None:
+    """Refuse objectives that are one metric, or that the search cannot optimise together.
+
+    Raises:
+      UserError: there are such.
+    """
+    objectives = objectives_of(options.sweep)
+    tags = [one.tag for one in objectives]
+    for tag in tags:
+        if not tag:
+            raise UserError("sweep.objectives has an empty tag; write [TAG, TAG:max].")
+        if tags.count(tag) > 1:
+            raise UserError(
+                f"{tag} stands twice among sweep.metric and sweep.objectives; one is too many."
+            )
+    search = options.search
+    if len(tags) == 1 or not search.is_adaptive:
+        return
+    if search.is_own or search.sampler in SINGLE_OBJECTIVE:
+        chosen = f"kind={search.kind}" if search.is_own else f"sampler={search.sampler}"
+        raise UserError(
+            f"search.{chosen} optimises one metric, and sweep.objectives names {len(tags) - 1} "
+            "more; leave them out, or take search=optuna with tpe or nsgaii."
+        )
+
+
 def leads(options: FrameworkConfig) -> str:
     """Name the choice that makes up trials, or moves them, while others run; empty: none does."""
-    if options.scheduler.kind == "pbt":
-        return "scheduler=pbt"
-    return "search=optuna" if options.search.kind == "optuna" else ""
+    scheduler, search = options.scheduler, options.search
+    if scheduler.kind == "pbt" or isinstance(scheduler, CustomSchedulerConfig):
+        return f"scheduler={scheduler.kind}"
+    return f"search={search.kind}" if search.is_adaptive else ""
 
 
 def register_options(root: str = "") -> None:

@@ -43,6 +43,9 @@ NOT_UTF8 = "is not UTF-8; write it in UTF-8, and rename a file whose name is not
 Kinds = Mapping[str, type]
 """Value of `kind` -> dataclass of a section with that kind's options."""
 
+CUSTOM = "custom"
+"""Kind whose options a section has where its `kind` is a dotted path."""
+
 
 def option(
     meaning: str,
@@ -146,9 +149,12 @@ def parse(
     """
     chosen = {}
     for key, kinds in kinds_of(schema).items():
-        kind = str(config[key]["kind"])
+        given = str(config[key]["kind"])
+        kind = CUSTOM if "." in given and CUSTOM in kinds else given
         if kind not in kinds:
             raise UserError(f"{key}.kind={kind} is not known; choose one of {', '.join(kinds)}.")
+        if given == CUSTOM:
+            raise UserError(f"{key}={CUSTOM} needs a dotted path; give {key}.kind=PACKAGE.NAME.")
         for name in config[key]:
             if sentence := _foreign_option(kinds, key, str(name), kind, "the configuration"):
                 raise UserError(sentence)

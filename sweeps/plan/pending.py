@@ -21,7 +21,7 @@ class Population:
 
 @dataclass(frozen=True, kw_only=True)
 class AdaptiveSearch:
-    """A search that suggests trials as it learns from earlier ones (Optuna)."""
+    """A search that suggests trials as it learns from earlier ones."""
 
     dimensions: Sequence[Dimension]
     history_positions: Sequence[Sequence[float]]
@@ -30,6 +30,10 @@ class AdaptiveSearch:
     """Position -> folder made for a new trial; None: it is excluded, or known already."""
     num_trials: int
     """Trials in the end, those that are done included."""
+    firsts: Sequence[Sequence[float | None]] = ()
+    """Positions to suggest first; None on a dimension: the search chooses."""
+    warm_start: Sequence[tuple[Sequence[float], Trial]] = ()
+    """Positions that earlier sweeps tried, each with the trial there."""
 
 
 @dataclass(frozen=True, kw_only=True)

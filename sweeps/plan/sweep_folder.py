@@ -69,6 +69,7 @@ class SweepFolder:
             metric=options.metric,
             mode=options.mode,
             replicate=options.replicate,
+            objectives=tuple(options.objectives),
             common_config=intersection(known, common) if known else common,
             text_axes=tuple(
                 key
@@ -116,7 +117,7 @@ class SweepFolder:
         """The trial's label on every axis of the folder."""
         spec = planned.spec
         return {
-            key: spec.settings.get(key) or _label_of(key, spec.config, spec.choices)
+            key: spec.settings.get(key) or label_of(key, spec.config, spec.choices)
             for key in self.sweep.axes
         }
 
@@ -143,10 +144,10 @@ class SweepFolder:
         if known := trial.settings.get(key):
             return known
         try:
-            return _label_of(key, read_config(trial.directory), trial.choices)
+            return label_of(key, read_config(trial.directory), trial.choices)
         except DamagedFileError:
             common = self._earlier.common_config  # has each option that was no axis
-            return label(common[key]) if key in common else _label_of(key, {}, trial.choices)
+            return label(common[key]) if key in common else label_of(key, {}, trial.choices)
 
     def _key(self, trial: Trial) -> str:
         return trial.planned_fingerprint if self._population else trial.fingerprint
@@ -189,8 +190,8 @@ def _is_mixed(key: str, axes: Sequence[Axis], trials: Iterable[Trial]) -> bool:
     return have_mixed_types(planned | known)
 
 
-def _label_of(key: str, config: Mapping[str, Any], choices: Mapping[str, str]) -> str:
-    """The label on an axis of a trial whose own sweep did not have that axis."""
+def label_of(key: str, config: Mapping[str, Any], choices: Mapping[str, str]) -> str:
+    """Return the label of an option in a trial whose sweep does not have it as an axis."""
     if key in choices:
         return label(choices[key])
     value: Any = config

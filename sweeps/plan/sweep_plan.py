@@ -9,9 +9,12 @@ from rich.console import Console
 
 from sweeps.config import (
     Application,
+    CustomSchedulerConfig,
     FrameworkConfig,
     check_tags,
     locate,
+    locate_option,
+    objectives_of,
     program_files,
     source_folder,
 )
@@ -26,12 +29,14 @@ from sweeps.plan.planner import PlannedTrial, Planner
 from sweeps.plan.population import population_values
 from sweeps.plan.reuse import reuse_trial, trained_in_other_sweeps
 from sweeps.plan.sweep_folder import SweepFolder
+from sweeps.plan.warm_start import WarmTrial, read_warm_start
 from sweeps.search import (
     Axis,
     Dimension,
     all_settings,
     dimensions,
     exclusion_rule,
+    first_positions,
     position_of,
     setting_at,
 )
@@ -41,7 +46,7 @@ from sweeps.store.status import STUCK_FILE
 from sweeps.store.trial import mend_definition
 
 PROBES = 4
-"""Random settings that stand for all trials of an Optuna search before there are any."""
+"""Random settings that stand for all trials of an adaptive search before there are any."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -60,12 +65,14 @@ class SweepPlan:
     packer: Packer | None
     """None: each trial is trained alone."""
     trials: Sequence[PlannedTrial]
-    """All trials in the order in which they start. For an Optuna search, a few random ones."""
+    """All trials in the order in which they start. For an adaptive search, a few random ones."""
+    warm_start: Sequence[WarmTrial] = ()
+    """Trials of earlier sweeps that an adaptive search learns from."""
 
     @property
     def is_adaptive(self) -> bool:
         """Whether a search suggests the trials as it learns."""
-        return _is_adaptive(self.options)
+        return self.options.search.is_adaptive
 
     def open_folder(self) -> SweepFolder:
         """Read the sweep's folder, which need not exist.
@@ -134,7 +141,7 @@ class SweepPlan:
             print_line(self.console, f"copied {twin.directory}")
 
     def _pending_search(self, folder: SweepFolder) -> PendingTrials:
-        """Trials that an earlier run began, and those that Optuna is yet to suggest."""
+        """Trials that an earlier run began, and those that are yet to be suggested."""
         space = self.planner.space
         is_excluded = exclusion_rule(space, self.options.sweep.exclude)
         positions = [(position_of(self.dimensions, one.settings), one) for one in folder.trials]
@@ -149,6 +156,8 @@ class SweepPlan:
             planned = self.planner.trial(setting)
             return None if folder.find(planned) else self._prepare(folder, planned)
 
+        own = {trial.fingerprint for trial in folder.trials}
+        warm = [one for one in self.warm_start if one.trial.fingerprint not in own]
         assert self.options.search.trials is not None
         return PendingTrials(
             directories=begun,
@@ -159,6 +168,8 @@ class SweepPlan:
                 history_positions=[position for position, _ in done],
                 make_trial=make_trial,
                 num_trials=self.options.search.trials,
+                firsts=first_positions(space, self.dimensions, self.options.search.first),
+                warm_start=[(one.position, one.trial) for one in warm],
             ),
         )
 
@@ -244,6 +255,10 @@ def plan_sweep(
     Raises:
       UserError: options contradict each other, or a trial's configuration is invalid.
     """
+    _check_named(planner, options)
+    population_axes = _population_axes(planner, options, application)
+    trials = _plan_trials(planner, options, application, console)
+    warm_start = _warm_start(folder, planner, options, trials, console)
     return SweepPlan(
         folder=folder,
         planner=planner,
@@ -251,33 +266,72 @@ def plan_sweep(
         application=application,
         console=console,
         mirror=mirror,
-        population_axes=_population_axes(planner, options, application),
+        population_axes=population_axes,
         packer=build_packer(options, application),
-        trials=_plan_trials(planner, options, application, console),
+        trials=trials,
+        warm_start=warm_start,
     )
 
 
-def _is_adaptive(options: FrameworkConfig) -> bool:
-    return options.search.kind == "optuna"
+def _check_named(planner: Planner, options: FrameworkConfig) -> None:
+    """Refuse what options name by dotted path and cannot be imported, and a sampler that is not.
+
+    Raises:
+      UserError: there is such.
+    """
+    search, scheduler = options.search, options.scheduler
+    for path in options.ray.callbacks:
+        locate_option("ray.callbacks", path)
+    if isinstance(scheduler, CustomSchedulerConfig):
+        locate_option("scheduler.kind", scheduler.kind)
+    if search.is_own:
+        locate_option("search.kind", search.kind)
+    elif search.is_adaptive:
+        from sweeps.search.optuna_study import check_sampler
+
+        found = dimensions(planner.space, options.sweep.zip)
+        check_sampler(found, search, objectives_of(options.sweep))
+
+
+def _warm_start(
+    folder: Path,
+    planner: Planner,
+    options: FrameworkConfig,
+    trials: Sequence[PlannedTrial],
+    console: Console,
+) -> Sequence[WarmTrial]:
+    """Read the trials of `search.warm_start`, and say how many of each folder can be used."""
+    if not options.search.warm_start:
+        return ()
+    found, notices = read_warm_start(
+        options.search.warm_start,
+        folder=folder,
+        dimensions=dimensions(planner.space, options.sweep.zip),
+        ranking=options.sweep,
+        planned=trials,
+    )
+    for notice in notices:
+        print_line(console, notice)
+    return found
 
 
 def _plan_trials(
     planner: Planner, options: FrameworkConfig, application: Application, console: Console
 ) -> Sequence[PlannedTrial]:
-    """Compose all trials; for an Optuna search, a few random ones."""
+    """Compose all trials; for an adaptive search, a few random ones."""
     sweep, search = options.sweep, options.search
-    if _is_adaptive(options):
-        search = replace(search, kind="random", trials=PROBES)
+    if options.search.is_adaptive:
+        search = replace(search, kind="random", trials=PROBES + len(search.first))
     planned = planner.trials(all_settings(planner.space, search, sweep.zip, sweep.exclude))
     trials = planned.trials
     if application.metrics is not None:
         reports_of = locate(application.metrics)
         for trial in trials:
             check_tags(reports_of(trial.spec.config), sweep, options.scheduler)
-    if planned.notice and not _is_adaptive(options):
+    if planned.notice and not options.search.is_adaptive:
         print_line(console, planned.notice)
     # Searches and schedulers compare running trials: another order would train other ones.
-    is_ordered = _is_adaptive(options) or options.scheduler.kind != "none"
+    is_ordered = options.search.is_adaptive or search.first or options.scheduler.kind != "none"
     if application.relative_cost is None or is_ordered or not sweep.longest_first:
         return trials
     relative_cost = locate(application.relative_cost)
@@ -301,7 +355,7 @@ def _population_axes(
             "scheduler=pbt changes numbers of running trials, and no axis is one that can "
             f"change; sweep over one of: {', '.join(schedulable) or 'none in this program'}."
         )
-    if _is_adaptive(options):
+    if options.search.is_adaptive:
         raise UserError("scheduler=pbt searches by itself; take search=random or search=grid.")
     for key, axis in found.items():
         if words := [value.label for value in axis.values if parse_number(value.label) is None]:

@@ -8,6 +8,7 @@ from sweeps.search.samplers import (
     count_settings,
     dimensions,
     exclusion_rule,
+    first_positions,
     position_of,
     setting_at,
 )
@@ -25,6 +26,7 @@ __all__ = [
     "count_settings",
     "dimensions",
     "exclusion_rule",
+    "first_positions",
     "param_override",
     "position_of",
     "read_space",

@@ -17,6 +17,7 @@ from hydra.errors import HydraException
 
 from sweeps.config import SearchConfig
 from sweeps.errors import UserError
+from sweeps.labels import are_numbers
 from sweeps.naming import label
 from sweeps.search.space import Axis, Interval, Space, Value
 
@@ -65,11 +66,42 @@ class Dimension:
             except ValueError:
                 return None
             inside = self.interval.start <= number <= self.interval.end
-            return number if inside else None
+            fits = inside and (number.is_integer() or not self.interval.integer)
+            return number if fits else None
         for index in range(self.size):
             if all(axis.values[index].label == labels.get(axis.key) for axis in self.axes):
                 return index
         return None
+
+    def position_of_some(self, labels: Mapping[str, str]) -> float | None:
+        """Return the first position at which those of the axes that have a label here have it."""
+        if self.interval:
+            return self.position_of(labels)
+        for index in range(self.size):
+            if all(
+                axis.values[index].label == labels.get(axis.key, axis.values[index].label)
+                for axis in self.axes
+            ):
+                return index
+        return None
+
+    @property
+    def is_ordered(self) -> bool:
+        """Whether its values are numbers, which have an order: an interval, or a list of numbers.
+
+        Axes that step together have none.
+        """
+        if self.interval:
+            return True
+        return len(self.axes) == 1 and are_numbers(value.label for value in self.axes[0].values)
+
+    @property
+    def order(self) -> list[int]:
+        """Indices of its listed values, by size where they are numbers."""
+        labels = [value.label for value in self.axes[0].values]
+        if not self.is_ordered:
+            return list(range(self.size))
+        return sorted(range(self.size), key=lambda index: float(labels[index]))
 
 
 def dimensions(space: Space, zipped: Sequence[Sequence[str]]) -> list[Dimension]:
@@ -112,7 +144,8 @@ def all_settings(
 
     A random search draws each dimension by a generator of its own, which is seeded by
     `options.seed`, the dimension's key and the trial's number. More trials, or another axis, leave
-    the earlier draws as they were.
+    the earlier draws as they were. The settings of `options.first` come before the draws; what
+    they leave open is drawn.
 
     Args:
       space: the search space.
@@ -126,7 +159,9 @@ def all_settings(
     found = dimensions(space, zipped)
     excluded = exclusion_rule(space, exclude)
     draw = _random if options.kind == "random" else _grid
-    drawn = (setting_at(space, found, position) for position in draw(found, options))
+    firsts = first_positions(space, found, options.first, exclude)
+    positions = itertools.chain(_completed(firsts, found, options), draw(found, options))
+    drawn = (setting_at(space, found, position) for position in positions)
     kept = list(
         itertools.islice(
             _distinct(drawn, excluded), options.trials if options.kind == "random" else None
@@ -152,6 +187,62 @@ def position_of(found: Sequence[Dimension], labels: Mapping[str, str]) -> tuple[
     return known if len(known) == len(numbers) else None
 
 
+def first_positions(
+    space: Space,
+    found: Sequence[Dimension],
+    texts: Sequence[str],
+    exclude: Sequence[str] = (),
+) -> list[tuple[float | None, ...]]:
+    """Return the position of each setting of `search.first`; None where it has no value.
+
+    Args:
+      space: the search space.
+      found: its dimensions.
+      texts: `search.first`: settings of the form `key=value,key=value`.
+      exclude: `sweep.exclude`.
+
+    Raises:
+      UserError: a text names what is not swept, or a value that the axis does not have; or
+        `sweep.exclude` leaves the setting out.
+    """
+    keys = [axis.key for axis in space.axes]
+    is_excluded = exclusion_rule(space, exclude)
+    positions = []
+    for text in texts:
+        labels = {keys[index]: given for index, given in _rule("search.first", text, keys)}
+        position = tuple(_first_on(dimension, labels) for dimension in found)
+        known = [number for number in position if number is not None]
+        if len(known) == len(position) and is_excluded(setting_at(space, found, known)):
+            raise UserError(
+                f"search.first has {text!r}, which sweep.exclude leaves out; take it out of one."
+            )
+        positions.append(position)
+    return positions
+
+
+def _first_on(dimension: Dimension, labels: Mapping[str, str]) -> float | None:
+    given = {axis.key: labels[axis.key] for axis in dimension.axes if axis.key in labels}
+    if not given:
+        return None
+    position = dimension.position_of_some(given)
+    if position is None:
+        wanted = ",".join(f"{key}={text}" for key, text in given.items())
+        interval = dimension.interval
+        there = (
+            f"its numbers are {'whole and ' * interval.integer}from {interval.start:g} to "
+            f"{interval.end:g}"
+            if interval
+            else "its values are " + ", ".join(_texts_of(dimension))
+        )
+        raise UserError(f"search.first has {wanted}, which the axis does not have; {there}.")
+    return position
+
+
+def _texts_of(dimension: Dimension) -> Iterator[str]:
+    for index in range(dimension.size):
+        yield "+".join(axis.values[index].label for axis in dimension.axes)
+
+
 def exclusion_rule(space: Space, texts: Sequence[str]) -> Callable[[Setting], bool]:
     """Return a function that reports whether a setting is excluded.
 
@@ -163,7 +254,7 @@ def exclusion_rule(space: Space, texts: Sequence[str]) -> Callable[[Setting], bo
       UserError: a text names what is not swept, or cannot be read.
     """
     keys = [axis.key for axis in space.axes]
-    rules = [_rule(text, keys) for text in texts]
+    rules = [_rule("sweep.exclude", text, keys) for text in texts]
 
     def excluded(setting: Setting) -> bool:
         return any(all(setting[index].label == text for index, text in rule) for rule in rules)
@@ -171,20 +262,20 @@ def exclusion_rule(space: Space, texts: Sequence[str]) -> Callable[[Setting], bo
     return excluded
 
 
-def _rule(text: str, keys: Sequence[str]) -> list[tuple[int, str]]:
-    """Return pairs of an axis's index and its excluded label."""
+def _rule(option: str, text: str, keys: Sequence[str]) -> list[tuple[int, str]]:
+    """Return pairs of an axis's index and the label that an option's text gives to it."""
     rule = []
-    for override in _parts(text):
+    for override in _parts(option, text):
         if override.key_or_group not in keys:
             raise UserError(
-                f"sweep.exclude names {override.key_or_group}, which is not swept; the axes are "
+                f"{option} names {override.key_or_group}, which is not swept; the axes are "
                 f"{', '.join(keys)}."
             )
         rule.append((keys.index(override.key_or_group), label(override.value())))
     return rule
 
 
-def _parts(text: str) -> Iterator[Override]:
+def _parts(option: str, text: str) -> Iterator[Override]:
     """Overrides with commas between them, which may stand within quotes as well."""
     begun: list[str] = []
     for part in re.split(r",(?=\s*[\w./@+]+=)", text):
@@ -196,9 +287,7 @@ def _parts(text: str) -> Iterator[Override]:
         begun.clear()
         yield override
     if begun:
-        raise UserError(
-            f"sweep.exclude has {','.join(begun)!r}, which is not of the form key=value."
-        )
+        raise UserError(f"{option} has {','.join(begun)!r}, which is not of the form key=value.")
 
 
 def _grid(found: Sequence[Dimension], options: SearchConfig) -> Iterator[tuple[float, ...]]:
@@ -224,18 +313,30 @@ def _grid(found: Sequence[Dimension], options: SearchConfig) -> Iterator[tuple[f
     )
 
 
+def _completed(
+    firsts: Sequence[Sequence[float | None]], found: Sequence[Dimension], options: SearchConfig
+) -> Iterator[tuple[float, ...]]:
+    """Yield these positions, with a draw for each number that is left open."""
+    for index, position in enumerate(firsts):
+        yield tuple(
+            _draw(dimension, index, options.seed) if number is None else number
+            for dimension, number in zip(found, position, strict=True)
+        )
+
+
+def _draw(dimension: Dimension, index: int, seed: int) -> float:
+    share = _uniform(dimension, index, seed)
+    if dimension.interval:
+        return dimension.interval.quantile(share)
+    return int(share * dimension.size)
+
+
 def _random(found: Sequence[Dimension], options: SearchConfig) -> Iterator[tuple[float, ...]]:
     assert options.trials is not None
     if count_settings(found) <= options.trials:
         return _grid(found, options)
     return (
-        tuple(
-            dimension.interval.quantile(share)
-            if dimension.interval
-            else int(share * dimension.size)
-            for dimension in found
-            for share in [_uniform(dimension, index, options.seed)]
-        )
+        tuple(_draw(dimension, index, options.seed) for dimension in found)
         for index in range(options.trials * ATTEMPTS)
     )
 

@@ -20,6 +20,7 @@ SWEEP_TYPES: FieldTypes = {
     "metric": str,
     "mode": Literal["min", "max"],
     "replicate": str | None,
+    "objectives": tuple[str, ...],
     "common_config": FlatConfig,
     "text_axes": tuple[str, ...],
 }
@@ -36,6 +37,8 @@ class Sweep:
     mode: str = "min"
     replicate: str | None = None
     """Axis whose values repeat a setting, such as a seed."""
+    objectives: tuple[str, ...] = ()
+    """Further metrics that matter, as the option `sweep.objectives` names them."""
     common_config: FlatConfig = field(default_factory=dict)
     """Options that all trials agree on, by dotted key."""
     text_axes: tuple[str, ...] = ()

@@ -32,6 +32,7 @@ from sweeps.store.status import TIME_LIMIT, TrialStatus
 TRIAL_FILE = "trial.json"
 CONFIG_FILE = "config.yaml"
 OVERRIDES_FILE = "overrides.yaml"
+CHECKPOINTS = "checkpoints"
 
 TRIAL_TYPES: FieldTypes = {
     "fingerprint": str,

@@ -7,7 +7,17 @@ from typing import Any
 
 import numpy as np
 
-from sweeps.config import AshaConfig, MedianConfig, PBTConfig, SchedulerConfig, SweepConfig
+from sweeps.config import (
+    AshaConfig,
+    CustomSchedulerConfig,
+    MedianConfig,
+    PBTConfig,
+    SchedulerConfig,
+    SweepConfig,
+    locate_option,
+    takes_argument,
+)
+from sweeps.errors import UserError, first_line
 from sweeps.naming import short_keys
 from sweeps.search import Axis
 from sweeps.store import Trial, read_metrics
@@ -37,11 +47,51 @@ def build_scheduler(
       axes: numbers that population based training may change, with their values or interval.
     """
     stopped: dict[str, str] = {}
+    if isinstance(options, CustomSchedulerConfig):
+        scheduler = make_custom_scheduler(options, ranking)
+        # What the path names may be a function, so there need be no class to make a subclass of.
+        scheduler.__class__ = _scored_only(type(scheduler), options, stopped)
+        return SchedulerHandle(scheduler=scheduler, stopped=stopped)
     scheduler = _scored_only(_class(options.kind), options, stopped)(
         **_arguments(options, axes),
         **({} if options.kind == "none" else {"metric": "score", "mode": ranking.mode}),
     )
     return SchedulerHandle(scheduler=scheduler, stopped=stopped)
+
+
+def make_custom_scheduler(options: CustomSchedulerConfig, ranking: SweepConfig) -> Any:
+    """Make the scheduler that the options name by dotted path.
+
+    It compares the metric `score`, and reads the time in `time`: it gets these names as `metric`
+    and `time_attr`, and the mode, where it takes arguments of these names.
+
+    Args:
+      options: dotted path and arguments.
+      ranking: `mode` says which end of the score is best.
+
+    Raises:
+      UserError: it cannot be made, or is no scheduler.
+    """
+    from ray.tune.schedulers import TrialScheduler
+
+    make = locate_option("scheduler.kind", options.kind)
+    given = {"metric": "score", "mode": ranking.mode, "time_attr": "time"}
+    arguments = {name: value for name, value in given.items() if takes_argument(make, name)}
+    try:
+        scheduler = make(**{**arguments, **options.keywords})
+    except Exception as error:  # of a scheduler that is not ours
+        raise UserError(
+            f"scheduler.kind={options.kind} cannot be made with scheduler.arguments="
+            f"{options.keywords} ({type(error).__name__}: {first_line(error)}); mend them."
+        ) from error
+    if not isinstance(scheduler, TrialScheduler):
+        raise UserError(
+            f"scheduler.kind={options.kind} gives a {type(scheduler).__name__}, and no "
+            "ray.tune.schedulers.TrialScheduler; name a class of one."
+        )
+    if "metric" not in arguments:
+        scheduler.set_search_properties("score", ranking.mode)
+    return scheduler
 
 
 def replay(

@@ -26,11 +26,12 @@ from sweeps.store import read_config
 from sweeps.tracking import Interrupt
 from sweeps.tune import cluster
 from sweeps.tune.callback import RunContext, trial_folders, tune_callback
-from sweeps.tune.optuna_searcher import build_searcher
+from sweeps.tune.custom_parts import check_custom, custom_callbacks
 from sweeps.tune.outcome import MemoryRanOut, Outcome
 from sweeps.tune.placement_groups import settled_placement_groups
 from sweeps.tune.progress import Progress
 from sweeps.tune.schedulers import build_scheduler, pack_scheduler, replay
+from sweeps.tune.searcher import build_searcher
 from sweeps.tune.session import RaySession, SessionLost
 from sweeps.tune.task import WorkerTask
 from sweeps.tune.trainable import make_trainable
@@ -65,10 +66,12 @@ def run_trials(
 
     Raises:
       UserError: the cluster cannot be reached, or cannot ever hold one trial.
+      UserError: a scheduler, searcher or callback that the options name cannot be made.
       MemoryRanOut: a machine did; the statuses of the trials that have ended are final.
     """
     running: dict[str, list[Path]] = {}
     outcome = Outcome(metric=task.metric, mode=task.mode, time_limit=task.time_limit or 0.0)
+    check_custom(options)
     _clear(folder, mirror)
     try:
         with (
@@ -230,7 +233,11 @@ def _tune(
             trial_name_creator=lambda trial: trial_folders(trial)[0].name,
             trial_dirname_creator=lambda trial: str(trial.trial_id),
             scheduler=pack_scheduler(handle, context.stop_trial) if packs else handle.scheduler,
-            search_alg=build_searcher(pending, options) if pending.search else None,
+            search_alg=(
+                build_searcher(pending, options, context.progress.print_line)
+                if pending.search
+                else None
+            ),
             num_samples=pending.num_left if pending.search else 1,
         ),
         run_config=tune.RunConfig(
@@ -239,7 +246,7 @@ def _tune(
             storage_path=storage[1],
             verbose=0,
             failure_config=tune.FailureConfig(max_failures=options.sweep.retries),
-            callbacks=[tune_callback(context, handle)],
+            callbacks=[tune_callback(context, handle), *custom_callbacks(options.ray)],
         ),
     )
     with settled_placement_groups():

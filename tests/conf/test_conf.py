@@ -16,7 +16,12 @@ from omegaconf import DictConfig, OmegaConf
 from lm.config import CONFIG_DIR, Config, parse_config, register
 from lm.vectors import config as vectors
 from sweeps import hydra_sweeper
-from sweeps.config import FrameworkConfig, SearchConfig, parse_framework_config
+from sweeps.config import (
+    CustomSchedulerConfig,
+    FrameworkConfig,
+    SearchConfig,
+    parse_framework_config,
+)
 from sweeps.errors import UserError
 from sweeps.search import space
 from sweeps.search.samplers import all_settings
@@ -120,11 +125,22 @@ def test_search_composes_and_types(compose: Compose, name: str) -> None:
     assert framework(config).search.kind == name
 
 
-@pytest.mark.parametrize("name", choices("scheduler"))
+@pytest.mark.parametrize("name", sorted({*choices("scheduler")} - {"custom"}))
 def test_scheduler_composes_and_types(compose: Compose, name: str) -> None:
     config = compose(f"scheduler={name}")
     assert check(config).scheduler == framework(config).scheduler
     assert framework(config).scheduler.kind == name
+
+
+def test_scheduler_of_ones_own_composes_and_types(compose: Compose) -> None:
+    given = "scheduler.kind=my.Scheduler", "scheduler.arguments={a:1,b:[x]}"
+    config = compose("scheduler=custom", *given)
+    found = CustomSchedulerConfig(
+        kind="my.Scheduler", time="time/epoch", arguments={"a": 1, "b": ["x"]}
+    )
+    assert check(config).scheduler == framework(config).scheduler == found
+    with pytest.raises(UserError, match="scheduler=custom needs a dotted path"):
+        framework(compose("scheduler=custom"))
 
 
 @pytest.mark.parametrize("name", SWEEPS)

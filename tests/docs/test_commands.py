@@ -83,7 +83,11 @@ def check_trials(arguments: Sequence[str]) -> None:
             space.param_override(key, value) for key, value in root.hydra.sweeper.params.items()
         ]
         found = space.build_space(parser.parse_overrides(params), given)
-        last = [axis.values[-1].override for axis in found.axes]
+        ends = (
+            axis.value_at(axis.interval.end) if axis.interval else axis.values[-1]
+            for axis in found.axes
+        )
+        last = [value.override for value in ends]
         trial = hydra.compose("config", overrides=[*found.fixed, *last]) if last else root
     values = OmegaConf.to_container(OmegaConf.masked_copy(trial, list(SECTIONS)), resolve=True)
     assert isinstance(values, dict)

@@ -52,7 +52,13 @@ def the_worst_changes_its_learning_rate(trials: Trials) -> None:
     assert trials["3"].best_of("valid/perplexity")[0] < 100  # its own were in the thousands
 
 
+CUSTOM = (
+    "scheduler.kind=ray.tune.schedulers.AsyncHyperBandScheduler",
+    "scheduler.arguments={max_t:1000,reduction_factor:4,stop_last_trials:false}",
+)
+"""A scheduler of Ray Tune by its dotted path, with the numbers of `conf/scheduler/asha.yaml`."""
 ACTS = {
+    "custom": the_worst_stops_after(1, CUSTOM[0].partition("=")[2]),
     "none": every_trial_finishes,
     "asha": the_worst_stops_after(1, "asha"),
     "median": the_worst_stops_after(2, "median"),
@@ -60,11 +66,15 @@ ACTS = {
 }
 
 
+def choose(name: str) -> list[str]:
+    return [f"scheduler={name}", *(CUSTOM if name == "custom" else ())]
+
+
 def test_schedulers_compare_trials_at_times_that_trials_report(
     tmp_path: Path, tiny: Compose
 ) -> None:
     run(tmp_path, tiny("train.epochs=1"))
-    times = {tiny(f"scheduler={name}")["scheduler"]["time"] for name in NAMES}
+    times = {tiny(*choose(name))["scheduler"]["time"] for name in NAMES}
     assert times <= set(read_metrics(tmp_path / "metrics.csv")[-1])
 
 
@@ -108,7 +118,7 @@ def test_scheduler_acts_on_language_models_and_the_worst_reproduces(
     tmp_path: Path, tiny_overrides: list[str], one_cpu: str, name: str
 ) -> None:
     rates = f"optimizer.learning_rate={','.join(RATES)}"
-    done = sweep(tmp_path, one_cpu, *tiny_overrides, rates, f"scheduler={name}")
+    done = sweep(tmp_path, one_cpu, *tiny_overrides, rates, *choose(name))
     assert done.returncode == 0, done.stdout + done.stderr
     trials = trials_of(tmp_path)
     assert set(trials) == set(RATES)
@@ -128,7 +138,7 @@ def test_search_and_scheduler_go_together(
     tmp_path: Path, tiny_overrides: list[str], one_cpu: str, search: str, name: str
 ) -> None:
     number = 6
-    draws = (INTERVAL, f"search={search}", f"search.trials={number}", f"scheduler={name}")
+    draws = (INTERVAL, f"search={search}", f"search.trials={number}", *choose(name))
     done = sweep(tmp_path, one_cpu, *tiny_overrides, *draws)
     if (search, name) == ("optuna", "pbt"):
         assert done.returncode == 1
@@ -141,8 +151,9 @@ def test_search_and_scheduler_go_together(
     assert best.status == "finished"
     others = [trial for trial in trials if trial.status != "finished"]
     changed = [trial for trial in trials if read_config(trial.directory)["train"]["changes"]]
+    kind = CUSTOM[0].partition("=")[2] if name == "custom" else name
     assert {trial.error.split(" at ")[0] for trial in others} == (
-        {f"by {name}"} if name in ("asha", "median") else set()
+        {f"by {kind}"} if name in ("asha", "custom", "median") else set()
     )
     assert bool(changed) == (name == "pbt")
     for trial in [*others, *changed][:1]:

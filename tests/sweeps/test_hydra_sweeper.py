@@ -10,6 +10,8 @@ from sweeps.io.atomic import read_json
 from sweeps.store.metrics import read_metrics
 
 HOOK = "hydra.sweeper.metrics=toy.reports"
+OPTUNA = "search=optuna", "search.trials=2"
+CMAES = *OPTUNA, "search.sampler=cmaes"
 LONGEST_FIRST = [(steps, rate) for steps in ("9", "5", "2") for rate in ("0.1", "0.2")]
 AS_GIVEN = [(steps, rate) for rate in ("0.1", "0.2") for steps in ("2", "9", "5")]
 
@@ -37,6 +39,25 @@ AS_GIVEN = [(steps, rate) for rate in ("0.1", "0.2") for steps in ("2", "9", "5"
         (["+sweep=grid", "sweep.progress=[x]", HOOK], "did you mean train/x."),
         (["+sweep=grid", "scheduler=asha", "scheduler.time=los", HOOK], "did you mean loss."),
         (["+sweep=grid", "search=optuna", "search.trials=2", "sweep.metric=l", HOOK], "there are"),
+        (
+            ["+sweep=grid", "sweep.objectives=['train/y:max']", HOOK],
+            "sweep.objectives=train/y is not",
+        ),
+        (["--multirun", "seed=0,1", "search.sampler=gp"], "has no meaning for search=grid"),
+        (["--multirun", "shape=small,large", "rate=0.1,0.2", *CMAES], "and shape is none"),
+        (["--multirun", "seed=0,1", *OPTUNA, "search.warm_start=[no]"], "no does not exist"),
+        (["--multirun", "seed=0,1", *OPTUNA, "search.first=['seed=7']"], "which the axis does not"),
+        (
+            ["--multirun", "seed=0,1", "search.kind=no.Such", "search.trials=1"],
+            "cannot be imported",
+        ),
+        (["--multirun", "seed=0,1", "scheduler.kind=toy.Such"], "kind=toy.Such cannot be imported"),
+        (["--multirun", "seed=0,1", "scheduler=custom"], "scheduler=custom needs a dotted path"),
+        (
+            ["--multirun", "seed=0,1", "scheduler.kind=toy.identify"],
+            "cannot be made with scheduler.a",
+        ),
+        (["--multirun", "seed=0,1", "ray.callbacks=[toy.Such]"], "callbacks=toy.Such cannot be"),
         (["+sweep=grid", "sweep.name=a,b"], "sweep.name has several values, and trials cannot"),
         (["--multirun", "+sweep=grid,grid"], "a command trains one sweep file"),
         (["--multirun", "seed=0,1", "output_dir='caf\udce9'"], "is not UTF-8"),

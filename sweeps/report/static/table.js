@@ -10,6 +10,12 @@ const COLUMNS = [
   })),
   { key: "best", head: `best ${DATA.metric}`, value: trial => trial.best, format: short },
   { key: "at", head: "at step", value: trial => trial.at },
+  ...DATA.objectives.map((tag, place) => ({
+    key: `objective:${tag}`, head: tag, value: trial => trial.others[place] ?? null, format: value => short(value),
+  })),
+  ...(DATA.objectives.length ? [{
+    key: "pareto", head: "Pareto", value: trial => trial.front ? "front" : "", order: trial => trial.front ? 0 : 1, text: true,
+  }] : []),
   { key: "last", head: "last", value: trial => trial.last[state.tag] ?? null, format: value => short(value, 5) },
   { key: "step", head: "step", value: trial => trial.step },
   { key: "seconds", head: "seconds", value: trial => trial.seconds, format: value => value.toFixed(1) },

@@ -1,6 +1,7 @@
 """Sweeps come into pandas whole."""
 
 import math
+import re
 from pathlib import Path
 from typing import Any
 
@@ -81,3 +82,63 @@ def test_missing_sweep_is_one_sentence(tmp_path: Path, grid: Path) -> None:
         sweeps.load(grid.parent)
     with pytest.raises(UserError, match="holds no sweep"):
         sweeps.load(next(grid.glob("rate*")))
+
+
+def test_best_trial_has_its_settings_configuration_and_folder(grid: Path) -> None:
+    best = sweeps.load(grid).best
+    assert best is not None
+    assert best.settings in ({"rate": "0.01", "kind": kind, "seed": "0"} for kind in "ab")
+    assert best.name == best.directory.name
+    assert best.directory.parent == grid
+    assert (best.metric, best.value, best.step) == ("valid/loss", pytest.approx(0.1 + 1 / 30), 30)
+    assert best.status == "finished"
+    assert best.checkpoints == best.directory / "checkpoints"
+    assert best.config["rate"] == 0.01
+    (best.directory / "config.yaml").unlink()
+    assert best.config["seed"] == 0  # read once
+    unread = sweeps.load(grid).best
+    assert unread is not None
+    with pytest.raises(UserError, match=r"config.yaml is missing or damaged"):
+        _ = unread.config
+
+
+def test_best_trial_is_that_of_the_filter_and_of_all_sweeps(grid: Path, make_sweep: Any) -> None:
+    best = sweeps.load(grid, filter="rate=0.1,.*seed=1").best
+    assert best is not None
+    assert (best.settings["rate"], best.settings["seed"]) == ("0.1", "1")
+    other = make_sweep([{"rate": 7, "kind": "a"}], lambda s, step: 0.001, name="other")
+    best = sweeps.load(grid, other).best
+    assert best is not None
+    assert best.name.startswith("other/rate=7,")
+
+
+@pytest.mark.parametrize("status", ["waiting", "failed", "stopped"])
+def test_without_a_finished_trial_there_is_no_best_one(make_sweep: Any, status: str) -> None:
+    folder = make_sweep([{"a": 1}], lambda s, step: 1.0, ends=lambda setting: status)
+    assert sweeps.load(folder).best is None
+
+
+def test_notebook_shows_the_ranked_table(grid: Path, make_sweep: Any) -> None:
+    text = sweeps.load(grid)._repr_html_()
+    assert "<b>grid</b>: 12 trials" in text
+    assert "<th>best valid/loss</th><th>at step</th><th>status</th>" in text
+    assert text.count("<tr>") == 11
+    assert "and 2 more in <code>.trials</code>" in text
+    first = re.findall(r"<tr>(.*?)</tr>", text)[1]
+    assert re.findall(r"<td>(.*?)</td>", first) == ["0.01", "a", "0", "0.133333", "30", "finished"]
+    assert repr(sweeps.load(grid)) == "Results(grid: 12 trials)"
+    odd = make_sweep([{"a": 1}], lambda s, step: 1.0, name="<b>", metric="<i>")
+    assert "&lt;b&gt;" in sweeps.load(odd)._repr_html_()
+    assert "<i>" not in sweeps.load(odd)._repr_html_()
+
+
+def test_notebook_says_why_nothing_is_ranked(grid: Path, make_sweep: Any) -> None:
+    empty = make_sweep([{"a": 1}], lambda s, step: 1.0, name="e", ends=lambda setting: "waiting")
+    assert "no trial has reported valid/loss yet" in sweeps.load(empty)._repr_html_()
+    assert "0 trials" in sweeps.load(grid, filter="nothing")._repr_html_()
+    other = make_sweep([{"a": 1}], lambda s, step: 1.0, name="other", metric="accuracy")
+    both = sweeps.load(grid, other)
+    assert "are ranked by different metrics (valid/loss, accuracy)" in both._repr_html_()
+    with pytest.raises(UserError, match="load each alone, or give a tag to plot_curves"):
+        _ = both.best
+    assert len(both.plot_curves("train/loss").data) == 13

@@ -109,3 +109,57 @@ def test_position_is_found_from_labels() -> None:
     assert position_of(found, {"a": "2", "b": "x", "c": "0.25"}) is None
     assert position_of(found, {"a": "2", "b": "y", "c": "3"}) is None
     assert position_of(found, {"a": "2", "b": "y"}) is None
+
+
+FIRST_AXES = ("rate=tag(log,interval(1e-4,1))", "cell=rnn,gru", "n=int(interval(1,9))")
+
+
+def first(*texts: str, trials: int = 6) -> SearchConfig:
+    return SearchConfig("random", trials, 0, first=list(texts))
+
+
+def test_first_settings_come_before_the_draws_and_count_among_the_trials() -> None:
+    found = space(*FIRST_AXES)
+    chosen = labels(found, first("cell=gru,n=3,rate=0.05", "rate=0.5,cell=rnn,n=9"))
+    assert chosen[:2] == ["0.05 gru 3", "0.5 rnn 9"]
+    assert chosen[2:] == labels(found, SearchConfig("random", 4, 0))
+
+
+def test_what_a_first_setting_leaves_open_is_drawn() -> None:
+    chosen = labels(space(*FIRST_AXES), first("cell=gru", "cell=gru,n=3"))
+    assert [text.split()[1] for text in chosen[:2]] == ["gru", "gru"]
+    assert chosen[1].split()[2] == "3"
+    assert len(set(chosen)) == 6
+
+
+def test_first_setting_names_one_or_all_of_the_axes_that_step_together() -> None:
+    found = space("a=1,2,3", "b=x,y,z", "c=interval(0,1)")
+    for text in ("b=y", "a=2,b=y"):
+        assert labels(found, first(text), zipped=[["a", "b"]])[0].startswith("2 y ")
+    with pytest.raises(UserError, match=r"has a=1,b=y, which .* values are 1\+x, 2\+y, 3\+z"):
+        labels(found, first("a=1,b=y"), zipped=[["a", "b"]])
+
+
+@pytest.mark.parametrize(
+    ("text", "sentence"),
+    [
+        ("cel=gru", "search.first names cel, which is not swept; the axes are rate, cell, n"),
+        ("cell", "search.first has 'cell', which is not of the form key=value"),
+        ("cell=lstm", "has cell=lstm, which the axis does not have; its values are rnn, gru"),
+        ("rate=2", "has rate=2, which the axis does not have; its numbers are from 0.0001 to 1"),
+        ("rate=fast", "has rate=fast, which the axis does not have"),
+        ("n=2.5", "n=2.5, which the axis does not have; its numbers are whole and from 1 to 9"),
+        ("rate=0.5,cell=gru,n=2", "which sweep.exclude leaves out"),
+    ],
+)
+def test_first_setting_that_is_none_of_the_space_is_one_sentence(text: str, sentence: str) -> None:
+    with pytest.raises(UserError, match=sentence):
+        labels(space(*FIRST_AXES), first(text), exclude=["cell=gru"])
+
+
+@pytest.mark.parametrize(("label", "position"), [("3", 3), ("2.5", None), ("10", None)])
+def test_a_fraction_is_no_place_on_an_interval_of_whole_numbers(
+    label: str, position: float | None
+) -> None:
+    found = dimensions(space("n=int(interval(1,9))"), [])
+    assert position_of(found, {"n": label}) == (None if position is None else (position,))

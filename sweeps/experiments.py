@@ -52,7 +52,7 @@ from sweeps.search.space import in_grammar
 from sweeps.tracking import Run
 
 if TYPE_CHECKING:
-    from sweeps.analysis.dataframes import Frames
+    from sweeps.analysis.dataframes import Results
 
 RUN_ARGUMENT = "run"
 """Name of the argument that is the trial's `Run`."""
@@ -481,7 +481,7 @@ def run(
     output_dir: str | Path | None = None,
     fresh: bool = False,
     options: Mapping[str, Any] | None = None,
-) -> "Frames":
+) -> "Results":
     """Sweep over the options of a function, from Python or a notebook, and return the results.
 
         results = sweeps.run(train, {"lr": [0.1, 0.01], "seed": [0, 1]})
