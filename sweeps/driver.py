@@ -156,6 +156,7 @@ def _train(plan: SweepPlan, pending: PendingTrials) -> Outcome:
         scheduler=options.scheduler.kind,
         schedule_option=application.schedule_option or "",
         train_command=application.train_command,
+        log_megabytes=options.sweep.log_megabytes,
     )
     from sweeps.tune.tuner import run_trials  # imports Ray
 

@@ -14,6 +14,7 @@ from sweeps.config import locate
 from sweeps.errors import UserError, did_you_mean, one_line_error
 from sweeps.io.mirror import mirror_of
 from sweeps.run import Run
+from sweeps.run.log import trial_log
 from sweeps.store import TrialStatus, read_config, read_trial
 from sweeps.store.provenance import machine
 from sweeps.store.status import is_stuck
@@ -97,7 +98,7 @@ def train_trial(
     )
     entered = False
     try:
-        with run, time_limit([run], task):
+        with run, trial_log([directory], task.log_megabytes), time_limit([run], task):
             entered = True
             run.add_provenance(**worker_provenance(task))
             locate(task.objective)(read_config(directory), run)

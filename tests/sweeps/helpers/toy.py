@@ -107,7 +107,7 @@ def _full_disk(kind: str, step: int, run: Run) -> Iterator[None]:
     if kind != "full" or step != 5 or mark.exists():
         yield
         return
-    mark.touch()
+    _touch(mark)
     with _limit(resource.RLIMIT_FSIZE, 0):
         yield
 
@@ -145,9 +145,12 @@ def _restore(run: Run) -> tuple[int, float]:
 
 def _mark(run: Run, what: str) -> Path:
     """A file for faults that happen once: outside the trial's folder, which may be a copy."""
-    folder = Path.cwd() / "marks"
-    folder.mkdir(exist_ok=True)
-    return folder / f"{run.directory.name.rpartition('id=')[2]}.{what}"
+    return Path.cwd() / "marks" / f"{run.directory.name.rpartition('id=')[2]}.{what}"
+
+
+def _touch(mark: Path) -> None:
+    mark.parent.mkdir(exist_ok=True)
+    mark.touch()
 
 
 def _fault(kind: str, step: int, run: Run) -> None:
@@ -157,7 +160,7 @@ def _fault(kind: str, step: int, run: Run) -> None:
     if kind == "raise" and step == 3:
         raise ValueError("this trial raises")
     if kind == "raise_once" and step == 4 and not died.exists():
-        died.touch()
+        _touch(died)
         raise ValueError("this trial raises once")
     if kind == "eat" and step == 3:
         eaten = bytearray(b"x") * (6 * 10**9)
@@ -167,7 +170,7 @@ def _fault(kind: str, step: int, run: Run) -> None:
         with _limit(resource.RLIMIT_AS, 2**30):
             bytearray(2**40)
     if kind == "kill" or (kind == "kill_once" and step == 4 and not died.exists()):
-        died.touch()
+        _touch(died)
         os.kill(os.getpid(), signal.SIGKILL)
 
 
