@@ -89,7 +89,9 @@ class _CappedLog:
     def redirected(self) -> Iterator[None]:
         """Lead the process's output here, and see that the files do not grow too large."""
         _flush()
-        streams = [stream for stream in (sys.stdout, sys.stderr) if _holds_lines_back(stream)]
+        streams: list[Any] = [
+            stream for stream in (sys.stdout, sys.stderr) if _holds_lines_back(stream)
+        ]
         for stream in streams:
             stream.reconfigure(line_buffering=True)
         self._saved = {number: os.dup(number) for number in _descriptors()}

@@ -133,6 +133,8 @@ def last_lines(directory: Path, count: int) -> list[str]:
         if len(text) >= LAST_BYTES:
             break
     # A progress bar writes its line again and again: the last state of it counts.
-    shown = [line.rstrip("\r").rpartition("\r")[2] for line in text.decode(errors="replace").split("\n")]
+    shown = [
+        line.rstrip("\r").rpartition("\r")[2] for line in text.decode(errors="replace").split("\n")
+    ]
     plain = [CONTROL.sub("", line).rstrip()[:LINE_CHARACTERS] for line in shown]
     return [line for line in plain if line][-count:]

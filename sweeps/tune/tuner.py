@@ -26,6 +26,7 @@ from sweeps.run import Interrupt
 from sweeps.store import read_config
 from sweeps.tune import cluster
 from sweeps.tune.callback import RunContext, trial_folders, tune_callback
+from sweeps.tune.guard import SweepGuard
 from sweeps.tune.optuna_searcher import build_searcher
 from sweeps.tune.outcome import MemoryRanOut, Outcome
 from sweeps.tune.placement_groups import settled_placement_groups
@@ -50,9 +51,12 @@ def run_trials(
     application: Application,
     folder: Path,
     progress: Progress,
+    guard: SweepGuard,
     mirror: Mirror | None,
 ) -> Outcome:
-    """Train every trial; returns when all have ended, a signal came or the Ray session is gone.
+    """Train every trial; returns when all have ended, or the sweep ended early.
+
+    A signal ends it early, the guard, or a Ray session that is gone.
 
     Args:
       pending: the trials.
@@ -61,6 +65,7 @@ def run_trials(
       application: its `environment` hook gives the workers' variables.
       folder: of the sweep.
       progress: shows each start, report and end.
+      guard: ends the sweep where it is to end before its trials.
       mirror: of the URL that keeps the results; None: trial folders are the same everywhere.
 
     Raises:
@@ -82,6 +87,7 @@ def run_trials(
             context = RunContext(
                 progress=progress,
                 outcome=outcome,
+                guard=guard,
                 scheduler=options.scheduler.kind,
                 interrupt=interrupt,
                 fetch=partial(_fetch, mirror),
@@ -94,7 +100,7 @@ def run_trials(
             finally:
                 outcome.interrupted, outcome.number = interrupt.requested, interrupt.number
     except KeyboardInterrupt:
-        outcome.interrupted = True
+        outcome.interrupted = outcome.interrupted or not outcome.ended_early
     except SessionLost as error:
         outcome.ended_early = f"{error}; the same command goes on."
     except RuntimeError as error:

@@ -4,9 +4,12 @@ python -m toy +sweep=grid
 """
 
 import ctypes
+import logging
 import os
 import resource
 import signal
+import subprocess
+import sys
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -153,11 +156,23 @@ def _touch(mark: Path) -> None:
     mark.touch()
 
 
+def _talk(step: int) -> None:
+    """Print in every way that a program may have."""
+    print(f"print {step}")
+    logging.getLogger("toy").warning("logging %d", step)
+    ctypes.CDLL(None).puts(b"C %d" % step)
+    subprocess.run(["echo", f"child {step}"], check=True)
+    os.write(2, b"descriptor %d\n" % step)
+
+
 def _fault(kind: str, step: int, run: Run) -> None:
     died = _mark(run, "died")
     if kind == "stuck" and step == 3:
         ctypes.PyDLL(None).sleep(600)  # in C, with the interpreter's lock held
+    if kind == "talk":
+        _talk(step)
     if kind == "raise" and step == 3:
+        print("about to raise", file=sys.stderr)
         raise ValueError("this trial raises")
     if kind == "raise_once" and step == 4 and not died.exists():
         _touch(died)
@@ -171,6 +186,7 @@ def _fault(kind: str, step: int, run: Run) -> None:
             bytearray(2**40)
     if kind == "kill" or (kind == "kill_once" and step == 4 and not died.exists()):
         _touch(died)
+        print(f"killed at step {step}")
         os.kill(os.getpid(), signal.SIGKILL)
 
 
