@@ -2,6 +2,7 @@
 
 from collections import Counter
 from collections.abc import Collection
+from contextlib import ExitStack
 from dataclasses import replace
 from pathlib import Path
 
@@ -12,10 +13,11 @@ from sweeps.errors import UserError
 from sweeps.io.console import print_line
 from sweeps.io.lease import hold_lease
 from sweeps.io.lock import locked
-from sweeps.io.mirror import beside_trials, without_checkpoints
+from sweeps.io.mirror import Mirror, beside_trials, without_checkpoints
 from sweeps.plan import PendingTrials, SweepPlan
 from sweeps.plan.sweep_folder import SweepFolder
-from sweeps.store import Trial, TrialStatus, move_aside, read_sweep
+from sweeps.store import Trial, TrialStatus, move_aside, read_sweep, read_trial
+from sweeps.store.log import LOG_FILE, MEGABYTE, log_kept
 from sweeps.store.result import RESULT_FILE
 from sweeps.store.sweep import SWEEP_FILE
 from sweeps.tensorboard.custom_scalars import write_charts
@@ -52,7 +54,7 @@ def run_sweep(plan: SweepPlan) -> int:
     lock = locked(folder.parent / f".{folder.name}.lock", in_use)
     with lock, hold_lease(mirror, folder.name):
         if mirror:
-            mirror.pull(folder.name, without_checkpoints)
+            _pull(plan, mirror)
         if plan.options.sweep.fresh:
             _move_aside(plan)
         sweep_folder = plan.open_folder()
@@ -62,6 +64,16 @@ def run_sweep(plan: SweepPlan) -> int:
             mirror.push(folder.name, without_checkpoints)
         outcome, names = _train_all(plan, sweep_folder, guard)
         return _show_results(plan, outcome, names, guard)
+
+
+def _pull(plan: SweepPlan, mirror: Mirror) -> None:
+    """Bring the sweep's folder to this machine, and keep the logs that killed workers left here."""
+    limit = round(plan.options.sweep.log_megabytes * MEGABYTE)
+    with ExitStack() as logs:
+        for path in plan.folder.glob(f"[!.]*/{LOG_FILE}"):
+            if read_trial(path.parent).status == TrialStatus.RUNNING:
+                logs.enter_context(log_kept(path.parent, limit))
+        mirror.pull(plan.folder.name, without_checkpoints)
 
 
 def _move_aside(plan: SweepPlan) -> None:
@@ -198,7 +210,7 @@ def _show_results(
     """Rank and print all trials of the folder; returns the exit status for the named ones."""
     folder, mirror = plan.folder, plan.mirror
     if mirror:
-        mirror.pull(folder.name, without_checkpoints)
+        _pull(plan, mirror)
     sweep = read_sweep(folder)
     trials = tuple(finalize_status(trial, outcome) for trial in sweep.trials)
     comparison = compare_trials(replace(sweep, trials=trials))

@@ -14,11 +14,10 @@ from typing import Any
 
 from sweeps.errors import UserError
 from sweeps.io.atomic import cannot_write
-from sweeps.store.log import LOG_FILE, cap_log, tail_path
+from sweeps.store.log import LOG_FILE, MEGABYTE, cap_log, tail_path
 
 LOOK_SECONDS = 0.1
 """Time between two looks at the size of a log."""
-MEGABYTE = 1_000_000
 
 
 @contextmanager

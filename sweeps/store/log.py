@@ -7,12 +7,14 @@ that trains the trial, or the end of this one, puts them together.
 
 import mmap
 import re
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 
 from sweeps.io.atomic import write_bytes
 
 LOG_FILE = "log.txt"
+MEGABYTE = 1_000_000
 MARKER = re.compile(rb"^--- (\d+) bytes are left out here \(sweep\.log_megabytes\) ---\n", re.M)
 TAIL = re.compile(r"log\.tail-(\d+)\.txt")
 CONTROL = re.compile(r"\x1b\[[0-9;?]*[ -/]*[@-~]|[\x00-\x08\x0b-\x1f\x7f]")
@@ -120,6 +122,34 @@ def _last_bytes(pieces: Sequence[tuple[Path, int, int]], limit: int) -> tuple[by
         cut = text.find(b"\n", 0, LINE_BYTES) + 1
         return text[cut:], skip + cut
     return text, 0
+
+
+def is_no_log(path: str) -> bool:
+    """Whether a file, given by its path, is none of those of a log."""
+    name = path.rpartition("/")[2]
+    return name != LOG_FILE and not TAIL.fullmatch(name)
+
+
+@contextmanager
+def log_kept(directory: Path, limit: int) -> Iterator[None]:
+    """Keep what a killed process printed, while the folder is made equal to a copy elsewhere.
+
+    Only a process that ends by itself brings all of its log to that place.
+
+    Args:
+      directory: a trial's folder; no process writes to its log.
+      limit: bytes of the log.
+    """
+    path = directory / LOG_FILE
+    if not path.exists():
+        yield
+        return
+    cap_log(directory, limit)
+    before = path.read_bytes()
+    yield
+    after = path.read_bytes() if path.exists() else b""
+    if len(after) < len(before) and before.startswith(after) and directory.is_dir():
+        write_bytes(path, before, durable=False)
 
 
 def last_lines(directory: Path, count: int) -> list[str]:

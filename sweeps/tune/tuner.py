@@ -24,6 +24,7 @@ from sweeps.plan import PendingTrials
 from sweeps.plan.packs import Pack, pack_summary
 from sweeps.run import Interrupt
 from sweeps.store import read_config
+from sweeps.store.log import is_no_log
 from sweeps.tune import cluster
 from sweeps.tune.callback import RunContext, trial_folders, tune_callback
 from sweeps.tune.guard import SweepGuard
@@ -300,9 +301,13 @@ def _request_stop(stop_file: Path, mirror: Mirror | None) -> None:
 
 
 def _fetch(mirror: Mirror | None, directory: Path) -> None:
-    """Bring a trial's folder to this machine, without its checkpoints."""
+    """Bring a trial's folder to this machine, without its checkpoints and its log.
+
+    A worker on this machine may still write to the log, which it shares with others of its pack.
+    """
     if mirror:
-        mirror.pull("/".join(directory.parts[-2:]), without_checkpoints)
+        below = "/".join(directory.parts[-2:])
+        mirror.pull(below, lambda path: without_checkpoints(path) and is_no_log(path))
 
 
 def _clear(folder: Path, mirror: Mirror | None) -> None:

@@ -16,6 +16,7 @@ from sweeps.io.mirror import mirror_of
 from sweeps.run import Run
 from sweeps.run.log import trial_log
 from sweeps.store import TrialStatus, read_config, read_trial
+from sweeps.store.log import MEGABYTE, log_kept
 from sweeps.store.provenance import machine
 from sweeps.store.status import is_stuck
 from sweeps.tune.task import WorkerTask
@@ -57,7 +58,8 @@ def local_copy(directory: Path, task: WorkerTask) -> Iterator[tuple[Path, Upload
         return
     # The driver has been at the store.
     mirror, below = mirror_of(task.url, wait=True), "/".join(directory.parts[-2:])
-    mirror.pull(below)
+    with log_kept(mirror.local / below, round(task.log_megabytes * MEGABYTE)):
+        mirror.pull(below)
     try:
         yield mirror.local / below, lambda wait: mirror.push(below, wait=wait)
     finally:
