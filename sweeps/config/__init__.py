@@ -7,10 +7,10 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from sweeps.config.application import Application, read_application
+    from sweeps.config.application import Application, check_application, read_application
     from sweeps.config.compose import Composer
     from sweeps.config.grammar import parse_override, parse_overrides, quoted
-    from sweeps.config.hooks import locate, source_folder
+    from sweeps.config.hooks import check_hook, locate, source_folder
     from sweeps.config.hydra_errors import composition_errors
     from sweeps.config.metrics import check_metric, check_tags
     from sweeps.config.options import (
@@ -47,6 +47,8 @@ _MODULES = {
     "SchedulerConfig": "options",
     "SearchConfig": "options",
     "SweepConfig": "options",
+    "check_application": "application",
+    "check_hook": "hooks",
     "check_metric": "metrics",
     "check_overrides": "overrides",
     "check_ranges": "schema",
@@ -79,6 +81,8 @@ __all__ = [
     "SchedulerConfig",
     "SearchConfig",
     "SweepConfig",
+    "check_application",
+    "check_hook",
     "check_metric",
     "check_overrides",
     "check_ranges",

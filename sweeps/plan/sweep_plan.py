@@ -7,7 +7,14 @@ from pathlib import Path
 
 from rich.console import Console
 
-from sweeps.config import Application, FrameworkConfig, check_tags, locate, source_folder
+from sweeps.config import (
+    Application,
+    FrameworkConfig,
+    check_application,
+    check_tags,
+    locate,
+    source_folder,
+)
 from sweeps.errors import UserError
 from sweeps.io.console import print_line
 from sweeps.io.mirror import Mirror, without_checkpoints
@@ -208,8 +215,10 @@ def plan_sweep(
       mirror: of the URL that keeps the results; None: the folder does.
 
     Raises:
-      UserError: options contradict each other, or a trial's configuration is invalid.
+      UserError: options contradict each other, a trial's configuration is invalid, or the program
+        has no function that `hydra.sweeper` names.
     """
+    check_application(application)
     return SweepPlan(
         folder=folder,
         planner=planner,
