@@ -72,7 +72,7 @@ def print_results(
     print_line(console)
     print_table(console, ranking_table(comparison, TOP))
     print_rest(console, len(trials) - TOP, "in results.csv")
-    if comparison.replicate:
+    if comparison.replicate and comparison.best_trial:
         print_line(console)
         print_line(
             console, f"best {comparison.metric} over {comparison.replicate}, finished trials:"
