@@ -26,6 +26,9 @@ LAST_BYTES = 16384
 LINE_CHARACTERS = 200
 """Part of a long line that is shown."""
 
+Piece = tuple[Path, int, int]
+"""A file, and start and length of a part of it."""
+
 
 def tail_path(directory: Path, offset: int) -> Path:
     """The file that holds what was written from an offset on."""
@@ -56,16 +59,18 @@ def cap_log(directory: Path, limit: int) -> bool:
     if not later and size <= limit:
         return False
     end, rest, left_out = _find_marker(path, size)
-    pieces = [(path, rest, size - rest), *((tail, 0, tail.stat().st_size) for _, tail in later)]
-    left_out += _missing(later)
+    pieces, missing = _without_gaps((path, rest, size - rest), later)
+    left_out += missing
     total = end + sum(length for _, _, length in pieces)
     if total <= limit and not later:
         return False
     head = _read(path, 0, end)
     if total > limit and end > limit // 2:
-        # Without a marker the head is all of the file: what is cut off comes first in the rest.
         cut = _line_end(head, limit // 2)
-        pieces.insert(0, (path, cut, end - cut))
+        if left_out:
+            left_out += end - cut
+        else:  # what is cut off comes first in the rest
+            pieces.insert(0, (path, cut, end - cut))
         head = head[:cut]
     tail, skipped = _last_bytes(pieces, limit - len(head))
     left_out += skipped
@@ -87,13 +92,17 @@ def _find_marker(path: Path, size: int) -> tuple[int, int, int]:
     return size, size, 0
 
 
-def _missing(later: Sequence[tuple[int, Path]]) -> int:
-    """Bytes between files that were removed."""
-    missing = end = 0
+def _without_gaps(first: Piece, later: Sequence[tuple[int, Path]]) -> tuple[list[Piece], int]:
+    """The last pieces of a log between which nothing is missing; and the bytes that come before."""
+    pieces, left_out, end = [first], 0, 0
     for offset, path in later:
-        missing += max(0, offset - end)
-        end = offset + path.stat().st_size
-    return missing
+        if offset > end:
+            left_out += offset - end + sum(length for _, _, length in pieces)
+            pieces = []
+        length = path.stat().st_size
+        pieces.append((path, 0, length))
+        end = offset + length
+    return pieces, left_out
 
 
 def _read(path: Path, start: int, length: int) -> bytes:
@@ -109,7 +118,7 @@ def _line_end(text: bytes, limit: int) -> int:
     return text.rfind(b"\n", max(0, limit - LINE_BYTES), limit) + 1 or limit
 
 
-def _last_bytes(pieces: Sequence[tuple[Path, int, int]], limit: int) -> tuple[bytes, int]:
+def _last_bytes(pieces: Sequence[Piece], limit: int) -> tuple[bytes, int]:
     """The last bytes of pieces of files, from the start of a line on; and how many come before."""
     skip = total = sum(length for _, _, length in pieces)
     kept: list[bytes] = []

@@ -48,6 +48,31 @@ def test_files_are_put_together_in_order_and_what_is_missing_is_counted(tmp_path
     assert [path.name for path in tmp_path.iterdir()] == ["log.txt"]
 
 
+@pytest.mark.parametrize(
+    ("limit", "expected", "left_out"),
+    [(1000, "11\n12\n{}31\n32\n", 18), (10, "11\n{}31\n32\n", 21)],
+)
+def test_what_stands_between_two_gaps_is_left_out(
+    tmp_path: Path, limit: int, expected: str, left_out: int
+) -> None:
+    """The parts that are kept are the first and the last lines, without another gap in them."""
+    marker = "--- {} bytes are left out here (sweep.log_megabytes) ---\n"
+    (tmp_path / "log.txt").write_text("11\n12\n" + marker.format(5) + "21\n22\n")
+    tail_path(tmp_path, 7).write_text("31\n32\n")
+    assert cap_log(tmp_path, limit)
+    assert (tmp_path / "log.txt").read_text() == expected.format(marker.format(left_out))
+
+
+def test_log_that_outgrew_its_half_before_a_gap_is_cut(tmp_path: Path) -> None:
+    (tmp_path / "log.txt").write_bytes(b"1234567\n" * 1000)
+    tail_path(tmp_path, 100).write_text("last\n")
+    assert cap_log(tmp_path, 4000)
+    head, _, tail = (tmp_path / "log.txt").read_bytes().partition(b"--- 6100 bytes are ")
+    assert head == b"1234567\n" * 250
+    assert tail.endswith(b"---\nlast\n")
+    assert tail.count(b"\n") == 2
+
+
 def test_log_without_line_ends_is_cut_where_it_must_be(tmp_path: Path) -> None:
     (tmp_path / "log.txt").write_bytes(b"x" * 100_000)
     assert cap_log(tmp_path, 20_000)
