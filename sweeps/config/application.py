@@ -51,7 +51,7 @@ class Application:
     metrics: str | None = None
     """config -> the tags in each kind of report that its trial makes, as a list of them; runs in
     the command's process. Options that name another tag are refused before anything runs. Null: a
-    metric that nobody reports is found out at the end."""
+    metric that nobody reports ends the sweep after its first reports, or with its first trial."""
     not_swept: list[str] = field(default_factory=list)
     """Options that cannot be axes, beside those of the framework: where and how a trial runs."""
     estimate: str | None = None

@@ -132,9 +132,10 @@ class ProgressCallback:
     def _is_to_end(self, trials: Any) -> bool:
         """Whether a signal came, or the guard found a reason."""
         if self._saving is None and not self._context.interrupt.requested:
-            if not all(trial.is_finished() for trial in trials):
-                self._context.guard.check_time()
-            self._context.outcome.ended_early = self._context.guard.reason
+            guard = self._context.guard
+            if guard.is_late and not all(trial.is_finished() for trial in trials):
+                guard.check_time()
+            self._context.outcome.ended_early = guard.reason
         return self._context.interrupt.requested or bool(self._context.outcome.ended_early)
 
     def _end_if_leaving(self) -> None:

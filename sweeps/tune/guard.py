@@ -83,9 +83,14 @@ class SweepGuard:
                 "same command goes on."
             )
 
+    @property
+    def is_late(self) -> bool:
+        """Whether the time of `sweep.hours` has passed."""
+        return self._hours is not None and self._clock() - self._began >= 3600 * self._hours
+
     def check_time(self) -> None:
         """End the sweep if its time is up."""
-        if self._hours is None or self._clock() - self._began < 3600 * self._hours:
+        if not self.is_late:
             return
         self.is_time_up = self.is_time_up or not self.reason
         self._end(f"the time of sweep.hours={self._hours:g} is used up; the same command goes on.")
