@@ -2,6 +2,7 @@
 
 from collections import Counter
 from collections.abc import Collection
+from contextlib import ExitStack
 from dataclasses import replace
 from pathlib import Path
 
@@ -12,40 +13,48 @@ from sweeps.errors import UserError
 from sweeps.io.console import print_line
 from sweeps.io.lease import hold_lease
 from sweeps.io.lock import locked
-from sweeps.io.mirror import beside_trials, without_checkpoints
+from sweeps.io.mirror import Mirror, beside_trials, without_checkpoints
 from sweeps.plan import PendingTrials, SweepPlan
 from sweeps.plan.sweep_folder import SweepFolder
-from sweeps.store import TrialStatus, move_aside, read_sweep
+from sweeps.store import Trial, TrialStatus, move_aside, read_sweep, read_trial
+from sweeps.store.log import LOG_FILE, MEGABYTE, log_kept
 from sweeps.store.result import RESULT_FILE
 from sweeps.store.sweep import SWEEP_FILE
 from sweeps.tensorboard.custom_scalars import write_charts
 from sweeps.tensorboard.hparams import rewrite_hparams
 from sweeps.tensorboard.replicate_runs import write_replicate_runs
+from sweeps.tune.guard import SweepGuard
 from sweeps.tune.outcome import MemoryRanOut, Outcome, finalize_status
 from sweeps.tune.progress import Progress
 from sweeps.tune.task import WorkerTask
 
 ALONE = 32
 """Halvings that leave a pack with one trial."""
+TIME_IS_UP = 124
+"""Exit status where `sweep.hours` ended the sweep, the one of `timeout`."""
 
 
 def run_sweep(plan: SweepPlan) -> int:
     """Train the trials of a sweep that are not done, and print the table of all.
 
     Returns:
-      Exit status: 0; 1 if a trial failed or is gone, or none has a value of the metric; 128 and the
-      number of a signal: 130 after Ctrl-C.
+      Exit status: 0; 1 if a trial failed or is gone, or none has a value of the metric; 124 if the
+      time of `sweep.hours` was up and trials are left; 128 and the number of a signal: 130 after
+      Ctrl-C.
 
     Raises:
       UserError: bad input, or another command holds the folder; or, after the table was printed,
-        the disk is full or the Ray session ended before the trials.
+        the disk is full, the Ray session ended before the trials, as many trials failed as
+        `sweep.fail_after` says, or no trial reports the metric.
     """
+    sweep = plan.options.sweep
+    guard = SweepGuard(metric=sweep.metric, fail_after=sweep.fail_after, hours=sweep.hours)
     folder, mirror = plan.folder, plan.mirror
     in_use = f"another command is running the sweep in {folder}; wait for it, or stop it."
     lock = locked(folder.parent / f".{folder.name}.lock", in_use)
     with lock, hold_lease(mirror, folder.name):
         if mirror:
-            mirror.pull(folder.name, without_checkpoints)
+            _pull(plan, mirror)
         if plan.options.sweep.fresh:
             _move_aside(plan)
         sweep_folder = plan.open_folder()
@@ -53,8 +62,18 @@ def run_sweep(plan: SweepPlan) -> int:
         write_charts(sweep_folder.sweep, plan.application.charts)
         if mirror:
             mirror.push(folder.name, without_checkpoints)
-        outcome, names = _train_all(plan, sweep_folder)
-        return _show_results(plan, outcome, names)
+        outcome, names = _train_all(plan, sweep_folder, guard)
+        return _show_results(plan, outcome, names, guard)
+
+
+def _pull(plan: SweepPlan, mirror: Mirror) -> None:
+    """Bring the sweep's folder to this machine, and keep the logs that killed workers left here."""
+    limit = round(plan.options.sweep.log_megabytes * MEGABYTE)
+    with ExitStack() as logs:
+        for path in plan.folder.glob(f"[!.]*/{LOG_FILE}"):
+            if read_trial(path.parent).status == TrialStatus.RUNNING:
+                logs.enter_context(log_kept(path.parent, limit))
+        mirror.pull(plan.folder.name, without_checkpoints)
 
 
 def _move_aside(plan: SweepPlan) -> None:
@@ -69,7 +88,9 @@ def _move_aside(plan: SweepPlan) -> None:
             rewrite_hparams(path.parent)
 
 
-def _train_all(plan: SweepPlan, sweep_folder: SweepFolder) -> tuple[Outcome, set[str]]:
+def _train_all(
+    plan: SweepPlan, sweep_folder: SweepFolder, guard: SweepGuard
+) -> tuple[Outcome, set[str]]:
     """Train what is left, again after memory ran out or a pack lost its worker.
 
     Where memory runs out, the packs of the trials that were running are halved. A trial during
@@ -89,11 +110,17 @@ def _train_all(plan: SweepPlan, sweep_folder: SweepFolder) -> tuple[Outcome, set
         pending = _remaining(pending, out_of_memory, alone, retries)
         try:
             if pending.num_left or not (out_of_memory or alone):
-                outcome = _train(plan, pending)
+                outcome = _train(plan, pending, guard)
             else:
                 outcome = _empty_outcome(plan)
         except MemoryRanOut as error:
             out_of_memory.update(path.name for path in error.running)
+            guard.failed(_given_up(out_of_memory, retries))
+            guard.check_time()
+            if guard.reason:
+                outcome = _empty_outcome(plan)
+                outcome.ended_early = guard.reason
+                break
             message = "A machine ran out of memory; the sweep goes on."
         else:
             ended = outcome.interrupted or outcome.ended_early
@@ -135,7 +162,7 @@ def _empty_outcome(plan: SweepPlan) -> Outcome:
     return Outcome(metric=plan.options.sweep.metric, mode=plan.options.sweep.mode)
 
 
-def _train(plan: SweepPlan, pending: PendingTrials) -> Outcome:
+def _train(plan: SweepPlan, pending: PendingTrials, guard: SweepGuard) -> Outcome:
     options, application, console = plan.options, plan.application, plan.console
     if not pending.num_left:
         done = pending.num_done
@@ -161,6 +188,7 @@ def _train(plan: SweepPlan, pending: PendingTrials) -> Outcome:
         scheduler=options.scheduler.kind,
         schedule_option=application.schedule_option or "",
         train_command=application.train_command,
+        log_megabytes=options.sweep.log_megabytes,
     )
     from sweeps.tune.tuner import run_trials  # imports Ray
 
@@ -176,19 +204,24 @@ def _train(plan: SweepPlan, pending: PendingTrials) -> Outcome:
             tags=options.sweep.progress,
             console=console,
         ),
+        guard=guard,
         mirror=plan.mirror,
     )
 
 
-def _show_results(plan: SweepPlan, outcome: Outcome, names: Collection[str]) -> int:
+def _show_results(
+    plan: SweepPlan, outcome: Outcome, names: Collection[str], guard: SweepGuard
+) -> int:
     """Rank and print all trials of the folder; returns the exit status for the named ones."""
     folder, mirror = plan.folder, plan.mirror
     if mirror:
-        mirror.pull(folder.name, without_checkpoints)
+        _pull(plan, mirror)
     sweep = read_sweep(folder)
     trials = tuple(finalize_status(trial, outcome) for trial in sweep.trials)
     comparison = compare_trials(replace(sweep, trials=trials))
-    problem = outcome.ended_early
+    has_guard_ended = bool(guard.reason) and outcome.ended_early == guard.reason
+    is_time_up = has_guard_ended and guard.is_time_up and _is_left(plan, trials)
+    problem = "" if has_guard_ended else outcome.ended_early
     try:
         write_results(folder / "results.csv", comparison)
     except UserError as error:  # a full disk must not hide the table
@@ -198,7 +231,7 @@ def _show_results(plan: SweepPlan, outcome: Outcome, names: Collection[str]) -> 
         comparison,
         reproduce_command=plan.application.reproduce_command,
         board_command=plan.application.board_command,
-        interrupted=outcome.interrupted,
+        interrupted=outcome.interrupted or is_time_up,
     )
     gone = sorted(set(names) - {one.directory.name for one in trials})
     if gone:
@@ -216,6 +249,18 @@ def _show_results(plan: SweepPlan, outcome: Outcome, names: Collection[str]) -> 
                 mirror.push(f"{folder.name}/{final.directory.name}", without_checkpoints)
     if outcome.interrupted:
         return signal_status(outcome.number)
+    if has_guard_ended and not guard.is_time_up:
+        raise UserError(guard.reason)
+    if is_time_up:
+        print_line(plan.console, f"{guard.reason[0].upper()}{guard.reason[1:]}", style="yellow")
+        return TIME_IS_UP
     failed = [one for one in trials if one.status == TrialStatus.FAILED]
     wrong = bool(comparison.unranked or gone)
     return int(wrong or any(one.directory.name in names for one in failed))
+
+
+def _is_left(plan: SweepPlan, trials: Collection[Trial]) -> bool:
+    """Whether a sweep that ended early has a trial left to train."""
+    left = (TrialStatus.INTERRUPTED, TrialStatus.RUNNING, TrialStatus.WAITING)
+    is_more_to_come = plan.is_adaptive and len(trials) < (plan.options.search.trials or 0)
+    return is_more_to_come or any(one.status in left for one in trials)

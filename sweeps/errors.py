@@ -1,11 +1,14 @@
 """Errors that a user can correct, what was meant, interruptions, and any error in one line."""
 
+import re
 import signal
 from collections.abc import Sequence
 from difflib import get_close_matches
 
 ALIKE = 0.75
 """Share of letters that two names have in common where one may be meant by the other."""
+SHORT_WORD = 4
+"""Words of so many letters are often another word where one letter is another."""
 
 
 class UserError(Exception):
@@ -63,3 +66,27 @@ def did_you_mean(name: str, known: Sequence[str]) -> str:
     if near:
         return f"did you mean {' or '.join(near)}"
     return f"there are {', '.join(known)}" if known else "there are none"
+
+
+def differs_by_a_typo(name: str, tag: str) -> bool:
+    """Whether a name is a tag with one letter left out, added, replaced or exchanged with the next.
+
+    Tags that differ in a digit, in the first letter of a word, or in a letter of a short word may
+    both be right, as `valid/acc1` and `valid/acc5`, `val_loss` and `eval_loss`, `best` and `rest`.
+    """
+    words, others = (re.split(r"([^a-zA-Z]+)", text) for text in (name, tag))
+    pairs = [pair for pair in zip(words, others, strict=False) if pair[0] != pair[1]]
+    if len(words) != len(others) or len(pairs) != 1:
+        return False
+    (given, meant) = pairs[0]
+    if not (given.isalpha() and meant.isalpha()) or given[0] != meant[0]:
+        return False
+    if len(given) != len(meant):
+        longer, shorter = sorted((given, meant), key=len, reverse=True)
+        return len(shorter) > 2 and any(
+            longer[:at] + longer[at + 1 :] == shorter for at in range(len(longer))
+        )
+    at = next(at for at, (one, two) in enumerate(zip(given, meant, strict=True)) if one != two)
+    if given[at + 1 :] == meant[at + 1 :]:
+        return len(given) > SHORT_WORD
+    return given[at : at + 2] == meant[at : at + 2][::-1] and given[at + 2 :] == meant[at + 2 :]

@@ -16,9 +16,12 @@ from sweeps.io.atomic import write_text
 from sweeps.io.console import print_line, print_rest, print_table
 from sweeps.store import TrialStatus
 from sweeps.store.compile_times import read_compile_time, total_compile_time
+from sweeps.store.log import last_lines
 
 TOP = 50
 """Number of rows on the terminal."""
+LOG_LINES = 5
+"""Last lines of a failed trial's log on the terminal."""
 
 
 def write_results(path: Path, comparison: Comparison) -> None:
@@ -73,7 +76,7 @@ def print_results(
     print_line(console)
     print_table(console, ranking_table(comparison, TOP))
     print_rest(console, len(trials) - TOP, "in results.csv")
-    if comparison.replicate:
+    if comparison.replicate and comparison.best_trial:
         print_line(console)
         print_line(
             console, f"best {comparison.metric} over {comparison.replicate}, finished trials:"
@@ -84,6 +87,8 @@ def print_results(
         if one.trial.status == TrialStatus.FAILED:
             where = one.trial.directory / "error.txt"
             print_line(console, f"failed: {one.trial.error} ({where})")
+            for line in last_lines(one.trial.directory, LOG_LINES):
+                print_line(console, f"  | {line}")
     if compiling := total_compile_time([read_compile_time(one.trial.directory) for one in trials]):
         print_line(console, f"compiling:   {compiling}")
     print_line(console, f"results:     {folder / 'results.csv'}")

@@ -7,9 +7,10 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from sweeps.config.application import Application, read_application
+    from sweeps.config.application import Application, check_application, read_application
     from sweeps.config.compose import Composer
     from sweeps.config.grammar import parse_override, parse_overrides, quoted
+    from sweeps.config.hook_check import check_hook
     from sweeps.config.hooks import locate, program_files, source_folder
     from sweeps.config.hydra_errors import composition_errors
     from sweeps.config.metrics import check_metric, check_tags
@@ -57,6 +58,8 @@ _MODULES = {
     "SearchConfig": "options",
     "SweepConfig": "options",
     "check_against": "overrides",
+    "check_application": "application",
+    "check_hook": "hook_check",
     "check_metric": "metrics",
     "check_overrides": "overrides",
     "check_ranges": "schema",
@@ -100,6 +103,8 @@ __all__ = [
     "SearchConfig",
     "SweepConfig",
     "check_against",
+    "check_application",
+    "check_hook",
     "check_metric",
     "check_overrides",
     "check_ranges",

@@ -5,8 +5,23 @@ from pathlib import Path
 
 from omegaconf import MISSING, OmegaConf
 
+from sweeps.config.hook_check import check_hook
+
 PARAMS = "hydra.sweeper.params"
 """Key of the axes that sweep files give."""
+
+NUM_ARGUMENTS = {
+    "objective": 2,
+    "identify": 1,
+    "environment": 2,
+    "pack": 2,
+    "pack_key": 1,
+    "pack_limits": 3,
+    "metrics": 1,
+    "estimate": 1,
+    "relative_cost": 1,
+}
+"""Field of `Application` that names a function -> positional arguments with which it is called."""
 
 
 @dataclass
@@ -36,7 +51,7 @@ class Application:
     metrics: str | None = None
     """config -> the tags in each kind of report that its trial makes, as a list of them; runs in
     the command's process. Options that name another tag are refused before anything runs. Null: a
-    metric that nobody reports is found out at the end."""
+    metric that nobody reports ends the sweep after its first reports, or with its first trial."""
     root: str = ""
     """Key of the root configuration that holds the framework's own options; empty: they stand at
     the root itself."""
@@ -64,3 +79,14 @@ def read_application(config_file: Path) -> Application:
     application = OmegaConf.to_object(OmegaConf.merge(OmegaConf.structured(Application), given))
     assert isinstance(application, Application)
     return application
+
+
+def check_application(application: Application) -> None:
+    """Check the functions that an application names, as far as their sources show them.
+
+    Raises:
+      UserError: one is missing, or takes other arguments.
+    """
+    for name, num_arguments in NUM_ARGUMENTS.items():
+        if path := getattr(application, name):
+            check_hook(path, num_arguments, f"hydra.sweeper.{name}")

@@ -94,6 +94,24 @@ class SweepConfig:
         at_least=0,
         default=3,
     )
+    fail_after: int | None = option(
+        "the sweep ends after so many trials failed: running ones save; null: it goes on",
+        unit="trials",
+        at_least=1,
+        default=None,
+    )
+    hours: float | None = option(
+        "the sweep ends after this long: running trials save, and the same command goes on",
+        unit="hours",
+        above=0,
+        default=None,
+    )
+    log_megabytes: float = option(
+        "what a trial prints is in its log.txt; beyond this size the middle is left out",
+        unit="MB",
+        above=0,
+        default=10.0,
+    )
     preview: bool = option(
         "print what would be run, and what it would cost, and run nothing",
         default=False,

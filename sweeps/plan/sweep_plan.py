@@ -16,6 +16,7 @@ from sweeps.config import (
     locate_option,
     objectives_of,
     program_files,
+    check_application,
     source_folder,
 )
 from sweeps.errors import UserError
@@ -253,8 +254,10 @@ def plan_sweep(
       mirror: of the URL that keeps the results; None: the folder does.
 
     Raises:
-      UserError: options contradict each other, or a trial's configuration is invalid.
+      UserError: options contradict each other, a trial's configuration is invalid, or the program
+        has no function that `hydra.sweeper` names.
     """
+    check_application(application)
     _check_named(planner, options)
     population_axes = _population_axes(planner, options, application)
     trials = _plan_trials(planner, options, application, console)

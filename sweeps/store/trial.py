@@ -10,6 +10,7 @@
 | metrics.csv, events.out.tfevents.* | every report                                              |
 | result.json                        | status and final values (see `sweeps.store.result`)       |
 | error.txt                          | the traceback of a failed trial                           |
+| log.txt                            | what its process printed (see `sweeps.store.log`)         |
 | checkpoints                        | what the objective needs to resume                        |
 """
 

@@ -8,8 +8,9 @@ from pathlib import Path
 from threading import Event
 from typing import Any
 
-from sweeps.store import TrialStatus, read_trial
+from sweeps.store import Trial, TrialStatus, read_trial
 from sweeps.tracking import Interrupt
+from sweeps.tune.guard import SweepGuard
 from sweeps.tune.outcome import Outcome, finalize_status
 from sweeps.tune.progress import Progress
 from sweeps.tune.schedulers import SchedulerHandle
@@ -30,6 +31,8 @@ class RunContext:
 
     progress: Progress
     outcome: Outcome
+    guard: SweepGuard
+    """Says when the sweep is to end before its trials."""
     scheduler: str
     """The scheduler's kind."""
     interrupt: Interrupt
@@ -70,7 +73,7 @@ class ProgressCallback:
         """Pass on a report of a trial, or the reports and ends of a pack."""
         own = [(name, result) for name in self._open_trials(trial) if "metrics" in result]
         for name, report in result.get("lanes", own):
-            self._reported(name, report)
+            self._reported(trial, name, report)
         self._context.outcome.lost |= dict(result.get("failed", ()))
         for name in result.get("ended", ()):
             if name in self._open_trials(trial):
@@ -95,8 +98,11 @@ class ProgressCallback:
         mark_pack_stuck(list(open_trials.values()))
         for name in open_trials:
             self._context.outcome.lost[name] = reason
-            if self._show_end(trial, name) == TrialStatus.FAILED and len(open_trials) > 1:
+            final = self._show_end(trial, name)
+            if final.status == TrialStatus.FAILED and len(open_trials) > 1:
                 self._context.outcome.lost_in_packs.add(name)
+            else:
+                self._context.guard.ended(final)
         self._context.running.pop(trial.trial_id, None)
 
     def on_experiment_end(self, trials: Any, **info: Any) -> None:
@@ -108,20 +114,29 @@ class ProgressCallback:
                     self._context.outcome.lost.setdefault(name, failure_cause(trial))
 
     def on_step_end(self, iteration: int, trials: Any, **info: Any) -> None:
-        """Refresh the display; after a signal, have the trials save, then end Tune."""
+        """Refresh the display; where the sweep is to end, have the trials save, then end Tune."""
         self._end_if_leaving()
         self._context.progress.refresh()
         if self._context.waiting:
             self._context.waiting.update(is_running=bool(self._context.running))
-        if not self._context.interrupt.requested:
+        if not self._is_to_end(trials):
             return
         if self._saving is None:
             self._context.stop_all()
-            self._context.progress.interrupted()
+            self._context.progress.interrupted(self._context.outcome.ended_early)
             self._saving = set(self._context.running)
             self._give_up = time.monotonic() + SAVE_SECONDS
         if not self._saving & set(self._context.running) or time.monotonic() > self._give_up:
             raise KeyboardInterrupt
+
+    def _is_to_end(self, trials: Any) -> bool:
+        """Whether a signal came, or the guard found a reason."""
+        if self._saving is None and not self._context.interrupt.requested:
+            guard = self._context.guard
+            if guard.is_late and not all(trial.is_finished() for trial in trials):
+                guard.check_time()
+            self._context.outcome.ended_early = guard.reason
+        return self._context.interrupt.requested or bool(self._context.outcome.ended_early)
 
     def _end_if_leaving(self) -> None:
         """End Tune where nobody waits for it any more."""
@@ -134,19 +149,21 @@ class ProgressCallback:
         found = {folder.name: folder for folder in trial_folders(trial)}
         return self._open.setdefault(trial.trial_id, found)
 
-    def _reported(self, name: str, report: Mapping[str, Any]) -> None:
+    def _reported(self, trial: Any, name: str, report: Mapping[str, Any]) -> None:
         step, total, metrics = report["step"], report["total_steps"], report["metrics"]
         self._context.progress.reported(name, step, total, metrics)
+        if directory := self._open_trials(trial).get(name):
+            self._context.guard.reported(directory, metrics)
 
     def _ended(self, trial: Any, name: str) -> None:
         self._context.outcome.ended.add(name)
         for key in (name, trial.trial_id):
             if reason := self._handle.stopped.get(key):
                 self._context.outcome.stopped[name] = self._context.scheduler, reason
-        self._show_end(trial, name)
+        self._context.guard.ended(self._show_end(trial, name))
 
-    def _show_end(self, trial: Any, name: str) -> TrialStatus:
-        """Print how a trial ended; returns its status."""
+    def _show_end(self, trial: Any, name: str) -> Trial:
+        """Print how a trial ended; returns the trial."""
         directory = self._open_trials(trial).pop(name)
         running = self._context.running.get(trial.trial_id, [])
         if directory in running:
@@ -155,7 +172,7 @@ class ProgressCallback:
         final = finalize_status(read_trial(directory), self._context.outcome)
         interrupted = final.status == TrialStatus.INTERRUPTED
         self._context.progress.ended(name, final.summary(), interrupted=interrupted)
-        return final.status
+        return final
 
 
 def tune_callback(context: RunContext, handle: SchedulerHandle) -> Any:

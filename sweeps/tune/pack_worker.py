@@ -13,6 +13,7 @@ from typing import Any, NamedTuple
 
 from sweeps.config import locate
 from sweeps.errors import UserError
+from sweeps.tracking.log import trial_log
 from sweeps.store import TrialStatus, read_config, read_trial
 from sweeps.store.status import is_stuck, status_after
 from sweeps.tracking import Diverged, Run, Stop
@@ -96,7 +97,10 @@ def _attempt(runs: Sequence[Run], task: WorkerTask) -> list[Run]:
             entered.enter_context(run)
         raised = None
         try:
-            with time_limit(runs, task):
+            with (
+                trial_log([run.directory for run in runs], task.log_megabytes),
+                time_limit(runs, task),
+            ):
                 for run in runs:
                     run.add_provenance(**worker_provenance(task), pack=pack)
                 configs = [read_config(run.directory) for run in runs]

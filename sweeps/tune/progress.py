@@ -147,14 +147,22 @@ class Progress:
         self._redraw()
         self.print_line(f"{place}{_short_name(name)}: {summary}")
 
-    def interrupted(self) -> None:
-        """Note that the sweep was interrupted, and say what happens now."""
+    def interrupted(self, reason: str = "") -> None:
+        """Note that the sweep ends before its trials, and say what happens now.
+
+        Args:
+          reason: a sentence; empty: a signal came.
+        """
         if self._ending:
             return
         self._ending = True
         count = len(self._running)
         saving = "1 trial saves" if count == 1 else f"{count} trials save"
         self._redraw()
+        if reason:
+            first = f"{saving}, then the" if count else "The"
+            self.print_line(f"{first} sweep ends: {reason}")
+            return
         self.print_line(
             f"Interrupted: {saving}, then the sweep ends; Ctrl-C again ends it without saving."
         )

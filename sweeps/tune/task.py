@@ -39,3 +39,5 @@ class WorkerTask:
     """Option for changes of numbers during training."""
     train_command: str = ""
     """Command that trains a trial alone, given its overrides."""
+    log_megabytes: float = 10.0
+    """Cap of a trial's log."""

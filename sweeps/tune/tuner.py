@@ -27,6 +27,8 @@ from sweeps.tracking import Interrupt
 from sweeps.tune import cluster
 from sweeps.tune.callback import RunContext, trial_folders, tune_callback
 from sweeps.tune.custom_parts import check_custom, custom_callbacks
+from sweeps.store.log import is_no_log
+from sweeps.tune.guard import SweepGuard
 from sweeps.tune.outcome import MemoryRanOut, Outcome
 from sweeps.tune.placement_groups import settled_placement_groups
 from sweeps.tune.progress import Progress
@@ -51,9 +53,12 @@ def run_trials(
     application: Application,
     folder: Path,
     progress: Progress,
+    guard: SweepGuard,
     mirror: Mirror | None,
 ) -> Outcome:
-    """Train every trial; returns when all have ended, a signal came or the Ray session is gone.
+    """Train every trial; returns when all have ended, or the sweep ended early.
+
+    A signal ends it early, the guard, or a Ray session that is gone.
 
     Args:
       pending: the trials.
@@ -62,6 +67,7 @@ def run_trials(
       application: its `environment` hook gives the workers' variables.
       folder: of the sweep.
       progress: shows each start, report and end.
+      guard: ends the sweep where it is to end before its trials.
       mirror: of the URL that keeps the results; None: trial folders are the same everywhere.
 
     Raises:
@@ -85,6 +91,7 @@ def run_trials(
             context = RunContext(
                 progress=progress,
                 outcome=outcome,
+                guard=guard,
                 scheduler=options.scheduler.kind,
                 interrupt=interrupt,
                 fetch=partial(_fetch, mirror),
@@ -97,7 +104,7 @@ def run_trials(
             finally:
                 outcome.interrupted, outcome.number = interrupt.requested, interrupt.number
     except KeyboardInterrupt:
-        outcome.interrupted = True
+        outcome.interrupted = outcome.interrupted or not outcome.ended_early
     except SessionLost as error:
         outcome.ended_early = f"{error}; the same command goes on."
     except RuntimeError as error:
@@ -301,9 +308,13 @@ def _request_stop(stop_file: Path, mirror: Mirror | None) -> None:
 
 
 def _fetch(mirror: Mirror | None, directory: Path) -> None:
-    """Bring a trial's folder to this machine, without its checkpoints."""
+    """Bring a trial's folder to this machine, without its checkpoints and its log.
+
+    A worker on this machine may still write to the log, which it shares with others of its pack.
+    """
     if mirror:
-        mirror.pull("/".join(directory.parts[-2:]), without_checkpoints)
+        below = "/".join(directory.parts[-2:])
+        mirror.pull(below, lambda path: without_checkpoints(path) and is_no_log(path))
 
 
 def _clear(folder: Path, mirror: Mirror | None) -> None:

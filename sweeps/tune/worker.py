@@ -13,7 +13,9 @@ from typing import Any
 from sweeps.config import locate
 from sweeps.errors import UserError, did_you_mean, one_line_error
 from sweeps.io.mirror import mirror_of
+from sweeps.tracking.log import trial_log
 from sweeps.store import TrialStatus, read_config, read_trial
+from sweeps.store.log import MEGABYTE, log_kept
 from sweeps.store.provenance import machine
 from sweeps.store.status import is_stuck
 from sweeps.tracking import Run
@@ -56,7 +58,8 @@ def local_copy(directory: Path, task: WorkerTask) -> Iterator[tuple[Path, Upload
         return
     # The driver has been at the store.
     mirror, below = mirror_of(task.url, wait=True), "/".join(directory.parts[-2:])
-    mirror.pull(below)
+    with log_kept(mirror.local / below, round(task.log_megabytes * MEGABYTE)):
+        mirror.pull(below)
     try:
         yield mirror.local / below, lambda wait: mirror.push(below, wait=wait)
     finally:
@@ -97,7 +100,7 @@ def train_trial(
     )
     entered = False
     try:
-        with run, time_limit([run], task):
+        with run, trial_log([directory], task.log_megabytes), time_limit([run], task):
             entered = True
             run.add_provenance(**worker_provenance(task))
             run.report_returned(locate(task.objective)(read_config(directory), run))

@@ -12,6 +12,7 @@ from sweeps.store.metrics import read_metrics
 HOOK = "hydra.sweeper.metrics=toy.reports"
 OPTUNA = "search=optuna", "search.trials=2"
 CMAES = *OPTUNA, "search.sampler=cmaes"
+PREVIEW = "sweep.preview=true"
 LONGEST_FIRST = [(steps, rate) for steps in ("9", "5", "2") for rate in ("0.1", "0.2")]
 AS_GIVEN = [(steps, rate) for rate in ("0.1", "0.2") for steps in ("2", "9", "5")]
 
@@ -58,6 +59,10 @@ AS_GIVEN = [(steps, rate) for rate in ("0.1", "0.2") for steps in ("2", "9", "5"
             "cannot be made with scheduler.a",
         ),
         (["--multirun", "seed=0,1", "ray.callbacks=[toy.Such]"], "callbacks=toy.Such cannot be"),
+        (["+sweep=grid", "hydra.sweeper.objective=toy.desend"], "did you mean descend."),
+        (["+sweep=grid", "hydra.sweeper.objective=toy.identify"], "called with 2 arguments, and"),
+        (["+sweep=grid", "hydra.sweeper.pack_limits=toy.pack_key", PREVIEW], "with 3 arguments"),
+        (["+sweep=grid", "hydra.sweeper.environment=t.oy", PREVIEW], "there is no module t)"),
         (["+sweep=grid", "sweep.name=a,b"], "sweep.name has several values, and trials cannot"),
         (["--multirun", "+sweep=grid,grid"], "a command trains one sweep file"),
         (["--multirun", "seed=0,1", "output_dir='caf\udce9'"], "is not UTF-8"),
@@ -190,21 +195,6 @@ def test_the_longest_trials_start_first(toy: Any) -> None:
     assert done.returncode == 0, done.stderr
     ended = [line.split()[1] for line in done.stdout.splitlines() if line.startswith("[")]
     assert ended == ["steps=9:", "steps=5:", "steps=2:"]
-
-
-@pytest.mark.usefixtures("joined")
-def test_metric_that_no_trial_reports_ends_without_a_best(toy: Any) -> None:
-    done = toy("--multirun", "rate=0.1,0.2", "steps=2", "sweep.metric=lss")
-    assert done.returncode == 1
-    assert {row["status"] for row in toy.rows("rate")} == {"finished"}
-    assert "no trial reported lss, so none is the best; did you mean loss." in done.stdout
-    assert "best trial" not in done.stdout
-
-    asha = ["scheduler=asha", "sweep.name=asha"]
-    stopped = toy("--multirun", "rate=0.1,0.2", "steps=3", "sweep.metric=lss", *asha)
-    assert stopped.returncode == 1
-    told = "sweep.metric=lss was never reported, and scheduler=asha decides by it; did you mean"
-    assert stopped.stdout.count(f"failed: {told} loss.") == 2
 
 
 def test_settings_that_compute_the_same_are_told(toy: Any) -> None:

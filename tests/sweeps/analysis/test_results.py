@@ -158,6 +158,31 @@ def test_best_of_a_mixture_has_a_value(trials: list[Trial], best: str) -> None:
         assert f"best trial:  out/grid/{best}" in text.splitlines()
 
 
+def test_means_over_replicates_are_left_out_without_a_value() -> None:
+    def table(loss: float | None) -> str:
+        trials = [
+            replace(trial(f"id={seed}", "finished", loss), settings={"rate": "1", "seed": seed})
+            for seed in "01"
+        ]
+        axes = ("rate", "seed")
+        return printed(replace(SWEEP, axes=axes, replicate="seed", trials=tuple(trials)))
+
+    assert "best valid/loss over seed" not in table(None)
+    assert "best valid/loss over seed" in table(1.0)
+
+
+def test_last_lines_of_the_log_of_a_failed_trial_are_shown(tmp_path: Path) -> None:
+    for name in ("a", "f"):
+        (tmp_path / name).mkdir()
+        (tmp_path / name / "log.txt").write_text("1\n2\n[3]\n4\n5\n6\n")
+    trials = [replace(one, directory=tmp_path / one.directory.name[3:]) for one in SWEEP.trials]
+    lines = printed(replace(SWEEP, trials=tuple(trials))).splitlines()
+    at = lines.index("  | 2")
+    assert lines[at : at + 5] == ["  | 2", "  | [3]", "  | 4", "  | 5", "  | 6"]
+    assert lines[at - 1].endswith("a/error.txt)")
+    assert sum("  | " in line for line in lines) == 5
+
+
 @pytest.mark.parametrize(
     ("metrics", "told"),
     [

@@ -4,9 +4,12 @@ python -m toy +sweep=grid
 """
 
 import ctypes
+import logging
 import os
 import resource
 import signal
+import subprocess
+import sys
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -107,7 +110,7 @@ def _full_disk(kind: str, step: int, run: Run) -> Iterator[None]:
     if kind != "full" or step != 5 or mark.exists():
         yield
         return
-    mark.touch()
+    _touch(mark)
     with _limit(resource.RLIMIT_FSIZE, 0):
         yield
 
@@ -145,19 +148,34 @@ def _restore(run: Run) -> tuple[int, float]:
 
 def _mark(run: Run, what: str) -> Path:
     """A file for faults that happen once: outside the trial's folder, which may be a copy."""
-    folder = Path.cwd() / "marks"
-    folder.mkdir(exist_ok=True)
-    return folder / f"{run.directory.name.rpartition('id=')[2]}.{what}"
+    return Path.cwd() / "marks" / f"{run.directory.name.rpartition('id=')[2]}.{what}"
+
+
+def _touch(mark: Path) -> None:
+    mark.parent.mkdir(exist_ok=True)
+    mark.touch()
+
+
+def _talk(step: int) -> None:
+    """Print in every way that a program may have."""
+    print(f"print {step}")
+    logging.getLogger("toy").warning("logging %d", step)
+    ctypes.CDLL(None).puts(b"C %d" % step)
+    subprocess.run(["echo", f"child {step}"], check=True)
+    os.write(2, b"descriptor %d\n" % step)
 
 
 def _fault(kind: str, step: int, run: Run) -> None:
     died = _mark(run, "died")
     if kind == "stuck" and step == 3:
         ctypes.PyDLL(None).sleep(600)  # in C, with the interpreter's lock held
+    if kind == "talk":
+        _talk(step)
     if kind == "raise" and step == 3:
+        print("about to raise", file=sys.stderr)
         raise ValueError("this trial raises")
     if kind == "raise_once" and step == 4 and not died.exists():
-        died.touch()
+        _touch(died)
         raise ValueError("this trial raises once")
     if kind == "eat" and step == 3:
         eaten = bytearray(b"x") * (6 * 10**9)
@@ -167,7 +185,8 @@ def _fault(kind: str, step: int, run: Run) -> None:
         with _limit(resource.RLIMIT_AS, 2**30):
             bytearray(2**40)
     if kind == "kill" or (kind == "kill_once" and step == 4 and not died.exists()):
-        died.touch()
+        _touch(died)
+        print(f"killed at step {step}")
         os.kill(os.getpid(), signal.SIGKILL)
 
 

@@ -38,6 +38,30 @@ def test_killed_worker_goes_on_from_its_checkpoint(toy: Any) -> None:
         check_undisturbed(toy, row)
 
 
+def log(toy: Any, row: dict[str, str]) -> list[str]:
+    """A trial's log, without the times at which it went on."""
+    lines = (toy.folder / row["directory"] / "log.txt").read_text().splitlines()
+    return ["goes on" if line.endswith(": training goes on ---") else line for line in lines]
+
+
+@pytest.mark.usefixtures("joined")
+def test_log_of_a_killed_worker_is_kept_and_its_end_is_shown(toy: Any) -> None:
+    rows = fault(toy, "kill,kill_once,raise,talk", "steps=5")
+    killed = "killed at step"
+    assert log(toy, rows["kill"]) == [f"{killed} 1", "goes on", f"{killed} 1"]
+    assert log(toy, rows["kill_once"]) == [f"{killed} 4", "goes on"]
+    assert log(toy, rows["raise"]) == ["about to raise"]
+    assert log(toy, rows["none"]) == []
+    talk = ("print", "logging", "C", "child", "descriptor")
+    assert log(toy, rows["talk"]) == [f"{word} {step}" for step in range(1, 6) for word in talk]
+    told = toy.last.stdout
+    assert f"this trial raises ({rows['raise']['directory']}/error.txt)\n  | about to raise" in told
+    assert f"({rows['kill']['directory']}/error.txt)\n  | {killed} 1\n  | --- 20" in told
+    assert told.count("  | ") == 4
+    again = fault(toy, "raise", "steps=5")
+    assert log(toy, again["raise"]) == ["about to raise", "goes on", "about to raise"]
+
+
 @pytest.mark.usefixtures("joined")
 def test_trial_out_of_memory_fails_alone(toy: Any) -> None:
     rows = fault(toy, "memory")

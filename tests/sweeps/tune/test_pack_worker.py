@@ -108,6 +108,20 @@ def test_trials_that_fail_together_are_tried_apart_until_one_is_alone(make: Any)
     assert sorted(told) == ["0", "1", "2", "3", "4"]  # each once
 
 
+def test_trials_of_a_pack_have_one_log_and_halves_of_it_their_own(make: Any) -> None:
+    lanes = [make("a", fault="talk"), make("b"), make("c", fault="raise")]
+    train(*lanes)
+    a, b, c = ((lane / "log.txt").read_text().splitlines() for lane in lanes)
+    together = a[: a.index("about to raise") + 1]
+    assert together[:4] == ["print 1", "C 1", "child 1", "descriptor 1"]
+    for log in (a, b, c):
+        assert log[: len(together)] == together
+        assert log[len(together)].endswith("training goes on ---")
+    assert a[-1] == "descriptor 6"  # [a] and [b, c] were trained again, then [b] and [c]
+    assert b.count("about to raise") == 2
+    assert c.count("about to raise") == 3
+
+
 @pytest.mark.parametrize("pack", ["toy.missing", "toy.descend"])
 def test_function_that_cannot_be_called_fails_every_trial(make: Any, pack: str) -> None:
     lanes = [make("a"), make("b")]

@@ -128,6 +128,8 @@ def test_packs_at_a_url_bring_every_trial_there(toy: Any, tmp_path: Path) -> Non
     toy.outputs = tmp_path / "store"
     for row in toy.rows("p"):
         row["directory"] = str(tmp_path / "store" / "p" / row["trial"])
+        log = (Path(row["directory"]) / "log.txt").read_text()
+        assert ("killed at step 4" in log) == (row["fault"] == "kill_once")
         if row["rate"] == "2":
             assert row["status"] == "diverged"
         else:

@@ -70,3 +70,24 @@ def test_trial_that_never_reports_what_the_scheduler_decides_by_is_told_so() -> 
         with pytest.raises(UserError) as error:
             reporter.check_scored()
         assert str(error.value) == sentence
+
+
+def test_trial_prints_to_its_own_log_until_it_ends(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    def objective(config: Any, run: Run) -> None:
+        print(f"rate {config['rate']}")
+        os.write(2, b"to standard error\n")
+        raise ValueError("no rate")
+
+    monkeypatch.setattr(worker, "locate", lambda path: objective)
+    task = WorkerTask(objective="objective", metric="loss", mode="min")
+    for rate in (1, 2):
+        directory = tmp_path / str(rate)
+        directory.mkdir()
+        update_trial(directory, fingerprint="f")
+        (directory / "config.yaml").write_text(f"rate: {rate}\n")
+        train_trial(directory, task, lambda report: None)
+        text = f"rate {rate}\nto standard error\n"
+        assert (directory / "log.txt").read_text() == text
+    assert capfd.readouterr() == ("", "")
