@@ -11,12 +11,12 @@ from sweeps.config import (
     Application,
     CustomSchedulerConfig,
     FrameworkConfig,
+    check_application,
     check_tags,
     locate,
     locate_option,
     objectives_of,
     program_files,
-    check_application,
     source_folder,
 )
 from sweeps.errors import UserError

@@ -13,10 +13,10 @@ from typing import Any, NamedTuple
 
 from sweeps.config import locate
 from sweeps.errors import UserError
-from sweeps.tracking.log import trial_log
 from sweeps.store import TrialStatus, read_config, read_trial
 from sweeps.store.status import is_stuck, status_after
 from sweeps.tracking import Diverged, Run, Stop
+from sweeps.tracking.log import trial_log
 from sweeps.tune.task import WorkerTask
 from sweeps.tune.time_limit import StopSignal, mark_pack_stuck, stop_requests, time_limit
 from sweeps.tune.worker import (

@@ -23,11 +23,11 @@ from sweeps.io.mirror import Mirror, without_checkpoints
 from sweeps.plan import PendingTrials
 from sweeps.plan.packs import Pack, pack_summary
 from sweeps.store import read_config
+from sweeps.store.log import is_no_log
 from sweeps.tracking import Interrupt
 from sweeps.tune import cluster
 from sweeps.tune.callback import RunContext, trial_folders, tune_callback
 from sweeps.tune.custom_parts import check_custom, custom_callbacks
-from sweeps.store.log import is_no_log
 from sweeps.tune.guard import SweepGuard
 from sweeps.tune.outcome import MemoryRanOut, Outcome
 from sweeps.tune.placement_groups import settled_placement_groups

@@ -13,12 +13,12 @@ from typing import Any
 from sweeps.config import locate
 from sweeps.errors import UserError, did_you_mean, one_line_error
 from sweeps.io.mirror import mirror_of
-from sweeps.tracking.log import trial_log
 from sweeps.store import TrialStatus, read_config, read_trial
 from sweeps.store.log import MEGABYTE, log_kept
 from sweeps.store.provenance import machine
 from sweeps.store.status import is_stuck
 from sweeps.tracking import Run
+from sweeps.tracking.log import trial_log
 from sweeps.tune.task import WorkerTask
 from sweeps.tune.time_limit import StopSignal, time_limit
 

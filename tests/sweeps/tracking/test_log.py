@@ -16,9 +16,9 @@ from typing import Any
 import pytest
 
 from sweeps.errors import UserError
-from sweeps.run import log as log_module
-from sweeps.run.log import trial_log
 from sweeps.store.log import MARKER, tails
+from sweeps.tracking import log as log_module
+from sweeps.tracking.log import trial_log
 
 RESUMED = ": training goes on ---"
 
@@ -177,7 +177,7 @@ def test_killed_process_leaves_what_it_had_written(tmp_path: Path, megabytes: fl
     program = f"""
         import os, sys, time
         from pathlib import Path
-        from sweeps.run import log
+        from sweeps.tracking import log
         log.LOOK_SECONDS = 0.001
         with log.trial_log([Path({str(tmp_path)!r})], {megabytes}):
             for at in range(20_000):
