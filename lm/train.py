@@ -151,5 +151,10 @@ def given(overrides: Sequence[str]) -> dict[str, str]:
     }
 
 
-if __name__ == "__main__":
+def run() -> None:
+    """Run the command with the arguments of this process."""
     run_command(main, mode="RUN")
+
+
+if __name__ == "__main__":
+    run()

@@ -1,7 +1,7 @@
 """Runs a sweep from its plan to its table: done trials are kept, the others are trained."""
 
 from collections import Counter
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -15,9 +15,9 @@ from sweeps.io.lock import locked
 from sweeps.io.mirror import beside_trials, without_checkpoints
 from sweeps.plan import PendingTrials, SweepPlan
 from sweeps.plan.sweep_folder import SweepFolder
-from sweeps.store import TrialStatus, move_aside, read_sweep
+from sweeps.store import Trial, TrialStatus, move_aside, read_sweep
 from sweeps.store.result import RESULT_FILE
-from sweeps.store.sweep import SWEEP_FILE
+from sweeps.store.sweep import SWEEP_FILE, lock_path
 from sweeps.tensorboard.custom_scalars import write_charts
 from sweeps.tensorboard.hparams import rewrite_hparams
 from sweeps.tensorboard.replicate_runs import write_replicate_runs
@@ -42,7 +42,7 @@ def run_sweep(plan: SweepPlan) -> int:
     """
     folder, mirror = plan.folder, plan.mirror
     in_use = f"another command is running the sweep in {folder}; wait for it, or stop it."
-    lock = locked(folder.parent / f".{folder.name}.lock", in_use)
+    lock = locked(lock_path(folder), in_use)
     with lock, hold_lease(mirror, folder.name):
         if mirror:
             mirror.pull(folder.name, without_checkpoints)
@@ -193,7 +193,7 @@ def _show_results(plan: SweepPlan, outcome: Outcome, names: Collection[str]) -> 
         comparison,
         reproduce_command=plan.application.reproduce_command,
         board_command=plan.application.board_command,
-        interrupted=outcome.interrupted,
+        interrupted=outcome.interrupted or _has_interrupted(trials, names),
     )
     gone = sorted(set(names) - {one.directory.name for one in trials})
     if gone:
@@ -214,3 +214,10 @@ def _show_results(plan: SweepPlan, outcome: Outcome, names: Collection[str]) -> 
     failed = [one for one in trials if one.status == TrialStatus.FAILED]
     wrong = bool(comparison.unranked or gone)
     return int(wrong or any(one.directory.name in names for one in failed))
+
+
+def _has_interrupted(trials: Sequence[Trial], names: Collection[str]) -> bool:
+    """Whether one of these trials was asked to stop, while the sweep went on."""
+    return any(
+        one.status == TrialStatus.INTERRUPTED and one.directory.name in names for one in trials
+    )

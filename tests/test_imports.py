@@ -19,11 +19,12 @@ SWEEPS = """
     io config naming
     search store
     analysis
-    tensorboard report
+    tensorboard report export
     run plan cli
     tune reproduce
     driver preview
     hydra_sweeper
+    __main__
 """
 LM = """
     config
@@ -51,7 +52,9 @@ LIBRARIES = {
     "tensorboard": {"sweeps.tensorboard", "lm.monitor", "lm.gradient_flow.plugin"},
     "pandas": {"sweeps.analysis"},
     "plotly": {"sweeps.report"},
-    "optuna": {"sweeps.analysis", "sweeps.tune"},
+    "optuna": {"sweeps.analysis", "sweeps.export.to_optuna", "sweeps.tune"},
+    "mlflow": {"sweeps.export.to_mlflow"},
+    "wandb": {"sweeps.export.to_wandb"},
     "gensim": {"lm.vectors"},
     "scipy": {"lm.vectors"},
     "sklearn": {"lm.vectors"},
@@ -172,6 +175,12 @@ def test_outside_library_stands_in_few_packages(library: str) -> None:
         ("lm.vectors.__main__", {"ray", "gensim", "scipy", "sklearn", "pandas", "plotly", *JAX}),
         ("lm.objective", {"ray", "gensim", "pandas", "sklearn"}),
         ("sweeps", {"ray", "pandas", "optuna", "plotly", "tensorboard", *JAX}),
+        ("sweeps.cli.main", {"ray", "numpy", "pandas", "optuna", "rich", "hydra", *JAX}),
+        ("sweeps.cli.listing", {"ray", "pandas", "optuna", "plotly", "tensorboard", *JAX}),
+        ("sweeps.cli.show", {"ray", "pandas", "optuna", "plotly", "tensorboard", *JAX}),
+        ("sweeps.cli.logs", {"ray", "pandas", "optuna", "plotly", "tensorboard", *JAX}),
+        ("sweeps.cli.stop", {"ray", "pandas", "optuna", "plotly", "tensorboard", *JAX}),
+        ("sweeps.cli.export", {"ray", "pandas", "optuna", "mlflow", "wandb", *JAX}),
         ("sweeps.run", {"ray", "pandas", "optuna", "plotly", *JAX}),
     ],
 )

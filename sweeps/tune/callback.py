@@ -10,6 +10,7 @@ from typing import Any
 
 from sweeps.run import Interrupt
 from sweeps.store import TrialStatus, read_trial
+from sweeps.store.stop_requests import STOP_ALL
 from sweeps.tune.outcome import Outcome, finalize_status
 from sweeps.tune.progress import Progress
 from sweeps.tune.schedulers import SchedulerHandle
@@ -42,7 +43,9 @@ class RunContext:
     stop_all: Callable[[], None] = lambda: None
     """Makes all trials save and end."""
     stop_trial: Callable[[str], None] = lambda name: None
-    """Makes one trial of a pack end, given its name."""
+    """Leaves a file of this name for the workers: a trial's own name ends it in its pack."""
+    requests: Callable[[], set[str]] = set
+    """Requests to stop that another command left (see `sweeps.store.stop_requests`)."""
     waiting: WaitNotice | None = None
     """Says why no trial runs."""
 
@@ -54,6 +57,8 @@ class ProgressCallback:
         self._context, self._handle = context, handle
         self._open: dict[str, dict[str, Path]] = {}
         """Tune's trial id -> name and folder of each trial in it that has not ended."""
+        self._passed_on: set[str] = set()
+        """Requests of another command that the workers know of."""
         self._saving: set[str] | None = None
         self._give_up = float("inf")
 
@@ -113,6 +118,7 @@ class ProgressCallback:
         self._context.progress.refresh()
         if self._context.waiting:
             self._context.waiting.update(is_running=bool(self._context.running))
+        self._pass_on_requests()
         if not self._context.interrupt.requested:
             return
         if self._saving is None:
@@ -122,6 +128,15 @@ class ProgressCallback:
             self._give_up = time.monotonic() + SAVE_SECONDS
         if not self._saving & set(self._context.running) or time.monotonic() > self._give_up:
             raise KeyboardInterrupt
+
+    def _pass_on_requests(self) -> None:
+        """Take another command's request to stop the sweep as Ctrl-C; tell workers of others."""
+        for name in self._context.requests() - self._passed_on:
+            self._passed_on.add(name)
+            if name == STOP_ALL:
+                self._context.interrupt.requested = True
+            else:
+                self._context.stop_trial(name)
 
     def _end_if_leaving(self) -> None:
         """End Tune where nobody waits for it any more."""
