@@ -42,7 +42,7 @@ def main(arguments: Sequence[str] | None = None, command: str = "sweeps rm") -> 
       arguments: command-line arguments; None for those of this process.
       command: name of the command in its help.
     """
-    options = make_parser(command).parse_args(arguments)
+    options = make_parser(command).parse_intermixed_args(arguments)
     console = make_console()
     if options.status is None:
         trials = _named(options.folders)

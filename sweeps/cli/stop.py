@@ -17,7 +17,7 @@ from sweeps.cli.version import add_version
 from sweeps.errors import UserError
 from sweeps.io.console import make_console, print_line
 from sweeps.store import Trial, TrialStatus, read_sweep, read_trial
-from sweeps.store.stop_requests import request_stop
+from sweeps.store.stop_requests import request_stop, withdraw
 
 POLL_SECONDS = 0.25
 """Time between two looks whether it has stopped."""
@@ -78,7 +78,7 @@ def _stop_sweep(folder: Path) -> None:
     while is_running(folder):
         time.sleep(POLL_SECONDS)
         request_stop(folder)
-    request.unlink(missing_ok=True)  # the driver may have removed those before it
+    withdraw(request)  # the driver has removed those that it saw
 
 
 def _stop_trial(folder: Path, trial: Trial) -> Trial:

@@ -19,7 +19,7 @@ def main(arguments: Sequence[str] | None = None, command: str = "sweeps tag") ->
       arguments: command-line arguments; None for those of this process.
       command: name of the command in its help.
     """
-    options = make_parser(command).parse_args(arguments)
+    options = make_parser(command).parse_intermixed_args(arguments)
     trial = read_named_trial(options.trial)
     tags, words = trial.tags, options.words
     if words:

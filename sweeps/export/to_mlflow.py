@@ -20,9 +20,9 @@ from sweeps.store.metrics import INDEX_COLUMNS, METRICS_FILE
 os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")
 os.environ.setdefault("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "2")
 
-from mlflow.entities import Metric, Param, RunTag  # noqa: E402
-from mlflow.exceptions import MlflowException  # noqa: E402
-from mlflow.tracking import MlflowClient  # noqa: E402
+from mlflow.entities import Metric, Param, RunTag
+from mlflow.exceptions import MlflowException
+from mlflow.tracking import MlflowClient
 
 STATES = {
     TrialStatus.FINISHED: "FINISHED",
@@ -48,7 +48,11 @@ def export(sweep: Sweep, records: Sequence[Record], target: str, name: str) -> t
         client = MlflowClient(tracking_uri=target)
         found = client.get_experiment_by_name(name)
         experiment = found.experiment_id if found else client.create_experiment(name)
-        runs = {run.data.tags.get(KEY, ""): run for run in _runs(client, experiment)}
+        runs = {
+            run.data.tags.get(KEY, ""): run
+            for run in _runs(client, experiment)
+            if run.data.tags.get("sweep") == sweep.folder.resolve().name
+        }
         known = {key: run.data.tags.get(DIGEST, "") for key, run in runs.items()}
         changes = compare(records, known)
         for record in changes.changed:

@@ -14,6 +14,7 @@ some, it is made anew.
 import math
 from collections.abc import Mapping, Sequence
 from datetime import datetime
+from pathlib import Path
 from typing import Any
 
 import optuna
@@ -25,11 +26,12 @@ from optuna.distributions import (
     check_distribution_compatibility,
 )
 from optuna.storages import BaseStorage
+from optuna.study import StudyDirection
 from optuna.trial import FrozenTrial, TrialState, create_trial
 from sqlalchemy.exc import SQLAlchemyError
 
 from sweeps.errors import UserError, first_line
-from sweeps.export.records import DIGEST, KEY, Changes, Record, compare
+from sweeps.export.records import DIGEST, KEY, Changes, Record, compare, records_of
 from sweeps.labels import are_numbers, sort_labels
 from sweeps.store import Sweep, TrialStatus, read_metrics
 from sweeps.store.metrics import METRICS_FILE
@@ -67,9 +69,9 @@ def _export(
     remade = ""
     if name in names:
         study = optuna.load_study(study_name=name, storage=storage)
-        _check_study(study, sweep, target)
         trials = study.get_trials(deepcopy=False)
         known = {str(one.user_attrs.get(KEY)): str(one.user_attrs.get(DIGEST)) for one in trials}
+        _check_study(study, sweep, target, known)
         changes = compare(records, known)
         if changes.changed or not _are_compatible(trials, found):
             optuna.delete_study(study_name=name, storage=storage)
@@ -77,7 +79,7 @@ def _export(
             remade = ", which was made anew"
     changes = compare(records, known)
     if name not in names:
-        direction = "maximize" if sweep.mode == "max" else "minimize"
+        direction = StudyDirection.MAXIMIZE if sweep.mode == "max" else StudyDirection.MINIMIZE
         study = optuna.create_study(study_name=name, storage=storage, direction=direction)
         study.set_user_attr(AXES, list(sweep.axes))
         study.set_user_attr("metric", sweep.metric)
@@ -87,19 +89,23 @@ def _export(
     return changes, f"they are in the study {name} of {target}{remade}"
 
 
-def _check_study(study: optuna.Study, sweep: Sweep, target: str) -> None:
+def _check_study(study: optuna.Study, sweep: Sweep, target: str, known: Mapping[str, str]) -> None:
     """Refuse a study that is not one of this sweep, which may have gained axes since.
 
     Raises:
       UserError: it is another's.
     """
     axes, metric = study.user_attrs.get(AXES), study.user_attrs.get("metric")
+    folder = Path(str(study.user_attrs.get("folder")))
+    own = {record.key for record in records_of(sweep)}
     if axes is None:
         what = "that no sweep wrote"
     elif not set(axes) <= set(sweep.axes):
         what = f"of other axes: {', '.join(axes)}"
     elif metric != sweep.metric:
         what = f"of another metric: {metric}"
+    elif folder.name != sweep.folder.resolve().name or (known and own.isdisjoint(known)):
+        what = f"of another sweep: {folder}"
     else:
         return
     raise UserError(
@@ -131,9 +137,8 @@ def distributions(sweep: Sweep, records: Sequence[Record]) -> dict[str, BaseDist
         labels = [one.trial.settings.get(axis, "") for one in records]
         values = [_number(label) for label in labels]
         if not are_numbers(labels) or not all(map(math.isfinite, values)):
-            found[axis] = CategoricalDistribution([*map(_choice, sort_labels(labels))] or [UNSET])
-            if "" in labels and UNSET not in found[axis].choices:
-                found[axis] = CategoricalDistribution([*found[axis].choices, UNSET])
+            choices = [*sort_labels(labels), *[UNSET][: "" in labels]]
+            found[axis] = CategoricalDistribution(list(dict.fromkeys(choices)))
         elif all(label.lstrip("+-").isdigit() for label in labels):
             found[axis] = IntDistribution(int(min(values)), int(max(values)))
         else:

@@ -6,7 +6,8 @@ ask. The id of a run follows from the trial, so that a trial that has changed re
 
 import hashlib
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
+from pathlib import Path
 from typing import Any
 
 import wandb
@@ -43,7 +44,7 @@ def export(sweep: Sweep, records: Sequence[Record], target: str, name: str) -> t
         write_fields(sweep.folder / EXPORTED_FILE, {"exported": exported}, durable=False)
     where = f"they are in the group {name} of the project {target}"
     if mode == "offline":
-        where += "; wandb sync --sync-all brings them to its server"
+        where += "; wandb sync brings them to its server"
     return changes, where
 
 
@@ -75,7 +76,7 @@ def _write_run(
     run.finish(exit_code=0 if trial.status in (TrialStatus.FINISHED, TrialStatus.STOPPED) else 1)
 
 
-def _summary(sweep: Sweep, record: Record) -> Mapping[str, Any]:
+def _summary(sweep: Sweep, record: Record) -> dict[str, Any]:
     trial = record.trial
     best, step = trial.best_of(sweep.metric)
     known = {} if best is None else {f"best/{sweep.metric}": best, "best/step": step}

@@ -6,6 +6,7 @@ A command that is not the sweep's own leaves them in the sweep's folder, where t
 """
 
 import os
+from contextlib import suppress
 from pathlib import Path
 
 from sweeps.io.atomic import cannot_write
@@ -41,6 +42,13 @@ def request_stop(folder: Path, trial: str | None = None) -> Path:
     except OSError as error:
         raise cannot_write(path, error) from error
     return path
+
+
+def withdraw(request: Path) -> None:
+    """Remove a request, and its folder where nothing else is in it."""
+    with suppress(OSError):
+        request.unlink(missing_ok=True)
+        request.parent.rmdir()
 
 
 def read_requests(folder: Path) -> set[str]:
