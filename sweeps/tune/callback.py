@@ -44,8 +44,9 @@ class RunContext:
     """Makes all trials save and end."""
     stop_trial: Callable[[str], None] = lambda name: None
     """Leaves a file of this name for the workers: a trial's own name ends it in its pack."""
-    requests: Callable[[], set[str]] = set
-    """Requests to stop that another command left (see `sweeps.store.stop_requests`)."""
+    requests: Callable[[bool], set[str]] = lambda at_once: set()
+    """Requests to stop that another command left (see `sweeps.store.stop_requests`); takes whether
+    to look for them at once."""
     waiting: WaitNotice | None = None
     """Says why no trial runs."""
 
@@ -129,9 +130,9 @@ class ProgressCallback:
         if not self._saving & set(self._context.running) or time.monotonic() > self._give_up:
             raise KeyboardInterrupt
 
-    def _pass_on_requests(self) -> None:
+    def _pass_on_requests(self, at_once: bool = False) -> None:
         """Take another command's request to stop the sweep as Ctrl-C; tell workers of others."""
-        for name in self._context.requests() - self._passed_on:
+        for name in self._context.requests(at_once) - self._passed_on:
             self._passed_on.add(name)
             if name == STOP_ALL:
                 self._context.interrupt.requested = True
@@ -169,6 +170,8 @@ class ProgressCallback:
         self._context.fetch(directory)
         final = finalize_status(read_trial(directory), self._context.outcome)
         interrupted = final.status == TrialStatus.INTERRUPTED
+        if interrupted:  # its worker may have seen the request first, and be the last one
+            self._pass_on_requests(at_once=True)
         self._context.progress.ended(name, final.summary(), interrupted=interrupted)
         return final.status
 

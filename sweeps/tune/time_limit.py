@@ -74,9 +74,9 @@ class PolledRequests:
         self._polled = float("-inf")
         self._found: set[str] = set()
 
-    def __call__(self) -> set[str]:
-        """Return what was found at the last look, which may be made now."""
-        if time.monotonic() - self._polled >= self._pause:
+    def __call__(self, at_once: bool = False) -> set[str]:
+        """Return what was found at the last look, which may be made now; with `at_once` it is."""
+        if at_once or time.monotonic() - self._polled >= self._pause:
             self._polled = time.monotonic()
             self._found = self._look()
         return self._found

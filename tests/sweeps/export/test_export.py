@@ -32,9 +32,7 @@ def test_missing_package_is_told_in_one_sentence(
     assert f"--to {kind} needs the package {kind}; pip install 'lm-sweeps[{kind}]'" in error
 
 
-def test_tool_that_is_not_known_is_refused(
-    grid: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_tool_that_is_not_known_is_refused(grid: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert "--to aim is not known; choose optuna, mlflow, wandb." in refused(
         capsys, grid, "--to", "aim", "x"
     )

@@ -87,9 +87,7 @@ def test_states(
         assert study.trials[0].intermediate_values == {10: 1.0, 20: 1.0, 30: 1.0}
 
 
-def test_each_trial_is_there_once(
-    grid: Path, url: str, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_each_trial_is_there_once(grid: Path, url: str, capsys: pytest.CaptureFixture[str]) -> None:
     exported(capsys, grid, "--to", "optuna", url)
     first = optuna.load_study(study_name="grid", storage=url)
     text = exported(capsys, grid, "--to", "optuna", url)

@@ -7,7 +7,9 @@ from typing import Any
 import pytest
 
 from sweeps.run import Interrupt
+from sweeps.store.result import correct_result
 from sweeps.store.stop_requests import interrupt_file, read_requests, request_stop
+from sweeps.store.trial import update_trial
 from sweeps.tune.callback import ProgressCallback, RunContext, failure_cause
 from sweeps.tune.outcome import Outcome
 from sweeps.tune.schedulers import SchedulerHandle
@@ -73,7 +75,7 @@ def test_requests_of_another_command_reach_the_workers_and_the_driver(tmp_path: 
         running={"1": [tmp_path / "a,id=ab"], "2": [tmp_path / "b,id=cd"]},
         stop_all=lambda: said.append("stop all"),
         stop_trial=said.append,
-        requests=lambda: read_requests(tmp_path),
+        requests=lambda at_once: read_requests(tmp_path),
     )
     callback = ProgressCallback(context, SchedulerHandle(scheduler=None))
     callback.on_step_end(1, [])
@@ -90,3 +92,37 @@ def test_requests_of_another_command_reach_the_workers_and_the_driver(tmp_path: 
     context.running.clear()  # they have saved
     with pytest.raises(KeyboardInterrupt):
         callback.on_step_end(5, [])
+
+
+def test_request_that_the_last_worker_saw_first_is_no_end_by_itself(tmp_path: Path) -> None:
+    """The workers of a shared folder look into it themselves."""
+    directory = tmp_path / "a,id=ab"
+    directory.mkdir()
+    looks: list[bool] = []
+
+    def requests(at_once: bool) -> set[str]:
+        looks.append(at_once)
+        return read_requests(tmp_path) if at_once else set()
+
+    interrupt = Interrupt()
+    progress: Any = SimpleNamespace(ended=lambda *told, interrupted: None)
+    context = RunContext(
+        progress=progress,
+        outcome=Outcome(),
+        scheduler="none",
+        interrupt=interrupt,
+        fetch=lambda path: None,
+        requests=requests,
+    )
+    callback = ProgressCallback(context, SchedulerHandle(scheduler=None))
+    trial = SimpleNamespace(trial_id="1", config={"directory": str(directory)})
+    update_trial(directory, fingerprint="f")
+    correct_result(directory, status="finished")
+    callback.on_trial_complete(1, [], trial)
+    assert not looks
+    other = SimpleNamespace(trial_id="2", config={"directory": str(directory)})
+    correct_result(directory, status="interrupted")
+    request_stop(tmp_path)
+    callback.on_trial_complete(1, [], other)
+    assert looks == [True]
+    assert interrupt.requested

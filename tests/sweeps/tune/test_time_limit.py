@@ -50,6 +50,7 @@ def test_requests_are_looked_for_seldom() -> None:
     assert [seldom() for _ in range(5)] == [{"1"}] * 5
     often = PolledRequests(look, 0.0)
     assert [often() for _ in range(2)] == [{"2"}, {"3"}]
+    assert seldom(at_once=True) == seldom() == {"4"}
 
 
 def test_requests_are_names_of_files(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
