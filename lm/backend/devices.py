@@ -48,18 +48,24 @@ def environment(cpus: int, gpus: float) -> dict[str, str]:
 def has_gpu_plugin() -> bool:
     """Return whether the JAX that is installed here has a part for GPUs; JAX is not imported.
 
-    It is a plugin, a package of its own, or stands within jaxlib in some builds.
+    It is a plugin, a package of its own, which JAX finds by its entry point or within
+    `jax_plugins`; in some builds it stands within jaxlib.
     """
-    plugins = importlib.metadata.entry_points(group="jax_plugins")
-    if any(re.search("cuda|rocm", plugin.name) for plugin in plugins):
+    plugins = [plugin.name for plugin in importlib.metadata.entry_points(group="jax_plugins")]
+    plugins += [path.name for folder in _folders("jax_plugins") for path in folder.glob("xla_*")]
+    if any(re.search("cuda|rocm", plugin) for plugin in plugins):
         return True
-    library = importlib.util.find_spec("jaxlib")
-    folders = (library and library.submodule_search_locations) or ()
     return any(
-        any(Path(folder, kind).glob("_versions*.so"))
-        for folder in folders
+        any((folder / kind).glob("_versions*.so"))
+        for folder in _folders("jaxlib")
         for kind in ("cuda", "rocm")
     )
+
+
+def _folders(package: str) -> list[Path]:
+    """Return the folders of a package, which is not imported; none where it is not installed."""
+    spec = importlib.util.find_spec(package)
+    return [Path(folder) for folder in (spec and spec.submodule_search_locations) or ()]
 
 
 def require_gpu(gpus: float) -> None:

@@ -126,6 +126,7 @@ def test_trial_and_sweep_are_stopped_and_go_on(
         assert table == [(step, pytest.approx(loss, rel=1e-9)) for step, loss in expected]
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("joined")
 def test_sweep_whose_trial_was_stopped_says_how_to_go_on(toy: Any) -> None:
     arguments = ["--multirun", "rate=0.01,0.02", "steps=40", "pause=0.04", "sweep.name=one"]
