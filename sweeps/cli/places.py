@@ -57,8 +57,12 @@ def read_named_sweep(text: str) -> Sweep:
     return read_sweep(folder)
 
 
-def read_named_trial(text: str) -> Trial:
+def read_named_trial(text: str, wanted: str = "a trial's folder") -> Trial:
     """Read the trial that an argument names: by its folder, or by a sweep's folder and its id.
+
+    Args:
+      text: the argument.
+      wanted: what the command takes, for the sentence.
 
     Raises:
       UserError: it names no trial, or several.
@@ -70,7 +74,7 @@ def read_named_trial(text: str) -> Trial:
     if (folder.parent / SWEEP_FILE).exists() and not folder.is_dir():
         return find_trial(read_sweep(folder.parent), folder.name)
     what = "holds no trial" if folder.is_dir() else "does not exist"
-    raise UserError(f"{folder} {what}; name a trial's folder, as in outputs/SWEEP/TRIAL.")
+    raise UserError(f"{folder} {what}; name {wanted}, as in outputs/SWEEP/TRIAL.")
 
 
 def find_trial(sweep: Sweep, text: str) -> Trial:

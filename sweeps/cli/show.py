@@ -41,7 +41,7 @@ def main(arguments: Sequence[str] | None = None, command: str = "sweeps show") -
     if is_sweep(options.folder):
         _show_sweep(console, read_named_sweep(options.folder), options.tag)
         return
-    trial = read_named_trial(options.folder)
+    trial = read_named_trial(options.folder, "a sweep's folder, or a trial's")
     if options.tag is not None:
         raise UserError("--tag chooses among the trials of a sweep; name a sweep's folder.")
     for line in _trial_lines(trial):

@@ -139,3 +139,22 @@ def test_single_run_is_removed(make_sweep: Any, capsys: pytest.CaptureFixture[st
     (folder / "sweep.json").unlink()
     removed(capsys, trial, "--yes")
     assert list(folder.iterdir()) == []
+
+
+@pytest.mark.slow
+@pytest.mark.usefixtures("joined")
+def test_same_command_trains_the_removed_ones_again(
+    toy: Any, capsys: pytest.CaptureFixture[str]
+) -> None:
+    sweep = ["--multirun", "rate=0.1,0.2", "steps=3,5", "sweep.name=one"]
+    assert toy(*sweep).returncode == 0
+    before = toy.rows("one")
+    folder = toy.outputs / "one"
+    trial = read_sweep(folder).trials[1].directory
+    removed(capsys, trial, "--yes")
+    assert len(toy.rows("one")) == 3
+    again = toy(*sweep)
+    assert again.returncode == 0, again.stderr
+    assert "4 trials, 3 of them done before" in again.stdout
+    assert [row["best/loss"] for row in toy.rows("one")] == [row["best/loss"] for row in before]
+    assert trial.is_dir()

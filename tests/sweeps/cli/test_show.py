@@ -91,8 +91,12 @@ def test_trial_of_a_killed_process_does_not_look_alive(
 def test_what_is_no_sweep_and_no_trial_is_refused(
     grid: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    assert "does not exist; name a trial's" in refused(capsys, show, grid.parent / "nothing")
-    assert "holds no trial; name a trial's folder" in refused(capsys, show, grid.parent)
+    assert "does not exist; name a sweep's folder, or a trial's" in refused(
+        capsys, show, grid.parent / "nothing"
+    )
+    assert "holds no trial; name a sweep's folder, or a trial's, as" in refused(
+        capsys, show, grid.parent
+    )
     assert "has no trial zz; the ids of its 12 trials" in refused(capsys, show, grid / "zz")
     assert "trials of " in refused(capsys, show, grid / "id=")
     assert "is a URL" in refused(capsys, show, "s3://bucket/grid")
