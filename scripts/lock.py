@@ -2,10 +2,10 @@
 
     python3.11 scripts/lock.py torch==2.13.0
 
-resolves the ranges of `pyproject.toml` anew, with the extras that the tests need (`dev`, `bench`), in
-an empty virtual environment; further requirements hold single packages at a version. Names and versions are all it keeps: no
-hosts, no file paths, and no local version such as `+cpu`, so that the same file fits any index
-and any build of a package.
+resolves the ranges of `pyproject.toml` anew, with the extras that the tests need (`dev`, `bench`),
+in an empty virtual environment; further requirements hold single packages at a version. Names and
+versions are all it keeps: no hosts, no file paths, and no local version such as `+cpu`, so that the
+same file fits any index and any build of a package.
 """
 
 import os
