@@ -1,10 +1,11 @@
 """`sweeps logs`: what the process of a trial wrote to its output, from `log.txt` in its folder."""
 
 import argparse
+import codecs
 import os
+import re
 import sys
 import time
-from collections import deque
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -21,6 +22,9 @@ LINES = 20
 """Last lines of each failed trial, by default."""
 POLL_SECONDS = 0.5
 """Time between two looks for more."""
+LATER_PART = re.compile(r"log\.tail-(\d+)\.txt")
+LEFT_OUT = re.compile(rb"^--- (\d+) bytes are left out here .*---\n", re.M)
+"""Line of a log whose middle is left out."""
 
 
 @exit_on_user_error()
@@ -92,16 +96,26 @@ def log_file(trial: Trial) -> Path:
 
 def _find_log(trial: Trial) -> Path | None:
     own = trial.directory / LOG_FILE
-    if own.exists():
-        return own
     pack = read_provenance(trial.directory).facts.get("pack")
     shared = trial.directory.with_name(str(pack)) / LOG_FILE
-    return shared if pack and shared.exists() else None
+    if pack and shared.exists() and not (own.exists() and not own.samefile(shared)):
+        return shared
+    return own if own.exists() else None
+
+
+def _later_parts(path: Path) -> list[tuple[int, Path]]:
+    """Return offset and path of the files beside a log, which hold the end of one that is long.
+
+    A process that still writes has them. The offset counts the bytes of these files.
+    """
+    found = [(LATER_PART.fullmatch(one.name), one) for one in path.parent.glob("log.tail-*.txt")]
+    return sorted((int(match[1]), one) for match, one in found if match)
 
 
 def _contents(path: Path, lines: int | None) -> str:
-    with path.open(encoding="utf-8", errors="replace", newline="") as file:
-        return file.read() if lines is None else "".join(deque(file, maxlen=lines))
+    data = b"".join(one.read_bytes() for one in (path, *(one for _, one in _later_parts(path))))
+    text = data.decode("utf-8", errors="replace")
+    return text if lines is None else "".join(text.splitlines(keepends=True)[-lines:])
 
 
 def _write(text: str) -> None:
@@ -134,9 +148,8 @@ def _follow(trial: Trial, lines: int | None) -> None:
         time.sleep(POLL_SECONDS)
         trial = read_trial(trial.directory)
     follower = _Follower(path)
-    if lines is not None:
-        _write(_contents(path, lines))
-        follower.skip()
+    text = follower.read()
+    _write(text if lines is None else "".join(text.splitlines(keepends=True)[-lines:]))
     while True:
         ended = not is_open(read_trial(trial.directory))  # asked before the last look at the file
         _write(follower.read())
@@ -146,16 +159,17 @@ def _follow(trial: Trial, lines: int | None) -> None:
 
 
 class _Follower:
-    """Reads what is added to a file; one that was replaced or cut is read from its start."""
+    """Reads what is added to a log. One that another took the place of is read from its start.
+
+    When a process ends, it puts the parts of a long log together, and leaves out the middle.
+    """
 
     def __init__(self, path: Path) -> None:
         self._path = path
-        self._place = 0
         self._inode = path.stat().st_ino
-
-    def skip(self) -> None:
-        """Leave out what is there."""
-        self._place = self._path.stat().st_size
+        self._place = self._later = 0
+        """Bytes that were read of the log itself, and of its later parts."""
+        self._decoder = codecs.getincrementaldecoder("utf-8")("replace")
 
     def read(self) -> str:
         """Return what is new."""
@@ -163,13 +177,27 @@ class _Follower:
             with self._path.open("rb") as file:
                 facts = os.fstat(file.fileno())
                 if facts.st_ino != self._inode or facts.st_size < self._place:
-                    self._place, self._inode = 0, facts.st_ino
-                file.seek(self._place)
-                data = file.read()
-        except FileNotFoundError:  # it is being replaced, or the trial was removed
+                    data = self._replaced(file.read(), facts.st_ino)
+                else:
+                    file.seek(self._place)
+                    data = file.read()
+                    self._place += len(data)
+            for offset, part in _later_parts(self._path):
+                whole = part.read_bytes()
+                data += whole[max(0, self._later - offset) :]
+                self._later = max(self._later, offset + len(whole))
+        except FileNotFoundError:  # a file is being replaced, or the trial was removed
             return ""
-        self._place += len(data)
-        return data.decode("utf-8", errors="replace")
+        return self._decoder.decode(data)
+
+    def _replaced(self, data: bytes, inode: int) -> bytes:
+        """Return what is new in a file that took the place of the log."""
+        marker = LEFT_OUT.search(data)
+        begin = marker.end() if marker else 0
+        written = len(data) + (int(marker[1]) - len(marker[0]) if marker else 0)
+        new = written - self._place - self._later
+        self._place, self._later, self._inode = len(data), 0, inode
+        return data[max(begin, len(data) - new) :] if new >= 0 else data
 
 
 if __name__ == "__main__":

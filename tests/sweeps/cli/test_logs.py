@@ -106,6 +106,63 @@ def test_log_is_followed_until_the_trial_ends(
     assert printed(capsys, trial.directory, "-f") == "cut\nlast"  # it has ended
 
 
+def test_long_log_has_later_parts_until_its_process_ends(
+    trial: Trial, capsys: pytest.CaptureFixture[str]
+) -> None:
+    directory = trial.directory
+    path, follower = directory / "log.txt", logs._Follower(directory / "log.txt")
+    path.write_text("a1\n")
+    assert follower.read() == "a1\n"
+    with path.open("a") as file:
+        file.write("a2\n")
+    (directory / "log.tail-0.txt").write_text("b1\n")
+    assert follower.read() == "a2\nb1\n"
+    assert printed(capsys, directory) == "a1\na2\nb1\n"
+    assert printed(capsys, directory, "-n", 2) == "a2\nb1\n"
+    with (directory / "log.tail-0.txt").open("a") as file:
+        file.write("b2\n")
+    (directory / "log.tail-6.txt").write_text("c1\n")
+    assert follower.read() == "b2\nc1\n"
+    (directory / "log.tail-0.txt").unlink()
+    assert follower.read() == ""
+    with (directory / "log.tail-6.txt").open("a") as file:
+        file.write("c2\n")
+    new = directory / "new"
+    new.write_text("a1\n--- 9 bytes are left out here (sweep.log_megabytes) ---\nc1\nc2\n")
+    new.replace(path)
+    (directory / "log.tail-6.txt").unlink()
+    assert follower.read() == "c2\n"
+    with path.open("a") as file:
+        file.write("d\n")
+    assert follower.read() == "d\n"
+    new.write_text("other\n")
+    new.replace(path)
+    assert follower.read() == "other\n"
+
+
+def test_character_that_comes_in_two_parts_is_one(trial: Trial) -> None:
+    path = trial.directory / "log.txt"
+    path.write_bytes("né".encode()[:2])
+    follower = logs._Follower(path)
+    assert follower.read() == "n"
+    path.write_bytes("né!".encode())
+    assert follower.read() == "é!"
+
+
+def test_lane_whose_log_is_that_of_its_pack_has_the_later_parts_of_it(
+    trial: Trial, grid: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    other = read_sweep(grid).trials[1].directory
+    (trial.directory / "log.txt").write_text("a\n")
+    (trial.directory / "log.tail-0.txt").write_text("b\n")
+    (other / "log.txt").hardlink_to(trial.directory / "log.txt")
+    add_provenance(other, pack=trial.directory.name)
+    assert printed(capsys, other) == "a\nb\n"
+    (other / "log.txt").unlink()
+    (other / "log.txt").write_text("own\n")  # from before it came into the pack
+    assert printed(capsys, other) == "own\n"
+
+
 def test_follower_waits_for_a_trial_that_is_to_start(
     grid: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
