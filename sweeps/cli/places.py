@@ -14,7 +14,7 @@ from sweeps.store.trial import LOCK_FILE
 
 
 def folder_of(text: str) -> Path:
-    """Return the folder of this machine that an argument names.
+    """Return the folder of this machine that an argument names; `.` and `..` by its own name.
 
     Raises:
       UserError: it names a URL.
@@ -23,7 +23,8 @@ def folder_of(text: str) -> Path:
         raise UserError(
             f"{without_secrets(text)} is a URL; give the folder of this machine's copy of it."
         )
-    return Path(text)
+    path = Path(text)
+    return Path(os.path.abspath(path)) if path.name in ("", "..") else path
 
 
 def sweep_folders(root: Path) -> Iterator[Path]:

@@ -48,10 +48,6 @@ def main(arguments: Sequence[str] | None = None, command: str = "sweeps rm") -> 
         trials = _named(options.folders)
     else:
         trials = _of_status(options.folders, options.status)
-    if not trials:
-        chosen = ", ".join(options.status or ())
-        print_line(console, f"no trial is {chosen or 'named'}; nothing was removed")
-        return
     with ExitStack() as locks:
         for folder in dict.fromkeys(one.directory.parent for one in trials):
             refuse_local_copy(folder)
@@ -65,6 +61,10 @@ def main(arguments: Sequence[str] | None = None, command: str = "sweeps rm") -> 
         trials = [read_trial(one.directory) for one in trials]
         if options.status is not None:
             trials = [one for one in trials if one.status in options.status]
+        if not trials:
+            chosen = " or ".join(options.status or ())
+            print_line(console, f"no trial is {chosen}; nothing was removed")
+            return
         for one in trials[:SHOWN]:
             print_line(console, f"{one.directory}  {one.status}, {one.seconds:.1f} s")
         print_rest(console, len(trials) - SHOWN, "in the same folders")

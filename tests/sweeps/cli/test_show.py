@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 import sweeps
-from sweeps.cli import reproduce, show, tag
+from sweeps.cli import logs, reproduce, show, stop, tag
 from sweeps.io.lock import locked
 from sweeps.plan.reuse import reuse_trial
 from sweeps.store import read_sweep, read_trial
@@ -76,6 +76,22 @@ def test_trial_is_found_and_shown(grid: Path, capsys: pytest.CaptureFixture[str]
         f"folder: +{trial.directory}",
     ):
         assert re.search(f"(^| ){line}", text, re.M), line
+
+
+@pytest.mark.parametrize("text", [".", "../grid", "..", "./"])
+def test_folders_are_found_from_within(
+    grid: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], text: str
+) -> None:
+    trial = read_sweep(grid).trials[0].directory
+    (trial / "log.txt").write_text("said\n")
+    monkeypatch.chdir(trial if text == ".." else grid)
+    assert "best trial:" in shown(capsys, text)
+    monkeypatch.chdir(trial)
+    assert "status:      finished" in shown(capsys, ".")
+    logs.main(["."])
+    assert capsys.readouterr().out == "said\n"
+    stop_error = refused(capsys, stop, "..", trial.name)
+    assert f"no command runs the sweep in {grid}" in stop_error
 
 
 def test_trial_of_a_killed_process_does_not_look_alive(
