@@ -5,5 +5,11 @@ from sweeps.cli.board import main
 PINNED = ("valid/perplexity", "train/loss")
 CURVES = "^(train|valid)/(loss|perplexity)$"
 
-if __name__ == "__main__":
+
+def run() -> None:
+    """Run the command with the arguments of this process."""
     main(command="python -m lm.board", pinned=PINNED, tags=CURVES)
+
+
+if __name__ == "__main__":
+    run()

@@ -2,5 +2,11 @@
 
 from sweeps.cli.compare import main
 
-if __name__ == "__main__":
+
+def run() -> None:
+    """Run the command with the arguments of this process."""
     main(command="python -m lm.compare")
+
+
+if __name__ == "__main__":
+    run()

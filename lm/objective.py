@@ -11,6 +11,7 @@ from typing import Any
 import jax
 
 from lm.backend.compile_cache import use_cache
+from lm.backend.devices import require_gpu
 from lm.config.load import parse_config
 from lm.config.static import pack_key
 from lm.data.dataset import Dataset, load_dataset
@@ -33,6 +34,7 @@ from lm.training.loop import SingleEngine, compile_functions, run_training
 from lm.training.session import TrainingSession
 from lm.training.trainer import Trainer, put_on_device
 from sweeps.errors import UserError
+from sweeps.store.provenance import read_provenance
 from sweeps.tracking import Run
 
 log = logging.getLogger(__name__)
@@ -51,6 +53,7 @@ def train(config: Mapping[str, Any], run: Run) -> None:
       KeyboardInterrupt: Ctrl-C or another signal; a checkpoint was written first.
       UserError: the input is bad, or the disk is full.
     """
+    _require_gpu(run)
     parsed = parse_config(config)
     dataset = load_dataset(parsed.data)
     dataset.vocabulary.save(run.directory / "vocab.tsv")
@@ -106,7 +109,13 @@ def make_callbacks(trainer: Trainer, dataset: Dataset, run: Run) -> list[Callbac
     return callbacks
 
 
+def _require_gpu(run: Run) -> None:
+    """Refuse to train on the CPU what has a GPU in a sweep, as its worker records."""
+    require_gpu(float(read_provenance(run.directory).facts.get("gpus") or 0))
+
+
 def _train_pack(configs: Sequence[Mapping[str, Any]], runs: Sequence[Run]) -> None:
+    _require_gpu(runs[0])
     use_cache()
     parsed = [parse_config(config) for config in configs]
     dataset = load_dataset(parsed[0].data)

@@ -27,5 +27,10 @@ OPTIONS = OwnOptions(
 """`--root` and `--files`: where the trial's text lies now."""
 
 
+def run() -> int:
+    """Run the command with the arguments of this process; returns its exit status."""
+    return main(read_application(CONFIG_DIR / "config.yaml"), own_options=OPTIONS)
+
+
 if __name__ == "__main__":
-    sys.exit(main(read_application(CONFIG_DIR / "config.yaml"), own_options=OPTIONS))
+    sys.exit(run())

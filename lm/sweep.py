@@ -20,5 +20,10 @@ def main(config: DictConfig) -> None:
     )
 
 
-if __name__ == "__main__":
+def run() -> None:
+    """Run the command with the arguments of this process."""
     run_command(main, mode="MULTIRUN")
+
+
+if __name__ == "__main__":
+    run()

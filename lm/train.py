@@ -120,5 +120,10 @@ def _command(overrides: Sequence[str]) -> str:
     return shlex.join(["python", "-m", "lm.train", *overrides])
 
 
-if __name__ == "__main__":
+def run() -> None:
+    """Run the command with the arguments of this process."""
     run_command(main, mode="RUN")
+
+
+if __name__ == "__main__":
+    run()

@@ -2,10 +2,10 @@
 
     python3.11 scripts/lock.py torch==2.13.0
 
-resolves the ranges of `pyproject.toml` anew, with every extra, in an empty virtual environment;
-further requirements hold single packages at a version. Names and versions are all it keeps: no
-hosts, no file paths, and no local version such as `+cpu`, so that the same file fits any index
-and any build of a package.
+resolves the ranges of `pyproject.toml` anew, with the extras that the tests need (`dev`, `bench`),
+in an empty virtual environment; further requirements hold single packages at a version. Names and
+versions are all it keeps: no hosts, no file paths, and no local version such as `+cpu`, so that the
+same file fits any index and any build of a package.
 """
 
 import os
@@ -29,7 +29,7 @@ def installed(python: str) -> list[str]:
 
 
 def main(held: list[str]) -> None:
-    """Install the project with all its extras and write down what came."""
+    """Install the project with these extras and write down what came."""
     name = f"python{OLDEST[0]}.{OLDEST[1]}"
     if sys.version_info[:2] != OLDEST:
         # Newer interpreters resolve to versions that the oldest one cannot install.

@@ -1,7 +1,7 @@
 """Runs a sweep from its plan to its table: done trials are kept, the others are trained."""
 
 from collections import Counter
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from contextlib import ExitStack
 from dataclasses import replace
 from pathlib import Path
@@ -19,7 +19,7 @@ from sweeps.plan.sweep_folder import SweepFolder
 from sweeps.store import Trial, TrialStatus, move_aside, read_sweep, read_trial
 from sweeps.store.log import LOG_FILE, MEGABYTE, log_kept
 from sweeps.store.result import RESULT_FILE
-from sweeps.store.sweep import SWEEP_FILE
+from sweeps.store.sweep import SWEEP_FILE, lock_path
 from sweeps.tensorboard.custom_scalars import write_charts
 from sweeps.tensorboard.hparams import rewrite_hparams
 from sweeps.tensorboard.replicate_runs import write_replicate_runs
@@ -51,7 +51,7 @@ def run_sweep(plan: SweepPlan) -> int:
     guard = SweepGuard(metric=sweep.metric, fail_after=sweep.fail_after, hours=sweep.hours)
     folder, mirror = plan.folder, plan.mirror
     in_use = f"another command is running the sweep in {folder}; wait for it, or stop it."
-    lock = locked(folder.parent / f".{folder.name}.lock", in_use)
+    lock = locked(lock_path(folder), in_use)
     with lock, hold_lease(mirror, folder.name):
         if mirror:
             _pull(plan, mirror)
@@ -231,7 +231,7 @@ def _show_results(
         comparison,
         reproduce_command=plan.application.reproduce_command,
         board_command=plan.application.board_command,
-        interrupted=outcome.interrupted or is_time_up,
+        interrupted=outcome.interrupted or is_time_up or _has_interrupted(trials, names),
     )
     gone = sorted(set(names) - {one.directory.name for one in trials})
     if gone:
@@ -264,3 +264,10 @@ def _is_left(plan: SweepPlan, trials: Collection[Trial]) -> bool:
     left = (TrialStatus.INTERRUPTED, TrialStatus.RUNNING, TrialStatus.WAITING)
     is_more_to_come = plan.is_adaptive and len(trials) < (plan.options.search.trials or 0)
     return is_more_to_come or any(one.status in left for one in trials)
+
+
+def _has_interrupted(trials: Sequence[Trial], names: Collection[str]) -> bool:
+    """Whether one of these trials was asked to stop, while the sweep went on."""
+    return any(
+        one.status == TrialStatus.INTERRUPTED and one.directory.name in names for one in trials
+    )

@@ -14,6 +14,7 @@ from hydra._internal.utils import get_args_parser
 from omegaconf import DictConfig, OmegaConf
 
 from sweeps.cli.exit import exit_on_user_error
+from sweeps.cli.version import version_text
 from sweeps.config import composition_errors, parse_overrides
 from sweeps.errors import UserError
 
@@ -78,6 +79,9 @@ def _read_arguments(command: HydraCommand, arguments: Sequence[str]) -> tuple[li
     Raises:
       UserError: a flag does not fit the command or another flag; an override is wrong.
     """
+    if "--version" in arguments:
+        print(version_text())
+        sys.exit()
     args = get_args_parser().parse_intermixed_args(_with_kind_of_info(arguments))
     overrides: list[str] = args.overrides
     if args.shell_completion:

@@ -19,13 +19,14 @@ SWEEPS = """
     io config naming
     search store
     analysis
-    tensorboard report
+    tensorboard report export
     tracking plan cli
     tune reproduce
     driver preview single_run
     hydra_sweeper hydra_main
     hydra_jobs experiments
-    plugin
+    plugin run_command
+    __main__
 """
 LM = """
     config
@@ -53,7 +54,9 @@ LIBRARIES = {
     "tensorboard": {"sweeps.tensorboard", "lm.monitor", "lm.gradient_flow.plugin"},
     "pandas": {"sweeps.analysis"},
     "plotly": {"sweeps.analysis.plots", "sweeps.analysis.dataframes", "sweeps.report"},
-    "optuna": {"sweeps.analysis", "sweeps.search.optuna_study"},
+    "optuna": {"sweeps.analysis", "sweeps.export.to_optuna", "sweeps.search.optuna_study"},
+    "mlflow": {"sweeps.export.to_mlflow"},
+    "wandb": {"sweeps.export.to_wandb"},
     "gensim": {"lm.vectors"},
     "scipy": {"lm.vectors"},
     "sklearn": {"lm.vectors"},
@@ -175,6 +178,12 @@ def test_outside_library_stands_in_few_packages(library: str) -> None:
         ("lm.objective", {"ray", "gensim", "pandas", "sklearn"}),
         ("sweeps", {"ray", "pandas", "optuna", "plotly", "tensorboard", *JAX}),
         ("sweeps.tracking", {"ray", "pandas", "optuna", "plotly", *JAX}),
+        ("sweeps.cli.main", {"ray", "numpy", "pandas", "optuna", "rich", "hydra", *JAX}),
+        ("sweeps.cli.listing", {"ray", "pandas", "optuna", "plotly", "tensorboard", *JAX}),
+        ("sweeps.cli.show", {"ray", "pandas", "optuna", "plotly", "tensorboard", *JAX}),
+        ("sweeps.cli.logs", {"ray", "pandas", "optuna", "plotly", "tensorboard", *JAX}),
+        ("sweeps.cli.stop", {"ray", "pandas", "optuna", "plotly", "tensorboard", *JAX}),
+        ("sweeps.cli.export", {"ray", "pandas", "optuna", "mlflow", "wandb", *JAX}),
     ],
 )
 def test_importing_stays_light(module: str, absent: set[str]) -> None:

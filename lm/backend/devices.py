@@ -1,12 +1,17 @@
 """A process's share of the machine: threads, CPU devices of JAX, GPU memory; facts about both."""
 
+import importlib.metadata
+import importlib.util
 import os
 import platform
+import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
+from pathlib import Path
 from typing import Any
 
+from sweeps.errors import UserError
 from sweeps.io.processor import cpuinfo_lines
 
 DEVICES = "JAX_NUM_CPU_DEVICES"
@@ -24,7 +29,12 @@ def environment(cpus: int, gpus: float) -> dict[str, str]:
     Args:
       cpus: threads of XLA's CPU client.
       gpus: GPUs of a trial; a fraction reserves that share of one's memory.
+
+    Raises:
+      UserError: a trial is to have a GPU, and the JAX that is installed here can use none.
     """
+    if gpus and not has_gpu_plugin():
+        raise no_gpu(gpus)
     threads = {**_threads(cpus), DEVICES: str(_devices(cpus))}
     if gpus == 0:
         return {
@@ -33,6 +43,52 @@ def environment(cpus: int, gpus: float) -> dict[str, str]:
         }  # Ray does not hide GPUs from tasks that ask for none
     share = min(gpus, 1.0)
     return {**threads, "XLA_CLIENT_MEM_FRACTION": f"{0.9 * share:.3f}"}  # a tenth for CUDA itself
+
+
+def has_gpu_plugin() -> bool:
+    """Return whether the JAX that is installed here has a part for GPUs; JAX is not imported.
+
+    It is a plugin, a package of its own, which JAX finds by its entry point or within
+    `jax_plugins`; in some builds it stands within jaxlib.
+    """
+    plugins = [plugin.name for plugin in importlib.metadata.entry_points(group="jax_plugins")]
+    plugins += [path.name for folder in _folders("jax_plugins") for path in folder.glob("xla_*")]
+    if any(re.search("cuda|rocm", plugin) for plugin in plugins):
+        return True
+    return any(
+        any((folder / kind).glob("_versions*.so"))
+        for folder in _folders("jaxlib")
+        for kind in ("cuda", "rocm")
+    )
+
+
+def _folders(package: str) -> list[Path]:
+    """Return the folders of a package, which is not imported; none where it is not installed."""
+    spec = importlib.util.find_spec(package)
+    return [Path(folder) for folder in (spec and spec.submodule_search_locations) or ()]
+
+
+def require_gpu(gpus: float) -> None:
+    """Refuse to train where a trial has a GPU that JAX does not use.
+
+    Args:
+      gpus: GPUs of the trial; of 0 nothing is required.
+
+    Raises:
+      UserError: JAX computes on the CPU.
+    """
+    import jax
+
+    if gpus and jax.default_backend() == "cpu":
+        raise no_gpu(gpus)
+
+
+def no_gpu(gpus: float) -> UserError:
+    """Return the error for a trial with a GPU that JAX cannot use."""
+    return UserError(
+        f"sweep.gpus_per_trial={gpus:g}, but this JAX has no CUDA; pip install 'lm-sweeps[gpu]', "
+        "or give sweep.gpus_per_trial=0."
+    )
 
 
 def set_devices() -> None:

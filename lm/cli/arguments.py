@@ -6,6 +6,8 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TypeVar
 
+from sweeps.cli.version import add_version
+
 T = TypeVar("T")
 
 
@@ -15,6 +17,7 @@ def trial_parser(program: str, description: str) -> argparse.ArgumentParser:
     parser.add_argument(
         "directory", type=Path, metavar="FOLDER", help="a trial's folder: outputs/SWEEP/TRIAL"
     )
+    add_version(parser)
     return parser
 
 

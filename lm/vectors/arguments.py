@@ -8,6 +8,7 @@ from typing import NamedTuple
 from lm.cli.arguments import add_location, positive_int
 from lm.vectors.config import NONE, Word2VecConfig, compose_models, split_overrides
 from lm.vectors.word_vectors import TABLE_CHOICES, file_suffix
+from sweeps.cli.version import add_version
 from sweeps.errors import UserError
 
 ACTIONS = ("similar", "analogy", "judge", "export", "page")
@@ -71,6 +72,7 @@ def _parser() -> argparse.ArgumentParser:
     )
     _add_tables(parser)
     _add_actions(parser)
+    add_version(parser)
     return parser
 
 

@@ -76,7 +76,7 @@ class Results:
 
     Columns: trial, status, one for each axis (its key in full; numbers where all labels are
     numbers), step, total_steps, seconds, `best/<metric>`, `best/step`, the last value of each tag,
-    error, directory, command.
+    error, directory, command; and tags, separated by commas, where any trial has one.
     """
     metrics: pd.DataFrame
     """One row for each reported value; with several sweeps it begins with a column `sweep`.
@@ -249,6 +249,7 @@ def _trials(
     tags = dict.fromkeys(tag for one in scored for tag in one.trial.metrics)
     columns = ["trial", "status", *axes, "step", "total_steps", "seconds", *bests, "best/step"]
     columns = [*["sweep"][:several], *columns, *tags, "error", "directory", "command"]
+    columns += ["tags"][: any(one.trial.tags for one in scored)]
     frame = pd.DataFrame([_row(one) for one in scored], columns=columns)
     for axis in axes:
         labels = [one.settings[axis] for one in scored]
@@ -270,6 +271,7 @@ def _row(one: ScoredTrial) -> dict[str, Any]:
         "error": trial.error,
         "directory": str(trial.directory),
         "command": trial.train_command,
+        "tags": ",".join(trial.tags),
     }
     if trial.best is not None:
         known |= {f"best/{trial.best.metric}": trial.best.value}

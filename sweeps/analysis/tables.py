@@ -39,6 +39,8 @@ def ranking_table(comparison: Comparison, top: int) -> Table:
     table.add_column("status")
     table.add_column("seconds", justify="right")
     table.add_column("id")
+    if has_tags := any(one.trial.tags for one in comparison.trials):
+        table.add_column("tags")
     for position, one in enumerate(comparison.trials[:top], start=1):
         table.add_row(
             str(position),
@@ -50,6 +52,7 @@ def ranking_table(comparison: Comparison, top: int) -> Table:
             _status(one),
             f"{one.trial.seconds:.1f}",
             one.trial.directory.name.rpartition("id=")[2],
+            *[", ".join(one.trial.tags)][:has_tags],
         )
     return table
 

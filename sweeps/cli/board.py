@@ -16,6 +16,7 @@ from urllib.parse import urlsplit
 from rich.console import Console
 
 from sweeps.cli.exit import exit_on_user_error
+from sweeps.cli.version import add_version
 from sweeps.errors import UserError
 from sweeps.io.console import make_console, print_line
 from sweeps.io.retry import warn
@@ -57,7 +58,7 @@ def main(
       pinned: tags of the scalars that links pin; empty: the metric of each sweep.
       tags: regular expression that selects the cards of links by tag; empty: all.
     """
-    options = _parser(command).parse_args(arguments)
+    options = make_parser(command).parse_args(arguments)
     if is_url(options.folder):  # before it becomes a path, in which two slashes are one
         url = without_secrets(options.folder)
         raise UserError(f"{url} is a URL; give the folder of this machine's copy of it.")
@@ -85,7 +86,8 @@ def main(
         _refresh_until_ended(url, selection)
 
 
-def _parser(command: str) -> argparse.ArgumentParser:
+def make_parser(command: str) -> argparse.ArgumentParser:
+    """Return the parser of the command's arguments."""
     parser = argparse.ArgumentParser(
         prog=command,
         description="See all runs below a folder in TensorBoard, until Ctrl-C. Prints a link for "
@@ -111,6 +113,7 @@ def _parser(command: str) -> argparse.ArgumentParser:
         default="localhost",
         help="address to listen at; 0.0.0.0: all of this machine's (default: %(default)s)",
     )
+    add_version(parser)
     return parser
 
 

@@ -16,6 +16,7 @@ from sweeps.analysis.importance import Importance, axis_importance
 from sweeps.analysis.replicates import group_replicates, marginal_means
 from sweeps.analysis.tables import ranking_table, replicate_table
 from sweeps.cli.exit import exit_on_user_error
+from sweeps.cli.version import add_version
 from sweeps.io.console import (
     format_number,
     make_console,
@@ -41,7 +42,7 @@ def main(
       arguments: command-line arguments; None for those of this process.
       command: name of the command in its help.
     """
-    options = _parser(command).parse_args(arguments)
+    options = make_parser(command).parse_args(arguments)
     comparison = compare_sweeps(options.folders, options.filter, options.metric, options.mode)
     shares = axis_importance(comparison.trials, comparison.axes)
     if options.html is not None:  # first, for the terminal may be a pipe that closes early
@@ -99,7 +100,8 @@ def headline(comparison: Comparison) -> str:
     return f"{names}: {trials}{ended} by {comparison.metric}, {order or f'{best} first'}"
 
 
-def _parser(command: str) -> argparse.ArgumentParser:
+def make_parser(command: str) -> argparse.ArgumentParser:
+    """Return the parser of the command's arguments."""
     parser = argparse.ArgumentParser(prog=command, description="Compare the trials of sweeps.")
     add = parser.add_argument
     add("folders", nargs="+", type=Path, metavar="FOLDER", help="a sweep's folder")
@@ -113,6 +115,7 @@ def _parser(command: str) -> argparse.ArgumentParser:
     add("--mode", choices=("min", "max"), help="which end is best (default: the sweep's own)")
     add("--html", type=Path, metavar="FILE", help="write a page that needs no network")
     add("--top", type=int, default=50, metavar="N", help="rows of a table (default: %(default)s)")
+    add_version(parser)
     return parser
 
 

@@ -12,7 +12,16 @@ def cache_dir() -> Path:
 
 def local_folder(url: str) -> Path:
     """Return the folder in which this machine keeps its copy of what is at a URL."""
-    return _user_cache() / "sweeps" / re.sub(r"[^A-Za-z0-9._-]+", "_", url.rstrip("/"))
+    return _copies() / re.sub(r"[^A-Za-z0-9._-]+", "_", url.rstrip("/"))
+
+
+def is_local_copy(folder: Path) -> bool:
+    """Return whether a folder lies in this machine's copy of what is at some URL."""
+    return folder.resolve().is_relative_to(_copies().resolve())
+
+
+def _copies() -> Path:
+    return _user_cache() / "sweeps"
 
 
 def _user_cache() -> Path:

@@ -52,6 +52,14 @@ def print_table(console: Console, table: Table) -> None:
     console.print(table, markup=False, emoji=False, highlight=False, crop=False)
 
 
+def print_folded(console: Console, table: Table) -> None:
+    """Print a table whose cells are folded where it is wider than the terminal, or 80 columns."""
+    table.width = min(_width(table), console.width)
+    for column in table.columns:
+        column.overflow = "fold"
+    console.print(table, markup=False, emoji=False, highlight=False)
+
+
 def fold_heads(table: Table, width: int) -> None:
     """Fold the headings that are wider than what stands below them, in a table wider than this."""
     if _width(table) <= width:

@@ -3,6 +3,7 @@
 The operating system holds a lock, and releases it when its process ends.
 """
 
+import fcntl
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -11,6 +12,9 @@ from filelock import FileLock, Timeout
 
 from sweeps.errors import UserError
 from sweeps.io.atomic import cannot_write, make_directory
+
+LOOK_SECONDS = 0.2
+"""Least time to wait for a lock, so that nobody is refused because another looks at it just now."""
 
 
 @contextmanager
@@ -28,7 +32,7 @@ def locked(path: Path, message: str, timeout: float = 0) -> Iterator[None]:
     make_directory(path.parent)
     lock = FileLock(path)
     try:
-        lock.acquire(timeout=timeout)
+        lock.acquire(timeout=max(timeout, LOOK_SECONDS), poll_interval=0.05)
     except Timeout as error:
         raise UserError(message) from error
     except OSError as error:
@@ -37,3 +41,20 @@ def locked(path: Path, message: str, timeout: float = 0) -> Iterator[None]:
         yield
     finally:
         lock.release()
+
+
+def is_locked(path: Path) -> bool:
+    """Return whether a process holds a lock; its file is not made where it is missing."""
+    try:
+        file = path.open("rb")
+    except OSError:
+        return False
+    with file:
+        try:
+            # A shared lock for a moment: two processes that look do not see each other.
+            fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
+        except BlockingIOError:
+            return True
+        except OSError:  # a file system without locks, on which nobody holds one
+            return False
+    return False

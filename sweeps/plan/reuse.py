@@ -10,7 +10,8 @@ from sweeps.io.retry import warn_once
 from sweeps.store import Trial, read_sweep
 from sweeps.store.provenance import add_provenance
 from sweeps.store.sweep import SWEEP_FILE
-from sweeps.store.trial import update_trial
+from sweeps.store.tags import TAGS_FILE
+from sweeps.store.trial import LOCK_FILE, update_trial
 from sweeps.tensorboard.hparams import rewrite_hparams
 
 
@@ -51,7 +52,7 @@ def reuse_trial(
     copy = directory.with_name(f".{directory.name}.copy")
     try:
         shutil.rmtree(copy, ignore_errors=True)
-        shutil.copytree(trial.directory, copy, ignore=shutil.ignore_patterns(".lock"))
+        shutil.copytree(trial.directory, copy, ignore=shutil.ignore_patterns(LOCK_FILE, TAGS_FILE))
         update_trial(copy, settings=dict(settings), text_axes=list(text_axes))
         add_provenance(copy, copied_from=str(trial.directory))
         copy.rename(directory)

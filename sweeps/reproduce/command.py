@@ -15,6 +15,7 @@ from typing import Any
 from rich.console import Console
 
 from sweeps.cli.exit import exit_on_user_error
+from sweeps.cli.version import add_version
 from sweeps.config import Application, framework_section, locate, program_files, source_folder
 from sweeps.errors import UserError
 from sweeps.io.console import make_console, print_line
@@ -106,6 +107,7 @@ def main(
     )
     parser.add_argument("--force", action="store_true", help="run on with other text or options")
     own_options.add(parser)
+    add_version(parser)
     known = {one.name for one in fields(Request)}
     values = vars(parser.parse_args(arguments))
     own = {key: values.pop(key) for key in list(values) if key not in known}

@@ -84,6 +84,14 @@ def recover_sweep(folder: Path) -> Sweep:
     )
 
 
+def lock_path(folder: Path) -> Path:
+    """Return the file whose lock a command holds while it runs the sweep in a folder.
+
+    It lies beside the folder, which may be moved.
+    """
+    return folder.parent / f".{folder.name}.lock"
+
+
 class DamagedSweepError(UserError):
     """A sweep's `sweep.json` cannot be read."""
 

@@ -11,6 +11,7 @@
 | result.json                        | status and final values (see `sweeps.store.result`)       |
 | error.txt                          | the traceback of a failed trial                           |
 | log.txt                            | what its process printed (see `sweeps.store.log`)         |
+| tags.json                          | words that a user gave it (see `sweeps.store.tags`)       |
 | checkpoints                        | what the objective needs to resume                        |
 """
 
@@ -29,11 +30,14 @@ from sweeps.store.format import FieldTypes, read_fields, write_fields
 from sweeps.store.provenance import Provenance, write_provenance
 from sweeps.store.result import BestValue, read_result
 from sweeps.store.status import TIME_LIMIT, TrialStatus
+from sweeps.store.tags import read_tags
 
 TRIAL_FILE = "trial.json"
 CONFIG_FILE = "config.yaml"
 OVERRIDES_FILE = "overrides.yaml"
 CHECKPOINTS = "checkpoints"
+LOCK_FILE = ".lock"
+"""A process that trains the trial holds its lock."""
 
 TRIAL_TYPES: FieldTypes = {
     "fingerprint": str,
@@ -103,6 +107,8 @@ class Trial:
     """One line on how the trial ended."""
     stopped_by: str | None = None
     """Scheduler's kind or `time`, if one of them stopped the trial."""
+    tags: tuple[str, ...] = ()
+    """Words that a user gave it."""
 
     @property
     def done(self) -> bool:
@@ -221,7 +227,7 @@ def read_trial(directory: Path) -> Trial:
     """
     known = {**(_read_trial_file(directory) or {}), **read_result(directory)}
     known = {one.name: known[one.name] for one in fields(Trial) if one.name in known}
-    return Trial(**{**known, "directory": directory})
+    return Trial(**{**known, "directory": directory, "tags": read_tags(directory)})
 
 
 def _read_trial_file(directory: Path) -> dict[str, Any] | None:

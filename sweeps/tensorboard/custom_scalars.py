@@ -6,6 +6,7 @@ are equal in several sweeps.
 
 import re
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 from typing import Any, NamedTuple
 
 from tensorboard.plugins.custom_scalar.layout_pb2 import (
@@ -62,6 +63,21 @@ def write_charts(sweep: Sweep, charts: Charts) -> None:
         writer = EventWriter(sweep.folder, start=None)
         writer.write_values(wanted)
         writer.close()
+
+
+def read_charts(folder: Path) -> Charts:
+    """Return the charts that `write_charts` wrote into a sweep's own folder; none if it did not."""
+    charts: dict[str, list[str]] = {}
+    for path in sorted(folder.glob(EVENT_FILES)):
+        for value in read_values(path):
+            if value.tag != LAYOUT_TAG:
+                continue
+            layout = LayoutProto.FromString(value.tensor.string_val[0])
+            for category in layout.category:
+                for chart in category.chart:
+                    if chart.HasField("multiline"):
+                        charts[chart.title] = [_unescaped(tag) for tag in chart.multiline.tag]
+    return charts
 
 
 def chart_layout(charts: Charts, replicate: str | None) -> Layout:
@@ -122,3 +138,8 @@ def _chart(title: str, content: Lines | Band) -> Any:
         return Chart(title=title, margin=MarginChartContent(series=[series]))
     exactly = [f"{re.escape(tag)}$" for tag in content.tags]
     return Chart(title=title, multiline=MultilineChartContent(tag=exactly))
+
+
+def _unescaped(expression: str) -> str:
+    """Return the tag that a chart's regular expression matches."""
+    return re.sub(r"\\(.)", r"\1", expression.removesuffix("$"))

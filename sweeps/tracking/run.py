@@ -43,6 +43,7 @@ from sweeps.store import TrialStatus
 from sweeps.store.provenance import add_provenance
 from sweeps.store.result import empty_result, read_result, write_result
 from sweeps.store.status import Diverged, Stop, status_after
+from sweeps.store.trial import LOCK_FILE
 from sweeps.tensorboard.hparams import rewrite_hparams
 from sweeps.tensorboard.values import Embedding, Summary
 from sweeps.tracking.history import History
@@ -192,7 +193,7 @@ class Run:
 
     def __enter__(self) -> Self:
         in_use = f"{self.directory} is being trained by another process; wait for it, or stop it."
-        self._lock.enter_context(locked(self.directory / ".lock", in_use, self._lock_timeout))
+        self._lock.enter_context(locked(self.directory / LOCK_FILE, in_use, self._lock_timeout))
         (self.directory / "error.txt").unlink(missing_ok=True)
         earlier = read_result(self.directory)
         self._seconds_before = float(earlier.get("seconds") or 0)

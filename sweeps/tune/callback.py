@@ -9,6 +9,7 @@ from threading import Event
 from typing import Any
 
 from sweeps.store import Trial, TrialStatus, read_trial
+from sweeps.store.stop_requests import STOP_ALL
 from sweeps.tracking import Interrupt
 from sweeps.tune.guard import SweepGuard
 from sweeps.tune.outcome import Outcome, finalize_status
@@ -45,7 +46,10 @@ class RunContext:
     stop_all: Callable[[], None] = lambda: None
     """Makes all trials save and end."""
     stop_trial: Callable[[str], None] = lambda name: None
-    """Makes one trial of a pack end, given its name."""
+    """Leaves a file of this name for the workers: a trial's own name ends it in its pack."""
+    requests: Callable[[bool], set[str]] = lambda at_once: set()
+    """Requests to stop that another command left (see `sweeps.store.stop_requests`); takes whether
+    to look for them at once."""
     waiting: WaitNotice | None = None
     """Says why no trial runs."""
 
@@ -57,6 +61,8 @@ class ProgressCallback:
         self._context, self._handle = context, handle
         self._open: dict[str, dict[str, Path]] = {}
         """Tune's trial id -> name and folder of each trial in it that has not ended."""
+        self._passed_on: set[str] = set()
+        """Requests of another command that the workers know of."""
         self._saving: set[str] | None = None
         self._give_up = float("inf")
 
@@ -119,6 +125,7 @@ class ProgressCallback:
         self._context.progress.refresh()
         if self._context.waiting:
             self._context.waiting.update(is_running=bool(self._context.running))
+        self._pass_on_requests()
         if not self._is_to_end(trials):
             return
         if self._saving is None:
@@ -137,6 +144,15 @@ class ProgressCallback:
                 guard.check_time()
             self._context.outcome.ended_early = guard.reason
         return self._context.interrupt.requested or bool(self._context.outcome.ended_early)
+
+    def _pass_on_requests(self, at_once: bool = False) -> None:
+        """Take another command's request to stop the sweep as Ctrl-C; tell workers of others."""
+        for name in self._context.requests(at_once) - self._passed_on:
+            self._passed_on.add(name)
+            if name == STOP_ALL:
+                self._context.interrupt.requested = True
+            else:
+                self._context.stop_trial(name)
 
     def _end_if_leaving(self) -> None:
         """End Tune where nobody waits for it any more."""
@@ -171,6 +187,8 @@ class ProgressCallback:
         self._context.fetch(directory)
         final = finalize_status(read_trial(directory), self._context.outcome)
         interrupted = final.status == TrialStatus.INTERRUPTED
+        if interrupted:  # its worker may have seen the request first, and be the last one
+            self._pass_on_requests(at_once=True)
         self._context.progress.ended(name, final.summary(), interrupted=interrupted)
         return final
 

@@ -18,7 +18,13 @@ from sweeps.store.status import is_stuck, status_after
 from sweeps.tracking import Diverged, Run, Stop
 from sweeps.tracking.log import trial_log
 from sweeps.tune.task import WorkerTask
-from sweeps.tune.time_limit import StopSignal, mark_pack_stuck, stop_requests, time_limit
+from sweeps.tune.time_limit import (
+    StopSignal,
+    mark_pack_stuck,
+    polled_requests,
+    stop_requests,
+    time_limit,
+)
 from sweeps.tune.worker import (
     LOCK_SECONDS,
     Report,
@@ -82,7 +88,7 @@ def _make_run(lane: Lane, task: WorkerTask, reporter: "PackReporter") -> Run:
         mode=task.mode,
         on_report=ThrottledReporter(task, partial(reporter.take, name)),
         on_checkpoint=partial(lane.upload, False),
-        stop_signal=reporter.stop_signal,
+        stop_signal=StopSignal(task, name, reporter.requests),
         lock_timeout=LOCK_SECONDS,
     )
     reporter.add(name, run, lane.upload)
@@ -121,7 +127,7 @@ class PackReporter:
     """Collects the reports of a pack's trials, and passes on the scheduler's requests to stop."""
 
     def __init__(self, task: WorkerTask, send: Send) -> None:
-        self.stop_signal = StopSignal(task)
+        self.requests = polled_requests(task)
         self._task, self._send = task, send
         self._runs: dict[str, Run] = {}
         self._uploads: dict[str, Upload] = {}

@@ -3,13 +3,15 @@
 import faulthandler
 import shutil
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 
 from sweeps.io.mirror import mirror_of
 from sweeps.store import TrialStatus, read_trial
 from sweeps.store.status import STUCK_FILE, TIME_LIMIT, is_stuck, time_limit_reason
+from sweeps.store.stop_requests import STOP_ALL, interrupt_file
 from sweeps.tracking import Run, Stop
 from sweeps.tune.task import WorkerTask
 
@@ -17,6 +19,8 @@ POLL_SECONDS = 0.5
 """Time between two looks for a stop request in a folder."""
 URL_POLL_SECONDS = 5.0
 """Time between two looks for a stop request at a URL."""
+STOPPED_ALONE = "it was asked to stop"
+"""Reason in the result of a trial that was interrupted while its sweep went on."""
 
 
 def grace_seconds(limit: float) -> float:
@@ -56,19 +60,54 @@ def time_limit(runs: Sequence[Run], task: WorkerTask) -> Iterator[None]:
     path.unlink()
 
 
-class StopSignal:
-    """Says whether a trial should stop, because its time is up or the sweep is interrupted."""
+class PolledRequests:
+    """Requests to stop, looked for at most once in some seconds."""
 
-    def __init__(self, task: WorkerTask) -> None:
-        self._task = task
+    def __init__(self, look: Callable[[], set[str]], pause: float) -> None:
+        """Begin to look.
+
+        Args:
+          look: returns the names of the files that ask to stop.
+          pause: seconds between two looks.
+        """
+        self._look, self._pause = look, pause
         self._polled = float("-inf")
-        self._interrupted = False
+        self._found: set[str] = set()
+
+    def __call__(self, at_once: bool = False) -> set[str]:
+        """Return what was found at the last look, which may be made now; with `at_once` it is."""
+        if at_once or time.monotonic() - self._polled >= self._pause:
+            self._polled = time.monotonic()
+            self._found = self._look()
+        return self._found
+
+
+def polled_requests(task: WorkerTask) -> PolledRequests:
+    """Return the requests that the driver leaves for workers.
+
+    They are not looked for at each call, since another machine may have to answer.
+    """
+    return PolledRequests(
+        partial(stop_requests, task), URL_POLL_SECONDS if task.url else POLL_SECONDS
+    )
+
+
+class StopSignal:
+    """Says whether a trial should stop: its time is up, or it or the sweep is interrupted."""
+
+    def __init__(self, task: WorkerTask, name: str, requests: PolledRequests | None = None) -> None:
+        """Describe the trial.
+
+        Args:
+          task: what all trials of the sweep share.
+          name: of the trial.
+          requests: those of the driver, where several trials share them.
+        """
+        self._task, self._own_file = task, interrupt_file(name)
+        self._requests = requests or polled_requests(task)
 
     def __call__(self, seconds: float) -> Stop | None:
-        """Return how a trial of this training time should stop; None: it should go on.
-
-        An interrupt is not looked for at each call, since another machine may have to answer.
-        """
+        """Return how a trial of this training time should stop; None: it should go on."""
         limit = self._task.time_limit
         if limit is not None and seconds >= limit:
             return Stop(
@@ -76,12 +115,11 @@ class StopSignal:
                 stopped_by=TIME_LIMIT,
                 reason=time_limit_reason(limit),
             )
-        pause = URL_POLL_SECONDS if self._task.url else POLL_SECONDS
-        if self._task.stop_file and time.monotonic() - self._polled >= pause:
-            self._polled = time.monotonic()
-            self._interrupted = Path(self._task.stop_file).name in stop_requests(self._task)
-        if self._interrupted:
+        requests = self._requests()
+        if STOP_ALL in requests:
             return Stop(status=TrialStatus.INTERRUPTED, reason="the sweep was interrupted")
+        if self._own_file in requests:
+            return Stop(status=TrialStatus.INTERRUPTED, reason=STOPPED_ALONE)
         return None
 
 

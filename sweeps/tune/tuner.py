@@ -24,6 +24,7 @@ from sweeps.plan import PendingTrials
 from sweeps.plan.packs import Pack, pack_summary
 from sweeps.store import read_config
 from sweeps.store.log import is_no_log
+from sweeps.store.stop_requests import STOP_ALL, STOP_FOLDER, read_requests
 from sweeps.tracking import Interrupt
 from sweeps.tune import cluster
 from sweeps.tune.callback import RunContext, trial_folders, tune_callback
@@ -36,13 +37,12 @@ from sweeps.tune.schedulers import build_scheduler, pack_scheduler, replay
 from sweeps.tune.searcher import build_searcher
 from sweeps.tune.session import RaySession, SessionLost
 from sweeps.tune.task import WorkerTask
+from sweeps.tune.time_limit import POLL_SECONDS, PolledRequests
 from sweeps.tune.trainable import make_trainable
 from sweeps.tune.wait_notice import WaitNotice
 
 TUNE_FOLDER = ".ray"
 """In a sweep's folder: Tune's own storage, where workers of several machines need it."""
-STOP_FOLDER = ".stop"
-"""A file `now` in it stops all trials, one of a trial's name stops that trial."""
 
 
 def run_trials(
@@ -142,7 +142,7 @@ class _Places:
     def stop_file(self, *, is_local: bool) -> Path:
         """The file with which trials are asked to stop, where their workers see it."""
         near = is_local and self.mirror is None
-        return (self.scratch if near else self.folder) / STOP_FOLDER / "now"
+        return (self.scratch if near else self.folder) / STOP_FOLDER / STOP_ALL
 
 
 def _train(
@@ -171,7 +171,8 @@ def _train(
         context,
         leaving=session.leaving,
         stop_all=partial(request, stop_file),
-        stop_trial=lambda trial: request(stop_file.with_name(trial)),
+        stop_trial=lambda name: request(stop_file.with_name(name)),
+        requests=PolledRequests(partial(read_requests, places.folder), POLL_SECONDS),
         waiting=WaitNotice(
             sweep.cpus_per_trial, gpus, context.progress.print_line, is_local=session.is_local
         ),

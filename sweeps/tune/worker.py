@@ -95,7 +95,7 @@ def train_trial(
         mode=task.mode,
         on_report=reporter,
         on_checkpoint=partial(upload, False),
-        stop_signal=StopSignal(task),
+        stop_signal=StopSignal(task, directory.name),
         lock_timeout=LOCK_SECONDS,
     )
     entered = False

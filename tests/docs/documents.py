@@ -14,6 +14,7 @@ OTHERS = [ROOT / "CONTRIBUTING.md", ROOT / "benchmarks" / "RESULTS.md"]
 
 PROGRAMS = [
     "cd",
+    "eval",
     "export",
     "gunzip",
     "iconv",
@@ -24,6 +25,7 @@ PROGRAMS = [
     "ray",
     "ruff",
     "srun",
+    "sweeps",
     "tensorboard",
 ]
 SHELL = re.compile(rf"\$ |#SBATCH |\w+=\$\(|(\w+=\S+ )*({'|'.join(PROGRAMS)})\b")

@@ -1,6 +1,7 @@
 """Every command that a document prints is one that there is, with options that there are."""
 
 import argparse
+import importlib
 import importlib.util
 import re
 import runpy
@@ -17,6 +18,7 @@ from omegaconf import OmegaConf
 from lm.config import CONFIG_DIR, Config, parse_config, register
 from lm.vectors.config import compose_models
 from sweeps import hydra_sweeper
+from sweeps.cli.main import COMMANDS
 from sweeps.config import check_overrides, parse_framework_config
 from sweeps.config.options import FrameworkConfig
 from sweeps.search import space
@@ -131,14 +133,33 @@ def test_command_of_a_document_has_options_that_there_are(
         check_arguments(command.module, command.arguments, monkeypatch)
 
 
-RAY = [
-    (block.place, shlex.split(line, comments=True))
-    for page in PAGES
-    for block in blocks(page)
-    if block.language == "shell"
-    for line in block.commands()
-    if re.match(r"(srun )?ray ", line)
-]
+def lines_of(program: str) -> list[tuple[str, list[str]]]:
+    """Return place and words of the lines that begin with a program."""
+    return [
+        (block.place, shlex.split(line, comments=True))
+        for page in PAGES
+        for block in blocks(page)
+        if block.language == "shell"
+        for line in block.commands()
+        if re.match(program, line)
+    ]
+
+
+RAY = lines_of(r"(srun )?ray ")
+SWEEPS = lines_of("sweeps ")
+
+
+@pytest.mark.parametrize("words", [words for _, words in SWEEPS])
+def test_command_of_sweeps_has_options_that_there_are(words: list[str]) -> None:
+    _, name, *arguments = words
+    importlib.import_module(COMMANDS[name].module).make_parser(name).parse_intermixed_args(
+        arguments
+    )
+
+
+def test_documents_name_what_sweeps_can_do() -> None:
+    own = {"ls", "show", "logs", "stop", "rm", "tag", "export"}
+    assert own <= {words[1] for _, words in SWEEPS}
 
 
 @pytest.mark.parametrize("words", [words for _, words in RAY], ids=[place for place, _ in RAY])

@@ -22,6 +22,7 @@ NOT_RUN = {
     r"python -m lm\.\w+ outputs/single/NAME --(root|files) ": "see tests/lm/test_moved_text.py",
     r"pip install .* && pytest$": "installs packages; it is .ci/run",
     r"export RAY_AUTH_MODE|ray |.*ray.address=": "needs a cluster; composed like all others",
+    r"sweeps |eval ": "needs the console scripts; tests/sweeps/cli runs each of these commands",
     r"head=\$\(|srun |trap |wait |kubectl ": "needs Slurm or Kubernetes",
 }
 """How a command begins that is not run here -> why."""

@@ -11,6 +11,7 @@ from typing import Any
 
 from lm.gradient_flow.plugin.event_reader import RunRecords, read_run
 from sweeps.cli.exit import exit_on_user_error
+from sweeps.cli.version import add_version
 from sweeps.errors import UserError
 from sweeps.io import html
 from sweeps.naming import RunFilter
@@ -63,6 +64,7 @@ def _parser() -> argparse.ArgumentParser:
         help="batches of each run that are held in full, evenly spaced; the overview has all "
         "(default: %(default)s)",
     )
+    add_version(parser)
     return parser
 
 

@@ -1,11 +1,18 @@
-"""Why Ray gave a trial up, from its text alone."""
+"""Why Ray gave a trial up, from its text alone; and requests of another command to stop."""
 
 from pathlib import Path
 from types import SimpleNamespace
+from typing import Any
 
 import pytest
 
-from sweeps.tune.callback import failure_cause
+from sweeps.store.result import correct_result
+from sweeps.store.stop_requests import interrupt_file, read_requests, request_stop
+from sweeps.store.trial import update_trial
+from sweeps.tracking import Interrupt
+from sweeps.tune.callback import ProgressCallback, RunContext, failure_cause
+from sweeps.tune.outcome import Outcome
+from sweeps.tune.schedulers import SchedulerHandle
 
 DIED = (
     "The actor died unexpectedly before finishing this task.\n\tclass_name: Worker\n"
@@ -51,3 +58,71 @@ def test_line_tells_of_the_last_attempt(tmp_path: Path, attempts: list[str], tol
 def test_account_that_is_missing_is_told() -> None:
     trial = SimpleNamespace(error_file=None, num_failures=1, run_metadata=SimpleNamespace())
     assert failure_cause(trial) == "Ray gave it up without saying why"
+
+
+def test_requests_of_another_command_reach_the_workers_and_the_driver(tmp_path: Path) -> None:
+    said: list[str] = []
+    progress: Any = SimpleNamespace(
+        refresh=lambda: None, interrupted=lambda: said.append("interrupted")
+    )
+    interrupt = Interrupt()
+    context = RunContext(
+        progress=progress,
+        outcome=Outcome(),
+        scheduler="none",
+        interrupt=interrupt,
+        fetch=lambda path: None,
+        running={"1": [tmp_path / "a,id=ab"], "2": [tmp_path / "b,id=cd"]},
+        stop_all=lambda: said.append("stop all"),
+        stop_trial=said.append,
+        requests=lambda at_once: read_requests(tmp_path),
+    )
+    callback = ProgressCallback(context, SchedulerHandle(scheduler=None))
+    callback.on_step_end(1, [])
+    assert said == []
+    request_stop(tmp_path, "a,id=ab")
+    for step in (2, 3):
+        callback.on_step_end(step, [])
+        assert said == [interrupt_file("a,id=ab")]  # once
+        assert not interrupt.requested
+    request_stop(tmp_path)
+    callback.on_step_end(4, [])
+    assert interrupt.requested
+    assert said[1:] == ["stop all", "interrupted"]
+    context.running.clear()  # they have saved
+    with pytest.raises(KeyboardInterrupt):
+        callback.on_step_end(5, [])
+
+
+def test_request_that_the_last_worker_saw_first_is_no_end_by_itself(tmp_path: Path) -> None:
+    """The workers of a shared folder look into it themselves."""
+    directory = tmp_path / "a,id=ab"
+    directory.mkdir()
+    looks: list[bool] = []
+
+    def requests(at_once: bool) -> set[str]:
+        looks.append(at_once)
+        return read_requests(tmp_path) if at_once else set()
+
+    interrupt = Interrupt()
+    progress: Any = SimpleNamespace(ended=lambda *told, interrupted: None)
+    context = RunContext(
+        progress=progress,
+        outcome=Outcome(),
+        scheduler="none",
+        interrupt=interrupt,
+        fetch=lambda path: None,
+        requests=requests,
+    )
+    callback = ProgressCallback(context, SchedulerHandle(scheduler=None))
+    trial = SimpleNamespace(trial_id="1", config={"directory": str(directory)})
+    update_trial(directory, fingerprint="f")
+    correct_result(directory, status="finished")
+    callback.on_trial_complete(1, [], trial)
+    assert not looks
+    other = SimpleNamespace(trial_id="2", config={"directory": str(directory)})
+    correct_result(directory, status="interrupted")
+    request_stop(tmp_path)
+    callback.on_trial_complete(1, [], other)
+    assert looks == [True]
+    assert interrupt.requested

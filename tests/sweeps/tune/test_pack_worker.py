@@ -15,11 +15,13 @@ from sweeps.config import (
 from sweeps.store.fingerprint import fingerprint
 from sweeps.store.metrics import read_metrics
 from sweeps.store.provenance import Provenance
+from sweeps.store.stop_requests import interrupt_file, request_stop
 from sweeps.store.trial import TrialSpec, read_trial, write_trial
 from sweeps.tracking import Run
 from sweeps.tune.pack_worker import Lane, train_pack
 from sweeps.tune.schedulers import build_scheduler, pack_scheduler
 from sweeps.tune.task import WorkerTask
+from sweeps.tune.time_limit import STOPPED_ALONE
 
 CONFIG = {"rate": 0.1, "steps": 6, "pause": 0.0, "fault": "none"}
 
@@ -144,6 +146,31 @@ def test_trial_is_stopped_by_a_file_of_its_name(make: Any, tmp_path: Path) -> No
     train_pack([Lane(path, lambda wait: None) for path in lanes], task, driver_side)
     assert [read_trial(lane).status for lane in lanes] == ["finished", "stopped", "waiting"]
     assert read_trial(lanes[1]).step == 2
+
+
+@pytest.mark.parametrize("scheduler", ["none", "asha"])
+def test_lane_that_is_asked_to_stop_is_interrupted_and_the_others_go_on(
+    make: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, scheduler: str
+) -> None:
+    monkeypatch.setattr("sweeps.tune.time_limit.POLL_SECONDS", 0.0)
+    folder = tmp_path / "grid"
+    lanes = [make("a"), make("b")]
+    task = make_task(scheduler=scheduler, stop_file=str(folder / ".stop" / "now"))
+
+    def driver_side(message: dict[str, Any]) -> None:
+        if any(report["step"] == 2 for _, report in message["lanes"]):
+            request_stop(folder, "b")
+
+    train_pack([Lane(path, lambda wait: None) for path in lanes], task, driver_side)
+    one, other = (read_trial(lane) for lane in lanes)
+    assert one.status == "finished"
+    assert (other.status, other.error) == ("interrupted", STOPPED_ALONE)
+    assert other.step < 6
+    assert not other.is_over(scheduler, None)
+    (folder / ".stop" / interrupt_file("b")).unlink()
+    train(*lanes)
+    assert read_trial(lanes[1]).status == "finished"
+    assert steps(lanes[1]) == [1, 2, 3, 4, 5, 6]
 
 
 @pytest.mark.parametrize(
