@@ -239,6 +239,7 @@ class Experiment:
             train_command=command,
             reproduce_command=f"{command} reproduce",
             board_command="python -m sweeps board",
+            environment="sweeps.config.hooks.thread_limits",
             root=self.root,
             single_runs=True,
         )

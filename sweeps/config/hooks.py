@@ -2,6 +2,7 @@
 
 import importlib
 import importlib.util
+import os
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -34,6 +35,15 @@ def locate(path: str) -> Callable[..., Any]:
         ) from error
     assert callable(found)
     return found  # type: ignore[no-any-return]
+
+
+def thread_limits(cpus: int, gpus: float) -> dict[str, str]:
+    """Environment variables that limit a worker to as many threads as it has CPUs.
+
+    OpenMP, OpenBLAS, MKL and PyTorch read the first, XLA the second. One that is set already stays
+    as it is. They are recorded with each trial, so that its reproduction has as many threads.
+    """
+    return {name: os.environ.get(name, str(cpus)) for name in ("OMP_NUM_THREADS", "NPROC")}
 
 
 def source_folder(path: str) -> Path:
