@@ -6,6 +6,8 @@ other's packages, never from here.
 """
 
 import importlib
+import sys
+from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -79,6 +81,21 @@ __all__ = [
     "read_trial",
     "run",
 ]
+
+
+class _Package(ModuleType):
+    """This package, in which a public name is never the module of that name.
+
+    To import a module binds it in its package: without this, `sweeps.experiment` would be the
+    decorator at its first use, and the module from then on.
+    """
+
+    def __setattr__(self, name: str, value: Any) -> None:
+        if not (name in _MODULES and isinstance(value, ModuleType)):
+            super().__setattr__(name, value)
+
+
+sys.modules[__name__].__class__ = _Package
 
 
 def __getattr__(name: str) -> Any:
