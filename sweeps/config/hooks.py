@@ -33,7 +33,8 @@ def locate(path: str) -> Callable[..., Any]:
             f"{path} cannot be imported ({error}); install what is missing, or mend its name in "
             "hydra.sweeper."
         ) from error
-    assert callable(found)
+    if not callable(found):
+        raise UserError(f"{path} is a {type(found).__name__} and no function; name a function.")
     return found  # type: ignore[no-any-return]
 
 
