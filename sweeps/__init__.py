@@ -6,15 +6,13 @@ other's packages, never from here.
 """
 
 import importlib
-import sys
-from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from sweeps.analysis.comparison import Comparison, compare_sweeps
     from sweeps.analysis.dataframes import Frames, load
     from sweeps.errors import UserError
-    from sweeps.experiment import Experiment, experiment, run
+    from sweeps.experiments import Experiment, experiment, run
     from sweeps.plan.cost import Cost
     from sweeps.plan.packs import PackLimits
     from sweeps.store.status import TrialStatus
@@ -29,7 +27,7 @@ _MODULES = {
     "Cost": "sweeps.plan.cost",
     "Diverged": "sweeps.tracking",
     "Embedding": "sweeps.tensorboard",
-    "Experiment": "sweeps.experiment",
+    "Experiment": "sweeps.experiments",
     "Frames": "sweeps.analysis.dataframes",
     "Histogram": "sweeps.tensorboard",
     "Interrupt": "sweeps.tracking",
@@ -45,11 +43,11 @@ _MODULES = {
     "TrialStatus": "sweeps.store.status",
     "UserError": "sweeps.errors",
     "compare_sweeps": "sweeps.analysis.comparison",
-    "experiment": "sweeps.experiment",
+    "experiment": "sweeps.experiments",
     "load": "sweeps.analysis.dataframes",
     "read_sweep": "sweeps.store.sweep",
     "read_trial": "sweeps.store.trial",
-    "run": "sweeps.experiment",
+    "run": "sweeps.experiments",
 }
 """Public name -> the module that it is imported from at its first use (PEP 562)."""
 
@@ -81,21 +79,6 @@ __all__ = [
     "read_trial",
     "run",
 ]
-
-
-class _Package(ModuleType):
-    """This package, in which a public name is never the module of that name.
-
-    To import a module binds it in its package: without this, `sweeps.experiment` would be the
-    decorator at its first use, and the module from then on.
-    """
-
-    def __setattr__(self, name: str, value: Any) -> None:
-        if not (name in _MODULES and isinstance(value, ModuleType)):
-            super().__setattr__(name, value)
-
-
-sys.modules[__name__].__class__ = _Package
 
 
 def __getattr__(name: str) -> Any:

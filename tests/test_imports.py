@@ -24,7 +24,7 @@ SWEEPS = """
     tune reproduce
     driver preview single_run
     hydra_sweeper hydra_main
-    experiment
+    experiments
 """
 LM = """
     config

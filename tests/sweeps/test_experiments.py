@@ -24,7 +24,7 @@ from hydra.core.override_parser.overrides_parser import OverridesParser
 import sweeps
 from sweeps.config import locate
 from sweeps.errors import UserError
-from sweeps.experiment import Experiment, load_experiment
+from sweeps.experiments import Experiment, load_experiment
 from sweeps.store import read_config, read_metrics, read_trial
 from sweeps.store.provenance import read_provenance
 
@@ -696,7 +696,7 @@ def test_known_metrics_refuse_another_before_anything_runs(program: Program) -> 
     ids=repr,
 )
 def test_axis_of_python_values_is_read_as_these_values(values: Any, expected: Any) -> None:
-    from sweeps.experiment import _axis_override
+    from sweeps.experiments import _axis_override
 
     expected = list(values) if expected is None else expected
     override = OverridesParser.create().parse_override(_axis_override("key", [*values, "end"]))
@@ -728,7 +728,7 @@ def test_axis_without_values_is_refused(values: Any) -> None:
 
 
 def test_text_of_an_axis_is_in_the_grammar_of_hydra() -> None:
-    from sweeps.experiment import _axis_override
+    from sweeps.experiments import _axis_override
 
     assert _axis_override("lr", "tag(log,interval(1e-4,1))") == "lr=tag(log,interval(1e-4,1))"
     assert _axis_override("lr", 0.1) == "lr=0.1"

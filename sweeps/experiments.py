@@ -104,8 +104,8 @@ def experiment(
       metrics: all tags that the function reports, if they are known: another `sweep.metric` is then
         refused before anything runs.
       root: key under which the options of `sweeps` stand, for programs that have options named
-        `sweep`, `search`, `scheduler`, `ray` or `output_dir` themselves. With `root="sweeps"` one
-        writes `sweeps.scheduler=asha`.
+        `sweep`, `search`, `scheduler`, `ray` or `output_dir` themselves. With `root="tune"` one
+        writes `tune.scheduler=asha`.
 
     Returns:
       The decorator; or the `Experiment`, where it is given a function and nothing else.
@@ -142,7 +142,7 @@ class Experiment:
         self.__doc__, self.__name__ = function.__doc__, getattr(function, "__name__", "objective")
         self.__module__ = function.__module__
         if root and not root.isidentifier():
-            raise UserError(f"root={root!r} is no name of an option; give one such as 'sweeps'.")
+            raise UserError(f"root={root!r} is no name of an option; give one such as 'tune'.")
         self._call = _Call(function, config)
         self._path = ""
         """Where a worker finds this object; empty: in the file that holds the function."""
@@ -745,5 +745,5 @@ def _collision(where: Any, key: str) -> UserError:
     return UserError(
         f"{where} has an option {key} of its own, and {re.split('[.]', key)[0]} is one of sweeps; "
         "put the options of sweeps under a key of their own with "
-        "@sweeps.experiment(..., root='sweeps'): sweeps.scheduler=asha, sweeps.sweep.name=NAME."
+        "@sweeps.experiment(..., root='tune'): tune.scheduler=asha, tune.sweep.name=NAME."
     )
