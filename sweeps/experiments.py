@@ -45,6 +45,7 @@ from sweeps.config import (
     register_options,
 )
 from sweeps.config.grammar import quoted
+from sweeps.config.hooks import is_loading
 from sweeps.config.schema import check_range, option
 from sweeps.errors import UserError, did_you_mean
 from sweeps.hydra_main import HydraCommand, run_command
@@ -156,9 +157,13 @@ class Experiment:
     def main(self, arguments: Sequence[str] | None = None) -> None:
         """Run the command: a single run, a sweep, or with `reproduce FOLDER` a reproduction.
 
+        In a worker, which imports the file of the function, it does nothing.
+
         Args:
           arguments: of the command line; None: this process's.
         """
+        if is_loading():
+            return
         given = list(sys.argv[1:] if arguments is None else arguments)
         with exit_on_user_error(goes_on=True):
             application = self.application()

@@ -4,12 +4,31 @@ import importlib
 import importlib.util
 import os
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from types import ModuleType
 from typing import Any
 
 from sweeps.errors import UserError
+
+_loading = 0
+"""How many calls of `locate` are importing a module right now."""
+
+
+def is_loading() -> bool:
+    """Whether `locate` is importing a module right now, which calls this."""
+    return _loading > 0
+
+
+@contextmanager
+def _while_loading() -> Iterator[None]:
+    global _loading
+    _loading += 1
+    try:
+        yield
+    finally:
+        _loading -= 1
 
 
 def locate(path: str) -> Callable[..., Any]:
@@ -25,7 +44,8 @@ def locate(path: str) -> Callable[..., Any]:
     """
     module, names = _parts(path)
     try:
-        found: Any = _load(module)
+        with _while_loading():
+            found: Any = _load(module)
         for name in names.split(".") if names else ():
             found = getattr(found, name)
     except (ModuleNotFoundError, FileNotFoundError, AttributeError, ValueError) as error:

@@ -590,6 +590,15 @@ def test_sweep_is_kept_added_to_and_reproduced(swept: Program) -> None:
     assert facts["environment"]["OMP_NUM_THREADS"] == str(facts["cpus"])
 
 
+def test_program_that_calls_main_without_a_guard_is_swept_and_reproduced(swept: Program) -> None:
+    """Workers import the file, and must not start the command again."""
+    swept.write(SLOW_PROGRAM.replace('if __name__ == "__main__":\n    ', ""))
+    printed = swept("lr=0.1,0.2", "steps=2")
+    assert [row["status"] for row in swept.rows("lr")] == ["finished"] * 2
+    best = next(line for line in printed.splitlines() if line.startswith("verify it:"))
+    assert "identical: 2 steps" in swept(*shlex.split(best.partition(":")[2])[2:])
+
+
 ROOT_PROGRAM = """
 from pathlib import Path
 

@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 
 from sweeps.config import locate, source_folder
+from sweeps.config.hooks import thread_limits
 from sweeps.errors import UserError
 
 
@@ -24,3 +25,13 @@ def test_source_is_the_folder_of_the_module() -> None:
         source_folder("sweeps.config.hooks.locate")
         == Path(__file__).parents[3] / "sweeps" / "config"
     )
+
+
+@pytest.mark.parametrize("name", ["OMP_NUM_THREADS", "NPROC"])
+def test_worker_has_as_many_threads_as_cpus_unless_the_user_says_otherwise(
+    monkeypatch: pytest.MonkeyPatch, name: str
+) -> None:
+    monkeypatch.delenv(name, raising=False)
+    assert thread_limits(3, 0.5)[name] == "3"
+    monkeypatch.setenv(name, "7")
+    assert thread_limits(3, 0.5)[name] == "7"
