@@ -20,9 +20,10 @@ import re
 import shlex
 import sys
 import typing
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from enum import Enum
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -44,6 +45,7 @@ from sweeps.config import (
     register_options,
 )
 from sweeps.config.grammar import quoted
+from sweeps.config.hooks import is_loading
 from sweeps.config.schema import check_range, option
 from sweeps.errors import UserError, did_you_mean
 from sweeps.hydra_main import HydraCommand, run_command
@@ -134,6 +136,8 @@ class Experiment:
         root: str = "",
     ) -> None:
         """See `experiment`."""
+        if not callable(function):
+            raise UserError(f"{function!r} is no function; decorate one.")
         self.function, self.metric, self.mode, self.root = function, metric, mode, root
         self.metrics = tuple(metrics)
         self.__doc__, self.__name__ = function.__doc__, getattr(function, "__name__", "objective")
@@ -153,9 +157,13 @@ class Experiment:
     def main(self, arguments: Sequence[str] | None = None) -> None:
         """Run the command: a single run, a sweep, or with `reproduce FOLDER` a reproduction.
 
+        In a worker, which imports the file of the function, it does nothing.
+
         Args:
           arguments: of the command line; None: this process's.
         """
+        if is_loading():
+            return
         given = list(sys.argv[1:] if arguments is None else arguments)
         with exit_on_user_error(goes_on=True):
             application = self.application()
@@ -239,6 +247,7 @@ class Experiment:
             train_command=command,
             reproduce_command=f"{command} reproduce",
             board_command="python -m sweeps board",
+            environment="sweeps.config.hooks.thread_limits",
             root=self.root,
             single_runs=True,
         )
@@ -310,7 +319,8 @@ class Experiment:
             return  # files of the user's own, of which nothing is known here
         overrides = parse_overrides(given)
         with _hydra(self._call.config_dir) as loader, composition_errors():
-            check_against(overrides, loader, lambda chosen: self._compose(loader, chosen))
+            compose = partial(self._compose, loader)
+            check_against(overrides, loader, compose, closed=self._call.schema is not None)
 
     def _compose(self, loader: ConfigLoader, overrides: Sequence[str]) -> DictConfig:
         return loader.load_configuration(_ROOT_NODE, list(overrides), run_mode=RunMode.MULTIRUN)
@@ -541,10 +551,11 @@ def _axis_override(key: str, values: Any) -> str:
         return f"{key}={values}"
     if hasattr(values, "tolist"):  # an array
         values = values.tolist()
-    if isinstance(values, list | tuple | range):
-        if not values:
+    if isinstance(values, Iterable) and not isinstance(values, bytes | Mapping):
+        texts = [_in_grammar(key, one) for one in values]
+        if not texts:
             raise UserError(f"the axis {key} has no values; give it some.")
-        return f"{key}={','.join(_in_grammar(key, one) for one in values)}"
+        return f"{key}={','.join(texts)}"
     return f"{key}={_in_grammar(key, values)}"
 
 
@@ -555,7 +566,13 @@ def _in_grammar(key: str, value: Any) -> str:
         return in_grammar(key, str(value))
     if hasattr(value, "item"):  # a number of NumPy
         value = value.item()
-    return in_grammar(key, value)
+    try:
+        return in_grammar(key, value)
+    except UserError as error:
+        raise UserError(
+            f"{key} has the value {str(value)[:50]!r}, of the type {type(value).__name__}, which "
+            "no option takes; give texts, numbers, booleans, None, or lists and mappings of these."
+        ) from error
 
 
 def _as_experiment(objective: Any) -> Experiment:
@@ -624,8 +641,7 @@ def load_experiment(path: str) -> Experiment:
     except UserError as error:
         if not isinstance(error.__cause__, AttributeError):
             raise
-        module: Any = sys.modules.get(Path(file).stem) or sys.modules.get(file)
-        known = [key for key, one in vars(module).items() if callable(one)] if module else []
+        known = [key for key, one in vars(error.__cause__.obj).items() if callable(one)]
         raise UserError(f"{file} has no function {name}; {did_you_mean(name, known)}.") from error
     experiment = found if isinstance(found, Experiment) else Experiment(found)
     experiment._path = full

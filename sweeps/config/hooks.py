@@ -2,13 +2,33 @@
 
 import importlib
 import importlib.util
+import os
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from types import ModuleType
 from typing import Any
 
 from sweeps.errors import UserError
+
+_loading = 0
+"""How many calls of `locate` are importing a module right now."""
+
+
+def is_loading() -> bool:
+    """Whether `locate` is importing a module right now, which calls this."""
+    return _loading > 0
+
+
+@contextmanager
+def _while_loading() -> Iterator[None]:
+    global _loading
+    _loading += 1
+    try:
+        yield
+    finally:
+        _loading -= 1
 
 
 def locate(path: str) -> Callable[..., Any]:
@@ -24,7 +44,8 @@ def locate(path: str) -> Callable[..., Any]:
     """
     module, names = _parts(path)
     try:
-        found: Any = _load(module)
+        with _while_loading():
+            found: Any = _load(module)
         for name in names.split(".") if names else ():
             found = getattr(found, name)
     except (ModuleNotFoundError, FileNotFoundError, AttributeError, ValueError) as error:
@@ -32,8 +53,18 @@ def locate(path: str) -> Callable[..., Any]:
             f"{path} cannot be imported ({error}); install what is missing, or mend its name in "
             "hydra.sweeper."
         ) from error
-    assert callable(found)
+    if not callable(found):
+        raise UserError(f"{path} is a {type(found).__name__} and no function; name a function.")
     return found  # type: ignore[no-any-return]
+
+
+def thread_limits(cpus: int, gpus: float) -> dict[str, str]:
+    """Environment variables that limit a worker to as many threads as it has CPUs.
+
+    OpenMP, OpenBLAS, MKL and PyTorch read the first, XLA the second. One that is set already stays
+    as it is. They are recorded with each trial, so that its reproduction has as many threads.
+    """
+    return {name: os.environ.get(name, str(cpus)) for name in ("OMP_NUM_THREADS", "NPROC")}
 
 
 def source_folder(path: str) -> Path:

@@ -72,6 +72,8 @@ def check_against(
     overrides: Sequence[Override],
     loader: ConfigLoader,
     compose: Callable[[Sequence[str]], DictConfig],
+    *,
+    closed: bool = False,
 ) -> None:
     """Refuse overrides of options and files that there are not, where no schema has all of them.
 
@@ -79,6 +81,7 @@ def check_against(
       overrides: of the command line.
       loader: knows the groups and their files.
       compose: composes the configuration with some overrides, which choose files.
+      closed: whether the root takes no further options, which `+key=value` would add.
 
     Raises:
       UserError: there is no such option, or the group has no such file.
@@ -105,13 +108,18 @@ def check_against(
         options |= configs[-1][1]
     for override in overrides:
         key = override.key_or_group
-        special = override.is_delete() or override.is_add() or override.is_force_add()
+        adds = override.is_add() or override.is_force_add()
+        special = override.is_delete() or (adds and not (closed and _is_strange(key, options)))
         if special or re.split("[./]", key)[0] == "hydra" or loader.get_group_options(key):
             continue
         if not _is_option(key, options):
             raise UserError(f"{key} is no option; {_meant(key, options, ())}")
         having = [config for config, known in configs if _is_option(key, known)]
         _check_values(key, _values(override), having[0])
+
+
+def _is_strange(key: str, options: Mapping[str, Any]) -> bool:
+    return key.partition(".")[0] not in options
 
 
 def _not_hydra(config: DictConfig) -> list[str]:

@@ -216,13 +216,18 @@ class Run:
           total_steps: updates that the trial makes in all, if that is known.
 
         Raises:
-          UserError: the step is before the latest report's, or no whole number; a value is no
-            number; the disk is full, or the folder cannot be written any more.
+          UserError: the step is before the latest report's, or no whole number; the metrics have no
+            tags; a value is no number; the disk is full, or the folder cannot be written any more.
         """
         if self._stop is not None and not self._stops_itself:
             raise Stopped
-        values = {tag: _number(tag, value) for tag, value in metrics.items()}
         step = self._checked_step(step)
+        if not isinstance(metrics, Mapping):
+            shown = f"run.report({step}, {{{self.metric!r}: loss}})"
+            raise UserError(
+                f"run.report got {str(metrics)[:50]!r} as metrics; give them by tag, as in {shown}."
+            )
+        values = {tag: _number(tag, value) for tag, value in metrics.items()}
         self._open_history().report(step, time.time(), values)
         self._result["total_steps"] = total_steps
         if time.monotonic() - self._written >= RESULT_SECONDS:
@@ -395,6 +400,8 @@ class Run:
 def _number(tag: str, value: Any) -> float:
     """A metric's value; arrays of one number, as libraries return them, are numbers."""
     try:
+        if getattr(value, "size", None) == 1 and hasattr(value, "item"):  # an array of any shape
+            value = value.item()
         if isinstance(value, str | bytes):
             raise TypeError(f"a {type(value).__name__}")
         return float(value)

@@ -6,7 +6,9 @@ in one step, so a process that is killed leaves the old state or the new one.
 
 import io
 import json
+import struct
 import zipfile
+import zlib
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -21,6 +23,12 @@ from sweeps.io.retry import warn
 STATE_FILE = "state.npz"
 _ENTRY = "state"
 _BYTES, _ARRAY, _DICT = "bytes", "array", "dict"
+_DAMAGES = (
+    *(OSError, EOFError, zipfile.BadZipFile, zlib.error, struct.error),  # no archive, or cut short
+    *(RuntimeError, MemoryError),  # a damaged header: a version, a size
+    *(ValueError, KeyError, TypeError, AttributeError),  # other content
+)
+"""What reading a damaged file raises."""
 
 
 @dataclass(frozen=True)
@@ -56,13 +64,13 @@ def read_state(folder: Path) -> SavedState | None:
     """Read the state in a folder; None where there is none, or it is damaged."""
     path = folder / STATE_FILE
     try:
-        with np.load(path, allow_pickle=False) as entries:
+        with np.load(io.BytesIO(path.read_bytes()), allow_pickle=False) as entries:
             described = json.loads(bytes(entries[_ENTRY]))
             state = {name: _value(one, entries) for name, one in described["state"].items()}
             return SavedState(int(described["step"]), state)
     except FileNotFoundError:
         return None
-    except (OSError, ValueError, KeyError, TypeError, AttributeError, zipfile.BadZipFile) as error:
+    except _DAMAGES as error:
         warn(f"{path} is damaged ({type(error).__name__}); the trial starts anew.")
         return None
 

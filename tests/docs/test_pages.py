@@ -21,6 +21,8 @@ NOT_RUN = {
     r"iconv |gunzip ": "tests/lm/data/test_file_kinds.py runs the commands that a refusal gives",
     r"python -m lm\.\w+ outputs/single/NAME --(root|files) ": "see tests/lm/test_moved_text.py",
     r"pip install .* && pytest$": "installs packages; it is .ci/run",
+    r"python -m sweeps ": "a command that is being written",
+    r"python train.py .*gpus_per_trial": "needs a GPU",
     r"export RAY_AUTH_MODE|ray |.*ray.address=": "needs a cluster; composed like all others",
     r"sweeps |eval ": "needs the console scripts; tests/sweeps/cli runs each of these commands",
     r"head=\$\(|srun |trap |wait |kubectl ": "needs Slurm or Kubernetes",
@@ -38,10 +40,14 @@ ELSEWHERE = {
 LISTINGS = (
     r"#\s+(embed_size|lr)\s",  # tables of trials
     r"lm/ |outputs/",  # folders
+    r"finished after ",  # a single run
     r"Code, packages, machine: as recorded\.",
     r"run(: walking|\n)|\s+asked\s",  # lm.vectors
 )
 """How a block begins that shows files or what was printed."""
+
+FILE = re.compile(r"# (\S+\.(?:py|yaml))\n")
+"""How a block begins that is a file of the reader's."""
 
 BLOCKS = [block for page in PAGES for block in blocks(page)]
 
@@ -53,7 +59,7 @@ def reason(command: str) -> str | None:
 
 @pytest.mark.parametrize("block", BLOCKS, ids=lambda block: block.place)
 def test_block_is_of_a_kind_that_is_run_or_known(block: Block) -> None:
-    if block.language not in ("shell", "python"):
+    if block.language not in ("shell", "python") and not FILE.match(block.text):
         assert any(re.match(begin, block.text) for begin in LISTINGS), block.text
 
 
@@ -117,7 +123,8 @@ def reader(tmp_path_factory: pytest.TempPathFactory, surroundings: dict[str, str
     folder = tmp_path_factory.mktemp("reader")
     write_corpora(folder / "DIR", stories=12)
     shutil.copy(folder / "DIR" / "asked.txt", folder / "FILE")
-    (folder / "scripts").symlink_to(ROOT / "scripts")
+    for name in ("scripts", "examples"):
+        (folder / name).symlink_to(ROOT / name)
     run("python -m lm.train name=NAME", folder, surroundings)
     for name in ("TRIAL", "OTHER"):
         shutil.copytree(folder / "outputs/single/NAME", folder / "outputs/SWEEP" / name)
@@ -152,7 +159,10 @@ def test_page_runs_from_top_to_bottom(
     folder = tmp_path / "page"
     shutil.copytree(reader, folder, symlinks=True)
     for block in blocks(page):
-        if block.language == "python":
+        if found := FILE.match(block.text):
+            (folder / found[1]).parent.mkdir(parents=True, exist_ok=True)
+            (folder / found[1]).write_text(block.text)
+        elif block.language == "python":
             run(f"python -c '{block.text}'", folder, surroundings)
         elif block.language == "shell":
             for line in block.commands():

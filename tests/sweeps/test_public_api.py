@@ -14,6 +14,18 @@ def test_public_name_is_imported_on_use(name: str) -> None:
     assert name in dir(sweeps)
 
 
+def test_public_name_stays_what_it_is_when_the_module_of_that_name_is_imported() -> None:
+    program = """
+import importlib, pkgutil, types, sweeps
+for found in pkgutil.iter_modules(sweeps.__path__, "sweeps."):
+    importlib.import_module(found.name)
+for name in sweeps.__all__:
+    for _ in range(2):
+        assert not isinstance(getattr(sweeps, name), types.ModuleType), name
+"""
+    subprocess.run([sys.executable, "-c", program], check=True)
+
+
 def test_unknown_name_is_an_attribute_error() -> None:
     with pytest.raises(AttributeError, match="no attribute 'lode'"):
         sweeps.lode  # noqa: B018

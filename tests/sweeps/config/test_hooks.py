@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from sweeps.config import check_hook, locate, source_folder
+from sweeps.config.hooks import thread_limits
 from sweeps.errors import UserError
 
 
@@ -128,3 +129,13 @@ def test_what_is_loaded_or_has_no_source_is_left_to_python(path: str) -> None:
 def test_path_without_a_module_is_refused(path: str, told: str) -> None:
     with pytest.raises(UserError, match=told):
         check_hook(path, 2, "hydra.sweeper.objective")
+
+
+@pytest.mark.parametrize("name", ["OMP_NUM_THREADS", "NPROC"])
+def test_worker_has_as_many_threads_as_cpus_unless_the_user_says_otherwise(
+    monkeypatch: pytest.MonkeyPatch, name: str
+) -> None:
+    monkeypatch.delenv(name, raising=False)
+    assert thread_limits(3, 0.5)[name] == "3"
+    monkeypatch.setenv(name, "7")
+    assert thread_limits(3, 0.5)[name] == "7"
