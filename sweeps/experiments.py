@@ -147,6 +147,8 @@ class Experiment:
         self._call = _Call(function, config)
         self._path = ""
         """Where a worker finds this object; empty: in the file that holds the function."""
+        self._name = ""
+        """What the command line calls it, in place of that path: `train.py:train`."""
         self._digest = ""
         """Of the function's source, where no file holds it: a notebook's cell is edited often."""
 
@@ -166,6 +168,7 @@ class Experiment:
             return
         given = list(sys.argv[1:] if arguments is None else arguments)
         with exit_on_user_error(goes_on=True):
+            _save_if_plain(self, given)
             application = self.application()
         if given[:1] == ["reproduce"]:
             from sweeps.reproduce.command import main
@@ -239,7 +242,7 @@ class Experiment:
                 f"{self._call.name} is in no file that a worker could import; sweep over it with "
                 "sweeps.run(...), or define it at the top level of a file."
             )
-        command = _command_of(path, self._is_main())
+        command = _command_of(self._name or path, self._is_main())
         return Application(
             objective=f"{path}.objective".replace(":.", ":"),
             identify=f"{path}.identify".replace(":.", ":"),
@@ -589,6 +592,20 @@ def _saved(experiment: Experiment, output_dir: Path) -> Iterator[Experiment]:
     if experiment._path or _holds(experiment):
         yield experiment
         return
+    experiment._digest = _digest_of(experiment.function)
+    _save(experiment, output_dir)
+    try:
+        yield experiment
+    finally:
+        experiment._path = experiment._digest = ""
+
+
+def _save(experiment: Experiment, output_dir: Path) -> None:
+    """Write the experiment to a file of its own, for the workers.
+
+    Raises:
+      UserError: the results are at a URL, or the file cannot be written.
+    """
     import cloudpickle
 
     if "://" in str(output_dir):
@@ -596,17 +613,26 @@ def _saved(experiment: Experiment, output_dir: Path) -> Iterator[Experiment]:
             f"{experiment._call.name} is in no file, and a sweep at a URL needs one; define it at "
             "the top level of a file, and decorate it with @sweeps.experiment."
         )
-    experiment._digest = _digest_of(experiment.function)
     data = cloudpickle.dumps(experiment)
     folder = (output_dir / OBJECTIVES).absolute()
     make_directory(folder)
     file = folder / f"{experiment.__name__}-{hashlib.sha256(data).hexdigest()[:8]}.pkl"
     write_bytes(file, data)
     experiment._path = f"{file}:"
-    try:
-        yield experiment
-    finally:
-        experiment._path = ""
+
+
+def _save_if_plain(experiment: Experiment, arguments: Sequence[str]) -> None:
+    """Make a function that its file does not decorate known to workers."""
+    if not experiment._name or experiment._path:
+        return
+    import cloudpickle
+
+    module = sys.modules.get(experiment.function.__module__)
+    if module is not None:  # a worker need not find it by its name
+        cloudpickle.register_pickle_by_value(module)
+    key = f"{experiment.root}.output_dir=" if experiment.root else "output_dir="
+    given = [one.removeprefix(key) for one in arguments if one.startswith(key)]
+    _save(experiment, Path(given[-1] if given else "outputs"))
 
 
 def _holds(experiment: Experiment) -> bool:
@@ -643,10 +669,11 @@ def load_experiment(path: str) -> Experiment:
             raise
         known = [key for key, one in vars(error.__cause__.obj).items() if callable(one)]
         raise UserError(f"{file} has no function {name}; {did_you_mean(name, known)}.") from error
-    experiment = found if isinstance(found, Experiment) else Experiment(found)
-    experiment._path = full
-    if not isinstance(found, Experiment):
-        experiment._path = ""
+    if isinstance(found, Experiment):
+        found._path = full
+        return found
+    experiment = Experiment(found)
+    experiment._name = path
     return experiment
 
 
@@ -696,12 +723,17 @@ def _command_of(path: str, is_main: bool) -> str:
     module, _, _ = path.rpartition(":")
     path = path.removesuffix(":")
     if not is_main:
+        path = _near(path)
         return shlex.join(["python", "-m", "sweeps", "run", path])
     if module.endswith(".py"):
-        file = Path(module)
-        near = file.relative_to(Path.cwd()) if file.is_relative_to(Path.cwd()) else file
-        return shlex.join(["python", str(near)])
+        return shlex.join(["python", _near(module)])
     return shlex.join(["python", "-m", module.removesuffix(".__main__")])
+
+
+def _near(path: str) -> str:
+    """A path as short as it can be written in the present folder."""
+    here = Path.cwd()
+    return str(Path(path).relative_to(here)) if Path(path).is_relative_to(here) else path
 
 
 def _digest_of(function: Callable[..., Any]) -> str:
