@@ -722,7 +722,7 @@ def test_axis_of_python_values_is_read_as_these_values(values: Any, expected: An
     assert alone.is_sweep_override() == (len(expected) > 1)
 
 
-@pytest.mark.parametrize("value", [object(), b"x", {1}, [object()], 1j], ids=repr)
+@pytest.mark.parametrize("value", [object(), b"x", {1}, [object()], 1j])
 def test_value_that_no_option_takes_is_refused(value: Any) -> None:
     with pytest.raises(UserError, match=r"^lr has the value .*, which no option takes; give"):
         sweeps.run(by_arguments, {"lr": [0.1, value]})

@@ -69,7 +69,6 @@ def test_state_comes_back_as_it_was_saved(tmp_path: Path, saved: dict[str, Any],
         (math.inf, math.inf),
         (10**400, 10**400),
     ],
-    ids=repr,
 )
 def test_kindred_value_comes_back_as_the_plain_one(
     tmp_path: Path, value: Any, expected: Any
@@ -99,7 +98,6 @@ class Colour(enum.Enum):
         (np.zeros(2, [("x", "f4")]), "a, a ndarray"),
         ({"inner": {"deep": object()}}, "a/inner/deep, a object"),
     ],
-    ids=repr,
 )
 def test_value_of_another_kind_is_refused_by_its_name(
     tmp_path: Path, value: Any, named: str
