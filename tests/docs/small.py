@@ -56,7 +56,7 @@ def main() -> int:
     """Run the command of this process's arguments."""
     command = [sys.executable, *sys.argv[1:]]
     module = sys.argv[2] if sys.argv[1] == "-m" else ""
-    if module == "lm.board":
+    if module == "lm.board" or sys.argv[2:4] == ["sweeps", "board"]:
         return serve(command)
     more = smaller(module, sys.argv[3:])
     return subprocess.run([*command, *more], check=False).returncode

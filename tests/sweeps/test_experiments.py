@@ -11,6 +11,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator, Sequence
+from copy import deepcopy
 from dataclasses import dataclass, field
 from enum import Enum
 from pathlib import Path
@@ -19,7 +20,9 @@ from typing import Any, Literal
 
 import numpy as np
 import pytest
+from hydra.core.config_store import ConfigStore
 from hydra.core.override_parser.overrides_parser import OverridesParser
+from hydra.core.plugins import Plugins
 
 import sweeps
 from sweeps.config import locate
@@ -93,6 +96,13 @@ class Program:
         """The table of a sweep."""
         with (self.folder / "outputs" / name / "results.csv").open(newline="") as file:
             return list(csv.DictReader(file))
+
+
+@pytest.fixture(autouse=True)
+def own_config_store(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Commands in this process register options, of which other tests must not know."""
+    Plugins.instance()  # which registers those of Hydra, once
+    monkeypatch.setattr(ConfigStore.instance(), "repo", deepcopy(ConfigStore.instance().repo))
 
 
 @pytest.fixture
