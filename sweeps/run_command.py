@@ -5,6 +5,7 @@ import sys
 from collections.abc import Sequence
 
 from sweeps.cli.exit import exit_on_user_error
+from sweeps.cli.version import add_version
 from sweeps.experiments import load_experiment
 
 
@@ -32,5 +33,6 @@ def make_parser(command: str) -> argparse.ArgumentParser:
         description="Train a function once, or sweep over its arguments where they have several "
         "values, as in lr=0.1,0.01. The function needs no decorator.",
     )
+    add_version(parser)
     parser.add_argument("function", metavar="FILE.py:FUNCTION", help="also package.module:FUNCTION")
     return parser

@@ -149,7 +149,9 @@ def _text(text: str) -> str:
         found = parse_override(f"k={text}").value()
     except UserError:
         return quoted(text)
-    return text if text and isinstance(found, str) and found == text else quoted(text)
+    is_read = isinstance(found, str) and found == text
+    # A backslash at the end of a text would escape what follows it in a list.
+    return text if text and is_read and not text.endswith("\\") else quoted(text)
 
 
 def _bare_key(override: Override) -> str:

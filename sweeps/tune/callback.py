@@ -150,7 +150,8 @@ class ProgressCallback:
         for name in self._context.requests(at_once) - self._passed_on:
             self._passed_on.add(name)
             if name == STOP_ALL:
-                self._context.interrupt.requested = True
+                if self._saving is None:  # else the file is the driver's own
+                    self._context.interrupt.requested = True
             else:
                 self._context.stop_trial(name)
 

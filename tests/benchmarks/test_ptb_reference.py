@@ -42,6 +42,7 @@ def treebank(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.mark.parametrize("share", [1.0, 0.4])
+@pytest.mark.slow
 def test_both_come_to_the_same_perplexities(treebank: Path, share: float) -> None:
     """Over epochs at the full rate and at decayed ones, some updates clipped."""
     root = f"data.root={treebank}"

@@ -21,7 +21,6 @@ NOT_RUN = {
     r"iconv |gunzip ": "tests/lm/data/test_file_kinds.py runs the commands that a refusal gives",
     r"python -m lm\.\w+ outputs/single/NAME --(root|files) ": "see tests/lm/test_moved_text.py",
     r"pip install .* && pytest$": "installs packages; it is .ci/run",
-    r"python -m sweeps ": "a command that is being written",
     r"python train.py .*gpus_per_trial": "needs a GPU",
     r"export RAY_AUTH_MODE|ray |.*ray.address=": "needs a cluster; composed like all others",
     r"sweeps |eval ": "needs the console scripts; tests/sweeps/cli runs each of these commands",

@@ -25,7 +25,7 @@ SMALL = {
     "pytorch/train.py": ["epochs=2"],
 }
 """Example -> options with which it takes a moment."""
-SLOW = ("flax_nnx.py", "pytorch/train.py")
+SLOW = ("sklearn_digits.py", "flax_nnx.py", "pytorch/train.py")
 """Examples whose library takes seconds to import, in each worker."""
 NEEDS = {"pytorch/train.py": "torch"}
 """Example -> a library that this package does not bring."""

@@ -111,6 +111,7 @@ def reproduced(directory: Path, output: Path, **own: Any) -> str:
     return terminal.file.getvalue()
 
 
+@pytest.mark.slow
 def test_reproduce_reads_the_text_where_it_is_now(trained: Path, tmp_path: Path) -> None:
     with pytest.raises(
         UserError, match=r"there is no file old/a\.txt.* give --root DIR or --files"

@@ -71,6 +71,7 @@ def test_trial_that_went_on_is_identical_to_one_in_a_single_piece(resumed: Path)
     assert new["device"] == "cpu"
 
 
+@pytest.mark.slow
 def test_changed_value_is_told_and_another_thread_count_is_not(
     resumed: Path, tmp_path: Path
 ) -> None:

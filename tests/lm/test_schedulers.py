@@ -114,6 +114,7 @@ def reproduce(trial: Trial, folder: Path) -> None:
     "name",
     [pytest.param(name, marks=() if name == "asha" else pytest.mark.slow) for name in NAMES],
 )
+@pytest.mark.slow
 def test_scheduler_acts_on_language_models_and_the_worst_reproduces(
     tmp_path: Path, tiny_overrides: list[str], one_cpu: str, name: str
 ) -> None:

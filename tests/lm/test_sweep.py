@@ -89,6 +89,7 @@ def test_tensorboard_reads_every_metric(sweep: tuple[Path, str, list[dict[str, s
         assert points == pytest.approx(written, rel=1e-6)
 
 
+@pytest.mark.slow
 def test_printed_command_with_a_trials_threads_reproduces_the_best_bit_by_bit(
     sweep: tuple[Path, str, list[dict[str, str]]], monkeypatch: pytest.MonkeyPatch
 ) -> None:

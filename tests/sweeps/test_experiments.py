@@ -600,6 +600,7 @@ def test_sweep_is_kept_added_to_and_reproduced(swept: Program) -> None:
     assert facts["environment"]["OMP_NUM_THREADS"] == str(facts["cpus"])
 
 
+@pytest.mark.slow
 def test_program_that_calls_main_without_a_guard_is_swept_and_reproduced(swept: Program) -> None:
     """Workers import the file, and must not start the command again."""
     swept.write(SLOW_PROGRAM.replace('if __name__ == "__main__":\n    ', ""))
@@ -645,6 +646,7 @@ def test_argument_of_the_same_name_as_ours_is_refused(
     assert command(Experiment(names["train"], root="tune"), "lr=1") == [{"lr": 1.0, name: "x"}]
 
 
+@pytest.mark.slow
 def test_options_of_sweeps_stand_below_a_root_in_all_commands(swept: Program) -> None:
     swept.write(ROOT_PROGRAM.replace("ROOT", "'tune'"))
     swept.write("lr: 0.1\nscheduler:\n  kind: cosine\n", "config.yaml")
@@ -665,6 +667,7 @@ def test_options_of_sweeps_stand_below_a_root_in_all_commands(swept: Program) ->
     assert "tune.swep.name is no option" in swept("lr=1,2", "tune.swep.name=x", status=1)
 
 
+@pytest.mark.slow
 def test_two_programs_do_not_share_a_folder(swept: Program) -> None:
     swept.write(SLOW_PROGRAM)
     swept.write(SLOW_PROGRAM, "second.py")
@@ -795,6 +798,7 @@ print("done")
 """
 
 
+@pytest.mark.slow
 def test_function_of_a_notebook_is_swept_and_an_edited_one_is_refused(swept: Program) -> None:
     environment = {**os.environ, "PYTHONPATH": str(ROOT), "RAY_ADDRESS": str(swept.ray)}
     done = subprocess.run(

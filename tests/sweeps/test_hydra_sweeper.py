@@ -140,6 +140,7 @@ def check_terminal(text: str, found: dict[tuple[str, str], dict[str, str]]) -> N
 
 
 @pytest.mark.usefixtures("joined")
+@pytest.mark.slow
 def test_preview_tells_what_would_run_and_writes_nothing(toy: Any, tmp_path: Path) -> None:
     command = ["+sweep=grid", "steps=5", "rate=0.1,0.2,0.3"]
     assert toy(*command, "rate=0.1,0.2", "shape=small").returncode == 0
@@ -157,6 +158,7 @@ def test_preview_tells_what_would_run_and_writes_nothing(toy: Any, tmp_path: Pat
 
 
 @pytest.mark.usefixtures("joined")
+@pytest.mark.slow
 def test_workers_are_reused_and_each_trial_gets_its_own_settings(toy: Any, tmp_path: Path) -> None:
     done = toy("+sweep=grid", "rate=0.1,0.2,0.3,0.4", "steps=3", "sweep.retries=0")
     assert done.returncode == 0, done.stderr

@@ -47,6 +47,7 @@ def check_saved_at_the_signal(toy: Any) -> None:
 
 
 @pytest.mark.usefixtures("joined")
+@pytest.mark.slow
 def test_second_driver_of_a_folder_is_refused(toy: Any) -> None:
     first = toy.start(*LONG, "sweep.name=one")
     toy.wait(lambda: any((toy.outputs / "one").glob("*/metrics.csv")))
@@ -121,6 +122,7 @@ def test_axis_that_gets_a_word_among_its_numbers_is_shown_as_text_for_all(
 
 
 @pytest.mark.usefixtures("joined")
+@pytest.mark.slow
 def test_other_configuration_never_shares_a_folder(toy: Any) -> None:
     toy("--multirun", "sweep.name=s", "rate=0.1,0.2", "steps=5")
     before = toy.tables("s")
@@ -141,6 +143,7 @@ def test_other_configuration_never_shares_a_folder(toy: Any) -> None:
 
 
 @pytest.mark.usefixtures("joined")
+@pytest.mark.slow
 def test_failed_trials_run_again_from_their_checkpoint(toy: Any) -> None:
     command = ["--multirun", "sweep.name=f", "rate=0.1,0.2", "steps=8", "fault=raise_once"]
     assert toy(*command).returncode == 1

@@ -82,9 +82,14 @@ def test_damaged_sweep_is_told_of_and_the_others_are_listed(
     [("nowhere", "nowhere does not exist"), ("s3://a:b@c/d", "s3://***@c/d is a URL")],
 )
 def test_place_without_sweeps_is_told(
-    tmp_path: Path, capsys: pytest.CaptureFixture[str], root: str, sentence: str
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+    root: str,
+    sentence: str,
 ) -> None:
-    assert "no sweep below" in shown(capsys, tmp_path)[0]
+    monkeypatch.chdir(tmp_path)
+    assert "no sweep below" in shown(capsys, ".")[0]
     with pytest.raises(SystemExit):
         main([root])
     assert capsys.readouterr().err.startswith(f"error: {sentence}")

@@ -101,6 +101,7 @@ def test_trial_that_has_ended_is_told(grid: Path, capsys: pytest.CaptureFixture[
 
 
 @pytest.mark.usefixtures("joined")
+@pytest.mark.slow
 def test_trial_and_sweep_are_stopped_and_go_on(
     toy: Any, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -186,7 +186,10 @@ def test_killed_process_leaves_what_it_had_written(tmp_path: Path, megabytes: fl
                     time.sleep(0.01)
             os.kill(os.getpid(), 9)
     """
-    subprocess.run([sys.executable, "-c", textwrap.dedent(program)], stdout=subprocess.DEVNULL)
+    # Unbuffered, Python writes parts of a line, and a log can be cut between them.
+    environment = {key: os.environ[key] for key in os.environ if key != "PYTHONUNBUFFERED"}
+    command = [sys.executable, "-c", textwrap.dedent(program)]
+    subprocess.run(command, env=environment, stdout=subprocess.DEVNULL)
     is_capped = megabytes < 1
     assert len(tails(tmp_path)) == (2 if is_capped else 0)
     with trial_log([tmp_path], megabytes):

@@ -26,7 +26,14 @@ DTYPES = st.one_of(
     of_numpy.complex_number_dtypes(endianness="?", sizes=(64, 128)),
 )
 ARRAYS = of_numpy.arrays(DTYPES, of_numpy.array_shapes(min_dims=0, min_side=0, max_side=3))
-PLAIN = st.one_of(st.none(), st.booleans(), st.integers(), st.floats(), st.text(), st.binary())
+PLAIN = st.one_of(
+    st.none(),
+    st.booleans(),
+    st.integers(),
+    st.floats(allow_subnormal=False),
+    st.text(),
+    st.binary(),
+)
 VALUES = st.recursive(PLAIN | ARRAYS, lambda inner: st.dictionaries(st.text(), inner), max_leaves=8)
 
 

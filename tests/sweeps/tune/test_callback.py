@@ -11,6 +11,7 @@ from sweeps.store.stop_requests import interrupt_file, read_requests, request_st
 from sweeps.store.trial import update_trial
 from sweeps.tracking import Interrupt
 from sweeps.tune.callback import ProgressCallback, RunContext, failure_cause
+from sweeps.tune.guard import SweepGuard
 from sweeps.tune.outcome import Outcome
 from sweeps.tune.schedulers import SchedulerHandle
 
@@ -63,7 +64,7 @@ def test_account_that_is_missing_is_told() -> None:
 def test_requests_of_another_command_reach_the_workers_and_the_driver(tmp_path: Path) -> None:
     said: list[str] = []
     progress: Any = SimpleNamespace(
-        refresh=lambda: None, interrupted=lambda: said.append("interrupted")
+        refresh=lambda: None, interrupted=lambda reason: said.append("interrupted")
     )
     interrupt = Interrupt()
     context = RunContext(
@@ -71,6 +72,7 @@ def test_requests_of_another_command_reach_the_workers_and_the_driver(tmp_path: 
         outcome=Outcome(),
         scheduler="none",
         interrupt=interrupt,
+        guard=SweepGuard(metric="loss"),
         fetch=lambda path: None,
         running={"1": [tmp_path / "a,id=ab"], "2": [tmp_path / "b,id=cd"]},
         stop_all=lambda: said.append("stop all"),
@@ -111,6 +113,7 @@ def test_request_that_the_last_worker_saw_first_is_no_end_by_itself(tmp_path: Pa
         outcome=Outcome(),
         scheduler="none",
         interrupt=interrupt,
+        guard=SweepGuard(metric="loss"),
         fetch=lambda path: None,
         requests=requests,
     )

@@ -125,6 +125,7 @@ def statuses(toy: Any) -> set[str]:
     ],
 )
 @pytest.mark.usefixtures("joined")
+@pytest.mark.slow
 def test_sweep_with_a_mistyped_metric_ends_at_once_and_goes_on_with_the_right_one(
     toy: Any, how: list[str]
 ) -> None:
@@ -153,6 +154,7 @@ def test_sweep_with_a_mistyped_metric_ends_at_once_and_goes_on_with_the_right_on
     ],
 )
 @pytest.mark.usefixtures("joined")
+@pytest.mark.slow
 def test_sweep_ends_with_its_first_trial_where_that_never_reports_the_metric(
     toy: Any, how: list[str], status: str
 ) -> None:
@@ -188,6 +190,7 @@ def test_sweep_ends_after_its_failures_and_goes_on(toy: Any) -> None:
 
 
 @pytest.mark.usefixtures("joined")
+@pytest.mark.slow
 def test_sweep_ends_at_its_time_and_goes_on(toy: Any) -> None:
     command = [*LONG, "rate=0.1,0.2,0.3"]
     done = toy(*command, "sweep.hours=0.0001")

@@ -35,6 +35,7 @@ def check_undisturbed(toy: Any, row: dict[str, str], steps: int = 12) -> None:
 
 
 @pytest.mark.usefixtures("joined")
+@pytest.mark.slow
 def test_diverging_and_failing_trials_leave_the_others_of_their_pack(toy: Any) -> None:
     done = toy(*PACKED, "sweep.pack=9", "rate=0.1,0.2,2", "fault=none,raise")
     assert done.returncode == 1, done.stderr

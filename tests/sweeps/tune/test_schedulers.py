@@ -75,6 +75,7 @@ def test_rule_learns_from_trials_of_an_earlier_run(
 
 
 @pytest.mark.usefixtures("joined")
+@pytest.mark.slow
 def test_population_is_repeatable_and_each_trial_can_be_trained_alone(
     toy: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -142,6 +142,7 @@ def test_search_ends_where_there_is_no_more(tmp_path: Path) -> None:
 
 
 @pytest.mark.usefixtures("joined")
+@pytest.mark.slow
 def test_parts_of_ones_own_search_stop_and_hear(toy: Any) -> None:
     axes = ["rate=interval(0.05,0.4)", "shape=small,large", "sweep.name=own", "steps=6"]
     parts = [
@@ -174,6 +175,7 @@ def test_parts_of_ones_own_search_stop_and_hear(toy: Any) -> None:
 
 
 @pytest.mark.usefixtures("joined")
+@pytest.mark.slow
 def test_search_learns_from_earlier_sweeps_and_of_several_metrics(toy: Any) -> None:
     grid = toy("--multirun", "rate=0.05,0.2,0.3", "shape=small,large", "sweep.name=g", "steps=3")
     assert grid.returncode == 0, grid.stderr
