@@ -59,6 +59,7 @@ def reproduced(directory: Path, **options: Any) -> tuple[bool, str]:
     return good, terminal.file.getvalue()
 
 
+@pytest.mark.slow
 def test_trial_that_went_on_is_identical_to_one_in_a_single_piece(resumed: Path) -> None:
     good, told = reproduced(resumed)
     assert good, told

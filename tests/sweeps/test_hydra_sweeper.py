@@ -80,6 +80,7 @@ def test_bad_input_stops_before_anything_runs(
     assert not list(tmp_path.rglob("result.json"))
 
 
+@pytest.mark.slow
 def test_sweep_survives_its_trials_and_continues_where_it_stopped(
     toy: Any, tmp_path: Path, look: Any
 ) -> None:

@@ -58,6 +58,7 @@ def test_second_driver_of_a_folder_is_refused(toy: Any) -> None:
 
 
 @pytest.mark.usefixtures("joined")
+@pytest.mark.slow
 def test_extended_sweep_runs_only_what_is_new(toy: Any, look: Any) -> None:
     """New values, new axes, other sweep files: a trial is known by what it computes."""
     steps = "steps=5"

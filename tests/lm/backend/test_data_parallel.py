@@ -73,6 +73,7 @@ def train(program: CompiledFunctions, config: Config, steps: int) -> tuple[Any, 
         ),
     ],
 )
+@pytest.mark.slow
 def test_two_devices_give_what_one_gives(
     tiny: Compose, monkeypatch: pytest.MonkeyPatch, options: tuple[str, ...]
 ) -> None:

@@ -66,6 +66,7 @@ def model_of(config: Config, params: dict[str, Any]) -> LanguageModel:
         ("optimizer=rmsprop", *SAMPLED, *TIED, "model.embedding_dropout=0.4", "model.dropout=0.3"),
     ],
 )
+@pytest.mark.slow
 def test_norms_are_those_of_the_parameters_and_of_the_next_update(
     tiny: Compose, overrides: tuple[str, ...]
 ) -> None:
@@ -142,6 +143,7 @@ def test_gradients_of_tables_are_of_the_words_that_the_loss_depends_on(
         ("optimizer=rmsprop", *SAMPLED, *TIED, "model.embedding_dropout=0.4", "model.dropout=0.3"),
     ],
 )
+@pytest.mark.slow
 def test_a_device_that_sums_up_itself_tells_the_same(
     tiny: Compose, monkeypatch: pytest.MonkeyPatch, overrides: tuple[str, ...]
 ) -> None:

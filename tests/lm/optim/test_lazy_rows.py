@@ -64,6 +64,7 @@ def assert_close(one: Any, other: Any) -> None:
         ("optimizer=rmsprop", "optimizer.learning_rate=0.003", *TIED),
     ],
 )
+@pytest.mark.slow
 def test_touched_rows_alone_give_what_updates_of_all_rows_give(
     tiny: Compose, monkeypatch: pytest.MonkeyPatch, options: tuple[str, ...]
 ) -> None:

@@ -88,6 +88,7 @@ OPTIONS = {
         for name, options in OPTIONS.items()
     ],
 )
+@pytest.mark.slow
 def test_lane_does_not_depend_on_its_neighbours_whatever_the_model(
     tmp_path: Path, tiny: Compose, options: Sequence[str]
 ) -> None:

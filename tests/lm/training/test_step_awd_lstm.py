@@ -86,6 +86,7 @@ def plain_loss(
 
 @pytest.mark.parametrize("kind", ["locked", "step"])
 @pytest.mark.parametrize("over_time", ["mean", "sum"])
+@pytest.mark.slow
 def test_loss_and_gradient_equal_those_of_a_plain_model(
     tiny: Compose, kind: str, over_time: str
 ) -> None:

@@ -35,6 +35,7 @@ def train(config: Config) -> tuple[TrainState, Totals]:
     ("overrides", "factor"),
     [(("model.dropout=0.3",), TIME), (SAMPLED, TIME), (("train.predict=last",), 1)],
 )
+@pytest.mark.slow
 def test_sum_is_the_mean_with_another_rate_and_another_clip_level(
     tiny: Compose, overrides: tuple[str, ...], factor: int
 ) -> None:

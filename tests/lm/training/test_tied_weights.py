@@ -42,6 +42,7 @@ def one_step(config: Config, params: dict[str, Any] | None = None) -> tuple[Any,
 
 
 @pytest.mark.parametrize("loss", [(), SAMPLED])
+@pytest.mark.slow
 def test_gradient_of_tied_vectors_is_the_sum_of_both_tables(
     tiny: Compose, loss: tuple[str, ...]
 ) -> None:
