@@ -37,7 +37,9 @@ from omegaconf import MISSING, DictConfig, OmegaConf
 from sweeps import hydra_sweeper
 from sweeps.cli.exit import exit_on_user_error
 from sweeps.config import (
+    SCHEDULERS,
     Application,
+    FrameworkConfig,
     check_against,
     composition_errors,
     framework_keys,
@@ -66,8 +68,6 @@ _ROOT_NODE = "sweeps_experiment"
 _SCHEMA_NODE = "sweeps_experiment_schema"
 _IDENTITY = "hydra.sweeper.objective"
 """Entry of a trial's identity that tells two programs apart."""
-_MAX_CHOICES = 50
-"""Most files of a swept group that are composed to learn their options."""
 
 Source = str | Path | type | None
 """Where options come from: a configuration file, a dataclass, or (None) the arguments."""
@@ -419,8 +419,6 @@ class _Call:
 
     def _check_content(self, content: DictConfig, root: str) -> None:
         """Refuse a file with keys that are the framework's, and mean something else in it."""
-        from sweeps.config.options import FrameworkConfig
-
         if root:
             self._check_names([str(key) for key in content], root)
             return
@@ -773,8 +771,6 @@ def _field(parameter: inspect.Parameter, hint: Any) -> tuple[Any, Any]:
 
 
 def _all_names(known: DictConfig, key: str) -> set[str]:
-    from sweeps.config.options import SCHEDULERS
-
     names = set(known[key]) if OmegaConf.is_config(known[key]) else set()
     if key == "scheduler":
         names |= {item.name for node in SCHEDULERS.values() for item in dataclasses.fields(node)}

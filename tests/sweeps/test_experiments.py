@@ -936,3 +936,37 @@ def running(trials: Path) -> Iterator[Path]:
     for trial in trials.glob("*,id=*"):
         if read_trial(trial).status == "running":
             yield trial
+
+
+PLAIN = """
+import helper
+
+
+def fit(lr: float = 0.1, *, run):
+    for step in range(4):
+        run.report(step, {"value": helper.shrink(lr) ** step}, 4)
+"""
+
+
+@pytest.mark.slow
+def test_plain_function_of_a_file_is_swept_and_reproduced_by_the_same_words(swept: Program) -> None:
+    swept.write(PLAIN, "plain.py")
+    swept.write("def shrink(lr):\n    return 1 - lr\n", "helper.py")
+    swept.write("from sweeps.cli.main import main\n\nmain()\n", "command.py")
+    words = "run", "plain.py:fit"
+    printed = swept(*words, "lr=0.1,0.2", file="command.py")
+    assert "again alone: python -m sweeps run plain.py:fit lr=0.2" in printed
+    trial = swept.folder / swept.rows("lr")[0]["directory"]
+    assert "identical: 4 steps, 4 values" in swept(
+        *words, "reproduce", str(trial), file="command.py"
+    )
+    assert "All 2 trials were done before." in swept(*words, "lr=0.1,0.2", file="command.py")
+
+
+def test_plain_function_of_a_file_trains_once(program: Program) -> None:
+    program.write(PLAIN, "plain.py")
+    program.write("def shrink(lr):\n    return 1 - lr\n", "helper.py")
+    program.write("from sweeps.cli.main import main\n\nmain()\n", "command.py")
+    assert "value 0.125 at step 3" in program("run", "plain.py:fit", "lr=0.5", file="command.py")
+    wrong = program("run", "plain.py:fitt", "lr=0.5", file="command.py", status=1)
+    assert wrong == "error: plain.py has no function fitt; did you mean fit.\n"
