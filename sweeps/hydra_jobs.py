@@ -9,6 +9,7 @@ they always do, and callbacks and logging of jobs work. What the program returns
 import shlex
 import sys
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -26,14 +27,18 @@ from sweeps.driver import run_sweep
 from sweeps.errors import UserError
 from sweeps.io.atomic import make_directory, write_bytes, write_text
 from sweeps.io.console import make_console
+from sweeps.io.lock import is_locked
 from sweeps.io.url import is_url
 from sweeps.plan import Planner, plan_sweep
 from sweeps.preview import preview_sweep
 from sweeps.search import Space, read_space
-from sweeps.store import Trial, read_sweep
-from sweeps.store.trial import read_overrides
+from sweeps.store import Trial, read_config, read_sweep
+from sweeps.store.sweep import SWEEP_FILE, lock_path
+from sweeps.store.trial import DamagedFileError
 from sweeps.tracking import Run, activate
 
+HYDRA = "hydra"
+"""Key of Hydra's own options, under which those of the sweep stand."""
 TASK_FILE = "task.pkl"
 """In a sweep's folder: the program's function and configuration, for the workers."""
 RETURN_FILE = "job_return.pkl"
@@ -54,7 +59,8 @@ class JobSweep:
         self._options, self._context = options, hydra_context
         self._task, self._config = task_function, config
         self._numbers: dict[tuple[str, ...], int] = {}
-        """Overrides of a job -> its number, in the order of the grid."""
+        """Overrides of a job -> its number. Jobs of the sweep's folder keep theirs, by which their
+        output folders are named; others come after them, in the order of the grid."""
         self._order: dict[str, int] = {}
         """Override key -> its place on the command line."""
 
@@ -85,10 +91,11 @@ class JobSweep:
         if is_url(where):
             raise UserError(f"hydra.sweep.dir={where} is a URL; jobs write to a folder, give one.")
         folder = Path(where)
-        self._write(folder)
+        self._numbers = recorded = _recorded_numbers(folder)
         application = Application(
             objective=f"{(folder / TASK_FILE).absolute()}:objective",
             identify="sweeps.hydra_jobs.identify",
+            environment="sweeps.config.hooks.thread_limits",
             train_command=_command(),
             board_command="python -m sweeps board",
         )
@@ -97,6 +104,7 @@ class JobSweep:
             compose=self._compose,
             identify=identify,
             train_command=application.train_command,
+            root=HYDRA,
         )
         plan = plan_sweep(
             folder=folder,
@@ -105,11 +113,15 @@ class JobSweep:
             application=application,
             console=make_console(sys.stdout),
         )
-        if options.search.kind == "optuna":
-            self._numbers.clear()  # those of settings that only stood for the search
+        if plan.is_adaptive:
+            self._numbers = recorded  # without settings that only stood for the search
         if options.sweep.preview:
             preview_sweep(plan)
             return []
+        plan.open_folder()  # refuses a folder of another sweep
+        if is_locked(lock_path(folder)):
+            raise UserError(f"another command is running the sweep in {folder}; wait for it.")
+        self._write(folder)
         status = run_sweep(plan)
         trials = read_sweep(folder).trials
         # A program need not return a number, and then no job has a value.
@@ -129,7 +141,7 @@ class JobSweep:
                     f"'{override.input_line}'"
                 )
         space = read_space(
-            {str(key): params[key] for key in params}, arguments, loader, self._config, (), "hydra"
+            {str(key): params[key] for key in params}, arguments, loader, self._config, (), HYDRA
         )
         keys = [one.get_key_element() for one in parsed]
         keys = [*(axis.override_key for axis in space.axes if axis.override_key not in keys), *keys]
@@ -141,7 +153,8 @@ class JobSweep:
         ordered = sorted(overrides, key=lambda one: self._order.get(one.partition("=")[0], -1))
         with composition_errors():
             composed = self._context.config_loader.load_sweep_config(self._config, ordered)
-        number = self._numbers.setdefault(tuple(ordered), len(self._numbers))
+        number = self._numbers.get(tuple(ordered), max(self._numbers.values(), default=-1) + 1)
+        self._numbers = {**self._numbers, tuple(ordered): number}
         chosen = composed.hydra.runtime.choices.items()
         choices = {str(key): str(file) for key, file in chosen if not str(key).startswith("hydra/")}
         with open_dict(composed):
@@ -149,7 +162,7 @@ class JobSweep:
         plain = OmegaConf.to_container(composed, enum_to_str=True)
         assert isinstance(plain, dict)
         job = {"overrides": ordered, "num": number}
-        return {**{str(key): plain[key] for key in plain}, "hydra": {"job": job}}, choices
+        return {**{str(key): plain[key] for key in plain}, HYDRA: {"job": job}}, choices
 
     def _write(self, folder: Path) -> None:
         """Write what the workers need, and `multirun.yaml` as Hydra's own sweeper does."""
@@ -163,18 +176,20 @@ class JobSweep:
     def _returns(self, trials: Sequence[Trial]) -> list[JobReturn]:
         import cloudpickle
 
-        found = {}
-        for trial in trials:
-            file = trial.directory / RETURN_FILE
-            if file.exists():
-                number = self._number(trial.directory)
-                found[number] = cloudpickle.loads(file.read_bytes())
-        return [found[number] for number in sorted(found)]
+        files = [trial.directory / RETURN_FILE for trial in trials]
+        found = [cloudpickle.loads(file.read_bytes()) for file in files if file.exists()]
+        return sorted(found, key=lambda done: int(done.hydra_cfg.hydra.job.num))
 
-    def _number(self, directory: Path) -> int:
-        overrides = read_overrides(directory)
-        ordered = sorted(overrides, key=lambda one: self._order.get(one.partition("=")[0], -1))
-        return self._numbers.get(tuple(ordered), len(self._numbers))
+
+def _recorded_numbers(folder: Path) -> dict[tuple[str, ...], int]:
+    """Overrides of each job in a sweep's folder -> its number."""
+    if not (folder / SWEEP_FILE).exists():
+        return {}
+    jobs = []
+    for trial in read_sweep(folder).trials:
+        with suppress(DamagedFileError, KeyError, TypeError):
+            jobs.append(read_config(trial.directory)[HYDRA]["job"])
+    return {tuple(job["overrides"]): int(job["num"]) for job in jobs}
 
 
 @dataclass(frozen=True)
@@ -199,7 +214,7 @@ class Jobs:
         """
         import cloudpickle
 
-        job = config["hydra"]["job"]
+        job = config[HYDRA]["job"]
         setup_globals()
         Singleton.set_state(self.singletons)
         composed = self.context.config_loader.load_sweep_config(self.config, list(job["overrides"]))
@@ -230,7 +245,7 @@ def _is_number(value: Any) -> bool:
 
 def identify(config: Mapping[str, Any]) -> dict[str, Any]:
     """Return what defines a job's result: its whole configuration, but for Hydra's own."""
-    return {str(key): config[key] for key in config if key != "hydra"}
+    return {str(key): config[key] for key in config if key != HYDRA}
 
 
 def _command() -> str:

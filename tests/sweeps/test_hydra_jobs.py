@@ -93,6 +93,43 @@ def test_a_folder_that_is_given_again_keeps_its_jobs(
     assert (tmp_path / "grid/2/.hydra/overrides.yaml").read_text() == "- +lr=3\n"
 
 
+def test_jobs_keep_their_numbers_and_output_folders_when_a_sweep_grows(
+    program: Callable[..., subprocess.CompletedProcess[str]], tmp_path: Path
+) -> None:
+    common = ["-m", *OVERRIDES, "hydra.sweep.dir=grid"]
+    assert program(*common, "+lr=1,2").returncode == 0
+    assert program(*common, "+lr=0.5,1,2").returncode == 0
+    assert sorted((tmp_path / "ran.txt").read_text().split()) == sorted(
+        ["0", "1", "1", "2", "2", "0.5"]
+    )
+    of_job = [(tmp_path / f"grid/{n}/.hydra/overrides.yaml").read_text() for n in range(3)]
+    assert of_job == ["- +lr=1\n", "- +lr=2\n", "- +lr=0.5\n"]
+
+
+def test_preview_and_a_refused_folder_write_nothing(
+    program: Callable[..., subprocess.CompletedProcess[str]], tmp_path: Path
+) -> None:
+    common = ["-m", *OVERRIDES, "hydra.sweep.dir=grid"]
+    shown = program(*common, "+lr=1,2", "hydra.sweeper.sweep.preview=true")
+    assert shown.returncode == 0, shown.stderr
+    assert not (tmp_path / "grid").exists()
+    assert program(*common, "+lr=1,2", "+a=1").returncode == 0
+    task = (tmp_path / "grid/task.pkl").read_bytes()
+    other = program(*common, "+lr=1,2", "+a=2")
+    assert other.returncode == 1
+    assert "holds trials of another configuration" in other.stderr
+    assert (tmp_path / "grid/task.pkl").read_bytes() == task
+
+
+def test_own_options_with_names_of_ours_stay_in_the_printed_command(
+    program: Callable[..., subprocess.CompletedProcess[str]],
+) -> None:
+    names = ["+scheduler.name=cosine", "+search.depth=3", "+sweep.x=1", "+ray.y=2", "+output_dir=o"]
+    done = program("-m", *OVERRIDES, "hydra.sweep.dir=grid", "+lr=1,2", *names)
+    assert done.returncode == 0, done.stderr
+    assert all(name in done.stdout for name in names)
+
+
 def test_optuna_and_asha_search_over_a_program(
     program: Callable[..., subprocess.CompletedProcess[str]], tmp_path: Path
 ) -> None:
