@@ -16,30 +16,26 @@ framework. A sweep's workers import the file that holds the function, and call i
 import dataclasses
 import hashlib
 import inspect
-import re
 import shlex
 import sys
-import typing
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from enum import Enum
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any
 
 from hydra import initialize, initialize_config_dir
 from hydra.core.config_loader import ConfigLoader
 from hydra.core.config_store import ConfigStore
 from hydra.core.global_hydra import GlobalHydra
 from hydra.types import HydraContext, RunMode
-from omegaconf import MISSING, DictConfig, OmegaConf
+from omegaconf import DictConfig, OmegaConf
 
 from sweeps import hydra_sweeper
 from sweeps.cli.exit import exit_on_user_error
 from sweeps.config import (
-    SCHEDULERS,
     Application,
-    FrameworkConfig,
     check_against,
     composition_errors,
     framework_keys,
@@ -48,8 +44,8 @@ from sweeps.config import (
 )
 from sweeps.config.grammar import quoted
 from sweeps.config.hooks import is_loading
-from sweeps.config.schema import check_range, option
 from sweeps.errors import UserError, did_you_mean
+from sweeps.function_options import FunctionOptions, Source
 from sweeps.hydra_main import HydraCommand, run_command
 from sweeps.io.atomic import make_directory, write_bytes
 from sweeps.search.space import in_grammar
@@ -58,19 +54,11 @@ from sweeps.tracking import Run
 if TYPE_CHECKING:
     from sweeps.analysis.dataframes import Results
 
-RUN_ARGUMENT = "run"
-"""Name of the argument that is the trial's `Run`."""
-CONFIG_ARGUMENT = "config"
-"""Name of the argument that is the whole configuration."""
 OBJECTIVES = ".objectives"
 """Folder below that of all results: functions that no file holds."""
 _ROOT_NODE = "sweeps_experiment"
-_SCHEMA_NODE = "sweeps_experiment_schema"
 _IDENTITY = "hydra.sweeper.objective"
 """Entry of a trial's identity that tells two programs apart."""
-
-Source = str | Path | type | None
-"""Where options come from: a configuration file, a dataclass, or (None) the arguments."""
 
 
 def experiment(
@@ -144,7 +132,7 @@ class Experiment:
         self.__module__ = function.__module__
         if root and not root.isidentifier():
             raise UserError(f"root={root!r} is no name of an option; give one such as 'tune'.")
-        self._call = _Call(function, config)
+        self._options = FunctionOptions(function, config)
         self._path = ""
         """Where a worker finds this object; empty: in the file that holds the function."""
         self._name = ""
@@ -178,7 +166,7 @@ class Experiment:
             self._register(application)
         command = HydraCommand(
             name=application.train_command,
-            config_dir=self._call.config_dir,
+            config_dir=self._options.config_dir,
             config_name=_ROOT_NODE,
             mode="MULTIRUN",
             check=self._check,
@@ -197,7 +185,7 @@ class Experiment:
         application = dataclasses.replace(self.application(), single_runs=False)
         self._register(application)
         self._check(arguments)
-        with _hydra(self._call.config_dir) as loader, composition_errors():
+        with _hydra(self._options.config_dir) as loader, composition_errors():
             overrides = [*arguments, "hydra.mode=MULTIRUN"]
             master = loader.load_configuration(_ROOT_NODE, overrides, run_mode=RunMode.MULTIRUN)
             options = OmegaConf.to_container(master.hydra.sweeper)
@@ -218,7 +206,7 @@ class Experiment:
         Returns:
           What the function returns.
         """
-        return self._call(self._own(config), run)
+        return self._options(self._own(config), run)
 
     def identify(self, config: Mapping[str, Any]) -> dict[str, Any]:
         """Return what defines a trial's result: the options that are the function's own.
@@ -227,8 +215,8 @@ class Experiment:
           UserError: an option is missing or out of its range.
         """
         own = self._own(config)
-        self._call.check(own)
-        return {**own, _IDENTITY: f"{self._call.name} {self._digest}".strip()}
+        self._options.check(own)
+        return {**own, _IDENTITY: f"{self._options.name} {self._digest}".strip()}
 
     def reports(self, config: Mapping[str, Any]) -> list[list[str]]:
         """Return the tags that a trial reports."""
@@ -239,8 +227,8 @@ class Experiment:
         path = self._path or _path_of(self.function)
         if not path:
             raise UserError(
-                f"{self._call.name} is in no file that a worker could import; sweep over it with "
-                "sweeps.run(...), or define it at the top level of a file."
+                f"{self._options.name} is in no file that a worker could import; sweep over it "
+                "with sweeps.run(...), or define it at the top level of a file."
             )
         command = _command_of(self._name or path, self._is_main())
         return Application(
@@ -274,11 +262,11 @@ class Experiment:
         register_options(self.root)
         prefix = f"{self.root}/" if self.root else ""
         defaults: list[Any] = ["sweeps_options", {f"{prefix}search": "grid"}]
-        defaults += [{f"{prefix}scheduler": "none"}, *self._call.defaults(self.root), "_self_"]
+        defaults += [{f"{prefix}scheduler": "none"}, *self._options.defaults(self.root), "_self_"]
         defaults += [{"override hydra/sweeper": "ray_tune"}]
-        if not self._call.sets("hydra/job_logging"):
+        if not self._options.sets("hydra/job_logging"):
             defaults += [{"override hydra/job_logging": "stdout"}]
-        if not self._call.sets("hydra/hydra_logging"):
+        if not self._options.sets("hydra/hydra_logging"):
             defaults += [{"override hydra/hydra_logging": "none"}]
         sweeper = {
             item.name: getattr(application, item.name)
@@ -294,7 +282,7 @@ class Experiment:
         store = ConfigStore.instance()
         store.store(name=_ROOT_NODE, node={"defaults": defaults, "hydra": hydra})
         store.store(name="sweeps_metric", node=self._metric_node())
-        self._call.register()
+        self._options.register()
 
     def _metric_node(self) -> dict[str, Any]:
         found = {"sweep": {"metric": self.metric, "mode": self.mode}}
@@ -302,7 +290,7 @@ class Experiment:
 
     def _help(self, application: Application) -> str:
         command, prefix = application.train_command, f"{self.root}." if self.root else ""
-        about = inspect.cleandoc(self.function.__doc__ or f"Trains {self._call.name}.")
+        about = inspect.cleandoc(self.function.__doc__ or f"Trains {self._options.name}.")
         return (
             f"{about}\n\n"
             f"  {command} KEY=VALUE                one run\n"
@@ -321,162 +309,12 @@ class Experiment:
         if any(one.startswith(("--config", "-c")) for one in arguments):
             return  # files of the user's own, of which nothing is known here
         overrides = parse_overrides(given)
-        with _hydra(self._call.config_dir) as loader, composition_errors():
+        with _hydra(self._options.config_dir) as loader, composition_errors():
             compose = partial(self._compose, loader)
-            check_against(overrides, loader, compose, closed=self._call.schema is not None)
+            check_against(overrides, loader, compose, closed=self._options.schema is not None)
 
     def _compose(self, loader: ConfigLoader, overrides: Sequence[str]) -> DictConfig:
         return loader.load_configuration(_ROOT_NODE, list(overrides), run_mode=RunMode.MULTIRUN)
-
-
-class _Call:
-    """Where a function's options come from, and how it is called with them."""
-
-    def __init__(self, function: Callable[..., Any], config: Source) -> None:
-        self.function = function
-        self.name = _name_of(function)
-        self.schema: type | None = None
-        self.file: Path | None = None
-        self._as_arguments = False
-        parameters = self._parameters()
-        self._takes_run = RUN_ARGUMENT in parameters
-        others = [name for name in parameters if name != RUN_ARGUMENT]
-        if isinstance(config, str | Path):
-            self.file = self._file(Path(config))
-        elif config is None:
-            self._read_signature(parameters, others)
-        elif dataclasses.is_dataclass(config) and isinstance(config, type):
-            self.schema = config
-        else:
-            raise UserError(
-                f"{self.name}: {config!r} is no source of options; give the path of a "
-                "configuration file, a dataclass, or nothing."
-            )
-        if not self._as_arguments and len(others) != 1:
-            raise UserError(
-                f"{self.name} takes ({', '.join(parameters)}); with a configuration it is called "
-                "as function(config, run) or function(config), so give it these arguments."
-            )
-
-    def _parameters(self) -> Mapping[str, inspect.Parameter]:
-        try:
-            return inspect.signature(self.function).parameters
-        except (TypeError, ValueError) as error:
-            raise UserError(f"{self.function!r} is no function; decorate one.") from error
-
-    def _file(self, config: Path) -> Path:
-        source = inspect.getsourcefile(self.function)
-        folder = Path(source).parent if source and Path(source).exists() else Path.cwd()
-        file = (folder / config).resolve()
-        if file.suffix not in (".yaml", ".yml"):
-            raise UserError(f"{file} is no YAML file; give the path of a file such as config.yaml.")
-        return file
-
-    def _read_signature(
-        self, parameters: Mapping[str, inspect.Parameter], others: Sequence[str]
-    ) -> None:
-        hints = _type_hints(self.function)
-        first = hints.get(others[0]) if len(others) == 1 else None
-        if first is not None and dataclasses.is_dataclass(first):
-            self.schema = typing.cast(type, first)
-            return
-        if others == [CONFIG_ARGUMENT]:
-            raise UserError(
-                f"{self.name} takes a configuration, and none is given; give the decorator the "
-                "path of a file or a dataclass, or write each option as an argument of its own."
-            )
-        kinds = inspect.Parameter.VAR_POSITIONAL, inspect.Parameter.VAR_KEYWORD
-        if any(parameters[name].kind in kinds for name in others):
-            raise UserError(
-                f"{self.name} takes any arguments (* or **), from which no options can be read; "
-                "write each option as an argument of its own."
-            )
-        self._as_arguments = True
-        fields = [(name, *_field(parameters[name], hints.get(name, Any))) for name in others]
-        self.schema = dataclasses.make_dataclass("Options", fields)
-
-    @property
-    def config_dir(self) -> Path | None:
-        return None if self.file is None else self.file.parent
-
-    def defaults(self, root: str) -> list[Any]:
-        """Entries of Hydra's defaults list for the function's options.
-
-        Raises:
-          UserError: the file is missing, or its own options collide with the framework's.
-        """
-        if self.file is None:
-            assert self.schema is not None
-            self._check_names([item.name for item in dataclasses.fields(self.schema)], root)
-            return ["sweeps_metric", _SCHEMA_NODE]
-        if not self.file.exists():
-            raise UserError(f"{self.file} does not exist; mend the path of the configuration file.")
-        with composition_errors():
-            content = OmegaConf.load(self.file)
-        if isinstance(content, DictConfig):
-            self._check_content(content, root)
-        return ["sweeps_metric", self.file.stem]
-
-    def _check_content(self, content: DictConfig, root: str) -> None:
-        """Refuse a file with keys that are the framework's, and mean something else in it."""
-        if root:
-            self._check_names([str(key) for key in content], root)
-            return
-        known = OmegaConf.structured(FrameworkConfig)
-        for key in ("sweep", "search", "scheduler", "ray"):
-            mine = content.get(key) if key in content else None
-            if mine is None or (isinstance(mine, str) and "$" in mine):
-                continue
-            names = list(mine) if isinstance(mine, DictConfig) else []
-            other = [name for name in names if name not in _all_names(known, key)]
-            if other or not isinstance(mine, DictConfig):
-                raise _collision(self.file, f"{key}.{other[0]}" if other else key)
-
-    def _check_names(self, names: Sequence[str], root: str) -> None:
-        for name in names:
-            if name in framework_keys(root) and not (self.file is not None and name == root):
-                raise _collision(self.file or self.name, name)
-
-    def sets(self, group: str) -> bool:
-        """Whether the configuration file chooses a file of Hydra's own groups."""
-        if self.file is None or not self.file.exists():
-            return False
-        with composition_errors():
-            content = OmegaConf.load(self.file)
-        defaults = content.get("defaults", []) if isinstance(content, DictConfig) else []
-        return any(group in str(entry) for entry in defaults)
-
-    def register(self) -> None:
-        """Make the schema known to Hydra."""
-        if self.schema is not None:
-            # Hydra's root takes keys of others, too: a dictionary, with typed values where it can.
-            typed = OmegaConf.structured(self.schema)
-            node = OmegaConf.create(flags={"allow_objects": True})
-            for key in typed:
-                node._set_item_impl(key, typed._get_node(key))
-            ConfigStore.instance().store(name=_SCHEMA_NODE, node=node)
-
-    def check(self, own: Mapping[str, Any]) -> None:
-        """Refuse values that the schema does not allow."""
-        if self.schema is None:
-            return
-        for item in dataclasses.fields(self.schema):
-            if item.metadata.get("range") is not None and item.name in own:
-                check_range(item.name, own[item.name], item.metadata)
-
-    def __call__(self, own: Mapping[str, Any], run: Run) -> Any:
-        further = {RUN_ARGUMENT: run} if self._takes_run else {}
-        if self.schema is None:
-            config = OmegaConf.create(dict(own))
-            OmegaConf.set_readonly(config, True)
-            return self.function(config, **further)
-        instance = OmegaConf.to_object(OmegaConf.merge(OmegaConf.structured(self.schema), own))
-        if not self._as_arguments:
-            return self.function(instance, **further)
-        values = {
-            item.name: getattr(instance, item.name) for item in dataclasses.fields(self.schema)
-        }
-        return self.function(**values, **further)
 
 
 def run(
@@ -522,19 +360,18 @@ def run(
       UserError: bad input, or the sweep ended before its trials.
     """
     found = _as_experiment(objective)
-    prefix = f"{found.root}." if found.root else ""
-    groups = f"{found.root}/" if found.root else ""
     chosen = {
-        f"{groups}search": search,
-        f"{groups}scheduler": scheduler,
-        f"{prefix}search.trials": trials,
-        f"{prefix}sweep.name": name,
-        f"{prefix}sweep.metric": metric,
-        f"{prefix}sweep.mode": mode,
-        f"{prefix}sweep.fresh": fresh or None,
-        f"{prefix}output_dir": None if output_dir is None else str(output_dir),
+        "search": search,
+        "scheduler": scheduler,
+        "search.trials": trials,
+        "sweep.name": name,
+        "sweep.metric": metric,
+        "sweep.mode": mode,
+        "sweep.fresh": fresh or None,
+        "output_dir": output_dir,
     }
-    fixed = {key: value for key, value in chosen.items() if value is not None} | dict(options or {})
+    given = {_below(found.root, key): chosen[key] for key in chosen if chosen[key] is not None}
+    fixed = {**given, **(options or {})}
     arguments = [f"{key}={_in_grammar(key, value)}" for key, value in fixed.items()]
     arguments += [_axis_override(key, values) for key, values in axes.items()]
     try:
@@ -545,6 +382,11 @@ def run(
     from sweeps.analysis.dataframes import load
 
     return load(folder)
+
+
+def _below(root: str, key: str) -> str:
+    """An option of the framework below a root; a group's files stand below it as folders."""
+    return f"{root}{'.' if '.' in key or key == 'output_dir' else '/'}{key}" if root else key
 
 
 def _axis_override(key: str, values: Any) -> str:
@@ -608,8 +450,8 @@ def _save(experiment: Experiment, output_dir: Path) -> None:
 
     if "://" in str(output_dir):
         raise UserError(
-            f"{experiment._call.name} is in no file, and a sweep at a URL needs one; define it at "
-            "the top level of a file, and decorate it with @sweeps.experiment."
+            f"{experiment._options.name} is in no file, and a sweep at a URL needs one; define it "
+            "at the top level of a file, and decorate it with @sweeps.experiment."
         )
     data = cloudpickle.dumps(experiment)
     folder = (output_dir / OBJECTIVES).absolute()
@@ -628,7 +470,7 @@ def _save_if_plain(experiment: Experiment, arguments: Sequence[str]) -> None:
     module = sys.modules.get(experiment.function.__module__)
     if module is not None:  # a worker need not find it by its name
         cloudpickle.register_pickle_by_value(module)
-    key = f"{experiment.root}.output_dir=" if experiment.root else "output_dir="
+    key = f"{_below(experiment.root, 'output_dir')}="
     given = [one.removeprefix(key) for one in arguments if one.startswith(key)]
     _save(experiment, Path(given[-1] if given else "outputs"))
 
@@ -691,17 +533,6 @@ def _hydra(config_dir: Path | None) -> Iterator[ConfigLoader]:
         yield GlobalHydra.instance().config_loader()
 
 
-def _name_of(function: Callable[..., Any]) -> str:
-    """The function's module and name; a program's module is its file."""
-    module = getattr(function, "__module__", "") or ""
-    if module == "__main__":
-        main = sys.modules["__main__"]
-        spec, file = getattr(main, "__spec__", None), getattr(main, "__file__", None)
-        module = spec.name if spec else Path(file).stem if file else "__main__"
-    module = module.removesuffix(".__main__")
-    return f"{module}.{getattr(function, '__qualname__', type(function).__name__)}"
-
-
 def _path_of(function: Callable[..., Any]) -> str:
     """Where a worker can import the function, see `sweeps.config.locate`; empty: nowhere."""
     name = getattr(function, "__qualname__", "")
@@ -741,45 +572,3 @@ def _digest_of(function: Callable[..., Any]) -> str:
         code = getattr(function, "__code__", None)
         source = "" if code is None else f"{code.co_code!r}{code.co_consts!r}{code.co_names!r}"
     return hashlib.sha256(source.encode()).hexdigest()[:12]
-
-
-def _type_hints(function: Callable[..., Any]) -> dict[str, Any]:
-    try:
-        return typing.get_type_hints(function)
-    except (NameError, TypeError, AttributeError):
-        return {}
-
-
-def _field(parameter: inspect.Parameter, hint: Any) -> tuple[Any, Any]:
-    """Type and default of an option that is an argument of a function."""
-    default = MISSING if parameter.default is inspect.Parameter.empty else parameter.default
-    choices: Sequence[str] = ()
-    if typing.get_origin(hint) is Literal:
-        values = typing.get_args(hint)
-        choices = values if all(isinstance(one, str) for one in values) else ()
-        hint = str if choices else Any
-    try:
-        field = option("", default=default, choices=choices)
-        OmegaConf.structured(dataclasses.make_dataclass("One", [("one", hint, field)]))
-    except Exception:  # OmegaConf has no such type, and its errors no common base
-        hint = Any
-    if isinstance(default, dict | set) or (
-        default is not MISSING and dataclasses.is_dataclass(default)
-    ):
-        return hint, dataclasses.field(default_factory=lambda: default)
-    return hint, option("", default=default, choices=choices)
-
-
-def _all_names(known: DictConfig, key: str) -> set[str]:
-    names = set(known[key]) if OmegaConf.is_config(known[key]) else set()
-    if key == "scheduler":
-        names |= {item.name for node in SCHEDULERS.values() for item in dataclasses.fields(node)}
-    return {str(name) for name in names}
-
-
-def _collision(where: Any, key: str) -> UserError:
-    return UserError(
-        f"{where} has an option {key} of its own, and {re.split('[.]', key)[0]} is one of sweeps; "
-        "put the options of sweeps under a key of their own with "
-        "@sweeps.experiment(..., root='tune'): tune.scheduler=asha, tune.sweep.name=NAME."
-    )

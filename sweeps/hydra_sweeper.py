@@ -52,6 +52,8 @@ from sweeps.single_run import FOLDER as SINGLE_RUNS
 from sweeps.single_run import SingleRun, given_settings, run_name
 from sweeps.store import TrialSpec, fingerprint, read_trial
 from sweeps.store.provenance import collect, hashes, read_provenance
+from sweeps.store.trial import CHECKPOINTS
+from sweeps.tracking import Interrupt
 
 
 @dataclass
@@ -185,14 +187,7 @@ class RayTuneSweeper(Sweeper):
             tell_edited(recorded, now, self.console)
             run.keep(self.console, "sweep.fresh=true")
         else:
-            with RunProgress(self.console, options.metric) as progress:
-                run.train_until_signal(
-                    locate(application.objective),
-                    collect(
-                        source_folder(application.objective), program_files(application.objective)
-                    ),
-                    progress.reported,
-                )
+            self._train(run, objective)
         trial = read_trial(directory)
         if trial.metrics and options.metric not in trial.metrics:
             known = did_you_mean(options.metric, list(trial.metrics))
@@ -203,6 +198,19 @@ class RayTuneSweeper(Sweeper):
             look = shlex.quote(str(directory.parent))
             print_line(self.console, f"look at it: {application.board_command} {look}")
         return SweepEnd(directory, 0)
+
+    def _train(self, run: SingleRun, objective: str) -> None:
+        """Train a single run in this process; a first signal has it save and stop."""
+        provenance = collect(source_folder(objective), program_files(objective))
+        try:
+            with RunProgress(self.console, run.metric) as progress, Interrupt() as interrupt:
+                run.train(locate(objective), provenance, progress.reported, interrupt)
+        except KeyboardInterrupt as error:
+            if str(error):
+                goes_on = (run.directory / CHECKPOINTS).exists()
+                how = "goes on from there" if goes_on else "starts it again: it saved no state"
+                print_line(self.console, f"{error}; the same command {how}.")
+            raise
 
     def _space(self, arguments: list[str]) -> Space:
         found = read_space(

@@ -61,54 +61,37 @@ class SingleRun:
 
     def train(
         self,
-        train: Callable[[Mapping[str, Any], Run], Any],
+        objective: Callable[[Mapping[str, Any], Run], Any],
         provenance: Provenance,
         on_report: OnReport | None = None,
+        interrupt: Interrupt | None = None,
     ) -> None:
-        """Train the run, or go on with it. The objective handles signals itself.
+        """Train the run, or go on with it.
 
         Args:
-          train: the objective.
+          objective: trains it; it may return the metric, or metrics by tag.
           provenance: what is recorded of code and machine.
           on_report: sees each report.
-
-        Raises:
-          KeyboardInterrupt: a signal came.
-        """
-        write_trial(self.directory, self.spec, provenance)
-        with Run(self.directory, metric=self.metric, mode=self.mode, on_report=on_report) as run:
-            train(self.spec.config, run)
-
-    def train_until_signal(
-        self,
-        train: Callable[[Mapping[str, Any], Run], Any],
-        provenance: Provenance,
-        on_report: OnReport | None = None,
-    ) -> None:
-        """Train the run, or go on with it; a signal stops it as it stops the trials of a sweep.
-
-        Args:
-          train: the objective; it may return the metric, or metrics by tag.
-          provenance: what is recorded of code and machine.
-          on_report: sees each report.
+          interrupt: is entered; a signal stops the run as it stops the trials of a sweep. None: the
+            objective handles signals itself.
 
         Raises:
           KeyboardInterrupt: a signal came, and the run has stopped.
         """
         write_trial(self.directory, self.spec, provenance)
-        interrupted = Stop(TrialStatus.INTERRUPTED)
-        with Interrupt() as interrupt:
-            with Run(
-                self.directory,
-                metric=self.metric,
-                mode=self.mode,
-                on_report=on_report,
-                stop_signal=lambda seconds: interrupted if interrupt.requested else None,
-            ) as run:
-                run.report_returned(train(self.spec.config, run))
-            trial = read_trial(self.directory)
-            if interrupt.requested and trial.status == TrialStatus.INTERRUPTED:
-                raise interrupt.error(f"interrupted at step {trial.step}")
+        with Run(
+            self.directory,
+            metric=self.metric,
+            mode=self.mode,
+            on_report=on_report,
+            stop_signal=lambda seconds: (
+                Stop(TrialStatus.INTERRUPTED) if interrupt and interrupt.requested else None
+            ),
+        ) as run:
+            run.report_returned(objective(self.spec.config, run))
+        trial = read_trial(self.directory)
+        if interrupt and interrupt.requested and trial.status == TrialStatus.INTERRUPTED:
+            raise interrupt.error(f"interrupted at step {trial.step}")
 
 
 def run_name(settings: Mapping[str, str], fingerprint: str) -> str:

@@ -22,7 +22,7 @@ SWEEPS = """
     tensorboard report export
     tracking plan cli
     tune reproduce
-    driver preview single_run
+    driver preview single_run function_options
     hydra_sweeper hydra_main
     hydra_jobs experiments
     plugin run_command

@@ -7,7 +7,6 @@ from typing import NamedTuple
 from rich.console import Console
 from rich.progress import TaskID
 
-from lm.cli.progress import bar
 from lm.data.dataset import Dataset
 from lm.data.location import AS_RECORDED, TextLocation
 from lm.data.windows import steps_per_epoch
@@ -19,6 +18,7 @@ from lm.vectors.load import load_vectors, model_vectors
 from lm.vectors.scores import point_scores
 from lm.vectors.word2vec import fill_defaults, occurring_words, train_word2vec
 from lm.vectors.word_vectors import WordVectors
+from sweeps.cli.progress import bar
 
 
 class ScoredTables(NamedTuple):

@@ -62,12 +62,17 @@ def _clock(seconds: float | None) -> str:
 class RunProgress:
     """Shows a run's reports as they come; give `reported` to the run."""
 
-    def __init__(self, console: Console, metric: str) -> None:
-        """Take the metric's tag, whose latest value is shown."""
-        self._metric = metric
+    def __init__(self, console: Console, metric: str = "", shown: str = "") -> None:
+        """Prepare the bar.
+
+        Args:
+          console: where it is shown.
+          metric: tag whose latest value stands beside it.
+          shown: what stands there before the first report.
+        """
+        self._console, self._metric, self._shown = console, metric, shown
         self._bar = bar(console, "step", "{task.fields[shown]}")
-        self._task = self._bar.add_task("", total=None, shown="")
-        self._shown = ""
+        self._task = self._bar.add_task("", total=None, shown=shown)
 
     def __enter__(self) -> Self:
         self._bar.start()
@@ -80,4 +85,8 @@ class RunProgress:
         """Show a report."""
         if self._metric in metrics:
             self._shown = f"{self._metric} {format_number(metrics[self._metric])}"
-        self._bar.update(self._task, completed=step, total=total_steps, shown=self._shown)
+        self.show(step, total_steps, self._shown)
+
+    def show(self, step: int, total_steps: int | None, shown: str) -> None:
+        """Move the bar to a step, with a text beside it."""
+        self._bar.update(self._task, completed=step, total=total_steps, shown=shown)

@@ -129,7 +129,7 @@ def command(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Command:
 
     def run(objective: Experiment, *arguments: str) -> list[Any]:
         seen: list[Any] = []
-        function = objective._call.function
+        function = objective._options.function
 
         def recorded(*values: Any, **named: Any) -> Any:
             named.pop("run", None)
@@ -137,8 +137,8 @@ def command(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Command:
             return function(*values, **named)
 
         objective._path = f"{tmp_path}/train.py:train"
-        monkeypatch.setattr(objective._call, "function", recorded)
-        monkeypatch.setattr(objective._call, "_takes_run", False)
+        monkeypatch.setattr(objective._options, "function", recorded)
+        monkeypatch.setattr(objective._options, "_takes_run", False)
         monkeypatch.setattr("sweeps.hydra_sweeper.locate", hooks_of(objective))
         objective.main(arguments)
         return seen
@@ -568,6 +568,8 @@ def test_single_run_goes_on_after_a_signal_as_if_nothing_had_been(
     printed, _ = process.communicate(timeout=SECONDS)
     assert process.returncode == (-number if number == signal.SIGKILL else 128 + number), printed
     assert "Traceback" not in printed
+    if number != signal.SIGKILL:
+        assert "; the same command goes on from there." in printed
     trial = read_trial(directory)
     assert trial.status == ("running" if number == signal.SIGKILL else "interrupted")
     begins = [line for line in program("sweep.name=N", "pause=0.05").splitlines() if "at" in line]

@@ -5,7 +5,8 @@ import io
 import pytest
 from rich.console import Console
 
-from lm.cli.progress import RunProgress, bar
+from lm.cli.progress import RunProgress
+from sweeps.cli.progress import bar
 
 METRICS = {"train/loss": 12.345, "time/words_per_second": 123456.7, "time/epoch": 1.0}
 
