@@ -31,6 +31,16 @@ def _while_loading() -> Iterator[None]:
         _loading -= 1
 
 
+def find(path: str) -> Any:
+    """Import what a path names, see `locate`; raises Python's own errors."""
+    module, names = _parts(path)
+    with _while_loading():
+        found: Any = _load(module)
+    for name in names.split(".") if names else ():
+        found = getattr(found, name)
+    return found
+
+
 def locate(path: str) -> Callable[..., Any]:
     """Import a function.
 
@@ -42,12 +52,8 @@ def locate(path: str) -> Callable[..., Any]:
     Raises:
       UserError: there is no such function.
     """
-    module, names = _parts(path)
     try:
-        with _while_loading():
-            found: Any = _load(module)
-        for name in names.split(".") if names else ():
-            found = getattr(found, name)
+        found = find(path)
     except (ModuleNotFoundError, FileNotFoundError, AttributeError, ValueError) as error:
         raise UserError(
             f"{path} cannot be imported ({error}); install what is missing, or mend its name in "

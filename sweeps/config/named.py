@@ -1,15 +1,15 @@
 """Classes and functions that an option names by dotted path."""
 
-import importlib
 import inspect
 from collections.abc import Callable
 from typing import Any
 
+from sweeps.config.hooks import find
 from sweeps.errors import UserError, first_line
 
 
 def locate_option(option: str, path: str) -> Callable[..., Any]:
-    """Import the class or function at `package.module.name`, which an option names.
+    """Import the class or function that an option names, see `sweeps.config.locate`.
 
     Args:
       option: key of the option.
@@ -18,10 +18,9 @@ def locate_option(option: str, path: str) -> Callable[..., Any]:
     Raises:
       UserError: there is none.
     """
-    module, _, name = path.rpartition(".")
     try:
-        found = getattr(importlib.import_module(module), name)
-    except (ImportError, AttributeError, ValueError) as error:
+        found = find(path)
+    except (ImportError, FileNotFoundError, AttributeError, ValueError) as error:
         raise UserError(
             f"{option}={path} cannot be imported ({first_line(error)}); install what is missing, "
             "or mend the name."
