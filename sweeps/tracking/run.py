@@ -80,6 +80,7 @@ class Run:
         mode: str,
         on_report: OnReport | None = None,
         on_checkpoint: Callable[[], None] = lambda: None,
+        on_resume: Callable[[int], None] = lambda step: None,
         stop_signal: Callable[[float], Stop | None] = lambda seconds: None,
         lock_timeout: float = 0.0,
     ) -> None:
@@ -92,6 +93,7 @@ class Run:
           on_report: called after each report. A report that holds the metric is passed on once its
             checkpoint is complete, so that another trial can continue from there.
           on_checkpoint: called when a checkpoint is complete.
+          on_resume: called with the step of a checkpoint from which the objective continues.
           stop_signal: seconds that the trial has used -> how it should stop now, or None.
           lock_timeout: seconds to wait for another process that still holds the folder.
 
@@ -105,6 +107,7 @@ class Run:
         self.mode = mode
         self._on_report = on_report
         self._on_checkpoint = on_checkpoint
+        self._on_resume = on_resume
         self._pending_report: tuple[int, Mapping[str, float], int | None] | None = None
         self._stop_signal = stop_signal
         self._lock_timeout = lock_timeout
@@ -330,6 +333,8 @@ class Run:
         self._result = self._history.result
         if self._graph is not None:
             self._history.log_graph(self._graph)
+        if step >= 0:
+            self._on_resume(step)
 
     def _open_history(self) -> History:
         if self._history is None:

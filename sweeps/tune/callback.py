@@ -133,7 +133,9 @@ class ProgressCallback:
             self._context.progress.interrupted(self._context.outcome.ended_early)
             self._saving = set(self._context.running)
             self._give_up = time.monotonic() + SAVE_SECONDS
-        if not self._saving & set(self._context.running) or time.monotonic() > self._give_up:
+        active = {trial.trial_id for trial in trials if trial.status == trial.RUNNING}
+        left = self._saving & active & set(self._context.running)
+        if not left or time.monotonic() > self._give_up:
             raise KeyboardInterrupt
 
     def _is_to_end(self, trials: Any) -> bool:

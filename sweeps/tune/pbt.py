@@ -1,5 +1,6 @@
 """Population based training: a trial may continue from another one's state with numbers changed.
 
+The trials wait for each other at each exchange, so that decisions depend on the scores alone.
 Afterwards its folder holds the history of the model that is in it: the other trial's up to that
 step, then its own. Its earlier history is moved to `abandoned/<step>/`. The change stands in the
 configuration, under the option that the application names for it, as `{step, key: value}`: so the
@@ -7,8 +8,9 @@ trial has a fingerprint and a command like any other, and can be reproduced alon
 """
 
 import copy
+import math
 import shutil
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -18,10 +20,76 @@ from sweeps.config import locate
 from sweeps.io.atomic import read_json, write_json, write_text
 from sweeps.plan.planner import trial_command
 from sweeps.plan.population import PopulationValues, population_values, value_at
-from sweeps.store import fingerprint, read_config, read_trial
+from sweeps.store import fingerprint, read_config, read_metrics, read_trial
 from sweeps.store.provenance import add_provenance, read_provenance
 from sweeps.store.trial import TRIAL_FILE, read_overrides, to_yaml, update_trial
 from sweeps.tune.task import WorkerTask
+
+
+def population_scheduler() -> type:
+    """Make the subclass of Ray's scheduler whose trials cannot wait for each other for ever.
+
+    With Ray's, a trial waits until all come to a certain time. After an exchange that may be a time
+    that all have passed already, where trials continue and where reports are rarer than exchanges.
+    And nobody goes on where the one that they wait for ends before that time.
+    """
+    from ray.tune.schedulers import PopulationBasedTraining
+
+    class SynchronousPopulation(PopulationBasedTraining):
+        _exchanged = 0.0
+
+        def begin_after(self, time: float) -> None:
+            """Take the time of the latest exchange that was made before."""
+            self._exchanged = time
+            self._next_perturbation_sync = time + self._perturbation_interval
+
+        def on_trial_add(self, controller: Any, trial: Any) -> None:
+            super().on_trial_add(controller, trial)
+            self._trial_state[trial].last_perturbation_time = self._exchanged  # type: ignore[assignment]
+
+        def on_trial_result(self, controller: Any, trial: Any, result: dict[str, Any]) -> Any:
+            for one in controller.get_live_trials():
+                if one.is_finished():  # its worker died; Ray's scheduler would wait for it
+                    self._trial_state[one].last_train_time = math.inf  # type: ignore[assignment]
+            before = self._next_perturbation_sync
+            decision = super().on_trial_result(controller, trial, result)
+            if self._next_perturbation_sync != before:
+                following = result["time"] + self._perturbation_interval
+                reached = [self._trial_state[one].last_train_time for one in _live(controller)]
+                self._next_perturbation_sync = max(following, *reached)
+            return decision
+
+        def choose_trial_to_run(self, controller: Any) -> Any:
+            chosen = super().choose_trial_to_run(controller)
+            live = _live(controller)
+            if chosen or not live or any(trial.status != trial.PAUSED for trial in live):
+                return chosen
+            states = {trial: self._trial_state[trial] for trial in live}
+            latest = max(live, key=lambda trial: states[trial].last_train_time)
+            self.on_trial_result(controller, latest, states[latest].last_result or {})
+            return super().choose_trial_to_run(controller)
+
+    return SynchronousPopulation
+
+
+def _live(controller: Any) -> list[Any]:
+    return [trial for trial in controller.get_live_trials() if not trial.is_finished()]
+
+
+def latest_exchange(directories: Iterable[Path], time_tag: str) -> float:
+    """Return the time of a population's latest exchange, 0 where there was none.
+
+    Args:
+      directories: folders of its trials.
+      time_tag: tag by which the scheduler counts time; `step` is the step itself.
+    """
+    times = [0.0]
+    for directory in directories:
+        steps = {change["step"] for change in read_provenance(directory).facts.get("lineage", [])}
+        rows = read_metrics(directory / "metrics.csv") if steps else []
+        times += [row[time_tag] for row in rows if row["step"] in steps and time_tag in row]
+    return max(times)
+
 
 STATE_FILE = "state.json"
 """In an exported state: the step that it is of."""

@@ -3,6 +3,7 @@
 import random
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -21,6 +22,7 @@ from sweeps.errors import UserError, first_line
 from sweeps.naming import short_keys
 from sweeps.search import Axis
 from sweeps.store import Trial, read_metrics
+from sweeps.tune.pbt import latest_exchange, population_scheduler
 
 MAX_RUNGS = 30
 """Rungs of ASHA, more than any trial reaches."""
@@ -119,6 +121,20 @@ def replay(
     handle.stopped.clear()
 
 
+def resume_population(
+    handle: SchedulerHandle, directories: Iterable[Path], options: SchedulerConfig
+) -> None:
+    """Have a population whose trials continue exchange states when it would have done so.
+
+    Args:
+      handle: of the scheduler.
+      directories: folders of the trials.
+      options: kind of the scheduler, and the tag that it counts.
+    """
+    if options.kind == "pbt":
+        handle.scheduler.begin_after(latest_exchange(directories, options.time))
+
+
 def pack_scheduler(handle: SchedulerHandle, stop: Callable[[str], None]) -> Any:
     """Make a scheduler for packs, each a single trial to Tune: it judges the lanes one by one.
 
@@ -169,9 +185,8 @@ def _class(kind: str) -> type:
         "none": schedulers.FIFOScheduler,
         "asha": schedulers.AsyncHyperBandScheduler,
         "median": schedulers.MedianStoppingRule,
-        "pbt": schedulers.PopulationBasedTraining,
     }
-    return classes[kind]
+    return population_scheduler() if kind == "pbt" else classes[kind]
 
 
 def _arguments(options: SchedulerConfig, axes: Mapping[str, Axis]) -> dict[str, Any]:

@@ -56,8 +56,13 @@ def train(config: dict[str, Any]) -> None:
     path = Path(config["directory"]).with_name(tune.get_context().get_trial_name())
     with local_copy(path, task) as (directory, upload):
         values = config.get("values")
-        send = _send if values is None else _start_member(directory, task, values)
-        train_trial(directory, task, send, upload, partial(_fail, path.name))
+        if values is None:
+            train_trial(directory, task, _send, upload, partial(_fail, path.name))
+            return
+        is_first = tune.get_checkpoint() is None  # since this command began
+        send = _start_member(directory, task, values)
+        fail = partial(_fail, path.name)
+        train_trial(directory, task, send, upload, fail, repeats_last=is_first)
 
 
 def _send(report: Report) -> None:

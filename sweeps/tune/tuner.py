@@ -10,7 +10,7 @@ import itertools
 import os
 import shutil
 import tempfile
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, redirect_stdout
 from dataclasses import asdict, dataclass, replace
 from functools import partial
@@ -33,7 +33,12 @@ from sweeps.tune.guard import SweepGuard
 from sweeps.tune.outcome import MemoryRanOut, Outcome
 from sweeps.tune.placement_groups import settled_placement_groups
 from sweeps.tune.progress import Progress
-from sweeps.tune.schedulers import build_scheduler, pack_scheduler, replay
+from sweeps.tune.schedulers import (
+    build_scheduler,
+    pack_scheduler,
+    replay,
+    resume_population,
+)
 from sweeps.tune.searcher import build_searcher
 from sweeps.tune.session import RaySession, SessionLost
 from sweeps.tune.task import WorkerTask
@@ -78,31 +83,47 @@ def run_trials(
     running: dict[str, list[Path]] = {}
     outcome = Outcome(metric=task.metric, mode=task.mode, time_limit=task.time_limit or 0.0)
     check_custom(options)
-    _clear(folder, mirror)
+    with (
+        _cleared(folder, mirror),
+        _recorded_end(outcome, running),
+        _scratch() as scratch,
+        # Ray prints paragraphs about dead workers, whatever its log level.
+        (scratch / "driver.log").open("w") as log,
+        redirect_stdout(log),
+        progress,
+        Interrupt() as interrupt,
+    ):
+        context = RunContext(
+            progress=progress,
+            outcome=outcome,
+            guard=guard,
+            scheduler=options.scheduler.kind,
+            interrupt=interrupt,
+            fetch=partial(_fetch, mirror),
+            running=running,
+        )
+        places = _Places(folder=folder, scratch=scratch, mirror=mirror)
+        work = partial(_train, pending, task, options, application, context, places)
+        try:
+            RaySession(options.ray.address, work).run(interrupt, progress.print_line)
+        finally:
+            outcome.interrupted, outcome.number = interrupt.requested, interrupt.number
+    return outcome
+
+
+@contextmanager
+def _recorded_end(outcome: Outcome, running: Mapping[str, Sequence[Path]]) -> Iterator[None]:
+    """Record in the outcome why Tune ended before its trials, where that is known.
+
+    Args:
+      outcome: of the sweep.
+      running: Tune's trial id -> folders of the trials that are running.
+
+    Raises:
+      MemoryRanOut: a machine did.
+    """
     try:
-        with (
-            _scratch() as scratch,
-            # Ray prints paragraphs about dead workers, whatever its log level.
-            (scratch / "driver.log").open("w") as log,
-            redirect_stdout(log),
-            progress,
-            Interrupt() as interrupt,
-        ):
-            context = RunContext(
-                progress=progress,
-                outcome=outcome,
-                guard=guard,
-                scheduler=options.scheduler.kind,
-                interrupt=interrupt,
-                fetch=partial(_fetch, mirror),
-                running=running,
-            )
-            places = _Places(folder=folder, scratch=scratch, mirror=mirror)
-            work = partial(_train, pending, task, options, application, context, places)
-            try:
-                RaySession(options.ray.address, work).run(interrupt, progress.print_line)
-            finally:
-                outcome.interrupted, outcome.number = interrupt.requested, interrupt.number
+        yield
     except KeyboardInterrupt:
         outcome.interrupted = outcome.interrupted or not outcome.ended_early
     except SessionLost as error:
@@ -114,9 +135,16 @@ def run_trials(
         outcome.ended_early = _full_disk(error)
     except OSError as error:
         outcome.ended_early = _full_disk(error)
+
+
+@contextmanager
+def _cleared(folder: Path, mirror: Mirror | None) -> Iterator[None]:
+    """Remove what Tune's driver and workers leave in a sweep's folder, before and after."""
+    _clear(folder, mirror)
+    try:
+        yield
     finally:
         _clear(folder, mirror)
-    return outcome
 
 
 @dataclass(frozen=True)
@@ -229,6 +257,7 @@ def _tune(
     axes = pending.population.axes if pending.population else {}
     handle = build_scheduler(options.scheduler, options.sweep, axes)
     replay(handle, pending.history, options.scheduler, task.metric)
+    resume_population(handle, pending.directories, options.scheduler)
     resources = {"cpu": options.sweep.cpus_per_trial, "gpu": gpus}
     packs = _packs(pending, options.sweep.cpus_per_trial, gpus)
     if summary := pack_summary(packs):

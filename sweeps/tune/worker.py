@@ -13,9 +13,11 @@ from typing import Any
 from sweeps.config import locate
 from sweeps.errors import UserError, did_you_mean, one_line_error
 from sweeps.io.mirror import mirror_of
-from sweeps.store import TrialStatus, read_config, read_trial
+from sweeps.store import TrialStatus, read_config, read_metrics, read_trial
 from sweeps.store.log import MEGABYTE, log_kept
+from sweeps.store.metrics import METRICS_FILE
 from sweeps.store.provenance import machine
+from sweeps.store.result import metrics_of, read_result
 from sweeps.store.status import is_stuck
 from sweeps.tracking import Run
 from sweeps.tracking.log import trial_log
@@ -72,6 +74,7 @@ def train_trial(
     send: Callable[[Report], None],
     upload: Upload = lambda wait: None,
     fail: Callable[[str], None] = lambda reason: None,
+    repeats_last: bool = False,
 ) -> None:
     """Train the trial in a folder; its status is written there.
 
@@ -84,6 +87,8 @@ def train_trial(
       send: sends a report to the driver.
       upload: called when a checkpoint is complete; training goes on if the store is away.
       fail: takes the reason of a failure that cannot be written to the folder, as on a full disk.
+      repeats_last: whether a trial that continues sends the report that it continues from once
+        more. The members of a population may have waited for each other there.
     """
     apply_environment(task)
     if is_stuck(directory):  # its process was killed in a step that hung, and would be again
@@ -95,6 +100,7 @@ def train_trial(
         mode=task.mode,
         on_report=reporter,
         on_checkpoint=partial(upload, False),
+        on_resume=partial(reporter.repeat, directory) if repeats_last else lambda step: None,
         stop_signal=StopSignal(task, directory.name),
         lock_timeout=LOCK_SECONDS,
     )
@@ -174,6 +180,12 @@ class ThrottledReporter:
         )
         self._send(report)
         self._sent = time.monotonic()
+
+    def repeat(self, directory: Path, step: int) -> None:
+        """Send the report at this step, which stands in the trial's folder, if it had a score."""
+        rows = [row for row in read_metrics(directory / METRICS_FILE) if row["step"] == step]
+        if rows and self._task.metric in rows[-1]:
+            self(step, metrics_of(rows[-1]), read_result(directory).get("total_steps"))
 
     def check_scored(self) -> None:
         """Refuse a trial that reported, and never what the scheduler decides by.

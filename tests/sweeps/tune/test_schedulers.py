@@ -1,5 +1,8 @@
 """Trials that are stopped early, or changed while they run; what a search learns."""
 
+import os
+import signal
+import time
 from pathlib import Path
 from typing import Any
 
@@ -9,6 +12,7 @@ from sweeps.config import AshaConfig, MedianConfig, SchedulerConfig, SweepConfig
 from sweeps.io.atomic import read_json
 from sweeps.store.trial import read_config, read_trial
 from sweeps.tracking import Run
+from sweeps.tune.callback import SAVE_SECONDS
 from sweeps.tune.schedulers import build_scheduler, replay
 
 
@@ -101,6 +105,55 @@ def test_population_is_repeatable_and_each_trial_can_be_trained_alone(
     plain = toy("--multirun", *draws, "sweep.name=one")
     assert f"4 trials, {4 - len(changed)} of them done before" in plain.stdout
     assert len(toy.rows("one")) == 4 + len(changed)  # a changed trial is another result
+
+
+POPULATION = ["--multirun", "rate=0.01,0.02", "scheduler=pbt", "scheduler.interval=4", "steps=24"]
+
+
+@pytest.mark.slow
+@pytest.mark.usefixtures("joined")
+def test_population_that_was_interrupted_ends_like_one_that_was_not(toy: Any) -> None:
+    assert toy(*POPULATION, "sweep.name=whole").returncode == 0
+    slow = [*POPULATION, "pause=0.2"]
+    assert toy.signal_midway(signal.SIGINT, "parts", *slow).returncode == 130
+    assert all(row["status"] == "interrupted" for row in toy.rows("parts"))
+    assert toy(*POPULATION, "sweep.name=parts").returncode == 0
+    assert toy.tables("parts") == toy.tables("whole")
+
+
+@pytest.mark.slow
+@pytest.mark.usefixtures("joined")
+@pytest.mark.parametrize(
+    ("how", "status"),
+    [
+        (["scheduler.interval=0.5"], {"finished"}),
+        (["fault=none,raise"], {"finished", "failed"}),
+        (["fault=none,kill", "sweep.retries=0"], {"finished", "failed"}),
+        (["fault=none,kill_once"], {"finished"}),
+    ],
+    ids=["rare_reports", "failure", "death", "retry"],
+)
+def test_nobody_waits_for_ever_in_a_population(toy: Any, how: list[str], status: set[str]) -> None:
+    toy(*POPULATION, "sweep.name=p", *how)
+    assert {row["status"] for row in toy.rows("p")} == status
+
+
+@pytest.mark.slow
+@pytest.mark.usefixtures("joined")
+def test_those_that_wait_in_a_population_do_not_delay_an_interruption(toy: Any) -> None:
+    slow = [
+        "--multirun",
+        "rate=0.1,0.2,0.3,0.4",
+        "pause=1",
+        "scheduler=pbt",
+        "scheduler.interval=1",
+    ]
+    process = toy.start(*slow, "sweep.name=p", "steps=60", f"sweep.cpus_per_trial={os.cpu_count()}")
+    toy.wait(lambda: len(list((toy.outputs / "p").glob("*/metrics.csv"))) >= 2)
+    began = time.monotonic()
+    process.send_signal(signal.SIGINT)
+    assert toy.end(process).returncode == 130
+    assert time.monotonic() - began < SAVE_SECONDS - 5
 
 
 def trained_alone(folder: Path, original: Path) -> list[tuple[int, float]]:
