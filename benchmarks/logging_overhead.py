@@ -54,6 +54,8 @@ class Bench:
         self.state, _ = self.trainer.compile(self.trainer.start())
         self.metrics = self.trainer.evaluate_epoch(self.params, last=True)
         self.step = 0
+        self.reported = 0
+        """Steps by all rounds; a run takes no report of an earlier step."""
 
     @property
     def params(self) -> dict[str, Any]:
@@ -75,15 +77,18 @@ class Bench:
         began, busy = time.perf_counter(), time.process_time()
         for _ in range(UPDATES // every):
             self.state, done = self.trainer.advance(self.state, self.step)
+            before = self.reported - self.step
             self.step += done.steps
+            self.reported += done.steps
             if report:
-                self.run.report_points(done.points_before)
+                points_before = [(before + step, values) for step, values in done.points_before]
+                self.run.report_points(points_before)
                 self.report(done.metrics)
         return time.perf_counter() - began, time.process_time() - busy
 
     def report(self, metrics: dict[str, float]) -> None:
         """Report every tag that there is, those of evaluation too."""
-        self.run.report(self.step, {**metrics, **self.metrics}, self.trainer.total_steps)
+        self.run.report(self.reported, {**metrics, **self.metrics}, self.trainer.total_steps)
 
 
 Shares = dict[tuple[int, int | None], list[tuple[float, float]]]
