@@ -9,6 +9,9 @@ import pytest
 from hydra.core.plugins import Plugins
 from hydra.plugins.sweeper import Sweeper
 from hydra.test_utils.launcher_common_tests import IntegrationTestSuite, LauncherTestSuite
+from hydra.version import VersionBase
+from hydra_plugins import ray_tune_sweeper
+from packaging.version import Version
 
 from sweeps.store import read_metrics, read_sweep
 
@@ -18,9 +21,17 @@ OVERRIDES = ["hydra/sweeper=ray_tune"]
 
 
 @pytest.fixture(autouse=True)
-def session(ray_session: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Jobs join the session that is there."""
+def session(
+    ray_session: str, monkeypatch: pytest.MonkeyPatch, hydra_restore_singletons: None
+) -> None:
+    """Jobs join the session that is there, and Hydra is as in a process of its own.
+
+    Programs of ours, which other tests run in this process, have options of the same names as the
+    plugin's, and another version base than Hydra's tests are written for.
+    """
     monkeypatch.setenv("RAY_ADDRESS", ray_session)
+    ray_tune_sweeper.register()
+    VersionBase.instance().setbase(Version("1.1"))
 
 
 def test_hydra_finds_the_sweeper() -> None:

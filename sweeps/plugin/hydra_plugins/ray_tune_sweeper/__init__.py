@@ -56,7 +56,8 @@ class RayTuneConfig:
     """Where the jobs run."""
 
 
-def _register() -> None:
+def register() -> None:
+    """Make `hydra/sweeper=ray_tune` and its groups known to Hydra."""
     store = ConfigStore.instance()
     store.store(group="hydra/sweeper", name="ray_tune", node=RayTuneConfig, provider="lm-sweeps")
     for kind in SEARCHES:
@@ -66,4 +67,4 @@ def _register() -> None:
         store.store(group="hydra/sweeper/scheduler", name=kind, node=node, provider="lm-sweeps")
 
 
-_register()
+register()
