@@ -52,7 +52,7 @@ class Bench:
         self.dataset, self.run = load_dataset(config.data), run
         self.trainer = Trainer(config, self.dataset)
         self.state, _ = self.trainer.compile(self.trainer.start())
-        self.metrics = self.trainer.evaluate_epoch(self.params, last=True)
+        self.metrics = self._evaluate()
         self.step = 0
         self.reported = 0
         """Steps by all rounds; a run takes no report of an earlier step."""
@@ -63,6 +63,12 @@ class Bench:
         from lm.training.state import evaluated_params
 
         return evaluated_params(self.state)
+
+    def _evaluate(self) -> dict[str, float]:
+        found: dict[str, float] = {}
+        for split in self.trainer.tokens:
+            found |= self.trainer.evaluate(self.params, split)
+        return found
 
     def seconds(self, every: int, points: int | None, report: bool) -> tuple[float, float]:
         """Make a round's updates, `every` in a call, and with a report after each call or not.

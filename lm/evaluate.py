@@ -16,7 +16,14 @@ import math
 from collections.abc import Sequence
 from pathlib import Path
 
-from lm.cli.arguments import add_location, checked_float, comma_list, positive_int, trial_parser
+from lm.cli.arguments import (
+    add_checkpoint,
+    add_location,
+    checked_float,
+    comma_list,
+    positive_int,
+    trial_parser,
+)
 from lm.data.location import TextLocation
 from lm.evaluation.cache_grid import DEFAULT_CACHE, DEFAULT_GRID, CacheGrid
 from sweeps.cli.exit import exit_on_user_error
@@ -41,7 +48,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
 
     use_cache()
     location = TextLocation(options.root, tuple(options.files))
-    trained = load_trained(options.directory, location)
+    trained = load_trained(options.directory, location, options.checkpoint)
     train = evaluation_config(trained, options.batch_size)
     texts: list[EvaluationText] = []
     if options.split or not options.text:
@@ -73,6 +80,7 @@ def _parser() -> argparse.ArgumentParser:
         help="a UTF-8 text, cut into tokens as the corpus was; may be given several times",
     )
     add_location(parser)
+    add_checkpoint(parser)
     add(
         "--batch-size",
         type=positive_int,

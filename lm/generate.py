@@ -23,7 +23,7 @@ from typing import TYPE_CHECKING
 from rich.progress import track
 from rich.text import Text
 
-from lm.cli.arguments import add_location, checked_float, positive_int, trial_parser
+from lm.cli.arguments import add_checkpoint, add_location, checked_float, positive_int, trial_parser
 from lm.data.location import TextLocation, is_utf8
 from lm.data.text_files import read_text
 from lm.generation.detokenize import split_continuation
@@ -64,7 +64,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
 
     use_cache()
     location = TextLocation(options.root, tuple(options.files))
-    trained = load_trained(options.directory, location)
+    trained = load_trained(options.directory, location, options.checkpoint)
     prompt = _prompt(trained, options.prompt, given)
     config, wanted = trained.config, options.temperature
     unknown = trained.vocabulary.unk_id
@@ -133,6 +133,7 @@ def _parser() -> argparse.ArgumentParser:
     )
     add("--samples", type=positive_int, default=1, metavar="N", help="number of texts (default: 1)")
     add_location(parser)
+    add_checkpoint(parser)
     add("--unknown", action="store_true", help="let <unk> be drawn")
     add(
         "--out",

@@ -39,6 +39,25 @@ def add_location(parser: argparse.ArgumentParser) -> None:
     )
 
 
+def add_checkpoint(parser: argparse.ArgumentParser) -> None:
+    """Add `--checkpoint`, which of a trial's checkpoints is taken."""
+    parser.add_argument(
+        "--checkpoint",
+        type=_checkpoint,
+        metavar="best|last|STEP",
+        help="of which the weights are taken: best, by the metric that ranks the trial; last; or "
+        "that of an update step (default: best where there is one, else last)",
+    )
+
+
+def _checkpoint(text: str) -> str | int:
+    if text in ("best", "last"):
+        return text
+    if text.isdecimal():
+        return int(text)
+    raise argparse.ArgumentTypeError(f"{text!r} is no checkpoint; give best, last or a step")
+
+
 def comma_list(one: Callable[[str], T]) -> Callable[[str], list[T]]:
     """Return an argparse type for values with commas between them; `one` reads a value."""
 

@@ -20,6 +20,11 @@ def identity_of(config: Config, text_digest: str) -> dict[str, Any]:
     for key in RUN_ONLY:
         del identity[key]
     del identity["train"]["checkpoint_minutes"]
+    if config.train.patience is None:
+        del identity["train"]["patience"]
+    else:  # it depends on the metric that ranks
+        ranking = {"metric": config.sweep.metric, "mode": config.sweep.mode}
+        identity["train"]["patience"] = {"evaluations": config.train.patience, **ranking}
     del identity["data"]["root"]
     identity["data"]["files"] = text_digest
     identity["optimizer"] = {**dict.fromkeys(_OPTIMIZER_OPTIONS), **identity["optimizer"]}

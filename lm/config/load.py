@@ -19,7 +19,10 @@ from sweeps.errors import UserError
 _packaged = Path(__file__).parents[1] / "conf"  # where a wheel carries conf/
 CONFIG_DIR = _packaged if _packaged.is_dir() else Path(__file__).parents[2] / "conf"
 
-_ADDED_OPTIONS: dict[str, Any] = {"log": {"vector_scores": False, "scalars_every": None}}
+_ADDED_OPTIONS: dict[str, Any] = {
+    "log": {"vector_scores": False, "scalars_every": None},
+    "train": {"patience": None},
+}
 """Options that a trial of an earlier version may lack, and the values that it trained with."""
 
 

@@ -198,6 +198,12 @@ class TrainConfig:
     )
     sequence_length: int = option("steps of backpropagation through time", unit="words", at_least=1)
     epochs: int = option("passes over the training text", at_least=1)
+    patience: int | None = option(
+        "training ends after this many evaluations without a better value of sweep.metric; null: "
+        "after train.epochs",
+        unit="evaluations",
+        at_least=1,
+    )
     clip_norm: float | None = option("largest global norm of the gradient; null: off", above=0)
     predict: str = option(
         "all: every step's target, state carried across batches; last: the word after a shuffled "

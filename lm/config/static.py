@@ -18,6 +18,7 @@ TRACED_OPTIONS: Mapping[str, Any] = {
     "optimizer.hold_epochs": None,
     "optimizer.decay": 1.0,
     "train.epochs": 1,
+    "train.patience": None,
     "train.clip_norm": None,
     "train.checkpoint_minutes": 0.0,
     "train.changes": (),

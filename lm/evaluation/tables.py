@@ -39,9 +39,8 @@ def show_evaluation(
 ) -> None:
     """Show the model, how the texts were read, and their perplexities."""
     trial = trained.trial
-    of = "" if trial.total_steps is None else f" of {trial.total_steps:,}"
     parameters = f"{count_parameters(trained.params):,} parameters"
-    print_line(console, f"{trial.directory}: step {trained.step:,}{of}, {parameters}")
+    print_line(console, f"{trial.directory}: {trained.describe_checkpoint()}, {parameters}")
     print_line(console, _how_texts_are_read(train))
     if found.cache is not None and found.grid is not None:
         _show_cache(console, found.cache, found.grid)

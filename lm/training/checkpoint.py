@@ -1,15 +1,16 @@
-"""Checkpoints of a trial: complete or absent, the newest readable one counts.
+"""Checkpoints of a trial: complete or absent; the newest readable one is trained on from.
 
 A checkpoint is a folder named by its update step, with one file, NumPy's npz. The file holds
 `format`, and the arrays of a `Checkpoint` by their path in it, such as
 `state/params/output/bias` or `hyperparams/learning_rate`. The folder appears under its name once
-it is complete and on the disk.
+it is complete and on the disk. `best/` has the file of the step whose ranking metric was best; it
+is the same file on the disk as that of the step, as long as both are there.
 """
 
 import logging
 import os
 import shutil
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
 from typing import Any, NamedTuple, Self, TypeVar
@@ -30,7 +31,11 @@ T = TypeVar("T")
 FORMAT = 1
 """Number of the file's format; a reader takes no other."""
 MAX_TO_KEEP = 2
-"""Newest checkpoints that are kept: a damaged one then has another behind it."""
+"""Newest checkpoints that are kept in training: a damaged one then has another behind it."""
+BEST, LAST = "best", "last"
+"""Names of the checkpoint with the best value of the ranking metric, and of the newest one."""
+ALL, NONE = "all", "none"
+"""Further values of `sweep.keep_checkpoints`."""
 FILE = "state.npz"
 THREADS = 4
 """Threads of a writer in the background."""
@@ -44,15 +49,30 @@ class Checkpoint(NamedTuple):
     """Hyperparameters of the last update, which bring rows that lag behind up to date."""
 
 
+class FoundCheckpoint(NamedTuple):
+    """A checkpoint, and which one it is."""
+
+    name: str
+    """`best`, `last`, or its step."""
+    checkpoint: Checkpoint
+
+
 class OtherFormatError(Exception):
     """Another version of this program wrote the file."""
 
 
 class CheckpointManager:
-    """The checkpoints of one trial; the newest two are kept."""
+    """The checkpoints of one trial; in training the newest two and the best are kept."""
 
-    def __init__(self, directory: Path) -> None:
+    def __init__(self, directory: Path, keep: str = BEST) -> None:
+        """Describe a trial's checkpoints; nothing is read or written yet.
+
+        Args:
+          directory: holds them; it may not exist yet.
+          keep: `sweep.keep_checkpoints`.
+        """
         self.directory = directory.absolute()
+        self._keep = keep
 
     def save(self, checkpoint: Checkpoint) -> None:
         """Write a checkpoint, on the device or on the host, under its step.
@@ -77,12 +97,80 @@ class CheckpointManager:
             sync_folder(self.directory)
         except OSError as error:
             shutil.rmtree(half, ignore_errors=True)
+            raise self._unwritable(error) from error
+        if self._keep != ALL:
+            self._remove(self.steps()[MAX_TO_KEEP:])
+
+    def keep_best(self, step: int) -> None:
+        """Make the checkpoint of this step the best one; without it there is no best one any more.
+
+        Raises:
+          UserError: it cannot be written.
+        """
+        source, best = self.directory / str(step) / FILE, self.directory / BEST
+        if self.best_step() == step:
+            return
+        if not source.exists():
+            self.forget_best()
+            return
+        half = best / f"{FILE}.tmp"
+        try:
+            best.mkdir(exist_ok=True)
+            half.unlink(missing_ok=True)
+            try:
+                os.link(source, half)
+            except OSError:  # a file system without links
+                shutil.copy2(source, half)
+                _sync(half)
+            half.replace(best / FILE)
+            sync_folder(best)
+        except OSError as error:
+            raise self._unwritable(error) from error
+
+    def forget_best(self) -> None:
+        """Delete the best checkpoint."""
+        shutil.rmtree(self.directory / BEST, ignore_errors=True)
+
+    def best_step(self) -> int | None:
+        """The step of the best checkpoint; None where there is none that can be read."""
+        return _step_of(self.directory / BEST / FILE)
+
+    def finish(self) -> None:
+        """Delete what is not kept once the trial has finished."""
+        if self._keep == NONE:
+            shutil.rmtree(self.directory, ignore_errors=True)
+        elif self._keep != ALL:
+            self._remove(self.steps()[1:])
+        if self._keep == LAST:
+            self.forget_best()
+
+    def restore_best(self, like: Checkpoint) -> Checkpoint:
+        """Read the best checkpoint onto the host.
+
+        Raises:
+          UserError: there is none that can be read.
+        """
+        try:
+            return _read(self.directory / BEST / FILE, like)
+        except FileNotFoundError as error:
             raise UserError(
-                f"cannot write a checkpoint to {self.directory} ({first_line(error)}); free some "
-                "space, then give the same command again to go on from the last one."
+                f"{self.directory} has no best checkpoint; take --checkpoint {LAST}."
             ) from error
-        for step in self._steps()[MAX_TO_KEEP:]:
+        except Exception as error:  # as for the newest one
+            raise UserError(
+                f"the best checkpoint in {self.directory} cannot be read "
+                f"({first_line(error)}); take --checkpoint {LAST}."
+            ) from error
+
+    def _remove(self, steps: Iterable[int]) -> None:
+        for step in steps:
             shutil.rmtree(self.directory / str(step), ignore_errors=True)
+
+    def _unwritable(self, error: OSError) -> UserError:
+        return UserError(
+            f"cannot write a checkpoint to {self.directory} ({first_line(error)}); free some "
+            "space, then give the same command again to go on from the last one."
+        )
 
     def restore(self, like: TrainState) -> TrainState | None:
         """Read the newest readable state, to train on from it; None where there is none.
@@ -98,27 +186,51 @@ class CheckpointManager:
         found = self._read_newest({"state": like})
         if found is None:
             return None
-        for damaged in (step for step in self._steps() if step > int(found["state"].step)):
+        for damaged in (step for step in self.steps() if step > int(found["state"].step)):
             shutil.rmtree(self.directory / str(damaged))
         # Copies, for training uses its buffers up.
         restored: TrainState = jax.device_put(found["state"], may_alias=False)
         return restored
 
-    def read(self, like: Checkpoint) -> Checkpoint | None:
-        """Read the newest readable checkpoint onto the host; None where there is none.
+    def read(self, like: Checkpoint, choice: str | int | None = None) -> FoundCheckpoint | None:
+        """Read a checkpoint onto the host; None where the folder has none.
 
         Nothing in the folder is touched: another process may be training.
 
         Args:
           like: shapes and types, as `jax.eval_shape` makes.
+          choice: `best`, `last` or a step; None: the best where there is one, else the last.
 
         Raises:
-          UserError: there are checkpoints, and none can be read.
+          UserError: the one that is asked for is not there, or cannot be read.
         """
-        return self._read_newest(like)
+        if choice is None:
+            choice = BEST if self.best_step() is not None else LAST
+        if choice == BEST and (self.steps() or self.best_step() is not None):
+            return FoundCheckpoint(BEST, self.restore_best(like))
+        if choice == LAST:
+            newest = self._read_newest(like)
+            return newest and FoundCheckpoint(LAST, newest)
+        steps = {*self.steps(), self.best_step()} - {None}
+        if not steps:
+            return None
+        if choice not in steps:
+            there = ", ".join(map(str, sorted(step for step in steps if step is not None)))
+            raise UserError(
+                f"{self.directory} has no checkpoint of step {choice}; there are those of steps "
+                f"{there} ({ALL} are kept with sweep.keep_checkpoints={ALL})."
+            )
+        folder = BEST if choice == self.best_step() else str(choice)
+        try:
+            return FoundCheckpoint(f"{choice}", _read(self.directory / folder / FILE, like))
+        except Exception as error:  # as for the newest one
+            raise UserError(
+                f"the checkpoint of step {choice} in {self.directory} cannot be read "
+                f"({first_line(error)}); take another one."
+            ) from error
 
     def _read_newest(self, like: T) -> T | None:
-        steps = self._steps()
+        steps = self.steps()
         other_format: OtherFormatError | None = None
         for step in steps:
             try:
@@ -139,7 +251,7 @@ class CheckpointManager:
             )
         return None
 
-    def _steps(self) -> list[int]:
+    def steps(self) -> list[int]:
         """The steps of all checkpoints, the newest first."""
         if not self.directory.is_dir():
             return []
@@ -201,6 +313,19 @@ class CheckpointWriter:
         for _, error in errors:
             if error is not None:
                 raise error
+
+
+def _sync(path: Path) -> None:
+    with path.open("rb+") as file:
+        os.fsync(file.fileno())
+
+
+def _step_of(file: Path) -> int | None:
+    try:
+        with file.open("rb") as stream, np.load(stream) as arrays:
+            return int(arrays["state/step"])
+    except Exception:  # as for `_read`; who reads it whole is told
+        return None
 
 
 def _flatten_with_names(checkpoint: Checkpoint) -> dict[str, NDArray[Any]]:

@@ -258,3 +258,21 @@ def _presample(
     """Draw what steps on this text need."""
     wanted = random_spec(static.loss, static.train, static.vocab_size, len(streams_lb))
     return function(wanted, *numbers)
+
+
+def flushed(
+    functions: CompiledFunctions, state: TrainState, hyperparams: Hyperparameters
+) -> TrainState:
+    """Return a state with all rows up to date, as before an evaluation in training.
+
+    Rows are flushed whenever a hyperparameter changes: they missed updates with the last ones.
+
+    Args:
+      functions: of the state's program.
+      state: of a checkpoint, on the host.
+      hyperparams: of the last update.
+    """
+    if not any((count < state.step).any() for count in state.last_updated.values()):
+        return state
+    state = jax.device_put(state, may_alias=False)
+    return functions.flush(state, hyperparams, jnp.bool_(True))

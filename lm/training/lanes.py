@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 
 from lm.backend.transfer import to_device
 from lm.config.sizes import STEPS_PER_CALL
+from lm.model.types import Params
 from lm.optim.averaging import averaged_updates
 from lm.optim.optimizer import Hyperparameters
 from lm.training.metrics import Totals, zero_totals
@@ -118,23 +119,29 @@ class VmappedEngine:
                 reports[number] = self._report(number, lane)
         return reports
 
-    def evaluate(self, last: Mapping[int, bool]) -> dict[int, dict[str, float]]:
-        """Metrics of the held-out splits, by tag, for lanes that have ended an epoch.
+    def evaluate(self, lanes: Sequence[int], split: str) -> dict[int, dict[str, float]]:
+        """Metrics of a held-out split, by tag, for each of the lanes."""
+        return self._evaluate(evaluated_params(self._state), lanes, split)
 
-        Args:
-          last: lane -> whether this was its last epoch.
-        """
-        found: dict[int, dict[str, float]] = {lane: {} for lane in last}
-        params = evaluated_params(self._state)
-        for split in self._shared.splits(last=any(last.values())):
-            windows = self._shared.held_out[split]
-            sums = np.asarray(self._functions.evaluate_lanes(params, windows))
-            for lane in last:
-                if split in self._shared.splits(last[lane]):
-                    found[lane] |= self._shared.evaluation(sums[lane], split)
-        for lane, metrics in found.items():
-            metrics |= averaged_updates(self._state.average, lane)
-        return found
+    def evaluate_params(self, lane: int, params: Params, split: str) -> dict[str, float]:
+        """Metrics of a held-out split, by tag, with other parameters than a lane's own."""
+        of_all = jax.tree.map(
+            lambda all_lanes, one: all_lanes.at[lane].set(one),
+            evaluated_params(self._state),
+            params,
+        )
+        return self._evaluate(of_all, [lane], split)[lane]
+
+    def _evaluate(
+        self, params: Params, lanes: Sequence[int], split: str
+    ) -> dict[int, dict[str, float]]:
+        windows = self._shared.held_out[split]
+        sums = np.asarray(self._functions.evaluate_lanes(params, windows))
+        return {lane: self._shared.evaluation(sums[lane], split) for lane in lanes}
+
+    def averaged_updates(self, lane: int) -> dict[str, float]:
+        """Number of updates whose average is evaluated, by tag; empty without averaging."""
+        return averaged_updates(self._state.average, lane)
 
     def record_validation_losses(self, losses: Mapping[int, float]) -> None:
         """Let the validation losses of lanes decide whether averaging begins."""

@@ -17,11 +17,16 @@ from lm.data.location import AS_RECORDED, TextLocation, location_options
 from lm.data.vocabulary import Vocabulary
 from lm.model.types import Carry, Params
 from lm.optim.optimizer import hyperparameters
-from lm.training.checkpoint import Checkpoint, CheckpointManager
-from lm.training.functions import CompiledFunctions, build_functions, make_static_config
-from lm.training.state import TrainState, evaluated_params
+from lm.training.checkpoint import BEST, LAST, NONE, Checkpoint, CheckpointManager
+from lm.training.functions import (
+    CompiledFunctions,
+    build_functions,
+    flushed,
+    make_static_config,
+)
+from lm.training.state import evaluated_params
 from sweeps.errors import UserError
-from sweeps.store import Trial, fingerprint, read_config, read_trial
+from sweeps.store import Trial, TrialStatus, fingerprint, read_config, read_trial
 
 
 class TrainedModel(NamedTuple):
@@ -35,6 +40,16 @@ class TrainedModel(NamedTuple):
     """Parameters that its trial evaluates: averaged ones, if there are any."""
     step: int
     """Updates that made the parameters."""
+    checkpoint: str = LAST
+    """Which checkpoint they are of: `best`, `last`, or its step."""
+
+    def describe_checkpoint(self) -> str:
+        """Which checkpoint the parameters are of, in words."""
+        of = "" if self.trial.total_steps is None else f" of {self.trial.total_steps:,}"
+        step = f"step {self.step:,}{of}"
+        if self.checkpoint == BEST:
+            return f"best checkpoint, {step}"
+        return f"last checkpoint, {step}" if self.checkpoint == LAST else f"checkpoint of {step}"
 
     def zero_carry(self, batch_size: int) -> tuple[Carry, ...]:
         """The state before the first word."""
@@ -42,28 +57,31 @@ class TrainedModel(NamedTuple):
         return tuple(tuple(jnp.zeros((batch_size, *x.shape[1:])) for x in one) for one in like)
 
 
-def load_trained(directory: Path, location: TextLocation = AS_RECORDED) -> TrainedModel:
-    """Load the newest complete checkpoint of a trial.
+def load_trained(
+    directory: Path,
+    location: TextLocation = AS_RECORDED,
+    choice: str | int | None = None,
+) -> TrainedModel:
+    """Load a checkpoint of a trial.
 
     Args:
       directory: the trial's folder.
       location: where its text lies now, should that be asked for.
+      choice: `best` (of the value of its ranking metric), `last` or a step; None: the best where
+        there is one, else the last.
 
     Raises:
-      UserError: the folder is no trial's, or has no checkpoint that can be read.
+      UserError: the folder is no trial's, or has no such checkpoint that can be read.
     """
     trial = _trial(directory)
     config = _for_this_device(parse_config(location.apply(read_config(directory))))
     vocabulary = Vocabulary.load(directory / "vocab.tsv")
     functions = build_functions(make_static_config(config, len(vocabulary)))
     like = Checkpoint(functions.shapes, hyperparameters(config, epoch=0))
-    checkpoint = CheckpointManager(directory / "checkpoints").read(like)
-    if checkpoint is None:
-        raise UserError(
-            f"{directory} has no checkpoint yet, its status is {trial.status}; train it first, "
-            f"with `{trial.train_command}`."
-        )
-    state = jax.device_put(_flushed(functions, checkpoint))
+    found = CheckpointManager(directory / "checkpoints").read(like, choice)
+    if found is None:
+        raise UserError(_no_checkpoint(trial, config))
+    state = jax.device_put(flushed(functions, *found.checkpoint))
     return TrainedModel(
         trial=trial,
         config=config,
@@ -71,6 +89,7 @@ def load_trained(directory: Path, location: TextLocation = AS_RECORDED) -> Train
         functions=functions,
         params=evaluated_params(state),
         step=int(state.step),
+        checkpoint=found.name,
     )
 
 
@@ -109,18 +128,22 @@ def _trial(directory: Path) -> Trial:
     raise UserError(f"{directory} holds no trial; name a trial's folder{hint}.")
 
 
+def _no_checkpoint(trial: Trial, config: Config) -> str:
+    if trial.status == TrialStatus.FINISHED:
+        kept = config.sweep.keep_checkpoints
+        why = f" (sweep.keep_checkpoints={kept})" if kept == NONE else ""
+        return (
+            f"{trial.directory} has finished, and its checkpoints were not kept{why}; "
+            f"train it again, with `{trial.train_command}`."
+        )
+    return (
+        f"{trial.directory} has no checkpoint yet, its status is {trial.status}; train it first, "
+        f"with `{trial.train_command}`."
+    )
+
+
 def _for_this_device(config: Config) -> Config:
     """Take float32 products on a CPU; parameters are float32 in any case."""
     if jax.default_backend() != "cpu":
         return config
     return replace(config, train=replace(config.train, precision="float32"))
-
-
-def _flushed(functions: CompiledFunctions, checkpoint: Checkpoint) -> TrainState:
-    """The state with all rows up to date, as before an evaluation in training."""
-    state = checkpoint.state
-    if not any((count < state.step).any() for count in state.last_updated.values()):
-        return state
-    # Rows are flushed whenever a hyperparameter changes: they missed updates with the last ones.
-    state = jax.device_put(state, may_alias=False)
-    return functions.flush(state, checkpoint.hyperparams, jnp.bool_(True))

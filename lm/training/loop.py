@@ -10,8 +10,9 @@ from typing import Protocol
 
 from lm.backend.compile_cache import record_compilations
 from lm.backend.execution import ExecutionPlan
+from lm.model.types import Params
 from lm.optim.averaging import averaged_updates
-from lm.training.checkpoint import CheckpointWriter
+from lm.training.checkpoint import BEST, CheckpointWriter
 from lm.training.session import TrainingSession
 from lm.training.state import TrainState, evaluated_params
 from lm.training.step import record_validation_loss
@@ -37,12 +38,14 @@ class Engine(Protocol):
     def advance(self) -> dict[int, TrainReport]:
         """Train to the nearest report; gives those of the lanes that have come to theirs."""
 
-    def evaluate(self, last: Mapping[int, bool]) -> dict[int, dict[str, float]]:
-        """Metrics of the held-out splits, by tag, for lanes that have ended an epoch.
+    def evaluate(self, lanes: Sequence[int], split: str) -> dict[int, dict[str, float]]:
+        """Metrics of a held-out split, by tag, for each of the lanes."""
 
-        Args:
-          last: lane -> whether this was its last epoch.
-        """
+    def evaluate_params(self, lane: int, params: Params, split: str) -> dict[str, float]:
+        """Metrics of a held-out split, by tag, with other parameters than a lane's own."""
+
+    def averaged_updates(self, lane: int) -> dict[str, float]:
+        """Number of updates whose average is evaluated, by tag; empty without averaging."""
 
     def record_validation_losses(self, losses: Mapping[int, float]) -> None:
         """Let the validation losses of lanes decide whether averaging begins."""
@@ -76,13 +79,18 @@ class SingleEngine:
         self._step += report.steps
         return {0: report}
 
-    def evaluate(self, last: Mapping[int, bool]) -> dict[int, dict[str, float]]:
-        """Metrics of the held-out splits that an epoch ends with."""
+    def evaluate(self, lanes: Sequence[int], split: str) -> dict[int, dict[str, float]]:
+        """Metrics of a held-out split, by tag."""
         params = evaluated_params(self._state)
-        found = {lane: self._trainer.evaluate_epoch(params, last=last[lane]) for lane in last}
-        for metrics in found.values():
-            metrics |= averaged_updates(self._state.average)
-        return found
+        return {lane: self._trainer.evaluate(params, split) for lane in lanes}
+
+    def evaluate_params(self, lane: int, params: Params, split: str) -> dict[str, float]:
+        """Metrics of a held-out split with other parameters than those in training."""
+        return self._trainer.evaluate(params, split)
+
+    def averaged_updates(self, lane: int) -> dict[str, float]:
+        """Number of updates whose average is evaluated, by tag; empty without averaging."""
+        return averaged_updates(self._state.average)
 
     def record_validation_losses(self, losses: Mapping[int, float]) -> None:
         """Let the validation loss decide whether averaging begins."""
@@ -143,7 +151,7 @@ def run_training(engine: Engine, sessions: Sequence[TrainingSession]) -> None:
         for lane in list(engine.lanes):
             if sessions[lane].ended:
                 engine.remove(lane)
-                sessions[lane].run.close()
+                sessions[lane].close()
             elif sessions[lane].step == 0:
                 sessions[lane].begin(engine.state(lane))
         while engine.lanes:
@@ -168,7 +176,7 @@ def run_training(engine: Engine, sessions: Sequence[TrainingSession]) -> None:
             for lane in ending:
                 engine.remove(lane)
                 error = sessions[lane].interrupted(interrupt) if interrupt.requested else None
-                sessions[lane].run.close(error)
+                sessions[lane].close(error)
         if interrupt.requested:
             if len(sessions) == 1:
                 raise sessions[0].interrupted(interrupt)
@@ -190,35 +198,46 @@ def _report(
             state = engine.state(lane)
             for callback in due:
                 observed[lane] |= callback.on_report(state, sessions[lane].step)
-    evaluations = _evaluate(engine, sessions, reports)
+    lanes = [lane for lane in reports if reports[lane].finite and sessions[lane].epoch_ended]
+    evaluations = _evaluate(engine, sessions, lanes) if lanes else {}
+    for lane, metrics in evaluations.items():
+        reported = {**reports[lane].metrics, **observed[lane], **metrics}
+        if "test" in sessions[lane].trainer.tokens and sessions[lane].is_last(reported):
+            metrics |= _test(engine, lane, sessions[lane], reported)
     going_on = []
     for lane, report in reports.items():
         try:
             sessions[lane].report(report, observed[lane], evaluations.get(lane, {}))
         except Diverged as error:
             engine.remove(lane)
-            sessions[lane].run.close(error)
+            sessions[lane].close(error)
         else:
             going_on.append(lane)
     return going_on
 
 
 def _evaluate(
-    engine: Engine, sessions: Sequence[TrainingSession], reports: Mapping[int, TrainReport]
+    engine: Engine, sessions: Sequence[TrainingSession], lanes: Sequence[int]
 ) -> dict[int, dict[str, float]]:
     """Metrics of the lanes that have ended an epoch, by tag."""
-    last = {
-        lane: sessions[lane].ended
-        for lane, report in reports.items()
-        if report.finite and sessions[lane].epoch_ended
-    }
-    if not last:
-        return {}
-    evaluations = engine.evaluate(last)
+    evaluations = engine.evaluate(lanes, "valid")
     for lane, metrics in evaluations.items():
+        metrics |= engine.averaged_updates(lane)
         if sessions[lane].callbacks:
             metrics |= sessions[lane].on_epoch(evaluated_params(engine.state(lane)))
     engine.record_validation_losses(
         {lane: metrics["valid/loss"] for lane, metrics in evaluations.items()}
     )
     return evaluations
+
+
+def _test(
+    engine: Engine, lane: int, session: TrainingSession, metrics: Mapping[str, float]
+) -> dict[str, float]:
+    """Metrics of the test split at the end of a trial, by tag, and those at its best value."""
+    last = engine.evaluate([lane], "test")[lane]
+    best = last
+    if not session.is_better(metrics):
+        params = session.best_params()
+        best = {} if params is None else engine.evaluate_params(lane, params, "test")
+    return {**last, **{f"{BEST}/{tag}": value for tag, value in best.items()}}

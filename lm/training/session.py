@@ -5,14 +5,21 @@ import math
 import time
 from collections.abc import Mapping, Sequence
 
+import jax
+
 from lm.backend import devices
 from lm.backend.execution import ExecutionPlan
 from lm.model.types import Params
 from lm.training.callbacks import Callback
 from lm.training.checkpoint import Checkpoint, CheckpointManager
-from lm.training.state import TrainState, count_parameters
+from lm.training.functions import flushed
+from lm.training.state import TrainState, count_parameters, evaluated_params
 from lm.training.trainer import Trainer, TrainReport
-from sweeps.tracking import Diverged, Interrupt, Run
+from sweeps.errors import UserError
+from sweeps.store import TrialStatus
+from sweeps.store.result import updated_best
+from sweeps.store.status import PATIENCE
+from sweeps.tracking import Diverged, Interrupt, Run, Stop
 
 log = logging.getLogger(__name__)
 
@@ -31,7 +38,8 @@ class TrainingSession:
         self.trainer = trainer
         self.run = run
         self.callbacks = callbacks
-        self.checkpoints = CheckpointManager(run.checkpoints)
+        keep = trainer.config.sweep.keep_checkpoints
+        self.checkpoints = CheckpointManager(run.checkpoints, keep)
         self.step = 0
         """Updates made."""
         self._saved = time.monotonic()
@@ -43,15 +51,30 @@ class TrainingSession:
         return self.step >= self.trainer.total_steps
 
     @property
+    def is_out_of_patience(self) -> bool:
+        """Whether as many evaluations as `train.patience` allows brought no better value."""
+        patience = self.trainer.config.train.patience
+        return patience is not None and self.run.reports_since_best >= patience
+
+    @property
+    def has_best_value(self) -> bool:
+        """Whether the last report had the best value of the ranking metric until now."""
+        return self.run.best is not None and self.run.best.step == self.step
+
+    @property
     def epoch_ended(self) -> bool:
         """Whether the last update was an epoch's last."""
         return self.step % self.trainer.steps_per_epoch == 0
 
     @property
     def is_checkpoint_due(self) -> bool:
-        """Whether to save: after each epoch, and after some time."""
+        """Whether to save: after each epoch, at each best value, and after some time."""
         waited = time.monotonic() - self._saved
-        return self.epoch_ended or waited >= 60 * self.trainer.config.train.checkpoint_minutes
+        return (
+            self.epoch_ended
+            or self.has_best_value
+            or waited >= 60 * self.trainer.config.train.checkpoint_minutes
+        )
 
     def start(self) -> TrainState:
         """The state to train on from: that of the newest checkpoint, if there is one.
@@ -61,9 +84,14 @@ class TrainingSession:
         """
         restored = self.checkpoints.restore(self.trainer.functions.shapes)
         if restored is None:
+            self.checkpoints.forget_best()
             return self.trainer.start()
         self.step = self._epoch_start = int(restored.step)
         self.run.resume_at(self.step)
+        if self.run.best is None:
+            self.checkpoints.forget_best()
+        else:  # what is kept may be later than this step, or not linked yet
+            self.checkpoints.keep_best(self.run.best.step)
         log.info("Going on from the checkpoint of step %d.", self.step)
         return restored
 
@@ -112,6 +140,29 @@ class TrainingSession:
             found |= callback.on_epoch(params, self.step)
         return found
 
+    def is_better(self, metrics: Mapping[str, float]) -> bool:
+        """Whether these metrics have a better value of the ranking metric than all reports."""
+        best = self.run.best
+        return updated_best(best, self.step, metrics, self.run.metric, self.run.mode) is not best
+
+    def is_last(self, metrics: Mapping[str, float]) -> bool:
+        """Whether the trial ends with an evaluation, given the metrics that it is to report."""
+        patience = self.trainer.config.train.patience
+        if self.ended or patience is None or self.run.metric not in metrics:
+            return self.ended
+        return not self.is_better(metrics) and self.run.reports_since_best + 1 >= patience
+
+    def best_params(self) -> Params | None:
+        """Parameters that were evaluated at the best value; None where they are lost."""
+        functions = self.trainer.functions
+        like = Checkpoint(state=functions.shapes, hyperparams=self.trainer.hyperparams(0))
+        try:
+            best = self.checkpoints.restore_best(like)
+        except UserError as error:
+            log.warning("The test split is not evaluated at the best value: %s", error)
+            return None
+        return evaluated_params(jax.device_put(flushed(functions, *best)))
+
     def report(
         self,
         report: TrainReport,
@@ -139,6 +190,8 @@ class TrainingSession:
         self.run.report(self.step, metrics, self.trainer.total_steps)
         if not finite:
             raise Diverged(self.step)
+        if self.is_out_of_patience:
+            self.run.request_stop(_out_of_patience(self.run))
 
     def checkpoint(self, state: TrainState) -> Checkpoint:
         """Make the checkpoint of a state at a report."""
@@ -146,9 +199,27 @@ class TrainingSession:
 
     def on_checkpoint_saved(self) -> None:
         """Take note that a checkpoint of this step is complete."""
+        if self.has_best_value:
+            self.checkpoints.keep_best(self.step)
         self.run.checkpoint_saved()
         self._saved = time.monotonic()
+
+    def close(self, error: BaseException | None = None) -> None:
+        """Write how the trial ended; where nothing is left to train, drop what is not kept."""
+        self.run.close(error)
+        is_over = self.ended or self.is_out_of_patience
+        if isinstance(error, Diverged) or (error is None and is_over):
+            self.checkpoints.finish()
 
     def interrupted(self, interrupt: Interrupt) -> KeyboardInterrupt:
         """How a trial ends that saved at a signal."""
         return interrupt.error(f"stopped after step {self.step}, which is saved")
+
+
+def _out_of_patience(run: Run) -> Stop:
+    assert run.best is not None
+    reason = (
+        f"{run.reports_since_best} evaluations without a better {run.metric} than that of step "
+        f"{run.best.step:,}"
+    )
+    return Stop(status=TrialStatus.STOPPED, stopped_by=PATIENCE, reason=reason)

@@ -199,17 +199,6 @@ class Trainer:
             steps=steps, seconds=seconds, metrics=metrics, finite=finite, points_before=before
         )
 
-    def splits(self, last: bool) -> list[str]:
-        """Splits that are evaluated after an epoch: validation; after the last one also test."""
-        return list(self.tokens) if last else ["valid"]
-
-    def evaluate_epoch(self, params: Params, last: bool) -> dict[str, float]:
-        """Metrics of the splits that an epoch ends with."""
-        found: dict[str, float] = {}
-        for split in self.splits(last):
-            found |= self.evaluate(params, split)
-        return found
-
     def evaluate(self, params: Params, split: str) -> dict[str, float]:
         """Loss in nats per word and perplexity of a held-out split."""
         return self.evaluation(self.functions.evaluate(params, self.held_out[split]), split)

@@ -106,6 +106,12 @@ class SweepConfig:
         above=0,
         default=None,
     )
+    keep_checkpoints: str = option(
+        "what a finished trial keeps of its checkpoints: best, the one of the best value of "
+        "sweep.metric, and the last; last: that alone; all; none",
+        choices=("best", "last", "all", "none"),
+        default="best",
+    )
     log_megabytes: float = option(
         "what a trial prints is in its log.txt; beyond this size the middle is left out",
         unit="MB",

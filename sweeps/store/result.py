@@ -3,7 +3,7 @@
 | key         | value                                                                     |
 |-------------|---------------------------------------------------------------------------|
 | status      | a `TrialStatus`                                                           |
-| stopped_by  | scheduler's kind or `time`, if one stopped the trial; else null           |
+| stopped_by  | scheduler's kind, `time` or `patience`, if one stopped the trial; or null |
 | step        | updates made at the last report                                           |
 | total_steps | updates that the trial makes in all; null: not known                      |
 | seconds     | training time of the history that is kept, earlier processes included     |

@@ -47,6 +47,8 @@ class TrialStatus(StrEnum):
 
 TIME_LIMIT = "time"
 """`stopped_by` of a trial whose time was up."""
+PATIENCE = "patience"
+"""`stopped_by` of a trial that ended itself, as its value got no better."""
 
 
 @dataclass(frozen=True)

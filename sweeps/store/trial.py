@@ -29,7 +29,7 @@ from sweeps.naming import is_label
 from sweeps.store.format import FieldTypes, read_fields, write_fields
 from sweeps.store.provenance import Provenance, write_provenance
 from sweeps.store.result import BestValue, read_result
-from sweeps.store.status import TIME_LIMIT, TrialStatus
+from sweeps.store.status import PATIENCE, TIME_LIMIT, TrialStatus
 from sweeps.store.tags import read_tags
 
 TRIAL_FILE = "trial.json"
@@ -106,14 +106,14 @@ class Trial:
     error: str | None = None
     """One line on how the trial ended."""
     stopped_by: str | None = None
-    """Scheduler's kind or `time`, if one of them stopped the trial."""
+    """Scheduler's kind, `time` or `patience`, if one of them stopped the trial."""
     tags: tuple[str, ...] = ()
     """Words that a user gave it."""
 
     @property
     def done(self) -> bool:
         """Whether nothing is left to compute."""
-        return self.status.is_done
+        return self.status.is_done or self.stopped_by == PATIENCE
 
     def is_over(self, scheduler: str, time_limit: float | None) -> bool:
         """Whether nothing is left to compute under a scheduler's kind and a limit in seconds."""

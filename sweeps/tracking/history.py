@@ -18,6 +18,8 @@ class History:
 
     result: dict[str, Any]
     """Fields of `result.json` that follow from the reports (see `sweeps.store.result`)."""
+    reports_since_best: int
+    """Reports of the ranking metric since the one with its best value."""
 
     def __init__(self, directory: Path, metric: str, mode: str, keep_until: int) -> None:
         """Continue the history in a folder, without what came after step `keep_until`.
@@ -41,17 +43,26 @@ class History:
         self._events = EventWriter(directory, start=sound + 1)
         self._put(description)
         self.result = empty_result()
+        self.reports_since_best = 0
         for row in self._table.kept:
             step, values = int(row["step"]), metrics_of(row)
             if step > sound:
                 self._events.write_scalars(step, row["wall_time"], self._with_best(step, values))
-            update_result(self.result, step, values, metric, mode)
+            self._count(step, values)
 
     def report(self, step: int, wall_time: float, values: Mapping[str, float]) -> None:
         """Record metrics, by tag."""
         self._events.write_scalars(step, wall_time, self._with_best(step, values))
         self._table.write(step, wall_time, values)
+        self._count(step, values)
+
+    def _count(self, step: int, values: Mapping[str, float]) -> None:
+        before = self.result["best"]
         update_result(self.result, step, values, self._metric, self._mode)
+        if self.result["best"] is not before:
+            self.reports_since_best = 0
+        elif self._metric in values:
+            self.reports_since_best += 1
 
     def _with_best(self, step: int, values: Mapping[str, float]) -> Mapping[str, float]:
         """Add the best value so far, since TensorBoard's HParams table shows last values only.

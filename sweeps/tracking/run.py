@@ -41,7 +41,7 @@ from sweeps.io.atomic import write_text
 from sweeps.io.lock import locked
 from sweeps.store import TrialStatus
 from sweeps.store.provenance import add_provenance
-from sweeps.store.result import empty_result, read_result, write_result
+from sweeps.store.result import BestValue, empty_result, read_result, write_result
 from sweeps.store.status import Diverged, Stop, status_after
 from sweeps.store.trial import LOCK_FILE
 from sweeps.tensorboard.hparams import rewrite_hparams
@@ -131,6 +131,16 @@ class Run:
     def seconds(self) -> float:
         """Training time of the history that is kept, earlier processes included."""
         return self._seconds_before + time.monotonic() - self._entered
+
+    @property
+    def best(self) -> BestValue | None:
+        """The best value of the ranking metric that was reported, and its step; None: none was."""
+        return None if self._history is None else self._history.result["best"]
+
+    @property
+    def reports_since_best(self) -> int:
+        """Reports of the ranking metric since the one with its best value."""
+        return 0 if self._history is None else self._history.reports_since_best
 
     @property
     def should_stop(self) -> bool:
