@@ -145,7 +145,7 @@ def _enter(engine: VmappedEngine, lane: int, session: TrainingSession) -> None:
     except UserError as error:  # its own checkpoints are damaged: the others go on
         session.run.close(error)
         return
-    if session.ended:
-        session.run.close()
+    if session.is_over:
+        session.close()
         return
     engine.insert(lane, session.trainer, state)

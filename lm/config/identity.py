@@ -3,7 +3,7 @@
 import dataclasses
 from typing import Any
 
-from lm.config.schema import RUN_ONLY, Config
+from lm.config.schema import HOLD, PLATEAU, RUN_ONLY, Config
 
 _OPTIMIZER_OPTIONS = ("momentum", "beta1", "beta2", "smoothing", "epsilon")
 """Options that some optimizers have: null in the identity of a run whose optimizer lacks them."""
@@ -20,11 +20,13 @@ def identity_of(config: Config, text_digest: str) -> dict[str, Any]:
     for key in RUN_ONLY:
         del identity[key]
     del identity["train"]["checkpoint_minutes"]
+    # Left out where they are not used, as trials of earlier versions had none.
     if config.train.patience is None:
         del identity["train"]["patience"]
-    else:  # it depends on the metric that ranks
-        ranking = {"metric": config.sweep.metric, "mode": config.sweep.mode}
-        identity["train"]["patience"] = {"evaluations": config.train.patience, **ranking}
+    if config.optimizer.schedule == HOLD:
+        del identity["optimizer"]["schedule"], identity["optimizer"]["plateau_patience"]
+    if config.train.patience is not None or config.optimizer.schedule == PLATEAU:
+        identity["ranking"] = {"metric": config.sweep.metric, "mode": config.sweep.mode}
     del identity["data"]["root"]
     identity["data"]["files"] = text_digest
     identity["optimizer"] = {**dict.fromkeys(_OPTIMIZER_OPTIONS), **identity["optimizer"]}

@@ -11,7 +11,7 @@ from typing import Any
 from hydra.core.config_store import ConfigStore
 from omegaconf.errors import ConfigKeyError, MissingMandatoryValue
 
-from lm.config.schema import Config
+from lm.config.schema import HOLD, Config
 from lm.config.validate import check
 from sweeps.config.schema import parse, register_kinds
 from sweeps.errors import UserError
@@ -21,6 +21,7 @@ CONFIG_DIR = _packaged if _packaged.is_dir() else Path(__file__).parents[2] / "c
 
 _ADDED_OPTIONS: dict[str, Any] = {
     "log": {"vector_scores": False, "scalars_every": None},
+    "optimizer": {"schedule": HOLD, "plateau_patience": 1},
     "train": {"patience": None},
 }
 """Options that a trial of an earlier version may lack, and the values that it trained with."""

@@ -129,16 +129,31 @@ class LossConfig:
     )
 
 
+HOLD, PLATEAU = "hold", "plateau"
+"""Values of `optimizer.schedule`."""
+
+
 @dataclass(unsafe_hash=True)
 class OptimizerConfig:
     """`optimizer`: the update rule and its learning rate over epochs."""
 
     kind: str = option("update rule")
     learning_rate: float = option("step size", above=0)
+    schedule: str = option(
+        "hold: full learning rate for `hold_epochs`, then times `decay` after each epoch; plateau: "
+        "times `decay` after each `plateau_patience` evaluations without a better value of "
+        "sweep.metric",
+        choices=(HOLD, PLATEAU),
+    )
     hold_epochs: int | None = option(
         "epochs at the full learning rate; null: all of them", unit="epochs", at_least=0
     )
-    decay: float = option("factor per epoch after `hold_epochs`", above=0, at_most=1)
+    decay: float = option("factor of the learning rate, see `schedule`", above=0, at_most=1)
+    plateau_patience: int = option(
+        "evaluations in a row without a better value before the rate decays (`schedule=plateau`)",
+        unit="evaluations",
+        at_least=1,
+    )
     weight_decay: float = option(
         "times each parameter, added to its clipped gradient before the update rule", at_least=0
     )

@@ -7,7 +7,7 @@ from functools import partial, reduce
 from operator import attrgetter, getitem
 from typing import Any
 
-from lm.config.schema import RUN_ONLY, Config
+from lm.config.schema import HOLD, RUN_ONLY, Config
 
 TRACED_OPTIONS: Mapping[str, Any] = {
     "model.forget_bias": 1.0,
@@ -15,8 +15,10 @@ TRACED_OPTIONS: Mapping[str, Any] = {
     "model.initializer.scale": 1.0,
     "optimizer.learning_rate": 1.0,
     "optimizer.momentum": 0.0,
+    "optimizer.schedule": HOLD,
     "optimizer.hold_epochs": None,
     "optimizer.decay": 1.0,
+    "optimizer.plateau_patience": 1,
     "train.epochs": 1,
     "train.patience": None,
     "train.clip_norm": None,

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from typing import Any
 
-from lm.config.schema import Config
+from lm.config.schema import PLATEAU, Config, OptimizerConfig
 from sweeps.config.schema import check_range, walk_options
 from sweeps.errors import UserError
 
@@ -56,7 +56,23 @@ def _check_change(
         check_range(key, value, options[key][1])
 
 
+def _check_schedule(optimizer: OptimizerConfig) -> None:
+    if optimizer.schedule != PLATEAU:
+        return
+    if optimizer.hold_epochs is not None:
+        raise UserError(
+            f"optimizer.hold_epochs={optimizer.hold_epochs} goes with optimizer.schedule=hold, and "
+            "a plateau decides by itself when the rate decays; give optimizer.hold_epochs=null."
+        )
+    if optimizer.decay == 1:
+        raise UserError(
+            "optimizer.schedule=plateau multiplies the learning rate by optimizer.decay=1, which "
+            "changes nothing; give a factor below 1, such as optimizer.decay=0.25."
+        )
+
+
 def _check_combinations(config: Config) -> None:
+    _check_schedule(config.optimizer)
     data, model = config.data, config.model
     if data.valid_fraction + data.test_fraction >= 1:
         raise UserError(

@@ -35,11 +35,11 @@ class Hyperparameters(NamedTuple):
     slowness_penalty: Array
 
 
-def hyperparameters(config: Config, epoch: int) -> Hyperparameters:
-    """Hyperparameters of one epoch, counted from 0."""
+def hyperparameters(config: Config, epoch: int, plateaus: int = 0) -> Hyperparameters:
+    """Hyperparameters of one epoch, counted from 0; `plateaus` as in `learning_rate`."""
     clip_norm = config.train.clip_norm
     return Hyperparameters(
-        learning_rate=jnp.float32(learning_rate(config.optimizer, epoch)),
+        learning_rate=jnp.float32(learning_rate(config.optimizer, epoch, plateaus)),
         momentum=jnp.float32(momentum_of(config.optimizer)),
         clip_norm=jnp.float32(jnp.inf if clip_norm is None else clip_norm),
         dropout=dropout_rates(config.model),

@@ -219,11 +219,11 @@ def forget_num_lanes(runs: Sequence[Run]) -> None:
         (run.checkpoints / NUM_LANES_FILE).unlink(missing_ok=True)
 
 
-def _epoch_and_changes(lane: _Lane) -> tuple[int, int]:
-    """Epoch and number of changes made, on which the hyperparameters of a lane depend."""
+def _epoch_and_changes(lane: _Lane) -> tuple[int, int, int]:
+    """Epoch, changes and plateaus, on which the hyperparameters of a lane depend."""
     changes = lane.trainer.config.train.changes
     made = sum(change["step"] <= lane.step for change in changes)
-    return lane.step // lane.trainer.steps_per_epoch, made
+    return lane.step // lane.trainer.steps_per_epoch, made, len(lane.trainer.plateaus)
 
 
 def _stack(trees: Sequence[Any]) -> Any:

@@ -149,7 +149,7 @@ def run_training(engine: Engine, sessions: Sequence[TrainingSession]) -> None:
         Interrupt() as interrupt,
     ):
         for lane in list(engine.lanes):
-            if sessions[lane].ended:
+            if sessions[lane].is_over:
                 engine.remove(lane)
                 sessions[lane].close()
             elif sessions[lane].step == 0:
@@ -184,7 +184,7 @@ def run_training(engine: Engine, sessions: Sequence[TrainingSession]) -> None:
 
 
 def _must_end(session: TrainingSession, interrupt: Interrupt) -> bool:
-    return session.ended or interrupt.requested or session.run.should_stop
+    return session.is_over or interrupt.requested or session.run.should_stop
 
 
 def _report(

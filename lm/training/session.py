@@ -9,7 +9,9 @@ import jax
 
 from lm.backend import devices
 from lm.backend.execution import ExecutionPlan
+from lm.config.schema import PLATEAU
 from lm.model.types import Params
+from lm.optim.schedule import plateau_steps
 from lm.training.callbacks import Callback
 from lm.training.checkpoint import Checkpoint, CheckpointManager
 from lm.training.functions import flushed
@@ -53,8 +55,12 @@ class TrainingSession:
     @property
     def is_out_of_patience(self) -> bool:
         """Whether as many evaluations as `train.patience` allows brought no better value."""
-        patience = self.trainer.config.train.patience
-        return patience is not None and self.run.reports_since_best >= patience
+        return self._uses_patience_up(self._evaluated())
+
+    @property
+    def is_over(self) -> bool:
+        """Whether nothing is left to train."""
+        return self.ended or self.is_out_of_patience
 
     @property
     def has_best_value(self) -> bool:
@@ -92,6 +98,7 @@ class TrainingSession:
             self.checkpoints.forget_best()
         else:  # what is kept may be later than this step, or not linked yet
             self.checkpoints.keep_best(self.run.best.step)
+        self._take_plateaus()
         log.info("Going on from the checkpoint of step %d.", self.step)
         return restored
 
@@ -147,10 +154,25 @@ class TrainingSession:
 
     def is_last(self, metrics: Mapping[str, float]) -> bool:
         """Whether the trial ends with an evaluation, given the metrics that it is to report."""
-        patience = self.trainer.config.train.patience
-        if self.ended or patience is None or self.run.metric not in metrics:
+        if self.ended or self.run.metric not in metrics:
             return self.ended
-        return not self.is_better(metrics) and self.run.reports_since_best + 1 >= patience
+        return self._uses_patience_up([*self._evaluated(), (self.step, metrics[self.run.metric])])
+
+    def _evaluated(self) -> list[tuple[int, float]]:
+        """Step and value of the ranking metric at each epoch's end."""
+        per_epoch = self.trainer.steps_per_epoch
+        return [(step, value) for step, value in self.run.values if step % per_epoch == 0]
+
+    def _uses_patience_up(self, values: Sequence[tuple[int, float]]) -> bool:
+        patience = self.trainer.config.train.patience
+        return patience is not None and bool(plateau_steps(values, self.run.mode, patience))
+
+    def _take_plateaus(self) -> None:
+        """Let the values so far decide the learning rate from here on."""
+        optimizer = self.trainer.config.optimizer
+        if optimizer.schedule == PLATEAU:
+            patience = optimizer.plateau_patience
+            self.trainer.plateaus = plateau_steps(self._evaluated(), self.run.mode, patience)
 
     def best_params(self) -> Params | None:
         """Parameters that were evaluated at the best value; None where they are lost."""
@@ -188,10 +210,9 @@ class TrainingSession:
             self._epoch_start, self._epoch_seconds = self.step, 0.0
             finite = finite and math.isfinite(evaluation["valid/loss"])
         self.run.report(self.step, metrics, self.trainer.total_steps)
+        self._take_plateaus()
         if not finite:
             raise Diverged(self.step)
-        if self.is_out_of_patience:
-            self.run.request_stop(_out_of_patience(self.run))
 
     def checkpoint(self, state: TrainState) -> Checkpoint:
         """Make the checkpoint of a state at a report."""
@@ -206,20 +227,13 @@ class TrainingSession:
 
     def close(self, error: BaseException | None = None) -> None:
         """Write how the trial ended; where nothing is left to train, drop what is not kept."""
+        if self.is_out_of_patience and not self.ended:
+            reason = f"by train.patience={self.trainer.config.train.patience}"
+            self.run.request_stop(Stop(TrialStatus.STOPPED, PATIENCE, reason))
         self.run.close(error)
-        is_over = self.ended or self.is_out_of_patience
-        if isinstance(error, Diverged) or (error is None and is_over):
+        if isinstance(error, Diverged) or (error is None and self.is_over):
             self.checkpoints.finish()
 
     def interrupted(self, interrupt: Interrupt) -> KeyboardInterrupt:
         """How a trial ends that saved at a signal."""
         return interrupt.error(f"stopped after step {self.step}, which is saved")
-
-
-def _out_of_patience(run: Run) -> Stop:
-    assert run.best is not None
-    reason = (
-        f"{run.reports_since_best} evaluations without a better {run.metric} than that of step "
-        f"{run.best.step:,}"
-    )
-    return Stop(status=TrialStatus.STOPPED, stopped_by=PATIENCE, reason=reason)

@@ -92,6 +92,8 @@ class Trainer:
         self.tokens = device_text.tokens
         self.held_out = device_text.held_out
         self.total_steps = self.steps_per_epoch * config.train.epochs
+        self.plateaus: list[int] = []
+        """Updates before each decay of `optimizer.schedule=plateau`, in their order."""
 
     @cached_property
     def replicated_lb(self) -> Array:
@@ -130,7 +132,11 @@ class Trainer:
 
     def hyperparams(self, step: int) -> Hyperparameters:
         """The hyperparameters of update `step`."""
-        return hyperparameters(config_at_step(self.config, step), step // self.steps_per_epoch)
+        config, epoch = config_at_step(self.config, step), step // self.steps_per_epoch
+        return hyperparameters(config, epoch, self._plateaus_until(step))
+
+    def _plateaus_until(self, step: int) -> int:
+        return sum(plateau <= step for plateau in self.plateaus)
 
     def advance(self, state: TrainState, step: int) -> tuple[TrainState, TrainReport]:
         """Train from `step` to the next report; the state that goes in is donated."""
@@ -191,7 +197,9 @@ class Trainer:
         *before, last = curve_points(step, updates, config.log.scalars_every or len(updates))
         metrics = {
             **last.metrics,
-            "train/learning_rate": learning_rate(config.optimizer, step // self.steps_per_epoch),
+            "train/learning_rate": learning_rate(
+                config.optimizer, step // self.steps_per_epoch, self._plateaus_until(step)
+            ),
             "time/epoch": (step + steps) / self.steps_per_epoch,
             "time/words_per_second": steps * self.words_per_step / seconds,
         }

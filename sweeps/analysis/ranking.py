@@ -39,7 +39,7 @@ def rank(scored: Iterable[ScoredTrial], mode: str) -> list[ScoredTrial]:
 
     Among trials of equal status, those without a value come last.
     """
-    return sorted(scored, key=lambda one: (one.trial.status.rank, _loss(one.best, mode)))
+    return sorted(scored, key=lambda one: (one.trial.rank, _loss(one.best, mode)))
 
 
 def best_value(

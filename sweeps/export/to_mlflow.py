@@ -104,7 +104,8 @@ def _write_run(client: MlflowClient, experiment: str, sweep: Sweep, record: Reco
         client.log_batch(run.info.run_id, params=chunk)
     for chunk in _chunks(metrics, METRICS_AT_ONCE):
         client.log_batch(run.info.run_id, metrics=chunk)
-    client.set_terminated(run.info.run_id, STATES.get(trial.status, "FAILED"), _milliseconds(end))
+    status = TrialStatus.FINISHED if trial.completed else trial.status
+    client.set_terminated(run.info.run_id, STATES.get(status, "FAILED"), _milliseconds(end))
     client.log_batch(run.info.run_id, tags=[RunTag(DIGEST, record.digest)])
 
 

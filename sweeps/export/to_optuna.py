@@ -162,7 +162,8 @@ def frozen_trial(
     rows = read_metrics(trial.directory / METRICS_FILE)
     curve = {int(row["step"]): row[sweep.metric] for row in rows if sweep.metric in row}
     best, _ = trial.best_of(sweep.metric)
-    state = STATES.get(trial.status, TrialState.FAIL)
+    status = TrialStatus.FINISHED if trial.completed else trial.status
+    state = STATES.get(status, TrialState.FAIL)
     if state == TrialState.COMPLETE and best is None:
         state = TrialState.FAIL
     frozen = create_trial(

@@ -123,7 +123,7 @@ def _read_trials(folder: Path) -> tuple[Trial, ...]:
 
 def _worth(trial: Trial) -> tuple[bool, int, int, str]:
     """Return a sort key, smaller for the one of two equal trials that counts."""
-    return not trial.done, trial.status.rank, -trial.step, trial.directory.name
+    return not trial.done, trial.rank, -trial.step, trial.directory.name
 
 
 def write_sweep(sweep: Sweep) -> None:

@@ -113,7 +113,17 @@ class Trial:
     @property
     def done(self) -> bool:
         """Whether nothing is left to compute."""
-        return self.status.is_done or self.stopped_by == PATIENCE
+        return self.status.is_done or self.completed
+
+    @property
+    def completed(self) -> bool:
+        """Whether its own objective ended it: all is trained, or its patience was used up."""
+        return self.status == TrialStatus.FINISHED or self.stopped_by == PATIENCE
+
+    @property
+    def rank(self) -> int:
+        """Position of its status in the ranking, 0 for the best."""
+        return TrialStatus.FINISHED.rank if self.completed else self.status.rank
 
     def is_over(self, scheduler: str, time_limit: float | None) -> bool:
         """Whether nothing is left to compute under a scheduler's kind and a limit in seconds."""

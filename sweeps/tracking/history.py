@@ -18,8 +18,8 @@ class History:
 
     result: dict[str, Any]
     """Fields of `result.json` that follow from the reports (see `sweeps.store.result`)."""
-    reports_since_best: int
-    """Reports of the ranking metric since the one with its best value."""
+    values: list[tuple[int, float]]
+    """Step and value of each report of the ranking metric."""
 
     def __init__(self, directory: Path, metric: str, mode: str, keep_until: int) -> None:
         """Continue the history in a folder, without what came after step `keep_until`.
@@ -43,7 +43,7 @@ class History:
         self._events = EventWriter(directory, start=sound + 1)
         self._put(description)
         self.result = empty_result()
-        self.reports_since_best = 0
+        self.values = []
         for row in self._table.kept:
             step, values = int(row["step"]), metrics_of(row)
             if step > sound:
@@ -57,12 +57,9 @@ class History:
         self._count(step, values)
 
     def _count(self, step: int, values: Mapping[str, float]) -> None:
-        before = self.result["best"]
         update_result(self.result, step, values, self._metric, self._mode)
-        if self.result["best"] is not before:
-            self.reports_since_best = 0
-        elif self._metric in values:
-            self.reports_since_best += 1
+        if self._metric in values:
+            self.values.append((step, values[self._metric]))
 
     def _with_best(self, step: int, values: Mapping[str, float]) -> Mapping[str, float]:
         """Add the best value so far, since TensorBoard's HParams table shows last values only.

@@ -30,7 +30,7 @@ Each trial of a pack ends by itself, with `run.close()` or `run.close(Diverged(s
 import operator
 import time
 import traceback
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import ExitStack, suppress
 from pathlib import Path
 from types import TracebackType
@@ -138,9 +138,9 @@ class Run:
         return None if self._history is None else self._history.result["best"]
 
     @property
-    def reports_since_best(self) -> int:
-        """Reports of the ranking metric since the one with its best value."""
-        return 0 if self._history is None else self._history.reports_since_best
+    def values(self) -> Sequence[tuple[int, float]]:
+        """Step and value of each report of the ranking metric."""
+        return () if self._history is None else self._history.values
 
     @property
     def should_stop(self) -> bool:

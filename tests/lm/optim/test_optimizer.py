@@ -12,12 +12,14 @@ import pytest
 
 from lm.config import AdamConfig, MomentumConfig, OptimizerConfig, RMSPropConfig, momentum_of
 from lm.optim.optimizer import Hyperparameters, build_optimizer, zero_hyperparameters
-from lm.optim.schedule import learning_rate
+from lm.optim.schedule import learning_rate, plateau_steps
 
 COMMON: dict[str, Any] = {
     "learning_rate": 0.1,
+    "schedule": "hold",
     "hold_epochs": None,
     "decay": 1.0,
+    "plateau_patience": 1,
     "weight_decay": 0.0,
     "average_patience": None,
 }
@@ -88,3 +90,22 @@ def test_learning_rate_is_held_then_decays_each_epoch() -> None:
     assert rates[:6] == [1.0, 1.0, 1.0, 1.0, 0.5, 0.25]
     assert rates[12] == pytest.approx(0.002, abs=5e-5)
     assert learning_rate(MOMENTUM, 100) == 0.1
+
+
+@pytest.mark.parametrize("mode", ["min", "max"])
+@pytest.mark.parametrize("patience", [1, 2, 3])
+def test_plateaus_are_those_of_pytorch(mode: str, patience: int) -> None:
+    torch = pytest.importorskip("torch", reason="PyTorch is the reference")
+    values = np.random.default_rng(patience).normal(size=60).cumsum().round(1)
+    values[20] = np.nan
+    optimizer = torch.optim.SGD([torch.zeros(1, requires_grad=True)], lr=1.0)
+    # PyTorch counts evaluations that are allowed, so its patience is one less.
+    reference = torch.optim.lr_scheduler.ReduceLROnPlateau(
+        optimizer, mode, factor=0.5, patience=patience - 1, threshold=0, eps=0
+    )
+    config = replace(MOMENTUM, learning_rate=1.0, schedule="plateau", decay=0.5)
+    for count, value in enumerate(values, start=1):
+        reference.step(value)
+        steps = plateau_steps(enumerate(values[:count]), mode, patience)
+        rate = learning_rate(config, epoch=count, plateaus=len(steps))
+        assert rate == optimizer.param_groups[0]["lr"]

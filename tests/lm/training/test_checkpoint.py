@@ -133,8 +133,8 @@ def test_hyperparameters_of_the_last_update_are_read_with_the_state(
         Checkpoint(state=like(state), hyperparams=zero_hyperparameters())
     )
     assert found is not None
-    assert int(found.state.step) == 3
-    assert float(found.hyperparams.learning_rate) == 0.25
+    assert int(found.checkpoint.state.step) == 3
+    assert float(found.checkpoint.hyperparams.learning_rate) == 0.25
 
 
 def test_arrays_are_named_by_what_they_are(tmp_path: Path, state: TrainState) -> None:
