@@ -213,7 +213,7 @@ def test_rows_that_lag_behind_in_a_checkpoint_are_brought_up_to_date(
         )
         with suppress(KeyboardInterrupt):
             run(folder, values, killed_at(37))  # within the second epoch
-        return load_trained(folder)
+        return load_trained(folder, choice="last")
 
     lagging = interrupted(tmp_path / "lagging")
     assert lagging.step == 30
@@ -227,16 +227,15 @@ def test_rows_that_lag_behind_in_a_checkpoint_are_brought_up_to_date(
         np.testing.assert_allclose(one, other, atol=1e-6, rtol=1e-5)
 
 
+@pytest.mark.parametrize(("damaged", "taken"), [("46", "best"), ("best", "last")])
 def test_damaged_checkpoint_is_passed_over_and_nothing_is_changed(
-    capsys: Capture, copy: Path
+    capsys: Capture, copy: Path, damaged: str, taken: str
 ) -> None:
-    newest = max((copy / "checkpoints").iterdir(), key=lambda path: int(path.name))
-    state = newest / "state.npz"
+    state = copy / "checkpoints" / damaged / "state.npz"
     state.write_bytes(state.read_bytes()[:1000])
     (copy / "checkpoints" / "999.tmp").mkdir()
     before = {path: path.stat().st_mtime_ns for path in copy.rglob("*")}
-    printed = shown(capsys, copy)
-    assert f"step {int(newest.name) // 2} of {newest.name}" in printed
+    assert f"{taken} checkpoint, step 46 of 46" in shown(capsys, copy)
     assert {path: path.stat().st_mtime_ns for path in copy.rglob("*")} == before
 
 
@@ -248,7 +247,7 @@ def test_bad_folder_is_one_sentence(capsys: Capture, copy: Path, tmp_path: Path)
         state.write_bytes(b"PK")
     assert "can be read" in refused(capsys, copy)
     shutil.rmtree(copy / "checkpoints")
-    assert "has no checkpoint yet, its status is finished" in refused(capsys, copy)
+    assert "has finished, and its checkpoints were not kept; train" in refused(capsys, copy)
     (copy / "config.yaml").write_text("model: [")
     assert "config.yaml is missing or damaged" in refused(capsys, copy)
 
