@@ -68,7 +68,8 @@ def train_single(raw_config: dict[str, Any], overrides: Sequence[str], console: 
     key = fingerprint(identify(raw_config))
     if raw_config["name"]:
         naming.check_folder_name("name", raw_config["name"])
-    metric, mode = raw_config["sweep"]["metric"], raw_config["sweep"]["mode"]
+    ranking = raw_config["sweep"]
+    metric = ranking["metric"]
     check_metric(metric, reports(raw_config))
     settings = given_settings(overrides, _changes_nothing)
     spec = TrialSpec(
@@ -81,7 +82,13 @@ def train_single(raw_config: dict[str, Any], overrides: Sequence[str], console: 
     )
     name = raw_config["name"] or run_name(settings, key)
     directory = Path(raw_config["output_dir"]) / SINGLE_RUNS / name
-    run = SingleRun(directory=directory, spec=spec, metric=metric, mode=mode)
+    run = SingleRun(
+        directory=directory,
+        spec=spec,
+        metric=metric,
+        mode=ranking["mode"],
+        keep_checkpoints=ranking["keep_checkpoints"],
+    )
     if raw_config["fresh"]:
         run.move_aside(console)
     if run.is_done:

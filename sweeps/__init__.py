@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from sweeps.store.trial import Trial, read_trial
     from sweeps.tensorboard import Blob, Embedding, Histogram, Summary, Tensor, Text
     from sweeps.tracking import Diverged, Interrupt, OnReport, Run, Stop, active_run
+    from sweeps.tracking.state import load_state
 
 _MODULES = {
     "Blob": "sweeps.tensorboard",
@@ -46,6 +47,7 @@ _MODULES = {
     "compare_sweeps": "sweeps.analysis.comparison",
     "experiment": "sweeps.experiments",
     "load": "sweeps.analysis.dataframes",
+    "load_state": "sweeps.tracking.state",
     "read_sweep": "sweeps.store.sweep",
     "read_trial": "sweeps.store.trial",
     "run": "sweeps.experiments",
@@ -77,6 +79,7 @@ __all__ = [
     "compare_sweeps",
     "experiment",
     "load",
+    "load_state",
     "read_sweep",
     "read_trial",
     "run",

@@ -189,6 +189,7 @@ def _train(plan: SweepPlan, pending: PendingTrials, guard: SweepGuard) -> Outcom
         schedule_option=application.schedule_option or "",
         train_command=application.train_command,
         log_megabytes=options.sweep.log_megabytes,
+        keep_checkpoints=options.sweep.keep_checkpoints,
     )
     from sweeps.tune.tuner import run_trials  # imports Ray
 
@@ -232,6 +233,7 @@ def _show_results(
         reproduce_command=plan.application.reproduce_command,
         board_command=plan.application.board_command,
         interrupted=outcome.interrupted or is_time_up or _has_interrupted(trials, names),
+        is_local=mirror is None,
     )
     gone = sorted(set(names) - {one.directory.name for one in trials})
     if gone:

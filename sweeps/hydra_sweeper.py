@@ -174,7 +174,13 @@ class RayTuneSweeper(Sweeper):
         if options.name:
             check_folder_name("sweep.name", options.name)
         directory = output_dir / SINGLE_RUNS / (options.name or run_name(settings, key))
-        run = SingleRun(directory=directory, spec=spec, metric=options.metric, mode=options.mode)
+        run = SingleRun(
+            directory=directory,
+            spec=spec,
+            metric=options.metric,
+            mode=options.mode,
+            keep_checkpoints=options.keep_checkpoints,
+        )
         if options.preview:
             print_line(self.console, f"Nothing is swept: one run, in {directory}")
             return SweepEnd(directory, 0)

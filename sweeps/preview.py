@@ -37,6 +37,7 @@ def preview_sweep(plan: SweepPlan) -> None:
         zipped=options.sweep.zip,
         exclude=options.sweep.exclude,
         num_excluded=_num_excluded(plan),
+        keep_checkpoints=options.sweep.keep_checkpoints,
     )
 
 

@@ -35,6 +35,8 @@ class SingleRun:
     spec: TrialSpec
     metric: str
     mode: str
+    keep_checkpoints: str = "best"
+    """`sweep.keep_checkpoints`."""
 
     @property
     def is_done(self) -> bool:
@@ -84,6 +86,7 @@ class SingleRun:
             metric=self.metric,
             mode=self.mode,
             on_report=on_report,
+            keep_checkpoints=self.keep_checkpoints,
             stop_signal=lambda seconds: (
                 Stop(TrialStatus.INTERRUPTED) if interrupt and interrupt.requested else None
             ),

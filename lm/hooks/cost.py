@@ -39,6 +39,7 @@ class MeasuredProgram:
     parameters: int
     steps_per_epoch: int
     words_per_step: int
+    checkpoint_bytes: int
     test_share: float
     """Windows of the test split for each window of the validation split."""
 
@@ -135,6 +136,7 @@ def _program(
     began = time.perf_counter()
     trainer = Trainer(config, dataset)
     parameters = count_parameters(trainer.functions.shapes.params)
+    state = jax.tree.leaves(trainer.functions.shapes)
     valid, test = trainer.held_out["valid"], trainer.held_out.get("test")
     shapes = jax.tree.map(np.shape, (trainer.streams_lb, valid))
     return MeasuredProgram(
@@ -146,6 +148,7 @@ def _program(
         parameters=parameters,
         steps_per_epoch=trainer.steps_per_epoch,
         words_per_step=trainer.words_per_step,
+        checkpoint_bytes=sum(leaf.size * leaf.dtype.itemsize for leaf in state),
         test_share=int(test.windows) / int(valid.windows) if test else 0.0,
     )
 
@@ -162,4 +165,12 @@ def _cost(config: Config, program: MeasuredProgram, timings: ProgramTimings, mem
         bytes=round(memory + timings.buffers),
         lane_bytes=round(timings.buffers),
         compile_seconds=timings.compile,
+        checkpoint_bytes=program.checkpoint_bytes,
+        num_kept=_num_kept(config),
     )
+
+
+def _num_kept(config: Config) -> int:
+    """Checkpoints that a finished trial keeps at most; the best one is one of all."""
+    kept = {"none": 0, "last": 1, "best": 2, "all": config.train.epochs}
+    return kept[config.sweep.keep_checkpoints]

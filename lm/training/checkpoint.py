@@ -22,7 +22,7 @@ from numpy.typing import NDArray
 from lm.optim.optimizer import Hyperparameters
 from lm.training.state import TrainState
 from sweeps.errors import UserError, first_line
-from sweeps.io.atomic import sync_folder
+from sweeps.io.atomic import link_file, make_directory, sync_folder
 
 log = logging.getLogger(__name__)
 
@@ -97,7 +97,10 @@ class CheckpointManager:
             sync_folder(self.directory)
         except OSError as error:
             shutil.rmtree(half, ignore_errors=True)
-            raise self._unwritable(error) from error
+            raise UserError(
+                f"cannot write a checkpoint to {self.directory} ({first_line(error)}); free some "
+                "space, then give the same command again to go on from the last one."
+            ) from error
         if self._keep != ALL:
             self._remove(self.steps()[MAX_TO_KEEP:])
 
@@ -113,19 +116,8 @@ class CheckpointManager:
         if not source.exists():
             self.forget_best()
             return
-        half = best / f"{FILE}.tmp"
-        try:
-            best.mkdir(exist_ok=True)
-            half.unlink(missing_ok=True)
-            try:
-                os.link(source, half)
-            except OSError:  # a file system without links
-                shutil.copy2(source, half)
-                _sync(half)
-            half.replace(best / FILE)
-            sync_folder(best)
-        except OSError as error:
-            raise self._unwritable(error) from error
+        make_directory(best)
+        link_file(source, best / FILE)
 
     def forget_best(self) -> None:
         """Delete the best checkpoint."""
@@ -136,10 +128,8 @@ class CheckpointManager:
         return _step_of(self.directory / BEST / FILE)
 
     def finish(self) -> None:
-        """Delete what is not kept once the trial has finished."""
-        if self._keep == NONE:
-            shutil.rmtree(self.directory, ignore_errors=True)
-        elif self._keep != ALL:
+        """Delete what is not kept once nothing is left to train."""
+        if self._keep != ALL:
             self._remove(self.steps()[1:])
         if self._keep == LAST:
             self.forget_best()
@@ -165,12 +155,6 @@ class CheckpointManager:
     def _remove(self, steps: Iterable[int]) -> None:
         for step in steps:
             shutil.rmtree(self.directory / str(step), ignore_errors=True)
-
-    def _unwritable(self, error: OSError) -> UserError:
-        return UserError(
-            f"cannot write a checkpoint to {self.directory} ({first_line(error)}); free some "
-            "space, then give the same command again to go on from the last one."
-        )
 
     def restore(self, like: TrainState) -> TrainState | None:
         """Read the newest readable state, to train on from it; None where there is none.
@@ -313,11 +297,6 @@ class CheckpointWriter:
         for _, error in errors:
             if error is not None:
                 raise error
-
-
-def _sync(path: Path) -> None:
-    with path.open("rb+") as file:
-        os.fsync(file.fileno())
 
 
 def _step_of(file: Path) -> int | None:

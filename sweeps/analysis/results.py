@@ -14,9 +14,10 @@ from sweeps.analysis.ranking import ScoredTrial
 from sweeps.analysis.tables import FRONT, ranking_table, replicate_table
 from sweeps.io.atomic import write_text
 from sweeps.io.console import print_line, print_rest, print_table
-from sweeps.store import TrialStatus
+from sweeps.store import Trial, TrialStatus
 from sweeps.store.compile_times import read_compile_time, total_compile_time
 from sweeps.store.log import last_lines
+from sweeps.store.provenance import DELETED, SAVED, read_provenance
 
 TOP = 50
 """Number of rows on the terminal."""
@@ -62,6 +63,7 @@ def print_results(
     reproduce_command: str | None = None,
     board_command: str | None = None,
     interrupted: bool = False,
+    is_local: bool = True,
 ) -> None:
     """Print the ranked trials of one sweep, then where everything is and how to go on.
 
@@ -71,6 +73,7 @@ def print_results(
       reproduce_command: command that runs a trial again and compares, given its folder.
       board_command: command that shows the runs of a folder; None: TensorBoard's own.
       interrupted: whether the sweep ended before its trials did.
+      is_local: whether the checkpoints are in the sweep's folder; else they are at a URL.
     """
     folder, trials = comparison.sweeps[0].folder, comparison.trials
     print_line(console)
@@ -94,6 +97,8 @@ def print_results(
     print_line(console, f"results:     {folder / 'results.csv'}")
     if best := comparison.best_trial:
         print_line(console, f"best trial:  {best.trial.directory}")
+        if lost := _lost_checkpoints(best.trial, is_local):
+            print_line(console, f"no weights:  {lost}")
         print_line(console, f"again alone: {best.trial.train_command}")
         if reproduce_command:
             directory = shlex.quote(str(best.trial.directory))
@@ -106,6 +111,17 @@ def print_results(
         print_line(console, f"go on:       {_left(trials)}")
     board = board_command or "tensorboard --logdir"
     print_line(console, f"look at it:  {board} {shlex.quote(str(folder))}")
+
+
+def _lost_checkpoints(trial: Trial, is_local: bool) -> str:
+    """Why a done trial has no checkpoint any more; empty: it has one, or never had any."""
+    state = read_provenance(trial.directory).facts.get("checkpoints")
+    if state == DELETED:
+        return "its checkpoints were not kept (sweep.keep_checkpoints=none)"
+    files = (path for path in (trial.directory / "checkpoints").rglob("*") if path.is_file())
+    if state == SAVED and is_local and not any(files):
+        return "its checkpoints were deleted from its folder since"
+    return ""
 
 
 def _left(trials: Sequence[ScoredTrial]) -> str:

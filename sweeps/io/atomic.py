@@ -61,6 +61,29 @@ def write_bytes(path: Path, data: bytes, temporary_name: str = "", *, durable: b
         raise cannot_write(path, error) from error
 
 
+def link_file(source: Path, path: Path) -> None:
+    """Make a file the same as another one, in one step; a copy where there are no links.
+
+    Args:
+      source: a file that is on the disk, and is replaced, never written to.
+      path: the file; its folder exists.
+
+    Raises:
+      UserError: the file cannot be written (full disk, no permission).
+    """
+    new = path.with_name(f".{path.name}.{os.getpid()}")
+    try:
+        new.unlink(missing_ok=True)
+        os.link(source, new)
+        new.replace(path)
+        sync_folder(path.parent)
+    except OSError:
+        write_bytes(path, source.read_bytes())
+    finally:
+        with suppress(OSError):  # it stays where both were the same file before
+            new.unlink(missing_ok=True)
+
+
 def write_fully(file: FileIO, data: bytes, path: Path) -> None:
     """Write all bytes at the end of an open file.
 

@@ -28,6 +28,10 @@ class Cost:
     """Part of `seconds` that a process saves if it has compiled this program before."""
     lane_bytes: int | None = None
     """Part of `bytes` that each further trial of a pack adds; None: all of it."""
+    checkpoint_bytes: int | None = None
+    """Size of a checkpoint on the disk; None: not known."""
+    num_kept: int = 0
+    """Checkpoints that the finished trial keeps at most."""
 
 
 def pack_cost(costs: Sequence[Cost], free_lanes: int) -> Cost:

@@ -73,6 +73,7 @@ def print_preview(
     exclude: Sequence[str] = (),
     num_excluded: int = 0,
     memory: int | None = None,
+    keep_checkpoints: str = "best",
 ) -> None:
     """Print one row for each trial, then the time and memory of the whole sweep.
 
@@ -87,6 +88,7 @@ def print_preview(
       exclude: the rules of `sweep.exclude`.
       num_excluded: combinations that these rules leave out.
       memory: bytes of the machine; None: of this one.
+      keep_checkpoints: what finished trials keep of their checkpoints.
     """
     if lines:
         _print_table(console, lines)
@@ -103,6 +105,7 @@ def print_preview(
         *(f"sweep.zip: {', '.join(keys)} step together" for keys in zipped),
         *([f"sweep.exclude: {num_excluded} left out by {'; '.join(exclude)}"] if exclude else []),
         *(_costs(left, packs, slots, memory or psutil.virtual_memory().total) if left else []),
+        *_disk(lines, sample_costs, num_unknown, keep_checkpoints),
     ):
         print_line(console, text)
 
@@ -173,6 +176,26 @@ def _costs(left: Sequence[Cost], packs: Sequence[Pack], slots: int, memory: int)
             "largest models or batches smaller."
         )
     return texts
+
+
+def _disk(
+    lines: Sequence[TrialPreview],
+    sample_costs: Sequence[Cost],
+    num_unknown: int,
+    keep_checkpoints: str,
+) -> list[str]:
+    """Say how much room checkpoints take; nothing where that is not known."""
+    costs = [line.cost for line in lines if line.will_run and line.cost]
+    if sample_costs:
+        costs += [sample_costs[index % len(sample_costs)] for index in range(num_unknown)]
+    sizes = [cost.checkpoint_bytes for cost in costs if cost.checkpoint_bytes is not None]
+    if not sizes:
+        return []
+    kept = sum((cost.checkpoint_bytes or 0) * cost.num_kept for cost in costs)
+    return [
+        f"disk:       up to {size(kept)} of checkpoints kept "
+        f"(sweep.keep_checkpoints={keep_checkpoints}), of {size(max(sizes))} each"
+    ]
 
 
 def _assumption(packs: Sequence[Pack]) -> str:

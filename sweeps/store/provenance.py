@@ -5,7 +5,7 @@
 | the driver  | seed, git, files (name -> SHA-256), packages, command, started, and the     |
 |             | machine's: python, platform, processor, hostname                            |
 | a worker    | cpus, gpus, environment (variables), pack (name of its first trial), and    |
-|             | the machine's                                                               |
+|             | the machine's; checkpoints: `saved`, or `deleted` when the trial was done   |
 | the program | whatever it passes to `Run.add_provenance`                                  |
 | a copy      | copied_from: the folder of the trial in another sweep                       |
 | a rerun     | reproduces: the folder of the trial that was run again                      |
@@ -56,8 +56,13 @@ FACT_TYPES: FieldTypes = {
     "compile_seconds": NonNegative | None,
     "compile_cache": str | None,
     "lineage": list[dict[str, Any]],
+    "checkpoints": str | None,
 }
 """Types of the facts that the framework reads."""
+
+
+SAVED, DELETED = "saved", "deleted"
+"""What became of a done trial's checkpoints."""
 
 
 @dataclass(frozen=True)

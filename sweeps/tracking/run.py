@@ -28,6 +28,7 @@ Each trial of a pack ends by itself, with `run.close()` or `run.close(Diverged(s
 """
 
 import operator
+import shutil
 import time
 import traceback
 from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -40,14 +41,20 @@ from sweeps.errors import UserError, one_line_error
 from sweeps.io.atomic import write_text
 from sweeps.io.lock import locked
 from sweeps.store import TrialStatus
-from sweeps.store.provenance import add_provenance
+from sweeps.store.provenance import DELETED, SAVED, add_provenance
 from sweeps.store.result import BestValue, empty_result, read_result, write_result
-from sweeps.store.status import Diverged, Stop, status_after
+from sweeps.store.status import PATIENCE, Diverged, Stop, status_after
 from sweeps.store.trial import LOCK_FILE
 from sweeps.tensorboard.hparams import rewrite_hparams
 from sweeps.tensorboard.values import Embedding, Summary
 from sweeps.tracking.history import History
-from sweeps.tracking.state import SavedState, read_state, write_state
+from sweeps.tracking.state import (
+    SavedState,
+    forget_best_state,
+    keep_best_state,
+    read_state,
+    write_state,
+)
 
 __all__ = ["Diverged", "OnReport", "Run", "Stop", "Stopped"]
 
@@ -83,6 +90,7 @@ class Run:
         on_resume: Callable[[int], None] = lambda step: None,
         stop_signal: Callable[[float], Stop | None] = lambda seconds: None,
         lock_timeout: float = 0.0,
+        keep_checkpoints: str = "best",
     ) -> None:
         """Describe a run. Nothing is written before it is entered.
 
@@ -96,6 +104,7 @@ class Run:
           on_resume: called with the step of a checkpoint from which the objective continues.
           stop_signal: seconds that the trial has used -> how it should stop now, or None.
           lock_timeout: seconds to wait for another process that still holds the folder.
+          keep_checkpoints: what a finished run keeps, as the option `sweep.keep_checkpoints` says.
 
         Raises:
           UserError: the mode is not known.
@@ -111,9 +120,11 @@ class Run:
         self._pending_report: tuple[int, Mapping[str, float], int | None] | None = None
         self._stop_signal = stop_signal
         self._lock_timeout = lock_timeout
+        self._keep_checkpoints = keep_checkpoints
         self._stop: Stop | None = None
         self._stops_itself = False
         """Whether the objective looks at `should_stop`, or saves states."""
+        self._has_saved = False
         self._saved: SavedState | None = None
         self._is_restored = False
         self._lock = ExitStack()
@@ -174,6 +185,7 @@ class Run:
             if self._history is None and (saved := read_state(self.checkpoints)):
                 self._saved = saved
                 self.resume_at(saved.step)
+                self._keep_if_best(saved.step)
         return self._saved
 
     def save(self, state: Mapping[str, Any]) -> None:
@@ -191,9 +203,25 @@ class Run:
         self._stops_itself = True
         step = -1 if self._history is None else self._result["step"]
         write_state(self.checkpoints, step, state)
+        self._keep_if_best(step)
         self.checkpoint_saved()
         if self._stop is not None:
             raise Stopped
+
+    def _keep_if_best(self, step: int) -> None:
+        if self.best is not None and self.best.step == step:
+            keep_best_state(self.checkpoints)
+
+    def _drop_checkpoints(self) -> None:
+        """Delete what a finished run does not keep, and record whether it keeps any."""
+        is_none = self._keep_checkpoints == "none"
+        if self._has_saved:
+            with suppress(UserError):  # as on a full disk
+                self.add_provenance(checkpoints=DELETED if is_none else SAVED)
+        if is_none:
+            shutil.rmtree(self.checkpoints, ignore_errors=True)
+        elif self._keep_checkpoints == "last":
+            forget_best_state(self.checkpoints)
 
     def request_stop(self, stop: Stop) -> None:
         """Set `should_stop`. The first request decides the status."""
@@ -328,6 +356,7 @@ class Run:
 
     def checkpoint_saved(self) -> None:
         """Note that the folder `checkpoints` holds the state of the latest report."""
+        self._has_saved = True
         self._on_checkpoint()
         self._send_report()
 
@@ -349,6 +378,7 @@ class Run:
     def _open_history(self) -> History:
         if self._history is None:
             self._seconds_before = 0.0
+            forget_best_state(self.checkpoints)
             self.resume_at(-1)
         assert self._history
         return self._history
@@ -393,6 +423,8 @@ class Run:
                 self._log_end(status)
             self._close_files()
             self._write_result(status)
+            if status.is_done or self._result["stopped_by"] == PATIENCE:
+                self._drop_checkpoints()
             if error is None or isinstance(error, Diverged):
                 self._send_report()
 

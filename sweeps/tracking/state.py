@@ -1,7 +1,8 @@
 """Small states of programs, each in one file: numbers, texts, bytes and arrays by name.
 
 The file is NumPy's `.npz`: one entry for each array, and `state`, JSON of all else. It is replaced
-in one step, so a process that is killed leaves the old state or the new one.
+in one step, so a process that is killed leaves the old state or the new one. The state of the best
+value of the ranking metric is the file of this name in `best/`.
 """
 
 import io
@@ -10,6 +11,7 @@ import struct
 import zipfile
 import zlib
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -17,10 +19,13 @@ from typing import Any
 import numpy as np
 
 from sweeps.errors import UserError
-from sweeps.io.atomic import make_directory, write_bytes
+from sweeps.io.atomic import link_file, make_directory, write_bytes
 from sweeps.io.retry import warn
 
 STATE_FILE = "state.npz"
+BEST_FOLDER = "best"
+CHECKPOINTS = ("best", "last")
+"""Checkpoints that a state can be loaded of."""
 _ENTRY = "state"
 _BYTES, _ARRAY, _DICT = "bytes", "array", "dict"
 _DAMAGES = (
@@ -58,6 +63,53 @@ def write_state(folder: Path, step: int, state: Mapping[str, Any]) -> None:
     np.savez(buffer, **entries)
     make_directory(folder)
     write_bytes(folder / STATE_FILE, buffer.getvalue())
+
+
+def keep_best_state(folder: Path) -> None:
+    """Make the state in a folder the best one.
+
+    Raises:
+      UserError: it cannot be written.
+    """
+    make_directory(folder / BEST_FOLDER)
+    link_file(folder / STATE_FILE, folder / BEST_FOLDER / STATE_FILE)
+
+
+def forget_best_state(folder: Path) -> None:
+    """Delete the best state in a folder, if there is one."""
+    (folder / BEST_FOLDER / STATE_FILE).unlink(missing_ok=True)
+    with suppress(OSError):  # it is not there, or holds what a program put there
+        (folder / BEST_FOLDER).rmdir()
+
+
+def load_state(folder: str | Path, checkpoint: str | None = None) -> dict[str, Any]:
+    """Load what `run.save` wrote in a trial, to use it after the sweep.
+
+        state = sweeps.load_state(sweeps.load("outputs/lr").best.directory)
+
+    Args:
+      folder: of the trial.
+      checkpoint: `best`, by the metric that ranks the trial, or `last`; None: the best where there
+        is one, else the last.
+
+    Returns:
+      The state by name; arrays are NumPy's.
+
+    Raises:
+      UserError: there is no such state.
+    """
+    if checkpoint not in (None, *CHECKPOINTS):
+        raise UserError(f"checkpoint={checkpoint!r} is not known; give {' or '.join(CHECKPOINTS)}.")
+    best, last = (Path(folder) / "checkpoints" / place for place in (BEST_FOLDER, ""))
+    places = {"best": [best], "last": [last], None: [best, last]}[checkpoint]
+    for place in places:
+        if (place / STATE_FILE).exists() and (saved := read_state(place)):
+            return saved.state
+    what = f"{checkpoint} state" if checkpoint else "state"
+    raise UserError(
+        f"{folder} has no {what} that can be read; the objective writes one with run.save, and "
+        "sweep.keep_checkpoints says what is kept of it."
+    )
 
 
 def read_state(folder: Path) -> SavedState | None:

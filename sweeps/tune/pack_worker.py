@@ -90,6 +90,7 @@ def _make_run(lane: Lane, task: WorkerTask, reporter: "PackReporter") -> Run:
         on_checkpoint=partial(lane.upload, False),
         stop_signal=StopSignal(task, name, reporter.requests),
         lock_timeout=LOCK_SECONDS,
+        keep_checkpoints=task.keep_checkpoints,
     )
     reporter.add(name, run, lane.upload)
     return run

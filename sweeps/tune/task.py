@@ -41,3 +41,5 @@ class WorkerTask:
     """Command that trains a trial alone, given its overrides."""
     log_megabytes: float = 10.0
     """Cap of a trial's log."""
+    keep_checkpoints: str = "best"
+    """What a finished trial keeps of its checkpoints."""

@@ -103,6 +103,7 @@ def train_trial(
         on_resume=partial(reporter.repeat, directory) if repeats_last else lambda step: None,
         stop_signal=StopSignal(task, directory.name),
         lock_timeout=LOCK_SECONDS,
+        keep_checkpoints=task.keep_checkpoints,
     )
     entered = False
     try:

@@ -28,7 +28,8 @@ def run(
     """Train by itself what a configuration says, in a folder."""
     directory.mkdir(exist_ok=True, parents=True)
     metric: dict[str, Any] = {"metric": "valid/perplexity", "mode": "min"}
-    with Run(directory, **metric, on_report=on_report, **hooks) as run:
+    kept = values["sweep"]["keep_checkpoints"]
+    with Run(directory, **metric, on_report=on_report, keep_checkpoints=kept, **hooks) as run:
         train(values, run)
     return read_trial(directory)
 

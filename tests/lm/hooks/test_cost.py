@@ -109,7 +109,7 @@ def test_of_many_programs_six_are_measured(tiny: Compose, untimed: list[int]) ->
 
 
 def program(name: str, parameters: int) -> MeasuredProgram:
-    return MeasuredProgram(name, None, None, 0.0, parameters, 1, 1, 1.0)  # type: ignore[arg-type]
+    return MeasuredProgram(name, None, None, 0.0, parameters, 1, 1, 8, 1.0)  # type: ignore[arg-type]
 
 
 def test_interpolation_is_exact_for_powers_and_for_what_was_measured() -> None:

@@ -28,6 +28,16 @@ def test_status_ranks_before_the_metric(mode: str) -> None:
     assert ranked == [trials[place] for place in (5, 4, 3, 2, 1, 0)]
 
 
+def test_trial_that_lost_patience_ranks_with_those_that_finished() -> None:
+    ended_itself = ScoredTrial(
+        Trial(directory=Path("t"), status=TrialStatus.STOPPED, stopped_by="patience"), 2.0, 1
+    )
+    trials = [scored(1.0), ended_itself, scored(3.0), scored(0.5, "stopped")]
+    assert rank(reversed(trials), "min") == trials
+    assert ended_itself.trial.done
+    assert ended_itself.trial.is_over("none", None)
+
+
 def test_best_row_is_the_first_best_one_and_never_nan() -> None:
     rows = [
         {"step": 1, "a": math.nan},

@@ -223,3 +223,30 @@ def test_terminal_gives_mean_and_deviation_of_replicates() -> None:
     assert lines.index(["2", "1.5", "0", "2", "of", "2"]) < lines.index(
         ["1", "2", "1.41", "2", "of", "2"]
     )
+
+
+@pytest.mark.parametrize(
+    ("recorded", "files", "is_local", "told"),
+    [
+        ("deleted", [], True, "its checkpoints were not kept (sweep.keep_checkpoints=none)"),
+        ("deleted", [], False, "its checkpoints were not kept (sweep.keep_checkpoints=none)"),
+        ("saved", [], True, "its checkpoints were deleted from its folder since"),
+        ("saved", [], False, ""),
+        ("saved", ["checkpoints/best/state.npz"], True, ""),
+        (None, [], True, ""),
+    ],
+)
+def test_best_trial_without_weights_says_so(
+    tmp_path: Path, recorded: str | None, files: list[str], is_local: bool, told: str
+) -> None:
+    best = replace(trial("id=e", "finished", 2.0), directory=tmp_path)
+    if recorded:
+        add_provenance(tmp_path, checkpoints=recorded)
+    for name in files:
+        (tmp_path / name).parent.mkdir(parents=True)
+        (tmp_path / name).touch()
+    text = StringIO()
+    comparison = compare_trials(replace(SWEEP, trials=(best,)))
+    print_results(Console(file=text, width=200), comparison, is_local=is_local)
+    lines = [line for line in text.getvalue().splitlines() if line.startswith("no weights:")]
+    assert lines == ([f"no weights:  {told}"] if told else [])

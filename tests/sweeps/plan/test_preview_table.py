@@ -56,6 +56,16 @@ def test_each_trial_has_a_row_and_all_have_a_sum() -> None:
     ]
 
 
+def test_room_for_checkpoints_is_told_of_trials_that_are_to_run() -> None:
+    sizes = {"checkpoint_bytes": 16_000_000, "num_kept": 2}
+    lines = [line(64, cost=cost(**sizes)), line(96, "finished", 100, cost=cost(**sizes))]
+    told = "of checkpoints kept (sweep.keep_checkpoints=best), of 16 MB each"
+    assert shown(lines)[-1] == f"disk:       up to 32 MB {told}"
+    more = shown(lines, num_unknown=2, sample_costs=[cost(**sizes)])
+    assert more[-1] == f"disk:       up to 96 MB {told}"
+    assert not any("disk" in text for text in shown([line(64, cost=cost())]))
+
+
 def test_a_trial_that_another_sweep_has_is_copied_and_costs_nothing() -> None:
     lines = [line(64, cost=cost("a")), line(96, cost=cost("b"), copied_from="layers")]
     assert shown(lines) == [

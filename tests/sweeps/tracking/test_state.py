@@ -3,6 +3,7 @@
 import enum
 import math
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +17,7 @@ from sweeps.errors import UserError
 from sweeps.store import read_metrics
 from sweeps.tracking import Run, Stop, state
 from sweeps.tracking.run import Stopped
-from sweeps.tracking.state import SavedState, read_state, write_state
+from sweeps.tracking.state import SavedState, load_state, read_state, write_state
 
 DTYPES = st.one_of(
     of_numpy.boolean_dtypes(),
@@ -238,3 +239,61 @@ def test_trial_that_is_to_stop_ends_in_its_save_and_not_before(tmp_path: Path) -
     with Run(tmp_path, metric="loss", mode="min") as run:
         assert run.restore() == {"x": 1}
         assert run.start == 1
+
+
+LOSSES = (3.0, 1.0, 2.0, 4.0)
+"""The second of four steps is the best one."""
+
+
+def train(folder: Path, stop_after: int = 4, keep: str = "best", mode: str = "min") -> None:
+    """Report and save at each step; ends by an error after some."""
+    folder.mkdir(exist_ok=True)
+    with Run(folder, metric="loss", mode=mode, keep_checkpoints=keep) as run:
+        for step in range(run.start, len(LOSSES)):
+            run.report(step, {"loss": LOSSES[step]}, len(LOSSES) - 1)
+            run.save({"step": step, "weights": np.full(3, step)})
+            if step == stop_after:
+                raise KeyboardInterrupt
+
+
+@pytest.mark.parametrize("stop_after", [0, 1, 2, 4])
+@pytest.mark.parametrize(("mode", "best"), [("min", 1), ("max", 3)])
+def test_best_state_is_kept_through_interruptions(
+    tmp_path: Path, stop_after: int, mode: str, best: int
+) -> None:
+    with suppress(KeyboardInterrupt):
+        train(tmp_path, stop_after, mode=mode)
+    train(tmp_path, mode=mode)
+    assert load_state(tmp_path)["step"] == load_state(tmp_path, "best")["step"] == best
+    np.testing.assert_array_equal(load_state(str(tmp_path))["weights"], [best] * 3)
+    assert load_state(tmp_path, "last")["step"] == 3
+
+
+def test_best_state_of_an_earlier_training_is_forgotten(tmp_path: Path) -> None:
+    train(tmp_path)
+    (tmp_path / "checkpoints" / "state.npz").unlink()
+    with pytest.raises(KeyboardInterrupt):
+        train(tmp_path, stop_after=0)
+    assert load_state(tmp_path)["step"] == 0
+
+
+@pytest.mark.parametrize(
+    ("keep", "there"),
+    [("best", {"best", "last"}), ("all", {"best", "last"}), ("last", {"last"}), ("none", set())],
+)
+def test_finished_run_keeps_what_was_asked_for(tmp_path: Path, keep: str, there: set[str]) -> None:
+    with pytest.raises(KeyboardInterrupt):
+        train(tmp_path, 2, keep)
+    assert load_state(tmp_path, "best")["step"] == 1  # until it has finished
+    train(tmp_path, keep=keep)
+    for checkpoint in ("best", "last"):
+        if checkpoint in there:
+            load_state(tmp_path, checkpoint)
+        else:
+            with pytest.raises(UserError, match=f"has no {checkpoint} state that can be read; the"):
+                load_state(tmp_path, checkpoint)
+
+
+def test_state_of_another_name_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(UserError, match="checkpoint='newest' is not known; give best or last"):
+        load_state(tmp_path, "newest")
