@@ -26,7 +26,7 @@ from lm.training.functions import (
 )
 from lm.training.state import evaluated_params
 from sweeps.errors import UserError
-from sweeps.store import Trial, TrialStatus, fingerprint, read_config, read_trial
+from sweeps.store import Trial, fingerprint, read_config, read_trial
 
 
 class TrainedModel(NamedTuple):
@@ -129,11 +129,11 @@ def _trial(directory: Path) -> Trial:
 
 
 def _no_checkpoint(trial: Trial, config: Config) -> str:
-    if trial.status == TrialStatus.FINISHED:
+    if trial.done:
         kept = config.sweep.keep_checkpoints
         why = f" (sweep.keep_checkpoints={kept})" if kept == NONE else ""
         return (
-            f"{trial.directory} has finished, and its checkpoints were not kept{why}; "
+            f"{trial.directory} is done, and its checkpoints were not kept{why}; "
             f"train it again, with `{trial.train_command}`."
         )
     return (

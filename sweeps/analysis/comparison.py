@@ -10,7 +10,7 @@ from sweeps.config import Objective, parse_objective
 from sweeps.errors import UserError, did_you_mean
 from sweeps.labels import MISSING
 from sweeps.naming import RunFilter, label
-from sweeps.store import Sweep, TrialStatus, read_metrics, read_sweep
+from sweeps.store import Sweep, read_metrics, read_sweep
 from sweeps.store.metrics import metric_tags
 
 
@@ -39,7 +39,7 @@ class Comparison:
     @property
     def best_trial(self) -> ScoredTrial | None:
         """The first finished trial that has a value of the metric; None: there is none."""
-        finished = (one for one in self.trials if one.trial.status == TrialStatus.FINISHED)
+        finished = (one for one in self.trials if one.trial.completed)
         return next((one for one in finished if one.best is not None), None)
 
     @property
@@ -251,7 +251,7 @@ def _with_front(
         return list(scored)
     others = [objective_values(one.trial, one.step, objectives) for one in scored]
     points = [
-        (one.best, *values) if one.trial.status == TrialStatus.FINISHED else None
+        (one.best, *values) if one.trial.completed else None
         for one, values in zip(scored, others, strict=True)
     ]
     front = pareto_front(points, [ranking, *objectives])

@@ -7,7 +7,6 @@ from statistics import fmean, stdev
 
 from sweeps.analysis.ranking import ScoredTrial
 from sweeps.labels import label_ranges
-from sweeps.store import TrialStatus
 
 
 @dataclass(frozen=True)
@@ -65,7 +64,7 @@ def _group(trials: list[ScoredTrial], replicate: str) -> ReplicateGroup:
     values = [
         one.best
         for one in trials
-        if one.trial.status == TrialStatus.FINISHED and one.best is not None and isfinite(one.best)
+        if one.trial.completed and one.best is not None and isfinite(one.best)
     ]
     mean, deviation = mean_and_deviation(values)
     return ReplicateGroup(

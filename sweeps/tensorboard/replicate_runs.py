@@ -14,7 +14,7 @@ from pathlib import Path
 from sweeps.analysis.replicates import mean_and_deviation
 from sweeps.io.atomic import cannot_write, make_directory
 from sweeps.naming import setting_name, short_keys
-from sweeps.store import Sweep, TrialStatus, read_metrics
+from sweeps.store import Sweep, read_metrics
 from sweeps.store.metrics import Row, merge_steps
 from sweeps.tensorboard.custom_scalars import (
     Charts,
@@ -90,7 +90,7 @@ def _settings(sweep: Sweep) -> dict[str, list[list[dict[str, float]]]]:
     short = dict(zip(sweep.axes, short_keys(sweep.axes), strict=True))
     found: dict[str, list[list[dict[str, float]]]] = {}
     for trial in sweep.trials:
-        if trial.status == TrialStatus.FINISHED:
+        if trial.completed:
             labels = {key: text for key, text in trial.settings.items() if key != sweep.replicate}
             name = setting_name({short.get(key, key): text for key, text in labels.items()})
             found.setdefault(name, []).append(read_metrics(trial.directory / "metrics.csv"))

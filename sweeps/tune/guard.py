@@ -68,7 +68,7 @@ class SweepGuard:
         self._is_metric_known = self._is_metric_known or self._metric in self._tags
         # A scheduler's trial without a score is told so by its worker, which is a failure.
         unscored = (trial.error or "").startswith(f"sweep.metric={self._metric} ")
-        if trial.metrics and (trial.status == TrialStatus.FINISHED or unscored):
+        if trial.metrics and (trial.completed or unscored):
             self._refuse_metric(trial.directory)
         if trial.status == TrialStatus.FAILED:
             self.failed([trial.directory.name])

@@ -247,7 +247,7 @@ def test_bad_folder_is_one_sentence(capsys: Capture, copy: Path, tmp_path: Path)
         state.write_bytes(b"PK")
     assert "can be read" in refused(capsys, copy)
     shutil.rmtree(copy / "checkpoints")
-    assert "has finished, and its checkpoints were not kept; train" in refused(capsys, copy)
+    assert "is done, and its checkpoints were not kept; train" in refused(capsys, copy)
     (copy / "config.yaml").write_text("model: [")
     assert "config.yaml is missing or damaged" in refused(capsys, copy)
 

@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 
 from lm.config import CONFIG_DIR
+from lm.training.checkpoint import CheckpointManager
 from sweeps.store.metrics import read_metrics
 from sweeps.store.trial import Trial, read_config, read_trial
 from tests.lm.helpers.training import run
@@ -125,6 +126,9 @@ def test_scheduler_acts_on_language_models_and_the_worst_reproduces(
     assert set(trials) == set(RATES)
     assert {trial.status for trial in trials.values()} <= {"finished", "stopped"}
     ACTS[name](trials)
+    for trial in trials.values():  # also of one that continued from another one's state
+        best = CheckpointManager(trial.directory / "checkpoints").best_step()
+        assert best == trial.best_of("valid/perplexity")[1]
     reproduce(trials["3"], tmp_path)
 
 

@@ -196,7 +196,7 @@ def test_finished_trial_keeps_what_was_asked_for(
     assert {path.name for path in found.iterdir()} if found.exists() else set() == names
     assert history(tmp_path)[-1]["best/test/loss"] < history(tmp_path)[-1]["test/loss"]
     if kept == "none":
-        with pytest.raises(UserError, match=r"has finished, and its checkpoints were not kept \("):
+        with pytest.raises(UserError, match=r"is done, and its checkpoints were not kept \("):
             load_trained(tmp_path)
 
 

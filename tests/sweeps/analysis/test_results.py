@@ -225,6 +225,13 @@ def test_terminal_gives_mean_and_deviation_of_replicates() -> None:
     )
 
 
+def test_trial_that_lost_patience_may_be_the_best() -> None:
+    over = trial("id=p", "stopped", 1.0, stopped_by="patience", error="by train.patience=2")
+    comparison = compare_trials(replace(SWEEP, trials=(*SWEEP.trials, over)))
+    assert comparison.best_trial is not None
+    assert comparison.best_trial.trial == over
+
+
 @pytest.mark.parametrize(
     ("recorded", "files", "is_local", "told"),
     [
