@@ -32,8 +32,8 @@ WINDOW = 5
 """Words that the model of `windows` reads."""
 
 JUMP = "{step:30,optimizer.learning_rate:5},{step:33,optimizer.learning_rate:0.2}"
-STALLS = ("optimizer.average_patience=0", "train.epochs=4", f"train.changes=[{JUMP}]")
-"""The second epoch ends worse than the first, so that parameters are averaged from then on."""
+WORSE = f"train.changes=[{JUMP}]"
+"""The second epoch ends worse than the first."""
 
 NEW = "Ba bi zorro du, ga\r\nbe bi Zorro ba du ga bo bi de ka ko\n"
 """A text with capitals, words that the model of `carried` lacks, and two kinds of line ends."""
@@ -272,7 +272,7 @@ def test_parameters_are_those_in_the_file_and_cannot_be_changed(
 
 
 def test_averaged_parameters_are_those_of_a_model_that_has_any(train: Any) -> None:
-    directory = train(*STALLS)
+    directory = train("optimizer.average_patience=0", "train.epochs=4", WORSE)
     model = lm.load(directory, "last")
     averages = saved(directory, model.step, "state/average/mean/")
     found = flat(model.params)
@@ -294,6 +294,16 @@ def test_the_checkpoint_is_the_one_that_is_asked_for(carried: Path) -> None:
     best = lm.load(carried, "best")
     assert best.checkpoint == lm.load(carried).checkpoint == "best"
     assert early.perplexity(NEW) != newest.perplexity(NEW)
+
+
+def test_the_best_checkpoint_is_taken_unless_another_is_asked_for(train: Any) -> None:
+    directory = train(WORSE)
+    models = [lm.load(directory, choice) for choice in (None, "best", "last", 23)]  # type: ignore[arg-type]
+    found = [(model.step, model.checkpoint) for model in models]
+    assert found == [(23, "best"), (23, "best"), (46, "last"), (23, "23")]
+    perplexities = [model.perplexity("ba be du ga") for model in models]
+    assert len(set(perplexities)) == 2
+    assert perplexities[0] == perplexities[1] == perplexities[3]
 
 
 def test_it_says_in_a_line_what_it_is(carried: Path) -> None:
