@@ -29,7 +29,13 @@ from lm.cli.arguments import add_checkpoint, add_location, checked_float, positi
 from lm.data.location import TextLocation, is_utf8
 from lm.data.text_files import read_text
 from lm.generation.detokenize import split_continuation
-from lm.generation.prompt import PROMPT_OPTION, Prompt, read_prompt, unknown_words_notice
+from lm.generation.prompt import (
+    DEFAULT_WORDS,
+    PROMPT_OPTION,
+    Prompt,
+    read_prompt,
+    unknown_words_notice,
+)
 from sweeps.cli.exit import exit_on_user_error
 from sweeps.errors import UserError
 from sweeps.io.console import make_console, print_line, print_text
@@ -37,9 +43,6 @@ from sweeps.io.console import make_console, print_line, print_text
 if TYPE_CHECKING:
     from lm.generation.generator import GeneratedText
     from lm.training.load import TrainedModel
-
-WORDS = 100
-"""Words of a text by default."""
 
 _ESCAPES = str.maketrans({"\\": "\\\\", "\n": "\\n", "\r": "\\r"})
 
@@ -105,7 +108,7 @@ def _parser() -> argparse.ArgumentParser:
     add(
         "--words",
         type=positive_int,
-        default=WORDS,
+        default=DEFAULT_WORDS,
         metavar="N",
         help="drawn after it; characters of a character model (default: %(default)s)",
     )

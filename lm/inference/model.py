@@ -22,7 +22,13 @@ from lm.evaluation.scoring import score_tokens
 from lm.evaluation.texts import cut_text, unknown_tokens
 from lm.generation.detokenize import split_continuation
 from lm.generation.generator import generate_texts
-from lm.generation.prompt import PROMPT_OPTION, Prompt, read_prompt, unknown_words_notice
+from lm.generation.prompt import (
+    DEFAULT_WORDS,
+    PROMPT_OPTION,
+    Prompt,
+    read_prompt,
+    unknown_words_notice,
+)
 from lm.generation.trained import make_request, trial_prompt
 from lm.inference.scored_text import ScoredText
 from lm.training.checkpoint import BEST, LAST
@@ -34,9 +40,6 @@ from sweeps.errors import UserError
 
 if TYPE_CHECKING:
     from gensim.models import KeyedVectors
-
-WORDS = 100
-"""Words of a text by default."""
 
 
 def load(
@@ -193,7 +196,7 @@ class Model:
     def generate(
         self,
         prompt: str | None = None,
-        words: int = WORDS,
+        words: int = DEFAULT_WORDS,
         *,
         temperature: float | None = None,
         top_k: int | None = None,
@@ -228,7 +231,7 @@ class Model:
         self,
         samples: int,
         prompt: str | None = None,
-        words: int = WORDS,
+        words: int = DEFAULT_WORDS,
         *,
         temperature: float | None = None,
         top_k: int | None = None,
