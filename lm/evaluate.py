@@ -3,6 +3,7 @@
     python -m lm.evaluate DIR                              # valid and test, as the trial did
     python -m lm.evaluate DIR --batch-size 1               # each text read once, as one stream
     python -m lm.evaluate DIR --text FILE                  # any text
+    python -m lm.evaluate DIR --checkpoint last            # not the best one; or a step
     python -m lm.evaluate DIR --root CORPUS                # its text, which has moved
     python -m lm.evaluate DIR --worst 20 --words words.csv # which words it predicts badly
     python -m lm.evaluate DIR --batch-size 1 --cache-search # with a neural cache

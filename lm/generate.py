@@ -5,9 +5,11 @@
     python -m lm.generate DIR --temperature 0                     # the likeliest word each time
     fortune | python -m lm.generate DIR --prompt-file -
     python -m lm.generate DIR --samples 1000 --out FILE.jsonl     # tokens and log-probabilities too
+    python -m lm.generate DIR --checkpoint last                   # not the best one; or a step
 
-The same command gives the same texts, and text n is the same among few and among many. Nothing in
-the folder is changed. JAX is imported only once the command line is known to be sound.
+The same command gives the same texts, and text n is the same among few and among many. Which
+checkpoint was taken stands on standard error. Nothing in the folder is changed. JAX is imported
+only once the command line is known to be sound.
 """
 
 import argparse
@@ -28,9 +30,9 @@ from lm.data.location import TextLocation, is_utf8
 from lm.data.text_files import read_text
 from lm.generation.detokenize import split_continuation
 from lm.generation.prompt import (
+    DEFAULT_WORDS,
     PROMPT_OPTION,
     Prompt,
-    choose_prompt,
     read_prompt,
     unknown_words_notice,
 )
@@ -41,9 +43,6 @@ from sweeps.io.console import make_console, print_line, print_text
 if TYPE_CHECKING:
     from lm.generation.generator import GeneratedText
     from lm.training.load import TrainedModel
-
-WORDS = 100
-"""Words of a text by default."""
 
 _ESCAPES = str.maketrans({"\\": "\\\\", "\n": "\\n", "\r": "\\r"})
 
@@ -59,26 +58,27 @@ def main(arguments: Sequence[str] | None = None) -> None:
     given = None if options.prompt_file is None else read_text(options.prompt_file)
 
     from lm.backend.compile_cache import use_cache  # imports JAX, as all below
-    from lm.generation.generator import GenerationRequest, generate_texts
+    from lm.generation.generator import generate_texts
+    from lm.generation.trained import make_request
     from lm.training.load import load_trained
 
     use_cache()
     location = TextLocation(options.root, tuple(options.files))
     trained = load_trained(options.directory, location, options.checkpoint)
     prompt = _prompt(trained, options.prompt, given)
-    config, wanted = trained.config, options.temperature
-    unknown = trained.vocabulary.unk_id
-    order = GenerationRequest(
-        prompt=prompt.ids,
+    request = make_request(
+        trained,
+        prompt,
         words=options.words,
         samples=options.samples,
-        temperature=config.log.sample_temperature if wanted is None else wanted,
+        temperature=options.temperature,
         top_k=options.top_k,
-        seed=config.seed if options.seed is None else options.seed,
-        avoid=[] if options.unknown or unknown is None else [unknown],
+        seed=options.seed,
+        unknown=options.unknown,
         scored=options.out is not None and _is_json(options.out),
     )
-    texts = generate_texts(trained.functions, trained.params, order)
+    print(f"{trained.trial.directory}: {trained.describe_checkpoint()}", file=sys.stderr)
+    texts = generate_texts(trained.functions, trained.params, request)
     if options.out is None:
         _print(trained, prompt, texts)
     else:
@@ -108,7 +108,7 @@ def _parser() -> argparse.ArgumentParser:
     add(
         "--words",
         type=positive_int,
-        default=WORDS,
+        default=DEFAULT_WORDS,
         metavar="N",
         help="drawn after it; characters of a character model (default: %(default)s)",
     )
@@ -159,29 +159,18 @@ def _prompt(trained: "TrainedModel", text: str | None, file: str | None) -> Prom
     Raises:
       UserError: it cannot be read by this model, or there is none.
     """
-    config, option = trained.config, "--prompt"
+    from lm.generation.trained import trial_prompt
+
+    option = "--prompt"
     if file is not None:
         text, option = file.removesuffix("\n"), "--prompt-file"
-    elif text is None:
-        text, option = config.log.sample_prompt, PROMPT_OPTION
     if text is None:
-        return _start(trained)
-    prompt = read_prompt(text, config.data, trained.vocabulary, option)
+        prompt, option = trial_prompt(trained), PROMPT_OPTION
+    else:
+        prompt = read_prompt(text, trained.config.data, trained.vocabulary, option)
     if notice := unknown_words_notice(prompt, option):
         print(notice, file=sys.stderr)
     return prompt
-
-
-def _start(trained: "TrainedModel") -> Prompt:
-    from lm.training.load import load_trial_dataset
-
-    try:
-        return choose_prompt(None, trained.config.data, load_trial_dataset(trained), PROMPT_OPTION)
-    except UserError as error:
-        raise UserError(
-            f"{trained.trial.directory} has no log.sample_prompt, and the start of its text, which "
-            f"would stand for one, cannot be had; give --prompt TEXT, or mend this: {error}"
-        ) from error
 
 
 def _print(trained: "TrainedModel", prompt: Prompt, texts: Iterable["GeneratedText"]) -> None:

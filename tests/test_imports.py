@@ -36,7 +36,7 @@ LM = """
     optim
     training
     generation evaluation gradient_flow vectors
-    monitor
+    inference monitor
     objective
     hooks
     train sweep evaluate generate compare board reproduce
@@ -57,7 +57,7 @@ LIBRARIES = {
     "optuna": {"sweeps.analysis", "sweeps.export.to_optuna", "sweeps.search.optuna_study"},
     "mlflow": {"sweeps.export.to_mlflow"},
     "wandb": {"sweeps.export.to_wandb"},
-    "gensim": {"lm.vectors"},
+    "gensim": {"lm.inference", "lm.vectors"},
     "scipy": {"lm.vectors"},
     "sklearn": {"lm.vectors"},
     "threadpoolctl": {"lm.vectors"},
@@ -163,6 +163,7 @@ def test_outside_library_stands_in_few_packages(library: str) -> None:
 @pytest.mark.parametrize(
     ("module", "absent"),
     [
+        ("lm", {"ray", "hydra", "numpy", "gensim", "pandas", *JAX}),
         ("lm.train", {"ray", "gensim", *JAX}),
         ("lm.sweep", {"ray", "gensim", *JAX}),
         ("lm.reproduce", {"ray", "gensim", *JAX}),
@@ -175,6 +176,7 @@ def test_outside_library_stands_in_few_packages(library: str) -> None:
         ("lm.gradient_flow.__main__", {"ray", "gensim", "pandas", "optuna", "plotly", *JAX}),
         ("lm.board", {"ray", "gensim", "pandas", "optuna", "plotly", *JAX}),
         ("lm.vectors.__main__", {"ray", "gensim", "scipy", "sklearn", "pandas", "plotly", *JAX}),
+        ("lm.inference", {"ray", "gensim", "pandas", "sklearn"}),
         ("lm.objective", {"ray", "gensim", "pandas", "sklearn"}),
         ("sweeps", {"ray", "pandas", "optuna", "plotly", "tensorboard", *JAX}),
         ("sweeps.tracking", {"ray", "pandas", "optuna", "plotly", *JAX}),

@@ -28,6 +28,11 @@ def read_text(path: Path) -> str:
     text = decode_text(content, path)
     if not text.strip():
         raise UserError(f"{path} has no text in it; give a file with text.")
+    return with_newlines(text)
+
+
+def with_newlines(text: str) -> str:
+    """End every line in a single newline sign."""
     return text.replace("\r\n", "\n").replace("\r", "\n")
 
 

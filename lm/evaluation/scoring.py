@@ -73,7 +73,8 @@ def score_tokens(
     count, first = num_predictions(len(ids), train), context_size(train)
     width = feature_size(trained.config.model)
     size = window_size(train)
-    at_once = min(max(1, MAX_FEATURES // (size * width)), -(-count // size))
+    # A power of two, so that texts of many lengths share few programs.
+    at_once = min(max(1, MAX_FEATURES // (size * width)), 1 << (-(-count // size) - 1).bit_length())
     room = -(-count // (at_once * size)) * at_once * size
     text = make_windows(ids, train, room)
     # On the host: cutting on the device would compile something for each part.

@@ -7,7 +7,7 @@ from typing import NamedTuple
 from lm.data.batches import Ids
 from lm.data.text_files import read_text
 from lm.data.tokenizer import tokenize
-from lm.data.vocabulary import UNKNOWN
+from lm.data.vocabulary import UNKNOWN, Vocabulary
 from lm.data.windows import context_size
 from lm.training.load import TrainedModel, load_trial_dataset
 from sweeps.errors import UserError
@@ -46,20 +46,44 @@ def load_file(trained: TrainedModel, path: Path) -> EvaluationText:
     Raises:
       UserError: it cannot be read or is too short, or a token is unknown and there is no <unk>.
     """
-    vocabulary, train = trained.vocabulary, trained.config.train
-    tokens = tokenize(read_text(path), trained.config.data)
-    known = set(vocabulary.words)
-    unknown = [token for token in tokens if token not in known]
-    if unknown and vocabulary.unk_id is None:
+    tokens = cut_text(trained, read_text(path), str(path))
+    return EvaluationText(
+        name=str(path),
+        ids=trained.vocabulary.encode(tokens),
+        unknown=len(unknown_tokens(trained.vocabulary, tokens)),
+    )
+
+
+def cut_text(trained: TrainedModel, text: str, name: str) -> list[str]:
+    """Cut a text into tokens as the corpus was.
+
+    Args:
+      trained: the model that is to predict them.
+      text: its lines end in a newline sign.
+      name: of the text, for the error message.
+
+    Raises:
+      UserError: it is too short, or a token is unknown and there is no <unk>.
+    """
+    tokens = tokenize(text, trained.config.data)
+    unknown = unknown_tokens(trained.vocabulary, tokens)
+    if unknown and trained.vocabulary.unk_id is None:
+        lacks = "1 token that is" if len(unknown) == 1 else f"{len(unknown):,} tokens that are"
         raise UserError(
-            f"{path} has {len(unknown)} tokens that are not in the vocabulary, such as "
-            f"{unknown[0]!r}, and the vocabulary has no {UNKNOWN}; give a text of known ones, or "
-            "train with data.vocab_size=N, which makes one."
+            f"{name} has {lacks} not in the vocabulary, such as {unknown[0]!r}, and the vocabulary "
+            f"has no {UNKNOWN}; give a text of known ones, or train with data.vocab_size=N, which "
+            "makes one."
         )
-    needed = context_size(train) + 1
+    needed = context_size(trained.config.train) + 1
     if len(tokens) < needed:
+        has = "1 token" if len(tokens) == 1 else f"{len(tokens):,} tokens"
         raise UserError(
-            f"{path} has {len(tokens)} tokens, and {needed} are needed to predict one; "
-            "give more text."
+            f"{name} has {has}, and {needed} are needed to predict one; give more text."
         )
-    return EvaluationText(name=str(path), ids=vocabulary.encode(tokens), unknown=len(unknown))
+    return tokens
+
+
+def unknown_tokens(vocabulary: Vocabulary, tokens: Sequence[str]) -> list[str]:
+    """The tokens of a text that a vocabulary lacks, in order."""
+    known = set(vocabulary.words)
+    return [token for token in tokens if token not in known]

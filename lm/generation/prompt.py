@@ -17,6 +17,9 @@ PROMPT_OPTION = "log.sample_prompt"
 DEFAULT_PROMPT_TOKENS = {"word": 8, "char": 40}
 """Tokens of the validation text that a default prompt takes, by `data.level`."""
 
+DEFAULT_WORDS = 100
+"""Words that are drawn after a prompt, where no number is given."""
+
 MAX_CHARACTERS_SHOWN = 60
 """Characters of a prompt that an error message repeats."""
 

@@ -4,6 +4,7 @@
     python -m lm.vectors DIR --analogy had:has:was         # had is to has as was is to ...
     python -m lm.vectors DIR OTHER vectors.bin --judge     # what people think of them
     python -m lm.vectors DIR --export vectors.txt          # for other tools
+    python -m lm.vectors DIR --judge --checkpoint last     # not the best one; or a step
     python -m lm.vectors DIR --page words.html             # a map of the most frequent words
     python -m lm.vectors DIR --judge '+vectors=[skipgram,cbow]' vectors.cbow.window=8
                                                            # beside gensim's, on the same text
@@ -41,13 +42,15 @@ def main(arguments: Sequence[str] | None = None) -> None:
     """Run the command; None: with this process's arguments."""
     options, models = read_arguments(sys.argv[1:] if arguments is None else arguments)
     console = make_console()
-    tables, epoch_scores = _tables(console, options, models)
+    tables, epoch_scores, checkpoints = _tables(console, options, models)
     if options.export is not None:  # files first, for the terminal may be a pipe that closes early
         _export(options, tables)
     if options.page is not None:
         _page(console, options, tables)
     if options.csv is not None:
         _csv(options.csv, epoch_scores)
+    for line in checkpoints:
+        print_line(console, line)
     for one in tables:
         print_line(
             console, f"{one.name}: {len(one.words):,} words, {one.matrix.shape[1]} numbers each"
@@ -63,8 +66,9 @@ def main(arguments: Sequence[str] | None = None) -> None:
 
 def _tables(
     console: Console, options: argparse.Namespace, models: Mapping[str, Word2VecConfig]
-) -> "tuple[list[WordVectors], list[EpochScores]]":
-    """All tables, their names telling them apart, and their scores after each pass."""
+) -> "tuple[list[WordVectors], list[EpochScores], list[str]]":
+    """All tables, their names telling them apart, their scores after each pass, and a line for each
+    trial that says which of its checkpoints they are of."""
     from lm.vectors.baselines import load_tables
     from lm.vectors.word_vectors import most_frequent
 
@@ -73,10 +77,13 @@ def _tables(
     names = Counter(path.name for path in where)
     found: list[WordVectors] = []
     epoch_scores: list[EpochScores] = []
+    checkpoints: list[str] = []
     for path in where:
         label = path.name if names[path.name] == 1 else str(path)
         prefix = f"{label}/" if path.is_dir() and len(where) > 1 else ""
-        scored = load_tables(console, path, options.table, models, options.judge, location)
+        scored = load_tables(
+            console, path, options.table, models, options.judge, location, options.checkpoint
+        )
         found += [
             most_frequent(one, words)._replace(name=_legible(prefix + one.name))
             for one in scored.tables
@@ -84,7 +91,9 @@ def _tables(
         epoch_scores += [
             one._replace(vectors=_legible(prefix + one.vectors)) for one in scored.epoch_scores
         ]
-    return found, epoch_scores
+        if scored.checkpoint is not None:
+            checkpoints.append(_legible(f"{path}: {scored.checkpoint}"))
+    return found, epoch_scores, checkpoints
 
 
 def _legible(name: str) -> str:

@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
-from lm.cli.arguments import add_location, positive_int
+from lm.cli.arguments import add_checkpoint, add_location, positive_int
 from lm.vectors.config import NONE, Word2VecConfig, compose_models, split_overrides
 from lm.vectors.word_vectors import TABLE_CHOICES, file_suffix
 from sweeps.cli.version import add_version
@@ -50,6 +50,8 @@ def read_arguments(arguments: Sequence[str]) -> ParsedArguments:
         parser.error("--table none leaves nothing to look at without +vectors=NAME.")
     if models and not any(path.is_dir() for path in options.where):
         raise UserError("+vectors trains on a trial's text; name a trial's folder, too.")
+    if options.checkpoint is not None and not any(path.is_dir() for path in options.where):
+        raise UserError("--checkpoint is of a trial; name a trial's folder, too.")
     return ParsedArguments(options, models)
 
 
@@ -93,6 +95,7 @@ def _add_tables(parser: argparse.ArgumentParser) -> None:
         "its features with, both (default), or none beside those of +vectors",
     )
     add_location(parser)
+    add_checkpoint(parser)
     add("--words", type=positive_int, metavar="N", help="take the N most frequent words alone")
 
 

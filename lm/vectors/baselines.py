@@ -28,6 +28,8 @@ class ScoredTables(NamedTuple):
     """The trial's own, then one for each baseline, in the order given."""
     epoch_scores: list[EpochScores]
     """Scores of the baselines and of the trial's own vectors; empty unless asked for."""
+    checkpoint: str | None = None
+    """Which checkpoint of the trial was read, in words; None: the tables are of a file."""
 
 
 def load_tables(
@@ -37,12 +39,14 @@ def load_tables(
     models: Mapping[str, Word2VecConfig],
     judged: bool,
     location: TextLocation = AS_RECORDED,
+    checkpoint: str | int | None = None,
 ) -> ScoredTables:
     """Load the tables of a trial's folder and train its baselines, or load the table of a file.
 
     Args:
       table: one of `TABLE_CHOICES`, or `NONE`.
       location: where the text of a trial lies now.
+      checkpoint: of a trial, as of `lm.training.load.load_trained`.
       console, models, judged: as for `train_baselines`.
 
     Raises:
@@ -52,12 +56,14 @@ def load_tables(
         return ScoredTables(
             tables=[] if table == NONE else load_vectors(where, table), epoch_scores=[]
         )
-    trained = load_trained(where, location)
+    trained = load_trained(where, location, checkpoint)
     own = [] if table == NONE else model_vectors(trained, table)
     if models:
-        return train_baselines(console, trained, own, models, judged)
-    found = recorded_scores(where, [one.name for one in own]) if judged else []
-    return ScoredTables(tables=own, epoch_scores=found)
+        found = train_baselines(console, trained, own, models, judged)
+    else:
+        recorded = recorded_scores(where, [one.name for one in own]) if judged else []
+        found = ScoredTables(tables=own, epoch_scores=recorded)
+    return found._replace(checkpoint=trained.describe_checkpoint())
 
 
 def train_baselines(

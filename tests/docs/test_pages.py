@@ -42,6 +42,7 @@ LISTINGS = (
     r"finished after ",  # a single run
     r"Code, packages, machine: as recorded\.",
     r"run(: walking|\n)|\s+asked\s",  # lm.vectors
+    r"<lm\.Model ",
 )
 """How a block begins that shows files or what was printed."""
 

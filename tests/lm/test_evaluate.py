@@ -268,7 +268,7 @@ def test_bad_text_is_one_sentence(
     assert f"there is no file {missing}" in refused(capsys, trained, "--text", missing)
     short.write_text("ba\n")
     told = refused(capsys, trained, "--text", short)
-    assert f"{short} has 1 tokens, and 2 are needed to predict one" in told
+    assert f"{short} has 1 token, and 2 are needed to predict one" in told
     other.write_text("ba xo xy")
     told = refused(capsys, characters, "--text", other)
     assert "has 3 tokens that are not in the vocabulary, such as 'x'" in told

@@ -53,7 +53,10 @@ def train(tmp_path_factory: pytest.TempPathFactory, tiny: Compose, text: Path) -
 @pytest.fixture(scope="module")
 def carried(train: Any) -> Path:
     """An LSTM whose rarer words are <unk>."""
-    directory: Path = train("data.vocab_size=15", "model.layers=2", "log.sample_temperature=0.8")
+    keep = "sweep.keep_checkpoints=all"
+    directory: Path = train(
+        "data.vocab_size=15", "model.layers=2", "log.sample_temperature=0.8", keep
+    )
     return directory
 
 
@@ -177,6 +180,32 @@ def test_unknown_is_drawn_only_where_it_is_allowed(carried: Path, tmp_path: Path
     ask = partial(lines, carried, tmp_path, "--prompt", "ba", "--samples", 20, "--temperature", 1)
     assert not [line for line in ask() if "<unk>" in line["tokens"]]
     assert [line for line in ask("--unknown") if "<unk>" in line["tokens"]]
+
+
+@pytest.mark.parametrize(
+    ("asked", "words"),
+    [
+        ((), "best checkpoint, step 46 of 46"),
+        (("--checkpoint", "best"), "best checkpoint, step 46 of 46"),
+        (("--checkpoint", "last"), "last checkpoint, step 46 of 46"),
+        (("--checkpoint", "23"), "checkpoint of step 23 of 46"),
+    ],
+)
+def test_the_checkpoint_is_named_beside_the_text_that_a_pipe_gets(
+    capsys: Capture, carried: Path, tmp_path: Path, asked: tuple[str, ...], words: str
+) -> None:
+    arguments = (str(carried), "--prompt", "ba", "--words", "40", *asked)
+    main(list(arguments))
+    out, err = capsys.readouterr()
+    assert err == f"{carried}: {words}\n"
+    assert len(out.split()) == 41
+    main([*arguments, "--out", str(tmp_path / "texts.txt")])
+    written, err = capsys.readouterr()
+    assert err == f"{carried}: {words}\n"
+    assert written.startswith(f"{tmp_path / 'texts.txt'}: 1 texts of 40 words")
+    assert (tmp_path / "texts.txt").read_text() == out
+    main([*arguments, "--checkpoint", "23"])
+    assert (capsys.readouterr().out == out) == ("23" in asked)
 
 
 def test_texts_are_written_a_line_each_that_holds_the_whole_text(

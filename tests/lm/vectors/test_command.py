@@ -27,6 +27,14 @@ def trained(tmp_path_factory: pytest.TempPathFactory, tiny: Compose) -> Path:
     return train_single(tiny(*overrides), overrides, Console(file=io.StringIO()))
 
 
+@pytest.fixture(scope="module")
+def two_epochs(tmp_path_factory: pytest.TempPathFactory, tiny: Compose) -> Path:
+    """A trial with a checkpoint after each of two epochs."""
+    keep = "sweep.keep_checkpoints=all"
+    overrides = (f"output_dir={tmp_path_factory.mktemp('outputs')}", keep)
+    return train_single(tiny(*overrides), overrides, Console(file=io.StringIO()))
+
+
 @pytest.fixture
 def file(tmp_path: Path) -> Path:
     """Vectors about which there are questions."""
@@ -100,6 +108,42 @@ def test_a_trials_table_is_exported(capsys: Capture, trained: Path, tmp_path: Pa
     assert back.words == table.words
     np.testing.assert_array_equal(back.matrix, table.matrix)
     assert "choose with --table" in refused(capsys, trained, "--export", path)
+
+
+@pytest.mark.parametrize(
+    ("asked", "step", "words"),
+    [
+        ((), 46, "best checkpoint, step 46 of 46"),
+        (("--checkpoint", "best"), 46, "best checkpoint, step 46 of 46"),
+        (("--checkpoint", "last"), 46, "last checkpoint, step 46 of 46"),
+        (("--checkpoint", "23"), 23, "checkpoint of step 23 of 46"),
+    ],
+)
+def test_vectors_are_of_the_checkpoint_that_is_asked_for_and_named(
+    capsys: Capture, two_epochs: Path, tmp_path: Path, asked: tuple[str, ...], step: int, words: str
+) -> None:
+    path = tmp_path / "embedding.bin"
+    printed = shown(capsys, two_epochs, "--table", "embedding", "--export", path, *asked)
+    assert printed.startswith(f"{two_epochs}: {words}\nembedding: 20 words")
+    [table] = load_vectors(path, "both")
+    with np.load(two_epochs / "checkpoints" / str(step) / "state.npz") as arrays:
+        np.testing.assert_array_equal(table.matrix, arrays["state/params/embedding/weight"])
+
+
+def test_word2vec_beside_a_checkpoint_trains_as_long_as_it_has(
+    two_epochs: Path, tmp_path: Path
+) -> None:
+    path = tmp_path / "scores.csv"
+    arguments = (two_epochs, "--judge", "--csv", path, "+vectors=skipgram", "--checkpoint", 23)
+    main([str(argument) for argument in arguments])
+    assert {line.split(",")[1] for line in path.read_text().splitlines()[1:]} == {"1"}
+
+
+def test_a_file_has_no_checkpoint(capsys: Capture, two_epochs: Path, file: Path) -> None:
+    asked = ("--checkpoint", "last", "--similar", made_up().words[0])
+    assert "--checkpoint is of a trial; name a trial's folder" in refused(capsys, file, *asked)
+    assert f"{two_epochs}: last checkpoint" in shown(capsys, file, two_epochs, *asked)
+    assert "has no checkpoint of step 7" in refused(capsys, two_epochs, "--judge", "--checkpoint=7")
 
 
 def test_tables_of_folders_with_one_name_are_told_apart(

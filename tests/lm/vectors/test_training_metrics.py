@@ -50,7 +50,7 @@ def evaluations(folder: Path) -> list[dict[str, float]]:
 
 def test_scores_are_those_of_gensim_on_the_trained_tables(scored: Path) -> None:
     last = evaluations(scored)[-1]
-    for table in model_vectors(load_trained(scored), "both"):
+    for table in model_vectors(load_trained(scored, choice="last"), "both"):
         prefix = "vectors/" if table.name == "embedding" else "vectors/output_"
         theirs = to_keyed_vectors(table)
         for kind, file in PAIRS.items():
