@@ -144,12 +144,12 @@ class CheckpointManager:
             return _read(self.directory / BEST / FILE, like)
         except FileNotFoundError as error:
             raise UserError(
-                f"{self.directory} has no best checkpoint; take --checkpoint {LAST}."
+                f"{self.directory} has no best checkpoint; take the newest one, {LAST}."
             ) from error
         except Exception as error:  # as for the newest one
             raise UserError(
                 f"the best checkpoint in {self.directory} cannot be read "
-                f"({first_line(error)}); take --checkpoint {LAST}."
+                f"({first_line(error)}); take the newest one, {LAST}."
             ) from error
 
     def _remove(self, steps: Iterable[int]) -> None:

@@ -204,7 +204,7 @@ def test_finished_trial_keeps_what_was_asked_for(
     ("kept", "choice", "told"),
     [
         ("best", 46, "no checkpoint of step 46; there are those of steps 69, 115"),
-        ("last", "best", "has no best checkpoint; take --checkpoint last"),
+        ("last", "best", "has no best checkpoint; take the newest one, last"),
     ],
 )
 def test_checkpoint_that_is_not_there_is_one_sentence(
