@@ -128,11 +128,12 @@ class CheckpointManager:
         return _step_of(self.directory / BEST / FILE)
 
     def finish(self) -> None:
-        """Delete what is not kept once nothing is left to train."""
+        """Delete all but the newest, and the best, once nothing is left to train.
+
+        `Run` deletes those too where the option wants it.
+        """
         if self._keep != ALL:
             self._remove(self.steps()[1:])
-        if self._keep == LAST:
-            self.forget_best()
 
     def restore_best(self, like: Checkpoint) -> Checkpoint:
         """Read the best checkpoint onto the host.
