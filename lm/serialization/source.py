@@ -213,10 +213,12 @@ def _read_safetensors(file: Path) -> Source:
     try:
         with safe_open(file, "np") as opened:
             metadata = opened.metadata() or {}
-            shapes = {name: tuple(opened.get_slice(name).get_shape()) for name in opened.keys()}  # noqa: SIM118
+            names = list(opened.keys())
+            shapes = {name: tuple(opened.get_slice(name).get_shape()) for name in names}
     except (OSError, SafetensorError) as error:
         raise UserError(
-            f"{OPTION}={file} is no file of safetensors: {first_line(error)}"
+            f"{OPTION}={file} is no file of safetensors ({first_line(error)}); name one that "
+            "lm.export --to safetensors wrote, or a trial's folder."
         ) from error
     if metadata.get("format") != str(FORMAT):
         raise UserError(

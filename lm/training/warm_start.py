@@ -2,6 +2,7 @@
 
 import logging
 from pathlib import Path
+from typing import Any
 
 import jax
 import jax.numpy as jnp
@@ -48,7 +49,7 @@ def warm_started(config: Config, words: list[str], drawn: Params) -> Params:
         log.info("%s", line)
     taken = {name: arrays[name] for name in found.taken}
 
-    def first(path: object, own: Array) -> Array:
+    def first(path: tuple[Any, ...], own: Array) -> Array:
         name = jax.tree_util.keystr(path, simple=True, separator="/")
         # A copy, for training uses its buffers up.
         return jnp.array(taken[name], own.dtype, copy=True) if name in taken else own
