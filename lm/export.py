@@ -19,8 +19,10 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
+import numpy as np
+
 from lm.cli.arguments import add_checkpoint, trial_parser
-from lm.serialization.exported import ExportedModel, Logits, largest_error, named_arrays
+from lm.serialization.exported import STEPS, ExportedModel, Logits, compare, named_arrays
 from sweeps.cli.exit import exit_on_user_error
 from sweeps.errors import UserError
 from sweeps.io.console import make_console, print_line
@@ -64,6 +66,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     use_cache()
     trained = load_trained(options.directory, choice=options.checkpoint)
     model = exported(trained)
+    _check_finite(model)
     with _beside(path) as folder:
         made = Path(folder, path.name)
         said = WRITERS[kind](model, made, logits_function(trained))
@@ -141,6 +144,15 @@ def _check(kind: str, path: Path) -> None:
         )
 
 
+def _check_finite(model: ExportedModel) -> None:
+    for name, array in model.arrays.items():
+        if not np.isfinite(array).all():
+            raise UserError(
+                f"{name} of {model.trial} has values that are no finite numbers at step "
+                f"{model.step:,}; choose another checkpoint with --checkpoint, or another trial."
+            )
+
+
 def _to_safetensors(model: ExportedModel, path: Path, reference: Logits) -> str:
     from lm.serialization import to_safetensors
 
@@ -183,13 +195,17 @@ def _compared(library: str, model: ExportedModel, logits: Logits, reference: Log
     Raises:
       UserError: further than rounding explains.
     """
-    error, scale = largest_error(model, logits, reference)
-    if not error <= TOLERANCE * max(1.0, scale):
+    errors = compare(model, logits, reference)
+    if not errors.from_equal_states <= TOLERANCE * max(1.0, errors.scale):
         raise UserError(
-            f"logits of {library} differ from the model's by up to {error:.1e}, more than rounding "
-            "explains, and nothing was written; report that, with the versions of both."
+            f"logits of {library} differ from the model's by {errors.from_equal_states:.1e}, more "
+            f"than rounding explains, and nothing was written; take another version of {library}, "
+            "or another kind of export."
         )
-    return f"logits of {library} differ from the model's by at most {error:.1e}"
+    return (
+        f"logits of {library} differ from the model's by at most {errors.from_equal_states:.1e} "
+        f"from equal states, {errors.over_text:.1e} over {STEPS} words"
+    )
 
 
 def _size(model: ExportedModel) -> str:

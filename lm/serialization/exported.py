@@ -103,42 +103,58 @@ def _walk(params: Mapping[Any, Any], prefix: str) -> Iterator[tuple[str, Any]]:
             yield f"{prefix}{key}", value
 
 
-def largest_error(model: ExportedModel, logits: Logits, reference: Logits) -> tuple[float, float]:
+class Errors(NamedTuple):
+    """How far an export's logits and states are from the model's: largest absolute differences."""
+
+    from_equal_states: float
+    """Over two words, from a state of the model."""
+    over_text: float
+    """Over `STEPS` words from a zero state; a model in which small differences grow has larger
+    ones here."""
+    scale: float
+    """Largest absolute value that was compared."""
+
+
+STEPS, WINDOW, STREAMS = 70, 2, 4
+"""Words of a text that is compared, words that are read at once, and texts side by side."""
+
+
+def compare(model: ExportedModel, logits: Logits, reference: Logits) -> Errors:
     """Compare the logits and states of an export with those of the model itself.
 
-    Two windows of words are read, the second from the state after the first. The words are drawn
-    as often as the training text has them.
+    The words are drawn as often as the training text has them.
 
     Args:
       model: the model.
       logits: computes with what was written.
       reference: computes with the model itself.
-
-    Returns:
-      The largest absolute difference, and the largest absolute value that was compared.
     """
     draw = np.random.default_rng(0)
     counts = np.maximum(np.array(model.vocabulary.counts, np.float64), 1)
-    windows = draw.choice(len(counts), (2, STEPS, STREAMS), p=counts / counts.sum())
-    found = expected = model.zero_states(STREAMS)
-    error = scale = 0.0
-    for ids in windows.astype(np.int32):
-        found_logits, found = logits(ids, found)
-        expected_logits, expected = reference(ids, expected)
-        pairs = [(found_logits, expected_logits)]
-        pairs += [
-            pair
-            for layers in zip(found, expected, strict=True)
-            for pair in zip(*layers, strict=True)
-        ]
-        for one, other in pairs:
-            assert one.shape == other.shape
-            difference = float(np.abs(np.float64(one) - np.float64(other)).max())
-            # A maximum would leave out what is no number.
-            error = difference if not difference <= error else error
-            scale = max(scale, float(np.abs(other).max()))
-    return error, scale
+    text = draw.choice(len(counts), (STEPS, STREAMS), p=counts / counts.sum()).astype(np.int32)
+    own = state = model.zero_states(STREAMS)
+    near, far, scale = [0.0], [0.0], [0.0]
+    for start in range(0, STEPS, WINDOW):
+        ids = text[start : start + WINDOW]
+        from_equal_states = logits(ids, state)
+        own_logits, own = logits(ids, own)
+        expected, state = reference(ids, state)
+        near.append(_difference(from_equal_states, (expected, state)))
+        far.append(_difference((own_logits, own), (expected, state)))
+        scale += [float(np.abs(array).max()) for array in _flat((expected, state))]
+    # Not Python's maximum, which may leave out what is no number.
+    return Errors(*(float(np.max(numbers)) for numbers in (near, far, scale)))
 
 
-STEPS, STREAMS = 35, 4
-"""Words of a window that is compared, and windows side by side."""
+def _difference(one: tuple[FloatArray, States], other: tuple[FloatArray, States]) -> float:
+    pairs = zip(_flat(one), _flat(other), strict=True)
+    found = []
+    for mine, theirs in pairs:
+        assert mine.shape == theirs.shape
+        found.append(float(np.abs(np.float64(mine) - np.float64(theirs)).max()))
+    return float(np.max(found))
+
+
+def _flat(read: tuple[FloatArray, States]) -> list[FloatArray]:
+    logits, states = read
+    return [logits, *(array for layer in states for array in layer)]

@@ -72,7 +72,7 @@ def logits_of(directory: Path) -> Logits:
 
     @torch.no_grad()
     def logits(ids: NDArray[np.int32], states: States) -> tuple[FloatArray, States]:
-        before = [tuple(torch.from_numpy(array) for array in layer) for layer in states]
+        before = [tuple(torch.from_numpy(np.array(array)) for array in layer) for layer in states]
         found, after = model(torch.from_numpy(ids.astype(np.int64)), before)
         return found.numpy(), tuple(tuple(array.numpy() for array in layer) for layer in after)
 
