@@ -17,8 +17,8 @@ Compose = Callable[..., dict[str, Any]]
 TEXTS = (
     "It\u2019s \u201cquoted\u201d \u2014 isn't it? (Yes; no: 3.14!)\nnew line - end & more\n",
     "soft\u00adhyphen word\u2060joiner \ufeffmark; na\u00efve cafe\u0301 \u0130stanbul STRA\u00dfE",
-    "\u0939\u093f\u0928\u094d\u0926\u0940 \u0964 \u0645\u0631\u062d\u0628\u0627\u060c",  # Hindi, Arabic
-    "\u05e6\u05d4\u05f4\u05dc \u05d1\u05be \u0565\u055b\u0580",  # Hebrew, Armenian
+    "\u0939\u093f\u0928\u094d\u0926\u0940 \u0964 \u0645\u0631\u062d\u0628\u0627\u060c",
+    "\u05e6\u05d4\u05f4\u05dc \u05d1\u05be \u0565\u055b\u0580",
     "<unk> <eos> <other> x<unk>y <UNK>\n\n  two  blanks\t_under_ \u2026 \u3002\u4e2d\u6587\uff0c",
     "",
 )
