@@ -69,7 +69,10 @@ def main(arguments: Sequence[str] | None = None) -> None:
     _check_finite(model)
     with _beside(path) as folder:
         made = Path(folder, path.name)
-        said = WRITERS[kind](model, made, logits_function(trained))
+        try:
+            said = WRITERS[kind](model, made, logits_function(trained))
+        except OSError as error:
+            raise _cannot_write(path, error) from error
         _replace(made, path)
     console = make_console()
     print_line(console, f"{path}: {trained.describe_checkpoint()}, {_size(model)}; {said}")

@@ -67,7 +67,7 @@ def write(model: ExportedModel, path: Path) -> None:
     made.ir_version = IR_VERSION
     helper.set_model_props(made, model.metadata())
     onnx.checker.check_model(made, full_check=True)
-    onnx.save_model(made, path)
+    path.write_bytes(made.SerializeToString())
 
 
 def _nodes(model: ExportedModel) -> Iterator[NodeProto]:

@@ -1,6 +1,7 @@
 """A model as a folder that needs PyTorch alone: weights, vocabulary and a small model file."""
 
 import importlib.util
+import io
 import json
 import shutil
 from pathlib import Path
@@ -27,7 +28,9 @@ def write(model: ExportedModel, directory: Path) -> None:
     weights = {name: torch.from_numpy(array) for name, array in state_dict(model).items()}
     if model.config.model.tie_weights:  # so that the file has it once
         weights["output.weight"] = weights["embedding.weight"]
-    torch.save(weights, directory / "weights.pt")
+    content = io.BytesIO()  # PyTorch hides what is wrong with a file that cannot be written
+    torch.save(weights, content)
+    (directory / "weights.pt").write_bytes(content.getbuffer())
 
 
 def state_dict(model: ExportedModel) -> dict[str, FloatArray]:

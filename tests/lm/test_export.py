@@ -1,5 +1,6 @@
 """The command that exports a trained model: what it writes, checks, prints and refuses."""
 
+import errno
 import importlib.util
 import io
 import re
@@ -236,6 +237,26 @@ def test_parameters_that_are_no_numbers_are_refused(
     message = refused(capsys, trained(), "--to", "safetensors", tmp_path / "a")
     assert "output/bias of " in message
     assert "has values that are no finite numbers at step 46" in message
+
+
+@pytest.mark.parametrize("kind", PACKAGES)
+def test_full_disk_is_told_in_one_sentence(
+    capsys: Capture, trained: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, kind: str
+) -> None:
+    need(kind)
+
+    def full(*_: object) -> int:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    path = tmp_path / "a"
+    directory = trained()
+    monkeypatch.setattr(Path, "write_bytes", full)
+    message = refused(capsys, directory, "--to", kind, path)
+    assert message == (
+        f"error: cannot write {path} (No space left on device); free some space or mend its "
+        "permissions, or name another place."
+    )
+    assert not any(tmp_path.iterdir())
 
 
 @pytest.mark.parametrize("command", ["evaluate", "generate", "export"])
