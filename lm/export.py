@@ -207,7 +207,8 @@ def _compared(library: str, model: ExportedModel, logits: Logits, reference: Log
         )
     return (
         f"logits of {library} differ from the model's by at most {errors.from_equal_states:.1e} "
-        f"from equal states, {errors.over_text:.1e} over {STEPS} words"
+        f"from equal states, {errors.over_text:.1e} over {STEPS} words (the largest is "
+        f"{errors.scale:.3g})"
     )
 
 

@@ -73,6 +73,11 @@ class LanguageModel(nn.Module):
         Returns:
           Logits [T, B, V] of the word after each, and the state after the last one.
         """
+        features, after = self.features(ids, state)
+        return self.output(features), after
+
+    def features(self, ids: Tensor, state: State | None = None) -> tuple[Tensor, State]:
+        """Read words, as `forward` does; give what the softmax sees of them, and the state."""
         x, after = self.embedding(ids), []
         for layer, before in zip(self.layers, state or self.zero_state(ids.shape[1]), strict=True):
             # PyTorch's layers take the state with a first axis, [1, B, units].
@@ -81,7 +86,7 @@ class LanguageModel(nn.Module):
             after.append(tuple(array[0] for array in (now if len(before) == 2 else (now,))))
         if self.hidden is not None:
             x = torch.tanh(self.hidden(x))
-        return self.output(x), after
+        return x, after
 
     @torch.no_grad()
     def score(self, ids: list[int]) -> list[float]:
@@ -95,8 +100,8 @@ class LanguageModel(nn.Module):
         if self.config["predict"] == "last":
             windows = text.unfold(0, self.config["sequence_length"] + 1, 1)
             for part in windows.split(CHUNK):
-                logits = self(part[:, :-1].T)[0][-1]
-                found.append(_log_probs(logits, part[:, -1]))
+                features, _ = self.features(part[:, :-1].T)
+                found.append(_log_probs(self.output(features[-1]), part[:, -1]))
         else:
             state = None
             for inputs, targets in zip(text[:-1].split(CHUNK), text[1:].split(CHUNK), strict=True):
