@@ -31,7 +31,7 @@ SWEEPS = """
 LM = """
     config
     backend data cli
-    losses
+    losses serialization
     model
     optim
     training
@@ -39,7 +39,7 @@ LM = """
     inference monitor
     objective
     hooks
-    train sweep evaluate generate compare board reproduce
+    train sweep evaluate generate export compare board reproduce
 """
 LEVELS = {
     f"{top}.{name}": level
@@ -63,7 +63,10 @@ LIBRARIES = {
     "threadpoolctl": {"lm.vectors"},
     "optax": {"lm.optim", "lm.training"},
     "flax": {"lm.model", "lm.training", "lm.monitor.graph"},
-    "torch": set(),
+    "torch": {"lm.serialization"},
+    "onnx": {"lm.serialization"},
+    "onnxruntime": {"lm.serialization"},
+    "safetensors": {"lm.serialization"},
     "orbax": set(),
 }
 
@@ -169,6 +172,7 @@ def test_outside_library_stands_in_few_packages(library: str) -> None:
         ("lm.reproduce", {"ray", "gensim", *JAX}),
         ("lm.evaluate", {"ray", "gensim", "pandas", *JAX}),
         ("lm.generate", {"ray", "gensim", "pandas", *JAX}),
+        ("lm.export", {"ray", "gensim", "pandas", "torch", "onnx", "safetensors", *JAX}),
         ("lm.hooks.identity", {"ray", "gensim", *JAX}),
         ("lm.compare", {"ray", "gensim", "pandas", "optuna", "plotly", *JAX}),
         ("lm.generation.prompt", {"ray", "gensim", *JAX}),

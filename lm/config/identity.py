@@ -9,12 +9,13 @@ _OPTIMIZER_OPTIONS = ("momentum", "beta1", "beta2", "smoothing", "epsilon")
 """Options that some optimizers have: null in the identity of a run whose optimizer lacks them."""
 
 
-def identity_of(config: Config, text_digest: str) -> dict[str, Any]:
+def identity_of(config: Config, text_digest: str, init_digest: str | None = None) -> dict[str, Any]:
     """Return plain values that are equal for two runs exactly if the runs compute the same.
 
     Args:
       config: a checked configuration.
       text_digest: hash of the corpus, `lm.data.dataset.Dataset.digest`.
+      init_digest: hash of what `init_from` names, `lm.serialization.source.Source.digest`.
     """
     identity = dataclasses.asdict(config)
     for key in RUN_ONLY:
@@ -27,6 +28,10 @@ def identity_of(config: Config, text_digest: str) -> dict[str, Any]:
         del identity["optimizer"]["schedule"], identity["optimizer"]["plateau_patience"]
     if config.train.patience is not None or config.optimizer.schedule == PLATEAU:
         identity["ranking"] = {"metric": config.sweep.metric, "mode": config.sweep.mode}
+    if config.init_from is None:
+        del identity["init_from"]
+    else:
+        identity["init_from"] = init_digest
     del identity["data"]["root"]
     identity["data"]["files"] = text_digest
     identity["optimizer"] = {**dict.fromkeys(_OPTIMIZER_OPTIONS), **identity["optimizer"]}

@@ -20,6 +20,7 @@ _packaged = Path(__file__).parents[1] / "conf"  # where a wheel carries conf/
 CONFIG_DIR = _packaged if _packaged.is_dir() else Path(__file__).parents[2] / "conf"
 
 _ADDED_OPTIONS: dict[str, Any] = {
+    "init_from": None,
     "log": {"vector_scores": False, "scalars_every": None},
     "optimizer": {"schedule": HOLD, "plateau_patience": 1},
     "train": {"patience": None},

@@ -318,6 +318,10 @@ class Config:
     search: SearchConfig = field(default_factory=SearchConfig)
     scheduler: SchedulerConfig = section(SchedulerConfig, SCHEDULERS)
     ray: RayConfig = field(default_factory=RayConfig)
+    init_from: str | None = option(
+        "a trained trial's folder, or a file of `lm.export --to safetensors`: parameters of the "
+        "same names and shapes start as they are there; null: all are drawn"
+    )
     seed: int = option("source of everything random", at_least=0, at_most=2**32 - 1)
     output_dir: str = option("root of all results")
     name: str | None = option("folder of a single run; null: made from its overrides")

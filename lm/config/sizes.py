@@ -19,6 +19,26 @@ def num_parameters(model: ModelConfig, vocab_size: int) -> int:
     return vocab_size * (vectors + 1) + layers + hidden
 
 
+def parameter_shapes(model: ModelConfig, vocab_size: int) -> dict[str, tuple[int, ...]]:
+    """Return the shape of each array of a model's parameters, by the keys on the way to it."""
+    gates, features = GATES[model.cell], feature_size(model)
+    found: dict[str, tuple[int, ...]] = {"embedding/weight": (vocab_size, model.embed_size)}
+    for i, (inputs, units) in enumerate(layer_sizes(model)):
+        found |= {
+            f"layers/{i}/input_kernel": (inputs, gates * units),
+            f"layers/{i}/recurrent_kernel": (units, gates * units),
+            f"layers/{i}/bias": (gates * units,),
+        }
+        if model.cell == "gru":
+            found[f"layers/{i}/recurrent_bias"] = (units,)
+    if model.hidden_size is not None:
+        outputs = rnn_sizes(model)[-1]
+        found |= {"hidden/kernel": (outputs, features), "hidden/bias": (features,)}
+    if not model.tie_weights:
+        found["output/weight"] = (vocab_size, features)
+    return {**found, "output/bias": (vocab_size,)}
+
+
 def feature_size(model: ModelConfig) -> int:
     """Return the width of what the softmax sees."""
     return model.hidden_size or rnn_sizes(model)[-1]

@@ -8,6 +8,7 @@ from lm.config.identity import identity_of
 from lm.data.dataset import Dataset, load_dataset
 from lm.data.windows import steps_per_epoch
 from lm.generation.prompt import PROMPT_OPTION, choose_prompt
+from lm.serialization.source import check_source, init_digest
 from lm.vectors.training_metrics import check_vocabulary
 from sweeps.errors import UserError
 
@@ -24,7 +25,9 @@ def identify(raw_config: Mapping[str, Any]) -> dict[str, Any]:
     config = parse_config(raw_config)
     text = load_dataset(config.data)
     _check_text(config, text)
-    return identity_of(config, text.digest)
+    if config.init_from is not None:
+        check_source(config.init_from, config.model, text.vocabulary.words)
+    return identity_of(config, text.digest, init_digest(config))
 
 
 def _check_text(config: Config, text: Dataset) -> None:

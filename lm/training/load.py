@@ -17,6 +17,7 @@ from lm.data.location import AS_RECORDED, TextLocation, location_options
 from lm.data.vocabulary import Vocabulary
 from lm.model.types import Carry, Params
 from lm.optim.optimizer import hyperparameters
+from lm.serialization.source import init_digest
 from lm.training.checkpoint import BEST, LAST, NONE, Checkpoint, CheckpointManager
 from lm.training.functions import (
     CompiledFunctions,
@@ -109,7 +110,8 @@ def load_trial_dataset(trained: TrainedModel) -> Dataset:
             f"elsewhere now (this command runs in {Path.cwd()}), give {elsewhere}."
         ) from error
     recorded = parse_config(read_config(trial.directory))
-    if fingerprint(identity_of(recorded, text.digest)) != trial.fingerprint:
+    began_with = init_digest(recorded, trial.directory)
+    if fingerprint(identity_of(recorded, text.digest, began_with)) != trial.fingerprint:
         raise UserError(
             f"the text of {trial.directory} is not the one that it was trained on, or its "
             f"config.yaml was changed; restore them, or say with {elsewhere} where it lies."

@@ -17,6 +17,7 @@ from lm.training.checkpoint import Checkpoint, CheckpointManager
 from lm.training.functions import flushed
 from lm.training.state import TrainState, count_parameters, evaluated_params
 from lm.training.trainer import Trainer, TrainReport
+from lm.training.warm_start import record_source
 from sweeps.errors import UserError
 from sweeps.store import TrialStatus
 from sweeps.store.result import updated_best
@@ -86,12 +87,16 @@ class TrainingSession:
         """The state to train on from: that of the newest checkpoint, if there is one.
 
         Raises:
-          UserError: there are checkpoints, and none can be read.
+          UserError: there are checkpoints, and none can be read; or what `init_from` names cannot.
         """
         restored = self.checkpoints.restore(self.trainer.functions.shapes)
         if restored is None:
             self.checkpoints.forget_best()
-            return self.trainer.start()
+            trainer = self.trainer
+            if trainer.config.init_from is not None:
+                words, digest = trainer.vocabulary.words, trainer.text_digest
+                record_source(trainer.config, words, digest, self.run.directory)
+            return trainer.start()
         self.step = self._epoch_start = int(restored.step)
         self.run.resume_at(self.step)
         if self.run.best is None:

@@ -26,6 +26,7 @@ from lm.training.heldout import HeldOut, make_windows, mean_loss, perplexity
 from lm.training.metrics import CurvePoint, collect_updates, curve_points
 from lm.training.randomness import StepRandomness
 from lm.training.state import TrainState
+from lm.training.warm_start import warm_started
 
 
 @dataclass(frozen=True)
@@ -86,6 +87,7 @@ class Trainer:
         self.functions = build_functions(make_static_config(config, len(dataset.vocabulary)))
         self.init_key, self.train_key = jax.random.split(jax.random.key(config.seed))
         self.vocabulary = dataset.vocabulary
+        self.text_digest = dataset.digest
         device_text = device_text or put_on_device(dataset, config.train)
         self.streams_lb = device_text.streams_lb
         self.steps_per_epoch = device_text.steps_per_epoch
@@ -107,7 +109,11 @@ class Trainer:
 
     def start(self) -> TrainState:
         """The state before the first update."""
-        return self.functions.initialize(self.init_key, init_scales(self.config.model))
+        state = self.functions.initialize(self.init_key, init_scales(self.config.model))
+        if self.config.init_from is None:
+            return state
+        words = self.vocabulary.words
+        return state._replace(params=warm_started(self.config, words, state.params))
 
     def compile(self, state: TrainState) -> tuple[TrainState, float]:
         """Compile by taking no step and evaluating no window.

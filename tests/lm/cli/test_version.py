@@ -15,6 +15,7 @@ from sweeps.cli.version import version_text
         ("lm.compare", "run"),
         ("lm.evaluate", "main"),
         ("lm.generate", "main"),
+        ("lm.export", "main"),
         ("lm.gradient_flow.plugin.export", "main"),
         ("lm.reproduce", "run"),
         ("lm.vectors.__main__", "main"),
