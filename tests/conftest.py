@@ -7,8 +7,10 @@ from pathlib import Path
 
 import pytest
 
-# A shell has its background jobs ignore Ctrl-C, and so would all that tests start.
+# A shell has its background jobs ignore Ctrl-C, and nohup has them ignore the end of the terminal;
+# so would all that tests start.
 signal.signal(signal.SIGINT, signal.default_int_handler)
+signal.signal(signal.SIGHUP, signal.SIG_DFL)
 os.environ["JAX_NUMPY_RANK_PROMOTION"] = "raise"
 os.environ["JAX_PLATFORMS"] = "cpu"
 os.environ["JAX_NUM_CPU_DEVICES"] = "2"  # batches that are large enough are sharded

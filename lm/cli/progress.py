@@ -23,7 +23,7 @@ class RunProgress(progress.RunProgress):
             for split in ("valid", "test"):
                 if f"{split}/perplexity" in metrics:
                     line += f"  {split} perplexity {metrics[f'{split}/perplexity']:.2f}"
-            best = metrics.get("best/test/perplexity")
+            best = metrics.get("test/perplexity_at_best")
             if best is not None and best != metrics["test/perplexity"]:
                 line += f", {best:.2f} with the best checkpoint"
             print_line(self._console, line)

@@ -38,7 +38,7 @@ def reports(raw_config: Mapping[str, Any]) -> list[list[str]]:
         evaluation += tags(tied)
         shares = [f"vectors/{kind}_share" for kind in KINDS]
     has_test = len(load_dataset(DataConfig(**raw_config["data"])).test) > 0
-    tested = [*_losses("test"), *(f"best/{tag}" for tag in _losses("test"))]
+    tested = [*_losses("test"), *(f"{tag}_at_best" for tag in _losses("test"))]
     last = [*evaluation, *(tested if has_test else ())]
     return [plain, [*plain, *_observed(raw_config)], evaluation, [*evaluation, *shares], last]
 

@@ -12,7 +12,7 @@ from lm.backend.compile_cache import record_compilations
 from lm.backend.execution import ExecutionPlan
 from lm.model.types import Params
 from lm.optim.averaging import averaged_updates
-from lm.training.checkpoint import BEST, CheckpointWriter
+from lm.training.checkpoint import CheckpointWriter
 from lm.training.session import TrainingSession
 from lm.training.state import TrainState, evaluated_params
 from lm.training.step import record_validation_loss
@@ -240,4 +240,4 @@ def _test(
     if not session.is_better(metrics):
         params = session.best_params()
         best = {} if params is None else engine.evaluate_params(lane, params, "test")
-    return {**last, **{f"{BEST}/{tag}": value for tag, value in best.items()}}
+    return {**last, **{f"{tag}_at_best": value for tag, value in best.items()}}

@@ -133,8 +133,8 @@ class ProgressCallback:
             self._context.progress.interrupted(self._context.outcome.ended_early)
             self._saving = set(self._context.running)
             self._give_up = time.monotonic() + SAVE_SECONDS
-        active = {trial.trial_id for trial in trials if trial.status == trial.RUNNING}
-        left = self._saving & active & set(self._context.running)
+        paused = {trial.trial_id for trial in trials if trial.status == trial.PAUSED}
+        left = self._saving & set(self._context.running) - paused
         if not left or time.monotonic() > self._give_up:
             raise KeyboardInterrupt
 

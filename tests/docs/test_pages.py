@@ -143,7 +143,7 @@ def run(line: str, folder: Path, environment: dict[str, str]) -> None:
         text=True,
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
-        timeout=400,
+        timeout=1200,
         check=False,
     )
     assert done.returncode == 0, f"{line}\n{done.stdout}"

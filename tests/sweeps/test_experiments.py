@@ -922,8 +922,8 @@ def test_sweep_that_is_killed_at_any_moment_ends_with_the_table_of_a_quiet_one(
         if victim == "driver":
             os.killpg(process.pid, signal.SIGKILL)
         else:
-            worker = read_provenance(next(iter(running(trials)))).facts["pid"]
-            os.kill(worker, signal.SIGKILL)
+            wait(lambda: any(workers(trials)))
+            os.kill(next(workers(trials)), signal.SIGKILL)
         process.communicate(timeout=SECONDS)
     swept(*arguments)
     rows = swept.rows("s")
@@ -933,11 +933,12 @@ def test_sweep_that_is_killed_at_any_moment_ends_with_the_table_of_a_quiet_one(
         assert found == expected(30, float(row["lr"]), float(row["momentum"]))
 
 
-def running(trials: Path) -> Iterator[Path]:
-    """Folders of trials that are being trained."""
+def workers(trials: Path) -> Iterator[int]:
+    """Processes of trials that are being trained, as far as the trials have said them."""
     for trial in trials.glob("*,id=*"):
-        if read_trial(trial).status == "running":
-            yield trial
+        pid = read_provenance(trial).facts.get("pid")
+        if pid is not None and read_trial(trial).status == "running":
+            yield pid
 
 
 PLAIN = """

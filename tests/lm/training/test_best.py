@@ -68,7 +68,7 @@ def assert_best_is_kept(folder: Path) -> None:
     assert trainer.evaluate(trained.params, "valid")["valid/perplexity"] == best.value
     last = history(folder)[-1]
     tested = trainer.evaluate(trained.params, "test")
-    assert {tag: last[f"best/{tag}"] for tag in tested} == tested
+    assert {tag: last[f"{tag}_at_best"] for tag in tested} == tested
     assert last["test/perplexity"] > tested["test/perplexity"]
 
 
@@ -168,8 +168,8 @@ def test_lanes_of_a_pack_keep_their_own_best(whole: Path, tmp_path: Path, tiny: 
         trainer = Trainer(parse_config(values), load_dataset(parse_config(values).data))
         params = params_of(checkpoints, trainer)
         tested = trainer.evaluate(params, "test")
-        assert last["best/test/loss"] == pytest.approx(tested["test/loss"], rel=1e-6)
-        assert (last["best/test/loss"] == last["test/loss"]) == (name == "better")
+        assert last["test/loss_at_best"] == pytest.approx(tested["test/loss"], rel=1e-6)
+        assert (last["test/loss_at_best"] == last["test/loss"]) == (name == "better")
 
 
 def params_of(checkpoints: CheckpointManager, trainer: Trainer) -> Any:
@@ -194,7 +194,7 @@ def test_finished_trial_keeps_what_was_asked_for(
     train(tmp_path, tiny(*WORSE, f"sweep.keep_checkpoints={kept}"))
     found = tmp_path / "checkpoints"
     assert {path.name for path in found.iterdir()} if found.exists() else set() == names
-    assert history(tmp_path)[-1]["best/test/loss"] < history(tmp_path)[-1]["test/loss"]
+    assert history(tmp_path)[-1]["test/loss_at_best"] < history(tmp_path)[-1]["test/loss"]
     if kept == "none":
         with pytest.raises(UserError, match=r"is done, and its checkpoints were not kept \("):
             load_trained(tmp_path)
