@@ -56,7 +56,7 @@ class TrainingSession:
     @property
     def is_out_of_patience(self) -> bool:
         """Whether as many evaluations as `train.patience` allows brought no better value."""
-        return self._uses_patience_up(self._evaluated())
+        return self._is_patience_used_up()
 
     @property
     def is_over(self) -> bool:
@@ -161,16 +161,19 @@ class TrainingSession:
         """Whether the trial ends with an evaluation, given the metrics that it is to report."""
         if self.ended or self.run.metric not in metrics:
             return self.ended
-        return self._uses_patience_up([*self._evaluated(), (self.step, metrics[self.run.metric])])
+        return self._is_patience_used_up((self.step, metrics[self.run.metric]))
 
     def _evaluated(self) -> list[tuple[int, float]]:
         """Step and value of the ranking metric at each epoch's end."""
         per_epoch = self.trainer.steps_per_epoch
         return [(step, value) for step, value in self.run.values if step % per_epoch == 0]
 
-    def _uses_patience_up(self, values: Sequence[tuple[int, float]]) -> bool:
+    def _is_patience_used_up(self, *following: tuple[int, float]) -> bool:
+        """Whether it is after the evaluations so far, and these."""
         patience = self.trainer.config.train.patience
-        return patience is not None and bool(plateau_steps(values, self.run.mode, patience))
+        if patience is None:
+            return False
+        return bool(plateau_steps([*self._evaluated(), *following], self.run.mode, patience))
 
     def _take_plateaus(self) -> None:
         """Let the values so far decide the learning rate from here on."""
@@ -215,7 +218,8 @@ class TrainingSession:
             self._epoch_start, self._epoch_seconds = self.step, 0.0
             finite = finite and math.isfinite(evaluation["valid/loss"])
         self.run.report(self.step, metrics, self.trainer.total_steps)
-        self._take_plateaus()
+        if self.epoch_ended:
+            self._take_plateaus()
         if not finite:
             raise Diverged(self.step)
 

@@ -96,6 +96,8 @@ class Trainer:
         self.total_steps = self.steps_per_epoch * config.train.epochs
         self.plateaus: list[int] = []
         """Updates before each decay of `optimizer.schedule=plateau`, in their order."""
+        self._hyperparams: tuple[tuple[int, int, int], Hyperparameters] | None = None
+        """The last ones, and the epoch, changes and plateaus that they depend on."""
 
     @cached_property
     def replicated_lb(self) -> Array:
@@ -137,9 +139,13 @@ class Trainer:
         return int(min(self.config.train.report_every, left, steps_until_change(self.config, step)))
 
     def hyperparams(self, step: int) -> Hyperparameters:
-        """The hyperparameters of update `step`."""
-        config, epoch = config_at_step(self.config, step), step // self.steps_per_epoch
-        return hyperparameters(config, epoch, self._plateaus_until(step))
+        """The hyperparameters of update `step`; to make their arrays takes half of a report."""
+        epoch, plateaus = step // self.steps_per_epoch, self._plateaus_until(step)
+        changes = sum(change["step"] <= step for change in self.config.train.changes)
+        if self._hyperparams is None or self._hyperparams[0] != (epoch, changes, plateaus):
+            found = hyperparameters(config_at_step(self.config, step), epoch, plateaus)
+            self._hyperparams = (epoch, changes, plateaus), found
+        return self._hyperparams[1]
 
     def _plateaus_until(self, step: int) -> int:
         return sum(plateau <= step for plateau in self.plateaus)

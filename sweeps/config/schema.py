@@ -19,16 +19,23 @@ option `kind`, with the options that only this kind has, as Hydra's structured c
 A configuration file of such a section begins with `defaults: [adam_schema, _self_]`.
 """
 
+import copy
 import dataclasses
 import math
 import re
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import field
 from functools import cache
 from typing import Any, TypeVar
 
 from omegaconf import MISSING, DictConfig, OmegaConf
-from omegaconf.errors import ConfigAttributeError, ConfigKeyError
+from omegaconf.errors import (
+    ConfigAttributeError,
+    ConfigKeyError,
+    OmegaConfBaseException,
+    ValidationError,
+)
 
 from sweeps.errors import UserError
 
@@ -159,8 +166,22 @@ def parse(
             if sentence := _foreign_option(kinds, key, str(name), kind, "the configuration"):
                 raise UserError(sentence)
         chosen[key] = kinds[kind]
+    # Only the whole can resolve what refers to another section.
+    if isinstance(config, dict) and "${" not in repr(config):
+        # An error is told by the whole: it has the option's key in full.
+        with suppress(OmegaConfBaseException):
+            return _parse_sections(schema, chosen, config, defaults or {})
+    return _parse_whole(schema, chosen, config, defaults or {})
+
+
+def _parse_whole(
+    schema: type[T],
+    chosen: Kinds,
+    config: Mapping[str, Any] | DictConfig,
+    defaults: Mapping[str, Any],
+) -> T:
     structured = _structured(schema, tuple(chosen.items()))  # type: ignore[arg-type]
-    parsed = OmegaConf.to_object(OmegaConf.merge(structured, defaults or {}, config))
+    parsed = OmegaConf.to_object(OmegaConf.merge(structured, defaults, config))
     assert isinstance(parsed, schema)
     return parsed
 
@@ -173,6 +194,53 @@ def _structured(schema: type, chosen: tuple[tuple[str, type], ...]) -> DictConfi
         structured[key] = OmegaConf.structured(kind)
     assert isinstance(structured, DictConfig)
     return structured
+
+
+def _parse_sections(
+    schema: type[T], chosen: Kinds, config: dict[str, Any], defaults: Mapping[str, Any]
+) -> T:
+    """Parse each section by itself, and those that were seen before not at all.
+
+    The trials of a sweep differ in few sections. The result is that of `_parse_whole`.
+    """
+    sections, others = _sections(schema)  # type: ignore[arg-type]
+    own = {key: value for key, value in config.items() if key not in sections}
+    parsed = vars(_parse_section(others, own, {}))
+    for key, node in sections.items():
+        given = config.get(key, {})
+        parsed[key] = _parse_section(chosen.get(key, node), given, defaults.get(key, {}))
+    return schema(**parsed)
+
+
+@cache
+def _sections(schema: type) -> tuple[Kinds, type]:
+    """The sections of a root by key, and a dataclass of its other options."""
+    fields = dataclasses.fields(schema)
+    sections = {item.name: item.type for item in fields if isinstance(item.type, type)}
+    sections = {key: node for key, node in sections.items() if dataclasses.is_dataclass(node)}
+    others = [
+        (item.name, item.type, field(default=item.default, default_factory=item.default_factory))
+        for item in fields
+        if item.name not in sections
+    ]
+    return sections, dataclasses.make_dataclass(schema.__name__, others)
+
+
+_PARSED: dict[tuple[type, str], Any] = {}
+"""Dataclass of a section and its content -> the section with its types."""
+_MAX_PARSED = 10_000
+
+
+def _parse_section(node: type, given: Any, defaults: Mapping[str, Any]) -> Any:
+    key = node, repr((defaults, given))
+    if key not in _PARSED:
+        if len(_PARSED) >= _MAX_PARSED:
+            _PARSED.clear()
+        if not isinstance(given, dict):
+            raise ValidationError(f"{given!r} is no section")
+        merged = OmegaConf.merge(OmegaConf.structured(node), defaults, given)
+        _PARSED[key] = OmegaConf.to_object(merged)
+    return copy.deepcopy(_PARSED[key])
 
 
 def explain_foreign_option(error: BaseException) -> str:

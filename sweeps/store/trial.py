@@ -311,4 +311,5 @@ def move_aside(directory: Path) -> Path | None:
 
 def to_yaml(values: Any) -> str:
     """Plain values as YAML text, in their order."""
-    return str(yaml.safe_dump(values, sort_keys=False, allow_unicode=True))
+    dumper = getattr(yaml, "CSafeDumper", yaml.SafeDumper)
+    return str(yaml.dump(values, Dumper=dumper, sort_keys=False, allow_unicode=True))

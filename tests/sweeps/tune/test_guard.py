@@ -172,6 +172,7 @@ def test_sweep_ends_with_its_first_trial_where_that_never_reports_the_metric(
     assert "finished" in statuses(toy) <= {"finished", "stopped"}
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("joined")
 def test_sweep_ends_after_its_failures_and_goes_on(toy: Any) -> None:
     command = [*LONG, "rate=0.1,0.2,0.3", "fault=raise_once,none", "sweep.fail_after=1"]
