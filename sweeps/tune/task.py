@@ -33,6 +33,8 @@ class WorkerTask:
     """URL of the results; empty: they are in a folder that all machines share."""
     time_limit: float | None = None
     """Seconds that a trial may train, resumed parts included."""
+    report_seconds: float = 1.0
+    """Time between two reports of a trial without a score: each waits for the driver's answer."""
     scheduler_time: str = "step"
     """Unit of the schedulers' time: `step`, or a tag."""
     schedule_option: str = ""

@@ -46,6 +46,8 @@ from sweeps.tune.time_limit import POLL_SECONDS, PolledRequests
 from sweeps.tune.trainable import make_trainable
 from sweeps.tune.wait_notice import WaitNotice
 
+REPORTS_A_SECOND = 50
+"""Reports that all trials together send in a second, beside those that a scheduler needs."""
 TUNE_FOLDER = ".ray"
 """In a sweep's folder: Tune's own storage, where workers of several machines need it."""
 
@@ -193,6 +195,7 @@ def _train(
         environment=locate(environment)(sweep.cpus_per_trial, gpus) if environment else {},
         provenance={"cpus": sweep.cpus_per_trial, "gpus": gpus},
         stop_file=str(stop_file),
+        report_seconds=report_seconds(cluster.slots_now(sweep.cpus_per_trial, gpus)),
     )
     request = partial(_request_stop, mirror=places.mirror)
     context = replace(
@@ -207,6 +210,14 @@ def _train(
     )
     storage = places.storage(pending, is_local=session.is_local)
     _tune(pending, task, options, gpus=gpus, storage=storage, context=context)
+
+
+def report_seconds(slots: int) -> float:
+    """Seconds between two reports of a trial where so many train at a time.
+
+    The driver answers one report after the other, and trials wait for its answer.
+    """
+    return max(1.0, slots / REPORTS_A_SECOND)
 
 
 @contextmanager

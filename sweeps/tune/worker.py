@@ -24,9 +24,6 @@ from sweeps.tracking.log import trial_log
 from sweeps.tune.task import WorkerTask
 from sweeps.tune.time_limit import StopSignal, time_limit
 
-REPORT_SECONDS = 1.0
-"""Time between two reports to the driver: each waits for its answer."""
-
 LOCK_SECONDS = 30.0
 """Time for the worker of a killed driver to release a folder."""
 
@@ -144,7 +141,7 @@ def worker_provenance(task: WorkerTask) -> dict[str, Any]:
 
 
 class ThrottledReporter:
-    """Sends every report with a score, and of the others one a second with the latest values.
+    """Sends every report with a score, and of the others one in a while with the latest values.
 
     A score that is not a finite number is left out: comparisons with it would keep a trial alive.
     """
@@ -163,7 +160,7 @@ class ThrottledReporter:
         self._latest.update(metrics)
         score = metrics.get(self._task.metric, math.nan)
         has_score = math.isfinite(score)
-        if not has_score and time.monotonic() - self._sent < REPORT_SECONDS:
+        if not has_score and time.monotonic() - self._sent < self._task.report_seconds:
             return
         counted = self._task.scheduler_time
         moment = step if counted == "step" else metrics.get(counted)

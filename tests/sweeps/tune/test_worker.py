@@ -13,6 +13,7 @@ from sweeps.store.trial import update_trial
 from sweeps.tracking import Run, run
 from sweeps.tune import worker
 from sweeps.tune.task import WorkerTask
+from sweeps.tune.tuner import report_seconds
 from sweeps.tune.worker import ThrottledReporter, train_trial
 
 
@@ -23,6 +24,20 @@ def test_score_that_is_no_number_never_reaches_a_scheduler() -> None:
     for step, loss in enumerate([1.0, float("nan"), float("inf"), 2.0]):
         reporter(step, {"loss": loss}, 4)
     assert [score for score in sent if score is not None] == [1.0, 2.0]
+
+
+def test_reports_without_a_score_are_rarer_where_many_trials_send_them(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    assert [report_seconds(slots) for slots in (1, 50, 500)] == [1, 1, 10]
+    now, sent = 0.0, list[int]()
+    monkeypatch.setattr(worker.time, "monotonic", lambda: now)
+    task = WorkerTask(objective="", metric="loss", mode="min", report_seconds=10)
+    reporter = ThrottledReporter(task, lambda report: sent.append(report.step))
+    for step in range(25):
+        now = float(step)
+        reporter(step, {"loss": 1.0} if step == 13 else {"other": 1.0}, 25)
+    assert sent == [0, 10, 13, 23]
 
 
 @pytest.mark.parametrize("is_full", [False, True])
