@@ -63,7 +63,7 @@ def reproduced(directory: Path, **options: Any) -> tuple[bool, str]:
 def test_trial_that_went_on_is_identical_to_one_in_a_single_piece(resumed: Path) -> None:
     good, told = reproduced(resumed)
     assert good, told
-    assert "identical: 8 steps, 54 values" in told
+    assert "identical: 8 steps, 56 values" in told
     place = resumed.parents[1] / "reproduced" / "single" / "tiny"
     assert read_trial(place).status == "finished"
     old, new = (read_json(folder / "provenance.json") or {} for folder in (resumed, place))
