@@ -139,7 +139,7 @@ class Trainer:
         return int(min(self.config.train.report_every, left, steps_until_change(self.config, step)))
 
     def hyperparams(self, step: int) -> Hyperparameters:
-        """The hyperparameters of update `step`; to make their arrays takes half of a report."""
+        """The hyperparameters of update `step`; their arrays are made where they change."""
         epoch, plateaus = step // self.steps_per_epoch, self._plateaus_until(step)
         changes = sum(change["step"] <= step for change in self.config.train.changes)
         if self._hyperparams is None or self._hyperparams[0] != (epoch, changes, plateaus):

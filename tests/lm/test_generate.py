@@ -22,6 +22,7 @@ from lm.generation.generator import compile_decoding
 from lm.train import train_single
 from lm.training.load import TrainedModel, load_trained
 from tests.lm.helpers.numpy_scoring import read_words
+from tests.lm.helpers.training import write_in_lines
 
 Compose = Callable[..., dict[str, Any]]
 Capture = pytest.CaptureFixture[str]
@@ -32,10 +33,7 @@ WINDOW = 5
 @pytest.fixture(scope="module")
 def text(tmp_path_factory: pytest.TempPathFactory, story: Path) -> Path:
     """The made-up text in lines, for this file's runs alone."""
-    words = story.read_text().split()
-    path = tmp_path_factory.mktemp("own") / "text.txt"
-    path.write_text("\n".join(" ".join(words[i : i + 9]) for i in range(0, len(words), 9)))
-    return path
+    return write_in_lines(story.read_text(), tmp_path_factory.mktemp("own"))
 
 
 @pytest.fixture(scope="module")

@@ -73,3 +73,11 @@ def assert_same(one: Path, other: Path, values: Mapping[str, Any]) -> None:
     np.testing.assert_equal(history(one), history(other))  # NaN equals NaN
     pairs = zip(final_state(one, values), final_state(other, values), strict=True)
     assert all(np.array_equal(a, b) for a, b in pairs)
+
+
+def write_in_lines(text: str, folder: Path) -> Path:
+    """Write a text in lines of nine words; returns the file."""
+    words = text.split()
+    path = folder / "text.txt"
+    path.write_text("\n".join(" ".join(words[i : i + 9]) for i in range(0, len(words), 9)))
+    return path

@@ -25,6 +25,7 @@ from lm.vectors.neighbors import index_vectors, nearest, similar_to
 from lm.vectors.word_vectors import WordVectors
 from sweeps.errors import UserError
 from tests.lm.helpers.numpy_scoring import read_words
+from tests.lm.helpers.training import write_in_lines
 
 Compose = Callable[..., dict[str, Any]]
 Capture = pytest.CaptureFixture[str]
@@ -42,10 +43,7 @@ NEW = "Ba bi zorro du, ga\r\nbe bi Zorro ba du ga bo bi de ka ko\n"
 @pytest.fixture(scope="module")
 def text(tmp_path_factory: pytest.TempPathFactory, story: Path) -> Path:
     """The made-up text in lines, for this file's runs alone."""
-    words = story.read_text().split()
-    path = tmp_path_factory.mktemp("own") / "text.txt"
-    path.write_text("\n".join(" ".join(words[i : i + 9]) for i in range(0, len(words), 9)))
-    return path
+    return write_in_lines(story.read_text(), tmp_path_factory.mktemp("own"))
 
 
 @pytest.fixture(scope="module")
