@@ -11,6 +11,7 @@ from typing import Any, NamedTuple, TypeVar
 import jax
 
 from lm.backend.devices import has_one_thread, prefers_eigen
+from lm.backend.numpy_interpreter import Interpreted, UnsupportedOperationError
 from lm.config import ModelConfig, TrainConfig
 from sweeps.errors import UserError
 
@@ -135,6 +136,32 @@ def compiler_options(*, seldom: bool = False, multiplies: bool = False) -> Optio
     }
     refused = _refused_options()
     return {name: value for name, value in wanted.items() if name not in refused}
+
+
+def interpret_or_compile(function: Callable[..., Any]) -> Callable[..., Any]:
+    """Return a function that runs so seldom that compiling it would take longer than running it.
+
+    On a CPU NumPy computes it (`lm.backend.numpy_interpreter`), where that is little work and all
+    of its operations are known there. Else it is compiled. Results are arrays of NumPy or of JAX,
+    and may share memory with arguments.
+
+    Args:
+      function: as `jax.jit` takes it, without static arguments.
+    """
+    compiled: Callable[..., Any] = jax.jit(function, compiler_options=compiler_options(seldom=True))
+    if jax.default_backend() != "cpu":
+        return compiled
+    interpreted = Interpreted(function)
+
+    def call(*arguments: Any) -> Any:
+        try:
+            is_little = interpreted.work(*arguments).is_little
+        except UnsupportedOperationError as error:
+            log.debug("%s is compiled: %s.", function, error)
+            is_little = False
+        return interpreted(*arguments) if is_little else compiled(*arguments)
+
+    return call
 
 
 @cache

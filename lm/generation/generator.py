@@ -93,7 +93,7 @@ def compile_decoding(functions: CompiledFunctions) -> DecodingFunctions:
     """Compile the functions of generation, once for all trials that share compiled functions."""
     beside = partial(functions.compile_beside, recurrence="scan", seldom=True)
     return DecodingFunctions(
-        sample=beside(_sample),
+        sample=functions.compile_beside(_sample, recurrence="scan", interpreted=True),
         start=beside(_start),
         decode=beside(_decode, static_argnames=("max_top_k", "scored")),
     )

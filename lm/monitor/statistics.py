@@ -115,7 +115,7 @@ def compile_statistics(
     """Compile the statistics of a step, once for all trials that share compiled functions."""
     function = collect_statistics if summarizes_on_device() else collect
     compiled: Callable[..., StepStatistics | StepTensors] = functions.compile_beside(
-        function, recurrence="scan", seldom=True
+        function, recurrence="scan", interpreted=True
     )
     return compiled
 

@@ -11,7 +11,13 @@ from flax import nnx
 from jax import Array
 
 from lm.backend.data_parallel import first_replica, jit_data_parallel, parallelism
-from lm.backend.execution import ExecutionPlan, compiler_options, in_precision, plan_execution
+from lm.backend.execution import (
+    ExecutionPlan,
+    compiler_options,
+    in_precision,
+    interpret_or_compile,
+    plan_execution,
+)
 from lm.config import Config, LossConfig, ModelConfig, OptimizerConfig, TrainConfig
 from lm.config.static import static_config
 from lm.model import cudnn_lstm
@@ -145,6 +151,7 @@ class CompiledFunctions:
         recurrence: str | None = None,
         seldom: bool = False,
         multiplies: bool = False,
+        interpreted: bool = False,
         **options: Any,
     ) -> Any:
         """Compile a function of one's own for these trials: how an observer reads the model.
@@ -157,10 +164,14 @@ class CompiledFunctions:
           recurrence: how the model computes its layers, one of `lm.model.recurrence.SCANS`; None:
             as in training.
           seldom, multiplies: the kind of program, see `lm.backend.execution.compiler_options`.
-          options: of `jax.jit`.
+          interpreted: whether NumPy may compute it in place of a compiled program, as
+            `lm.backend.execution.interpret_or_compile` decides; for little that runs seldom.
+          options: of `jax.jit`, where it is compiled.
         """
         spec = _step_spec(self.static, recurrence or self.compute.recurrence)
         compiled = in_precision(self.compute.precision, partial(function, spec))
+        if interpreted:
+            return interpret_or_compile(compiled)
         kind = compiler_options(seldom=seldom, multiplies=multiplies)
         return jax.jit(compiled, compiler_options=kind, **options)
 

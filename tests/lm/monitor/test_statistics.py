@@ -17,7 +17,7 @@ from lm.model.cells import CELLS
 from lm.model.language_model import LanguageModel
 from lm.model.recurrence import run_cell, run_cell_with_residuals
 from lm.monitor import statistics
-from lm.monitor.statistics import StepStatistics, report_values, step_statistics
+from lm.monitor.statistics import StepStatistics, collect, report_values, step_statistics
 from lm.training.functions import build_functions
 from lm.training.state import TrainState
 from lm.training.trainer import Trainer
@@ -163,6 +163,34 @@ def test_a_device_that_sums_up_itself_tells_the_same(
         np.testing.assert_allclose(histograms[tag].edges, edges, rtol=1e-5, err_msg=tag)
         # Rounding may put a number that lies on an edge on its other side.
         assert np.abs(np.subtract(histograms[tag].counts, counts)).sum() <= 4, tag
+
+
+@pytest.mark.parametrize(
+    "overrides",
+    [
+        ("model.cell=lstm",),
+        ("model.cell=gru", "optimizer=adam", "model.dropout=0.3", "model.layers=2"),
+        ("model.cell=rnn", "optimizer=rmsprop", *SAMPLED, "model.weight_drop=0.2"),
+        ("optimizer=sgd", "loss.kind=nce", "loss.samples=5", "model.embedding_dropout=0.4", *TIED),
+        ("train.predict=last", "loss.activation_penalty=2", "loss.slowness_penalty=1"),
+        ("model.cell=lstm", "loss.over_time=sum", "optimizer.average_patience=1", *TIED),
+    ],
+)
+def test_numpy_computes_what_the_compiled_program_computes(
+    tiny: Compose, overrides: tuple[str, ...]
+) -> None:
+    trainer = trainer_of(tiny, *overrides)
+    state, step = advanced(trainer)
+    arguments = trainer.next_step(state, step)
+    found = statistics.compile_statistics(trainer.functions)(*arguments)
+    # It would be compiled here if it had an operation that NumPy does not know.
+    assert not any(isinstance(array, jax.Array) for array in jax.tree.leaves(found))
+    compiled = trainer.functions.compile_beside(collect, recurrence="scan", seldom=True)
+    for one, other in zip(
+        jax.tree.leaves(found), jax.tree.leaves(compiled(*arguments)), strict=True
+    ):
+        assert (one.shape, one.dtype) == (other.shape, other.dtype)
+        np.testing.assert_allclose(one, other, rtol=1e-4, atol=1e-6)
 
 
 def test_units_driven_far_out_are_saturated(tiny: Compose) -> None:
