@@ -5,7 +5,7 @@ Every choice that depends on the device is made here.
 
 import logging
 from collections.abc import Callable
-from functools import cache, wraps
+from functools import cache, partial, wraps
 from typing import Any, NamedTuple, TypeVar
 
 import jax
@@ -157,11 +157,17 @@ def interpret_or_compile(function: Callable[..., Any]) -> Callable[..., Any]:
         try:
             is_little = interpreted.work(*arguments).is_little
         except UnsupportedOperationError as error:
-            log.debug("%s is compiled: %s.", function, error)
+            log.debug("%s is compiled: %s.", _name(function), error)
             is_little = False
         return interpreted(*arguments) if is_little else compiled(*arguments)
 
     return call
+
+
+def _name(function: Callable[..., Any]) -> str:
+    while isinstance(function, partial):
+        function = function.func
+    return getattr(function, "__name__", str(function))
 
 
 @cache

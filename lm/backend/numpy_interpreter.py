@@ -280,6 +280,7 @@ _ELEMENTWISE: dict[str, Operation] = {
     "neg": np.negative,
     "nextafter": np.nextafter,
     "not": np.invert,
+    "one_minus_square": lambda x: 1 - x * x,
     "optimization_barrier": lambda *arrays: arrays,
     "or": np.bitwise_or,
     "pow": lambda x, y: np.power(x, y, dtype=x.dtype),  # y may be an integer
