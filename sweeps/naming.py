@@ -5,8 +5,6 @@ import re
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
-from hydra.core.override_parser.types import Override, QuotedString
-
 from sweeps.errors import UserError
 
 MAX_NAME_BYTES = 180
@@ -28,6 +26,9 @@ def label(value: Any) -> str:
         return str(value).lower()
     if isinstance(value, float) and value.is_integer() and abs(value) < 1e15:
         return str(int(value))
+    # A worker, which reads names alone, does not load Hydra.
+    from hydra.core.override_parser.types import Override, QuotedString
+
     if isinstance(value, QuotedString):
         return label(value.text)
     if isinstance(value, int | float):

@@ -8,7 +8,6 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from hydra.core.config_store import ConfigStore
 from omegaconf.errors import ConfigKeyError, MissingMandatoryValue
 
 from lm.config.schema import HOLD, Config
@@ -33,6 +32,8 @@ def register() -> None:
 
     Call it before composing.
     """
+    from hydra.core.config_store import ConfigStore  # a worker of a sweep does not load Hydra
+
     ConfigStore.instance().store(name="schema", node=Config)
     register_kinds(Config)
 

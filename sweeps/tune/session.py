@@ -16,9 +16,9 @@ import sys
 import tempfile
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from importlib import import_module
 from pathlib import Path
 from typing import Any, Generic, TypeVar
@@ -49,6 +49,9 @@ OPTIONS: dict[str, Any] = {
 }
 """Arguments of `ray.init`."""
 
+UNUSED_SERVICES = ("start_monitor", "start_log_monitor", "start_api_server")
+"""Methods of `ray._private.node.Node` that start what scales a cluster, what copies the workers'
+output to the driver, and the server of the dashboard."""
 POLL_SECONDS = 0.25
 """Time between two looks of the main thread."""
 NOTICE_SECONDS = 1.5
@@ -331,13 +334,32 @@ def start_local() -> None:
     folder = private_folder()
     for attempt in (1, 2):
         try:
-            ray.init(address="local", _temp_dir=str(folder), **OPTIONS)
+            with _without_services():
+                ray.init(address="local", _temp_dir=str(folder), **OPTIONS)
             return
         except Exception as error:
             ray.shutdown()
             _kill_leftovers(folder)
             if attempt == 2 or not is_timeout(error) or process_limit():
                 raise
+
+
+@contextmanager
+def _without_services() -> Iterator[None]:
+    """Have Ray start without the services that a session of one command does not use.
+
+    They are Python programs, and loading them takes as much processor time as starting the rest.
+    """
+    from ray._private.node import Node
+
+    services = {name: getattr(Node, name) for name in UNUSED_SERVICES if hasattr(Node, name)}
+    for name in services:
+        setattr(Node, name, lambda *_, **choices: None)
+    try:
+        yield
+    finally:
+        for name, start in services.items():
+            setattr(Node, name, start)
 
 
 def join(address: str) -> None:

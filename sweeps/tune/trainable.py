@@ -11,7 +11,6 @@ from pathlib import Path
 from typing import Any
 
 from sweeps.tune.pack_worker import Lane, train_pack
-from sweeps.tune.pbt import exploit, export_state
 from sweeps.tune.session import SETTINGS
 from sweeps.tune.task import WorkerTask
 from sweeps.tune.worker import Report, local_copy, train_trial
@@ -98,6 +97,8 @@ def _start_member(
     It may have to continue from another one's state.
     """
     from ray import tune
+
+    from sweeps.tune.pbt import exploit, export_state
 
     if given := tune.get_checkpoint():
         with given.as_directory() as exported:

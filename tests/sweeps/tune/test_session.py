@@ -4,6 +4,8 @@ import errno
 import os
 import resource
 import signal
+import subprocess
+import sys
 import threading
 import time
 from pathlib import Path
@@ -234,3 +236,40 @@ def test_signal_before_ray_has_started_ends_the_start(
     assert left._done.wait(30)
     signal.signal(signal.SIGTERM, before)
     assert lines == ["Starting Ray"]
+
+
+def test_services_that_nobody_uses_are_not_started(
+    fake_start: list[Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    import ray
+    from ray._private.node import Node
+
+    before = {name: getattr(Node, name) for name in session.UNUSED_SERVICES}  # Ray has them all
+    during = {}
+
+    def init(**options: Any) -> None:
+        during.update({name: getattr(Node, name) for name in before})
+        raise ConnectionError("no session")
+
+    monkeypatch.setattr(ray, "init", init)
+    with pytest.raises(UserError, match="no session"):
+        RaySession(None, lambda running: None).run()
+    assert during["start_monitor"](None) is None
+    assert during["start_api_server"](None, include_dashboard=False, raise_on_failure=False) is None
+    assert {name: getattr(Node, name) for name in before} == before
+
+
+@pytest.mark.slow
+def test_a_session_has_no_process_of_these_services() -> None:
+    program = (
+        "import psutil; from sweeps.tune.session import RaySession\n"
+        "for child in RaySession(None, lambda session: [\n"
+        "    ' '.join(one.cmdline()) for one in psutil.Process().children(recursive=True)\n"
+        "]).run(): print(child)\n"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", program], capture_output=True, text=True, check=True, timeout=120
+    )
+    assert "raylet" in done.stdout
+    for service in ("monitor.py", "dashboard.py"):
+        assert service not in done.stdout
