@@ -138,30 +138,39 @@ def compiler_options(*, seldom: bool = False, multiplies: bool = False) -> Optio
     return {name: value for name, value in wanted.items() if name not in refused}
 
 
-def interpret_or_compile(function: Callable[..., Any]) -> Callable[..., Any]:
-    """Return a function that runs so seldom that compiling it would take longer than running it.
+class SeldomFunction:
+    """A function that runs so seldom that compiling it would take longer than running it.
 
     On a CPU NumPy computes it (`lm.backend.numpy_interpreter`), where that is little work and all
     of its operations are known there. Else it is compiled. Results are arrays of NumPy or of JAX,
     and may share memory with arguments.
-
-    Args:
-      function: as `jax.jit` takes it, without static arguments.
     """
-    compiled: Callable[..., Any] = jax.jit(function, compiler_options=compiler_options(seldom=True))
-    if jax.default_backend() != "cpu":
-        return compiled
-    interpreted = Interpreted(function)
 
-    def call(*arguments: Any) -> Any:
+    def __init__(self, function: Callable[..., Any]) -> None:
+        """Take a function as `jax.jit` does, without static arguments."""
+        options = compiler_options(seldom=True)
+        self._name = _name(function)
+        self._compiled: Callable[..., Any] = jax.jit(function, compiler_options=options)
+        self._interpreted = Interpreted(function)
+
+    def __call__(self, *arguments: Any) -> Any:
+        """Compute the function."""
+        is_interpreted = self._is_interpreted(arguments)
+        return self._interpreted(*arguments) if is_interpreted else self._compiled(*arguments)
+
+    def prepare(self, *arguments: Any) -> None:
+        """Compile it for arguments like these, where it is compiled, by computing it once."""
+        if not self._is_interpreted(arguments):
+            self._compiled(*arguments)
+
+    def _is_interpreted(self, arguments: tuple[Any, ...]) -> bool:
+        if jax.default_backend() != "cpu":
+            return False
         try:
-            is_little = interpreted.work(*arguments).is_little
+            return self._interpreted.work(*arguments).is_little
         except UnsupportedOperationError as error:
-            log.debug("%s is compiled: %s.", _name(function), error)
-            is_little = False
-        return interpreted(*arguments) if is_little else compiled(*arguments)
-
-    return call
+            log.debug("%s is compiled: %s.", self._name, error)
+            return False
 
 
 def _name(function: Callable[..., Any]) -> str:

@@ -9,7 +9,7 @@ P words of the prompt, N texts side by side, V vocabulary.
 
 from collections.abc import Callable, Iterator, Sequence
 from functools import lru_cache, partial
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
@@ -17,6 +17,7 @@ import numpy as np
 from jax import Array
 from numpy.typing import NDArray
 
+from lm.backend.execution import SeldomFunction
 from lm.generation.decode import (
     DecodeState,
     SamplingParams,
@@ -79,7 +80,7 @@ def batch_size() -> int:
 class DecodingFunctions(NamedTuple):
     """Compiled functions that write texts; each takes the parameters first."""
 
-    sample: Callable[[Params, Array, Array, Array, Array], Array]
+    sample: SeldomFunction
     """(params, prompt_pn, uniforms_wn, temperature, words to avoid) -> i32[words, N]; see
     `lm.generation.decode.sample`."""
     start: Callable[[Params, Array], DecodeState]
@@ -93,44 +94,44 @@ def compile_decoding(functions: CompiledFunctions) -> DecodingFunctions:
     """Compile the functions of generation, once for all trials that share compiled functions."""
     beside = partial(functions.compile_beside, recurrence="scan", seldom=True)
     return DecodingFunctions(
-        sample=functions.compile_beside(_sample, recurrence="scan", interpreted=True),
+        sample=functions.seldom_beside(_sample, recurrence="scan"),
         start=beside(_start),
         decode=beside(_decode, static_argnames=("max_top_k", "scored")),
     )
 
 
 def sample_words(
-    functions: CompiledFunctions,
-    params: Params,
-    prompt: NDArray[np.int32],
-    *,
-    words: int,
-    temperature: float,
-    seed: int,
-    avoid: Sequence[int],
+    functions: CompiledFunctions, params: Params, request: GenerationRequest
 ) -> NDArray[np.int32]:
-    """Continue a prompt, always with the same random numbers, so that only the model matters.
+    """Continue a prompt once, always with the same random numbers, so that only the model matters.
 
     Args:
       functions: of the model.
       params: of the model.
-      prompt: [P], at least one word.
-      words: how many are added.
-      temperature: 0 takes the likeliest word each time.
-      seed: of the random numbers.
-      avoid: words that are not drawn.
+      request: for one text, drawn from all words and not scored.
 
     Returns:
       i32[words].
     """
-    ids_wn = compile_decoding(functions).sample(
-        params,
-        jnp.asarray(prompt)[:, None],
-        jnp.asarray(uniforms([seed], words, samples=1)),
-        jnp.float32(temperature),
-        jnp.array(avoid, jnp.int32),
-    )
+    ids_wn = compile_decoding(functions).sample(params, *_sample_arguments(request))
     return np.asarray(ids_wn)[:, 0]
+
+
+def prepare_sample(
+    functions: CompiledFunctions, params: Params, request: GenerationRequest
+) -> None:
+    """Compile what `sample_words` runs with these arguments, where it is compiled."""
+    compile_decoding(functions).sample.prepare(params, *_sample_arguments(request))
+
+
+def _sample_arguments(request: GenerationRequest) -> tuple[NDArray[Any], ...]:
+    """Prompt, uniforms, temperature and words to avoid of a text."""
+    return (
+        request.prompt[:, None],
+        uniforms([request.seed], request.words, samples=1),
+        np.asarray(request.temperature, np.float32),
+        np.array(request.avoid, np.int32),
+    )
 
 
 def generate_texts(

@@ -5,12 +5,12 @@ import logging
 from lm.backend.data_parallel import first_replica
 from lm.data.dataset import Dataset
 from lm.generation.detokenize import sample_markdown
-from lm.generation.generator import sample_words
+from lm.generation.generator import GenerationRequest, prepare_sample, sample_words
 from lm.generation.prompt import PROMPT_OPTION, choose_prompt, unknown_words_notice
 from lm.model.types import Params
 from lm.monitor.graph import graph_or_none
 from lm.monitor.projector import projector_embeddings
-from lm.monitor.statistics import report_values, step_statistics
+from lm.monitor.statistics import prepare_statistics, report_values, step_statistics
 from lm.training.callbacks import Callback
 from lm.training.state import TrainState
 from lm.training.trainer import Trainer
@@ -46,8 +46,8 @@ class StatisticsMonitor(Callback):
         self._run = run
 
     def compile(self, state: TrainState) -> None:
-        """Compile the statistics by computing them once."""
-        step_statistics(self._trainer, state, 0)
+        """Compile the statistics, where they are compiled."""
+        prepare_statistics(self._trainer, state)
 
     def is_due(self, previous: int, step: int) -> bool:
         """Return whether the next multiple of `log.histogram_every` updates has been passed."""
@@ -74,10 +74,21 @@ class GeneratedSamples(Callback):
         self._run = run
         config = trainer.config
         self._prompt = choose_prompt(config.log.sample_prompt, config.data, dataset, PROMPT_OPTION)
+        unknown = trainer.vocabulary.unk_id
+        self._request = GenerationRequest(
+            prompt=self._prompt.ids,
+            words=config.log.sample_words,
+            samples=1,
+            temperature=config.log.sample_temperature,
+            top_k=None,
+            seed=config.seed,
+            avoid=[] if unknown is None else [unknown],
+            scored=False,
+        )
 
     def compile(self, state: TrainState) -> None:
-        """Compile generation by generating once."""
-        self._sample(first_replica(state.params))
+        """Compile generation, where it is compiled."""
+        prepare_sample(self._trainer.functions, first_replica(state.params), self._request)
 
     def on_train_begin(self, state: TrainState) -> None:
         """Warn of words of the prompt that the vocabulary lacks."""
@@ -93,17 +104,8 @@ class GeneratedSamples(Callback):
         return {}
 
     def _sample(self, params: Params) -> list[str]:
-        config, vocabulary = self._trainer.config, self._trainer.vocabulary
-        ids = sample_words(
-            self._trainer.functions,
-            params,
-            self._prompt.ids,
-            words=config.log.sample_words,
-            temperature=config.log.sample_temperature,
-            seed=config.seed,
-            avoid=[] if vocabulary.unk_id is None else [vocabulary.unk_id],
-        )
-        return vocabulary.decode(ids)
+        ids = sample_words(self._trainer.functions, params, self._request)
+        return self._trainer.vocabulary.decode(ids)
 
 
 class VectorProjector(Callback):

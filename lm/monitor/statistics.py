@@ -6,7 +6,7 @@ a step without them costs nothing. From a GPU only counts and a few numbers are 
 where nothing has to be fetched, NumPy computes them, which needs no compilation.
 """
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from functools import lru_cache, partial
 from typing import Any, NamedTuple
 
@@ -15,6 +15,7 @@ import jax.numpy as jnp
 import numpy as np
 from jax import Array
 
+from lm.backend.execution import SeldomFunction
 from lm.model.dropout import DropoutMasks
 from lm.model.language_model import Activations, LanguageModel
 from lm.model.recurrence import run_cell_with_residuals
@@ -109,15 +110,19 @@ def collect_statistics(
 
 
 @lru_cache(maxsize=8)
-def compile_statistics(
-    functions: CompiledFunctions,
-) -> Callable[[TrainState, Hyperparameters, Array, StepRandomness], StepStatistics | StepTensors]:
-    """Compile the statistics of a step, once for all trials that share compiled functions."""
+def compile_statistics(functions: CompiledFunctions) -> SeldomFunction:
+    """Make the function of a step's statistics, once for all trials that share compiled functions.
+
+    It takes what `Trainer.next_step` gives, and gives `StepStatistics`, or `StepTensors` where they
+    are yet to be summarized.
+    """
     function = collect_statistics if summarizes_on_device() else collect
-    compiled: Callable[..., StepStatistics | StepTensors] = functions.compile_beside(
-        function, recurrence="scan", interpreted=True
-    )
-    return compiled
+    return functions.seldom_beside(function, recurrence="scan")
+
+
+def prepare_statistics(trainer: Trainer, state: TrainState) -> None:
+    """Compile the statistics of a step, where they are compiled."""
+    compile_statistics(trainer.functions).prepare(*trainer.next_step(state, 0))
 
 
 def step_statistics(trainer: Trainer, state: TrainState, step: int) -> StepStatistics:

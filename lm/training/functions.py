@@ -13,9 +13,9 @@ from jax import Array
 from lm.backend.data_parallel import first_replica, jit_data_parallel, parallelism
 from lm.backend.execution import (
     ExecutionPlan,
+    SeldomFunction,
     compiler_options,
     in_precision,
-    interpret_or_compile,
     plan_execution,
 )
 from lm.config import Config, LossConfig, ModelConfig, OptimizerConfig, TrainConfig
@@ -151,7 +151,6 @@ class CompiledFunctions:
         recurrence: str | None = None,
         seldom: bool = False,
         multiplies: bool = False,
-        interpreted: bool = False,
         **options: Any,
     ) -> Any:
         """Compile a function of one's own for these trials: how an observer reads the model.
@@ -164,16 +163,24 @@ class CompiledFunctions:
           recurrence: how the model computes its layers, one of `lm.model.recurrence.SCANS`; None:
             as in training.
           seldom, multiplies: the kind of program, see `lm.backend.execution.compiler_options`.
-          interpreted: whether NumPy may compute it in place of a compiled program, as
-            `lm.backend.execution.interpret_or_compile` decides; for little that runs seldom.
-          options: of `jax.jit`, where it is compiled.
+          options: of `jax.jit`.
         """
-        spec = _step_spec(self.static, recurrence or self.compute.recurrence)
-        compiled = in_precision(self.compute.precision, partial(function, spec))
-        if interpreted:
-            return interpret_or_compile(compiled)
         kind = compiler_options(seldom=seldom, multiplies=multiplies)
-        return jax.jit(compiled, compiler_options=kind, **options)
+        traced = self._of_spec(function, recurrence)
+        return jax.jit(traced, compiler_options=kind, **options)
+
+    def seldom_beside(self, function: Callable[..., Any], *, recurrence: str) -> SeldomFunction:
+        """Make a function of one's own for these trials, as `compile_beside`, that NumPy computes
+        where it would take longer to compile it.
+
+        Args:
+          function, recurrence: as `compile_beside` takes them.
+        """
+        return SeldomFunction(self._of_spec(function, recurrence))
+
+    def _of_spec(self, function: Callable[..., Any], recurrence: str | None) -> Callable[..., Any]:
+        spec = _step_spec(self.static, recurrence or self.compute.recurrence)
+        return in_precision(self.compute.precision, partial(function, spec))
 
 
 def make_static_config(config: Config, vocab_size: int) -> StaticConfig:

@@ -12,7 +12,7 @@ import pytest
 from jax import lax
 
 from lm.backend import numpy_interpreter
-from lm.backend.execution import interpret_or_compile
+from lm.backend.execution import SeldomFunction
 from lm.backend.numpy_interpreter import Interpreted, UnsupportedOperationError, Work
 
 SOME = np.random.default_rng(0)
@@ -251,7 +251,7 @@ def test_forms_that_no_rule_computes_are_refused(function: Any, what: str) -> No
 
 def test_a_function_without_a_rule_is_compiled(caplog: pytest.LogCaptureFixture) -> None:
     caplog.set_level(logging.DEBUG, "lm.backend.execution")
-    found = interpret_or_compile(jnp.sort)(X)
+    found = SeldomFunction(jnp.sort)(X)
     assert isinstance(found, jax.Array)
     np.testing.assert_array_equal(found, np.sort(X))
     assert "no rule computes JAX's operation sort" in caplog.text
@@ -262,10 +262,23 @@ def test_little_work_is_interpreted_and_much_is_compiled() -> None:
         return lax.scan(lambda c, _: (c * 2, None), x, length=times)[0]
 
     assert Interpreted(partial(repeat, 1000)).work(X) == Work(1000, 1000 * X.size)
-    assert isinstance(interpret_or_compile(partial(repeat, 1000))(X), np.ndarray)
-    assert isinstance(interpret_or_compile(partial(repeat, 30_000))(X), jax.Array)
+    assert isinstance(SeldomFunction(partial(repeat, 1000))(X), np.ndarray)
+    assert isinstance(SeldomFunction(partial(repeat, 30_000))(X), jax.Array)
     many = np.zeros(2**20, np.float32)
-    assert isinstance(interpret_or_compile(partial(repeat, 1000))(many), jax.Array)
+    assert isinstance(SeldomFunction(partial(repeat, 1000))(many), jax.Array)
+
+
+def test_nothing_is_computed_to_prepare_what_numpy_computes(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    def refuse(*arguments: Any) -> None:
+        raise AssertionError("computed")
+
+    little, compiled = SeldomFunction(jnp.sin), SeldomFunction(jnp.sort)
+    monkeypatch.setattr(Interpreted, "__call__", refuse)
+    little.prepare(X)
+    compiled.prepare(X)
+    assert compiled._compiled._cache_size() == 1
 
 
 def test_a_function_is_traced_once_for_equal_shapes() -> None:

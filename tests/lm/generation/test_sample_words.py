@@ -10,7 +10,12 @@ import pytest
 from lm.config import parse_config
 from lm.data.dataset import load_dataset
 from lm.generation.decode import uniforms
-from lm.generation.generator import _sample, compile_decoding, sample_words
+from lm.generation.generator import (
+    GenerationRequest,
+    _sample,
+    compile_decoding,
+    sample_words,
+)
 from lm.training.trainer import Trainer
 
 Compose = Callable[..., dict[str, Any]]
@@ -31,9 +36,17 @@ def test_numpy_writes_the_text_that_the_compiled_program_writes(
     trainer = Trainer(config, load_dataset(config.data))
     params = trainer.start().params
     prompt = np.array([5, 6, 7], np.int32)
-    words = sample_words(
-        trainer.functions, params, prompt, words=20, temperature=0.8, seed=4, avoid=[0, 9]
+    request = GenerationRequest(
+        prompt=prompt,
+        words=20,
+        samples=1,
+        temperature=0.8,
+        top_k=None,
+        seed=4,
+        avoid=[0, 9],
+        scored=False,
     )
+    words = sample_words(trainer.functions, params, request)
     arguments = (
         params,
         prompt[:, None],
