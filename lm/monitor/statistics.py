@@ -2,8 +2,8 @@
 
 The batch of the next step is read once more than training does, in a program of its own, and the
 training state is left as it is. So training computes the same bits with statistics and without, and
-a step without them costs nothing. From a GPU only counts and a few numbers are fetched. On a CPU,
-where nothing has to be fetched, NumPy computes them, which needs no compilation.
+a step without them costs nothing. From a GPU only counts and a few numbers are fetched. On a CPU
+NumPy computes all of it, where that is little work, since nothing has to be compiled then.
 """
 
 from collections.abc import Iterator, Mapping
