@@ -3,10 +3,12 @@
     python -m benchmarks.gpu --markdown      # never run on a GPU yet
     python -m benchmarks.gpu --device cpu --lanes 1,2 model.rnn_size=8    # tries the program
 
-Two tables: words per second of 1, 8, 64 and 256 trials of the Sherlock study as lanes of one
-program, which PyTorch trains one at a time; and one trial each of PTB small, medium and large. All
-compute in float32 with TF32 products, PyTorch's by `set_float32_matmul_precision("high")`. Memory
-is the peak that each implementation has used on the card.
+Words per second of 1, 8, 64 and 256 trials of the Sherlock study as lanes of one program, which
+PyTorch trains one at a time; and one trial each of PTB small, medium and large, ours with cuDNN's
+LSTM where it works (`ours`) and with our own loop (`ours, scan`). All compute in float32 with TF32
+products, PyTorch's by `set_float32_matmul_precision("high")`. Memory is the peak that each
+implementation has used on the card. The last table trains twice from one state, as XLA compiles by
+itself and with deterministic programs alone, and says whether the bits are the same.
 """
 
 import argparse
@@ -23,11 +25,14 @@ from benchmarks.harness.flops import flops_per_step
 from benchmarks.harness.interleaving import Implementation, Measurement, TimingPlan, run_interleaved
 from benchmarks.harness.machine import has_torch
 from benchmarks.harness.peak import measure_peak_flops
+from benchmarks.harness.repeated_training import DETERMINISTIC, repeat_training
 from lm.config import parse_config
 from sweeps.cli.exit import exit_on_user_error
 from sweeps.errors import UserError
 
 LANES = (1, 8, 64, 256)
+BITS_STEPS = 200
+"""Steps of a training whose bits are compared."""
 PTB = ("ptb_small", "ptb_medium", "ptb_large")
 HEADER = (
     *("", "lanes", "ms", "least", "most", "words/s", "to PyTorch", "to ours, 1 lane"),
@@ -78,6 +83,8 @@ class Device:
             else make("ours", "lm_lanes", {"lanes": count})
             for count in lanes
         ]
+        if values["model"]["cell"] == "lstm":
+            found.append(make("ours, scan", "lm_training", {"cudnn": False}))
         return found
 
 
@@ -130,6 +137,26 @@ def measure(
     return tables.Table(f"{name}, {words} words a step and lane", HEADER, rows, f"{plan}")
 
 
+def compare_bits(
+    values: Mapping[str, Mapping[str, Any]], device: Device, steps: int
+) -> tables.Table:
+    """Train each configuration twice, with and without programs that are not deterministic."""
+    rows = []
+    for name, configuration in values.items():
+        for kind, flags in {"any program": "", "deterministic ones": DETERMINISTIC}.items():
+            found = repeat_training(
+                configuration,
+                steps=steps,
+                threads=device.threads,
+                gpus=float(device.kind == "gpu"),
+                flags=flags,
+            )
+            same = "yes" if found.same_bits else "no"
+            rows.append([name, kind, f"{found.milliseconds:.2f}", same])
+    title = f"The same {steps} steps twice"
+    return tables.Table(title, ("", "XLA may take", "ms", "same bits"), rows, words=2)
+
+
 def main(arguments: Sequence[str]) -> None:
     """Print the tables."""
     options = _parse(arguments)
@@ -143,6 +170,7 @@ def main(arguments: Sequence[str]) -> None:
     page.say(f"Matrix-multiply peak: {device.peak / 1e12:.2f} trillion a second.")
     for name, lanes in jobs.items():
         page.show(measure(name, values[name], lanes, device, plan))
+    page.show(compare_bits(values, device, options.steps or BITS_STEPS))
 
 
 def _times(result: LanesMeasurement, other: LanesMeasurement | None) -> str:
@@ -163,7 +191,7 @@ def _require_gpu() -> None:
     if done.returncode:
         raise UserError(
             "there is a GPU, but JAX cannot use it, so that nothing was measured; "
-            "`pip install 'jax[cuda12]'` brings what it needs."
+            "`pip install -e '.[gpu]'` brings what it needs."
         )
 
 

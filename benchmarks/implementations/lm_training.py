@@ -10,6 +10,7 @@ from benchmarks.implementations.jax_memory import gpu_bytes
 from lm.backend.data_parallel import first_replica, replicate
 from lm.config import Config
 from lm.data.batches import to_streams
+from lm.model import cudnn_lstm
 from lm.model.initializers import init_scales
 from lm.model.types import Params
 from lm.optim.optimizer import hyperparameters
@@ -22,9 +23,18 @@ from sweeps.errors import UserError
 class Training:
     """Trains one configuration on a text; its state goes on from call to call."""
 
-    def __init__(self, config: Config, ids: NDArray[np.int32]) -> None:
+    def __init__(self, config: Config, ids: NDArray[np.int32], cudnn: bool = True) -> None:
+        """Prepare.
+
+        Args:
+          config: what is trained.
+          ids: the text.
+          cudnn: whether cuDNN's LSTM may be used, where it works.
+        """
         assert config.data.vocab_size is not None
         self.config = config
+        if not cudnn:
+            cudnn_lstm.is_available = lambda: False  # type: ignore[assignment]
         self.functions = build_functions(make_static_config(config, config.data.vocab_size))
         self.values = hyperparameters(config, epoch=0)
         self.streams_lb = jnp.asarray(to_streams(ids, config.train.batch_size))

@@ -7,6 +7,7 @@ from benchmarks import gpu
 from benchmarks.gpu import main
 from benchmarks.harness import machine
 from benchmarks.harness.interleaving import Implementation, Measurement, TimingPlan
+from benchmarks.harness.repeated_training import Repetition
 from sweeps.errors import UserError
 
 TINY = ["data.vocab_size=50", "model.embed_size=4", "model.rnn_size=4", "model.hidden_size=4"]
@@ -27,8 +28,14 @@ def test_command_prints_a_row_for_each_implementation(
     main(["ptb_small", *BRIEF, *TINY])
     rows = rows_of(capsys.readouterr().out)
     torch = importlib.util.find_spec("torch") is not None
-    assert [row[0] for row in rows] == [*(["PyTorch"] if torch else []), "Flax", "ours"]
-    assert all(row[1] == "1" and float(row[5].replace(",", "")) > 0 for row in rows)
+    speeds, bits = rows[:-3], rows[-2:]  # between them stands the head of the second table
+    names = [*(["PyTorch"] if torch else []), "Flax", "ours", "ours, scan"]
+    assert [row[0] for row in speeds] == names
+    assert all(row[1] == "1" and float(row[5].replace(",", "")) > 0 for row in speeds)
+    assert [(row[:2], row[3]) for row in bits] == [
+        (["ptb_small", "any program"], "yes"),
+        (["ptb_small", "deterministic ones"], "yes"),
+    ]
 
 
 def test_lanes_are_compared_with_one_and_with_the_peer(
@@ -40,19 +47,27 @@ def test_lanes_are_compared_with_one_and_with_the_peer(
         implementations: Sequence[Implementation], plan: TimingPlan
     ) -> list[Measurement]:
         taken.extend(implementations)
-        each = zip(implementations, (0.004, 0.005, 0.002, 0.003), strict=True)
+        each = zip(implementations, (0.004, 0.005, 0.002, 0.003, 0.008), strict=True)
         return [Measurement(one.name, [seconds], 1.0, 7_000_000, 0.0) for one, seconds in each]
 
     monkeypatch.setattr(gpu, "measure_peak_flops", lambda *_: 1e12)
     monkeypatch.setattr(gpu, "has_torch", lambda *_: True)
     monkeypatch.setattr(gpu, "run_interleaved", run_interleaved)
+    monkeypatch.setattr(gpu, "repeat_training", lambda *_, **how: Repetition(3.5, not how["flags"]))
     main(["sherlock", "--lanes=1,3", *BRIEF, *TINY])
-    assert [row[:2] + row[5:8] for row in rows_of(capsys.readouterr().out)] == [
+    rows = rows_of(capsys.readouterr().out)
+    assert rows[-2:] == [
+        ["sherlock", "any program", "3.50", "yes"],
+        ["sherlock", "deterministic ones", "3.50", "no"],
+    ]
+    assert [row[:2] + row[5:8] for row in rows[:-3]] == [
         ["PyTorch", "1", "1,500", "", ""],
         ["Flax", "1", "1,200", "0.80", ""],
         ["ours", "1", "3,000", "2.00", ""],
         ["ours", "3", "6,000", "4.00", "2.00"],
+        ["ours, scan", "1", "750", "0.50", ""],
     ]
+    assert taken[4].options == {"cudnn": False}
     assert taken[2].module == "benchmarks.implementations.lm_training"
     assert taken[3].module == "benchmarks.implementations.lm_lanes"
     assert taken[3].options == {"lanes": 3}
