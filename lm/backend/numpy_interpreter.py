@@ -72,7 +72,7 @@ class Program:
     inputs: tuple[int, ...]
     outputs: tuple[int, ...]
     steps: tuple[Step, ...]
-    work: "Work"
+    work: Work
 
     def __call__(self, *arguments: Any) -> list[Any]:
         """Compute; results may share memory with arguments and with each other."""
@@ -96,13 +96,13 @@ class Interpreted:
 
     It is traced once for each structure and shapes of its arguments, as by `jax.jit`. Arguments are
     arrays of JAX or NumPy in any trees; results are arrays of NumPy, which may share memory with
-    arguments.
+    arguments. Keys of random numbers may be arguments, and no results.
     """
 
     def __init__(self, function: Callable[..., Any]) -> None:
         """Take a function as `jax.jit` does, without static arguments."""
         self._function = function
-        self._programs: dict[Any, tuple[Program, Any]] = {}
+        self._programs: dict[Any, tuple[Program, Any] | UnsupportedOperationError] = {}
 
     def __call__(self, *arguments: Any) -> Any:
         """Compute the function.
@@ -128,8 +128,15 @@ class Interpreted:
         key = structure, tuple((np.shape(leaf), jax.dtypes.result_type(leaf)) for leaf in leaves)
         if key not in self._programs:
             traced, shapes = jax.make_jaxpr(self._function, return_shape=True)(*arguments)
-            self._programs[key] = _translate_closed(traced), jax.tree.structure(shapes)
-        return self._programs[key]
+            try:
+                _require(not any(map(_is_key, traced.out_avals)), "keys as results")
+                self._programs[key] = _translate_closed(traced), jax.tree.structure(shapes)
+            except UnsupportedOperationError as error:
+                self._programs[key] = error
+        found = self._programs[key]
+        if isinstance(found, UnsupportedOperationError):
+            raise found
+        return found
 
 
 def _translate_closed(closed: ClosedJaxpr) -> Program:
@@ -217,10 +224,15 @@ def _operation(equation: Any) -> Operation:
 
 def _to_numpy(leaf: Any) -> Any:
     """An array of NumPy; a key of JAX's random numbers is one number of 64 bits."""
-    if jax.numpy.issubdtype(jax.dtypes.result_type(leaf), jax.dtypes.prng_key):
+    if _is_key(leaf):
         _require(jax.random.key_impl(leaf) == "threefry2x32", "keys of another generator")
         return _pack(np.asarray(jax.random.key_data(leaf)))
     return np.asarray(leaf)
+
+
+def _is_key(array: Any) -> bool:
+    """Whether an array, or what JAX knows of it while it traces, is one of keys."""
+    return jax.numpy.issubdtype(jax.dtypes.result_type(array), jax.dtypes.prng_key)
 
 
 def _require(condition: bool, what: str) -> None:
