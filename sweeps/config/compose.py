@@ -8,7 +8,7 @@ import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import Enum
-from functools import cache
+from functools import lru_cache
 from typing import Any
 
 from hydra.core.config_loader import ConfigLoader
@@ -153,7 +153,7 @@ def _params(config: DictConfig) -> dict[str, Any]:
     return {str(key): plain[key] for key in plain} if isinstance(plain, dict) else {}
 
 
-@cache
+@lru_cache(maxsize=10_000)
 def _parse(text: str) -> Override:
     return parse_override(text)
 
