@@ -11,7 +11,7 @@ import os
 import shutil
 import tempfile
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager, redirect_stdout
+from contextlib import AbstractContextManager, contextmanager, redirect_stdout
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
@@ -273,7 +273,8 @@ def _tune(
     replay(handle, pending.history, options.scheduler, task.metric)
     resume_population(handle, pending.directories, options.scheduler)
     resources = {"cpu": options.sweep.cpus_per_trial, "gpu": gpus}
-    packs = _packs(pending, options.sweep.cpus_per_trial, gpus)
+    slots = cluster.slots_now(options.sweep.cpus_per_trial, gpus)
+    packs = _packs(pending, options.sweep.cpus_per_trial, gpus, slots)
     if summary := pack_summary(packs):
         context.progress.print_line(f"{summary[0].upper()}{summary[1:]}")
     tuner = tune.Tuner(
@@ -299,24 +300,36 @@ def _tune(
             callbacks=[tune_callback(context, handle), *custom_callbacks(options.ray)],
         ),
     )
-    is_own = isinstance(options.scheduler, CustomSchedulerConfig) or options.ray.callbacks
-    # A session of this machine does not grow.
-    slots = cluster.slots_now(options.sweep.cpus_per_trial, gpus) if session.is_local else None
-    controller = lean_controller(
-        forgets_ended=not (is_own or pending.population),
-        max_waiting=None if pending.search else slots,
-    )
+    controller = _controller(pending, options, slots if session.is_local else None)
     with settled_placement_groups(), controller:
         tuner.fit()
 
 
-def _packs(pending: PendingTrials, cpus: int, gpus: float) -> list[Pack]:
+def _controller(
+    pending: PendingTrials, options: FrameworkConfig, slots: int | None
+) -> AbstractContextManager[None]:
+    """The context in which Tune keeps as little of the trials as it may.
+
+    Args:
+      pending: the trials.
+      options: of the sweep.
+      slots: trials that can ever run at a time; None: not known.
+    """
+    is_custom = isinstance(options.scheduler, CustomSchedulerConfig) or bool(options.ray.callbacks)
+    if is_custom or pending.population:
+        # A population waits for all its trials, and continues from any; so may a part that is not
+        # ours.
+        return lean_controller(forgets_ended=False)
+    return lean_controller(forgets_ended=True, max_waiting=None if pending.search else slots)
+
+
+def _packs(pending: PendingTrials, cpus: int, gpus: float, slots: int) -> list[Pack]:
     """The packs of all trials; empty where each is trained alone."""
     if pending.packer is None:
         return []
     packs = pending.packer.packs(
         [read_config(path) for path in pending.directories],
-        slots=cluster.slots_now(cpus, gpus),
+        slots=slots,
         cpus=cpus,
         gpus=gpus,
         halvings=[pending.halvings.get(path.name, 0) for path in pending.directories],

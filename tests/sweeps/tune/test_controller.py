@@ -8,12 +8,21 @@ import sys
 import weakref
 from collections.abc import Sequence
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
 
+from sweeps.config import AshaConfig, CustomSchedulerConfig, RayConfig
+from sweeps.plan import PendingTrials
+from sweeps.plan.packs import Pack
+from sweeps.plan.pending import AdaptiveSearch, Population
+from sweeps.search import Axis
+from sweeps.search.space import Value
+from sweeps.tune import tuner
 from sweeps.tune.controller import lean_controller, make_controller
 from sweeps.tune.trial_list import make_trial_list
+from sweeps.tune.tuner import _trial_configs
 
 
 class Configs(Sequence[dict[str, Any]]):
@@ -184,3 +193,78 @@ def test_context_replaces_tunes_controller_and_counts_no_callbacks() -> None:
         assert not usage.tag_callbacks([tune.Callback()])
     assert (tune_module.TuneController, usage.tag_callbacks) == before
     assert loggers == {name for name in sys.modules if name.startswith("ray.air.integrations")}
+
+
+PATHS = [Path(f"/sweep/{at}") for at in range(3)]
+AXIS = Axis("rate", (Value("rate=1", "1"), Value("rate=2", "2")))
+
+
+@pytest.mark.parametrize(
+    ("pending", "packs", "expected"),
+    [
+        ({}, [], [{"directory": f"/sweep/{at}"} for at in range(3)]),
+        (
+            {},
+            [Pack(lanes=(0, 2), vectorized=True), Pack(lanes=(1,), vectorized=False)],
+            [
+                {"directory": "/sweep/0", "lanes": ["/sweep/0", "/sweep/2"]},
+                {"directory": "/sweep/1", "lanes": []},
+            ],
+        ),
+        (
+            {
+                "population": Population(
+                    axes={"rate": AXIS},
+                    values={path: {"rate": at} for at, path in enumerate(PATHS)},
+                )
+            },
+            [],
+            [{"directory": f"/sweep/{at}", "values": {"rate": at}} for at in range(3)],
+        ),
+    ],
+    ids=["alone", "packs", "population"],
+)
+def test_tune_copies_no_more_of_a_trial_than_its_folders(
+    pending: dict[str, Any], packs: list[Pack], expected: list[dict[str, Any]]
+) -> None:
+    trials = PendingTrials(directories=PATHS, num_done=0, **pending)
+    assert _trial_configs(trials, packs) == expected
+
+
+SEARCH = AdaptiveSearch(
+    dimensions=[], history_positions=[], make_trial=lambda position: None, num_trials=3
+)
+POPULATION = Population(axes={"rate": AXIS}, values={})
+
+
+@pytest.mark.parametrize(
+    ("pending", "options", "slots", "expected"),
+    [
+        ({}, {}, 2, (True, 2)),
+        ({}, {}, None, (True, None)),  # a cluster may grow with what waits
+        ({}, {"scheduler": AshaConfig(kind="asha", time="step", grace=1, factor=2)}, 2, (True, 2)),
+        # It suggests a trial when there is room for it.
+        ({"search": SEARCH}, {}, 2, (True, None)),
+        # These may read all trials, and wait for all.
+        ({"population": POPULATION}, {}, 2, (False, None)),
+        ({}, {"scheduler": CustomSchedulerConfig(kind="a.B", time="step")}, 2, (False, None)),
+        ({}, {"ray": RayConfig(callbacks=["a.B"])}, 2, (False, None)),
+    ],
+)
+def test_tune_keeps_trials_for_those_alone_that_read_them(
+    monkeypatch: pytest.MonkeyPatch,
+    pending: dict[str, Any],
+    options: dict[str, Any],
+    slots: int | None,
+    expected: tuple[bool, int | None],
+) -> None:
+    asked = list[tuple[bool, int | None]]()
+    monkeypatch.setattr(
+        tuner,
+        "lean_controller",
+        lambda *, forgets_ended, max_waiting=None: asked.append((forgets_ended, max_waiting)),
+    )
+    trials = PendingTrials(directories=PATHS, num_done=0, **pending)
+    given = SimpleNamespace(**{"scheduler": None, "ray": RayConfig(), **options})
+    tuner._controller(trials, given, slots)  # type: ignore[arg-type]
+    assert asked == [expected]
