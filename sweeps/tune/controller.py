@@ -20,7 +20,7 @@ def lean_controller(*, forgets_ended: bool, max_waiting: int | None = None) -> I
         patch("ray.tune.tune.TuneController", controller),
         # To count callbacks, Tune imports MLflow and Weights & Biases where they are installed,
         # which takes seconds. Nothing is counted where usage statistics are off.
-        patch("ray.air._internal.usage.tag_callbacks", lambda callbacks: False),
+        patch("ray.air._internal.usage.tag_callbacks", lambda callbacks: False, create=True),
     ):
         yield
 
