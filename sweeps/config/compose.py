@@ -4,9 +4,11 @@ Hydra takes 50 ms to compose a configuration from its files. Trials that differ 
 alone are therefore made from one composition, by setting those options in it as Hydra does.
 """
 
+import re
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from enum import Enum
-from functools import cache
+from functools import lru_cache
 from typing import Any
 
 from hydra.core.config_loader import ConfigLoader
@@ -25,6 +27,16 @@ Composed = tuple[Mapping[str, Any], Mapping[str, str]]
 """Resolved configuration of plain values, and the file chosen of each group."""
 
 
+@dataclass(frozen=True)
+class _Base:
+    """A composition in which the plain options of one trial after the other are set."""
+
+    config: DictConfig
+    choices: Mapping[str, str]
+    constant: dict[str, Any] = field(default_factory=dict)
+    """Plain values of the sections that are the same in all trials."""
+
+
 class Composer:
     """Composes the trials of one sweep."""
 
@@ -37,7 +49,7 @@ class Composer:
         self._loader, self._master = loader, master
         self._options = {key for key in axes if not loader.get_group_options(key)}
         self._groups = set(axes) - self._options
-        self._bases: dict[tuple[str, ...], tuple[DictConfig, Mapping[str, str]] | None] = {}
+        self._bases: dict[tuple[str, ...], _Base | None] = {}
 
     def __call__(self, overrides: Sequence[str]) -> Composed:
         """Compose a trial.
@@ -54,11 +66,26 @@ class Composer:
         rest = tuple(item.input_line or "" for item in parsed if not self._is_plain(item))
         if rest in self._bases:
             base = self._bases[rest]
-            return self._set(*base, parsed, overrides) if base else self._load(overrides)
+            return self._set(base, parsed, overrides) if base else self._load(overrides)
         found = self._load(overrides)
-        base = self._loader.load_sweep_config(self._master, list(rest)), found[1]
-        self._bases[rest] = base if self._set(*base, parsed, overrides) == found else None
+        base = _Base(self._loader.load_sweep_config(self._master, list(rest)), found[1])
+        if self._set(base, parsed, overrides) == found:
+            base.constant.update(self._constant(base.config, found[0]))
+            self._bases[rest] = base
+        else:
+            self._bases[rest] = None
         return found
+
+    def _constant(self, config: DictConfig, values: Mapping[str, Any]) -> dict[str, Any]:
+        """Values of the sections that no axis sets, and that refer to no other one."""
+        swept = {re.split(r"[.\[]", key)[0] for key in self._options}
+        raw = OmegaConf.to_container(config)
+        assert isinstance(raw, dict)
+        return {
+            str(key): _copied(values[str(key)])
+            for key, value in raw.items()
+            if key != "hydra" and key not in swept and "${" not in repr(value)
+        }
 
     def _is_plain(self, override: Override) -> bool:
         """Whether it sets an option that is swept to a single value, and does nothing else."""
@@ -74,18 +101,18 @@ class Composer:
 
     def _set(
         self,
-        base: DictConfig,
-        choices: Mapping[str, str],
+        base: _Base,
         parsed: Sequence[Override],
         overrides: Sequence[str],
     ) -> Composed:
         try:
             for override in parsed:
                 if self._is_plain(override):
-                    OmegaConf.update(base, override.key_or_group, override.value(), merge=True)
+                    key, value = override.key_or_group, override.value()
+                    OmegaConf.update(base.config, key, value, merge=True)
         except OmegaConfBaseException:
             return self._load(overrides)  # for Hydra's own words
-        return _values(base), choices
+        return _values(base.config, base.constant), base.choices
 
     def _load(self, overrides: Sequence[str]) -> Composed:
         try:
@@ -126,13 +153,25 @@ def _params(config: DictConfig) -> dict[str, Any]:
     return {str(key): plain[key] for key in plain} if isinstance(plain, dict) else {}
 
 
-@cache
+@lru_cache(maxsize=10_000)
 def _parse(text: str) -> Override:
     return parse_override(text)
 
 
-def _values(composed: DictConfig) -> dict[str, Any]:
-    return {str(key): _plain(composed, key) for key in composed if key != "hydra"}
+def _values(composed: DictConfig, constant: Mapping[str, Any] | None = None) -> dict[str, Any]:
+    """Plain values of a composition, all objects of their own; those that are known are copied."""
+    constant = constant or {}
+    return {
+        str(key): _copied(constant[str(key)]) if str(key) in constant else _plain(composed, key)
+        for key in composed
+        if key != "hydra"
+    }
+
+
+def _copied(value: Any) -> Any:
+    if isinstance(value, dict):
+        return {key: _copied(item) for key, item in value.items()}
+    return [_copied(item) for item in value] if isinstance(value, list) else value
 
 
 def _plain(config: DictConfig, key: Any) -> Any:

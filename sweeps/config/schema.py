@@ -238,9 +238,18 @@ def _parse_section(node: type, given: Any, defaults: Mapping[str, Any]) -> Any:
             _PARSED.clear()
         if not isinstance(given, dict):
             raise ValidationError(f"{given!r} is no section")
-        merged = OmegaConf.merge(OmegaConf.structured(node), defaults, given)
+        merged = OmegaConf.merge(_structured(node, ()), defaults, given)
         _PARSED[key] = OmegaConf.to_object(merged)
-    return copy.deepcopy(_PARSED[key])
+    return _copied(_PARSED[key])
+
+
+def _copied(section: T) -> T:
+    """Copy a section, as `copy.deepcopy` does, which takes ten times as long."""
+    found = copy.copy(section)
+    for name, value in vars(section).items():
+        if not isinstance(value, str | int | float | None):
+            vars(found)[name] = copy.deepcopy(value)
+    return found
 
 
 def explain_foreign_option(error: BaseException) -> str:

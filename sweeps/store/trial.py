@@ -216,7 +216,7 @@ def write_config(directory: Path, config: Mapping[str, Any], overrides: Sequence
       UserError: the folder cannot be written.
     """
     # Not durable: until the trial has a result, the same command makes all of these anew.
-    write_text(directory / CONFIG_FILE, to_yaml(dict(config)), durable=False)
+    write_text(directory / CONFIG_FILE, _config_text(config), durable=False)
     write_text(directory / OVERRIDES_FILE, to_yaml(list(overrides)), durable=False)
 
 
@@ -313,3 +313,22 @@ def to_yaml(values: Any) -> str:
     """Plain values as YAML text, in their order."""
     dumper = getattr(yaml, "CSafeDumper", yaml.SafeDumper)
     return str(yaml.dump(values, Dumper=dumper, sort_keys=False, allow_unicode=True))
+
+
+_SECTION_TEXTS: dict[str, str] = {}
+"""Name and values of a section of a configuration -> its YAML."""
+_MAX_TEXTS = 10_000
+
+
+def _config_text(config: Mapping[str, Any]) -> str:
+    """A configuration as YAML. The trials of a sweep differ in few sections."""
+    return "".join(map(_section_text, config.items())) or to_yaml({})
+
+
+def _section_text(section: tuple[str, Any]) -> str:
+    key = repr(section)
+    if key not in _SECTION_TEXTS:
+        if len(_SECTION_TEXTS) >= _MAX_TEXTS:
+            _SECTION_TEXTS.clear()
+        _SECTION_TEXTS[key] = to_yaml(dict([section]))
+    return _SECTION_TEXTS[key]

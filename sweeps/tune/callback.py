@@ -199,8 +199,10 @@ class ProgressCallback:
 def tune_callback(context: RunContext, handle: SchedulerHandle) -> Any:
     """Make a `ProgressCallback` that is a callback of Tune."""
     from ray import tune
+    from ray.tune.progress_reporter import TrialProgressCallback
 
-    class Callback(ProgressCallback, tune.Callback):
+    # Tune adds one of its own where it finds none, which keeps all trials.
+    class Callback(ProgressCallback, TrialProgressCallback):
         def __reduce__(self) -> Any:
             # Tune pickles its set-up for a restore that is never made.
             return tune.Callback, ()

@@ -19,14 +19,21 @@ SIGNALS = (signal.SIGTERM, signal.SIGHUP, signal.SIGUSR1)
 """Signals that may come to all processes of a job."""
 
 
-def make_trainable() -> type:
+def make_trainable(task: WorkerTask) -> type:
     """Return the class of Tune's actors: they call `train`, and no signal to a job ends them.
 
     The driver gets the signal too, and has the trials save.
+
+    Args:
+      task: what all trials of the sweep share. Tune copies each trial's configuration several
+        times, and keeps statistics of each number in it, so the task is not there.
     """
     from ray.tune.trainable import wrap_function
 
-    class Worker(wrap_function(train)):  # type: ignore[misc]
+    def train_config(config: dict[str, Any]) -> None:
+        train(config, task)
+
+    class Worker(wrap_function(train_config)):  # type: ignore[misc]
         def setup(self, config: dict[str, Any]) -> None:
             # A worker begins with these signals blocked, and so would programs that it starts.
             for number in SIGNALS:
@@ -37,17 +44,17 @@ def make_trainable() -> type:
     return Worker
 
 
-def train(config: dict[str, Any]) -> None:
+def train(config: dict[str, Any], task: WorkerTask) -> None:
     """Train the trial, or the pack, of a configuration that Tune gives.
 
     Args:
-      config: `task`, the fields of a `WorkerTask`; `directory`, of the trial; `lanes`, the folders
-        of a pack; `values`, of a population's trial, by option.
+      config: `directory`, of the trial; `lanes`, the folders of a pack; `values`, of a
+        population's trial, by option.
+      task: what all trials of the sweep share.
     """
     from ray import tune
 
     os.environ.update(SETTINGS)
-    task = WorkerTask(**config["task"])
     if lanes := config.get("lanes"):
         _train_pack([Path(lane) for lane in lanes], task)
         return

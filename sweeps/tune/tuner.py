@@ -11,13 +11,13 @@ import os
 import shutil
 import tempfile
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager, redirect_stdout
-from dataclasses import asdict, dataclass, replace
+from contextlib import AbstractContextManager, contextmanager, redirect_stdout
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 from typing import Any
 
-from sweeps.config import Application, FrameworkConfig, locate
+from sweeps.config import Application, CustomSchedulerConfig, FrameworkConfig, locate
 from sweeps.errors import UserError
 from sweeps.io.mirror import Mirror, without_checkpoints
 from sweeps.plan import PendingTrials
@@ -28,6 +28,7 @@ from sweeps.store.stop_requests import STOP_ALL, STOP_FOLDER, read_requests
 from sweeps.tracking import Interrupt
 from sweeps.tune import cluster
 from sweeps.tune.callback import RunContext, trial_folders, tune_callback
+from sweeps.tune.controller import lean_controller
 from sweeps.tune.custom_parts import check_custom, custom_callbacks
 from sweeps.tune.guard import SweepGuard
 from sweeps.tune.outcome import MemoryRanOut, Outcome
@@ -44,6 +45,7 @@ from sweeps.tune.session import RaySession, SessionLost
 from sweeps.tune.task import WorkerTask
 from sweeps.tune.time_limit import POLL_SECONDS, PolledRequests
 from sweeps.tune.trainable import make_trainable
+from sweeps.tune.trial_list import make_trial_list
 from sweeps.tune.wait_notice import WaitNotice
 
 REPORTS_A_SECOND = 50
@@ -209,7 +211,7 @@ def _train(
         ),
     )
     storage = places.storage(pending, is_local=session.is_local)
-    _tune(pending, task, options, gpus=gpus, storage=storage, context=context)
+    _tune(pending, task, options, gpus=gpus, storage=storage, context=context, session=session)
 
 
 def report_seconds(slots: int) -> float:
@@ -262,6 +264,7 @@ def _tune(
     gpus: float,
     storage: tuple[Any, str],
     context: RunContext,
+    session: RaySession[None],
 ) -> None:
     from ray import tune
 
@@ -270,12 +273,12 @@ def _tune(
     replay(handle, pending.history, options.scheduler, task.metric)
     resume_population(handle, pending.directories, options.scheduler)
     resources = {"cpu": options.sweep.cpus_per_trial, "gpu": gpus}
-    packs = _packs(pending, options.sweep.cpus_per_trial, gpus)
+    slots = cluster.slots_now(options.sweep.cpus_per_trial, gpus)
+    packs = _packs(pending, options.sweep.cpus_per_trial, gpus, slots)
     if summary := pack_summary(packs):
         context.progress.print_line(f"{summary[0].upper()}{summary[1:]}")
     tuner = tune.Tuner(
-        tune.with_resources(make_trainable(), resources),
-        param_space={"task": asdict(task), **_param_space(pending, packs)},
+        tune.with_resources(make_trainable(task), resources),
         tune_config=tune.TuneConfig(
             reuse_actors=True,
             trial_name_creator=lambda trial: trial_folders(trial)[0].name,
@@ -284,7 +287,7 @@ def _tune(
             search_alg=(
                 build_searcher(pending, options, context.progress.print_line)
                 if pending.search
-                else None
+                else make_trial_list(_trial_configs(pending, packs))
             ),
             num_samples=pending.num_left if pending.search else 1,
         ),
@@ -297,17 +300,36 @@ def _tune(
             callbacks=[tune_callback(context, handle), *custom_callbacks(options.ray)],
         ),
     )
-    with settled_placement_groups():
+    controller = _controller(pending, options, slots if session.is_local else None)
+    with settled_placement_groups(), controller:
         tuner.fit()
 
 
-def _packs(pending: PendingTrials, cpus: int, gpus: float) -> list[Pack]:
+def _controller(
+    pending: PendingTrials, options: FrameworkConfig, slots: int | None
+) -> AbstractContextManager[None]:
+    """The context in which Tune keeps as little of the trials as it may.
+
+    Args:
+      pending: the trials.
+      options: of the sweep.
+      slots: trials that can ever run at a time; None: not known.
+    """
+    is_custom = isinstance(options.scheduler, CustomSchedulerConfig) or bool(options.ray.callbacks)
+    if is_custom or pending.population:
+        # A population waits for all its trials, and continues from any; so may a part that is not
+        # ours.
+        return lean_controller(forgets_ended=False)
+    return lean_controller(forgets_ended=True, max_waiting=None if pending.search else slots)
+
+
+def _packs(pending: PendingTrials, cpus: int, gpus: float, slots: int) -> list[Pack]:
     """The packs of all trials; empty where each is trained alone."""
     if pending.packer is None:
         return []
     packs = pending.packer.packs(
         [read_config(path) for path in pending.directories],
-        slots=cluster.slots_now(cpus, gpus),
+        slots=slots,
         cpus=cpus,
         gpus=gpus,
         halvings=[pending.halvings.get(path.name, 0) for path in pending.directories],
@@ -315,29 +337,21 @@ def _packs(pending: PendingTrials, cpus: int, gpus: float) -> list[Pack]:
     return packs if any(pack.vectorized for pack in packs) else []
 
 
-def _param_space(pending: PendingTrials, packs: Sequence[Pack]) -> dict[str, Any]:
-    """Make Tune's search space: for each of its trials a folder, or the folders of a pack."""
-    from ray import tune
-
-    if pending.search is not None:
-        return {}
+def _trial_configs(pending: PendingTrials, packs: Sequence[Pack]) -> list[dict[str, Any]]:
+    """What the worker of each of Tune's trials gets: a folder, or the folders of a pack."""
     paths = [str(path) for path in pending.directories]
     if packs:
-        lanes = {
-            paths[pack.lanes[0]]: [paths[lane] for lane in pack.lanes] if pack.vectorized else []
+        return [
+            {
+                "directory": paths[pack.lanes[0]],
+                "lanes": [paths[lane] for lane in pack.lanes] if pack.vectorized else [],
+            }
             for pack in packs
-        }
-        of_first = tune.sample_from(
-            lambda spec: lanes[spec.config.directory]  # type: ignore[attr-defined]
-        )
-        return {"directory": tune.grid_search(list(lanes)), "lanes": of_first}
-    space: dict[str, Any] = {"directory": tune.grid_search(paths)}
-    if pending.population:
-        values = {str(path): numbers for path, numbers in pending.population.values.items()}
-        space["values"] = tune.sample_from(
-            lambda spec: values[spec.config.directory]  # type: ignore[attr-defined]
-        )
-    return space
+        ]
+    if pending.population is None:
+        return [{"directory": path} for path in paths]
+    values = {str(path): dict(numbers) for path, numbers in pending.population.values.items()}
+    return [{"directory": path, "values": values[path]} for path in paths]
 
 
 def _request_stop(stop_file: Path, mirror: Mirror | None) -> None:

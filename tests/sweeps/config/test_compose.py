@@ -47,6 +47,30 @@ def test_every_trial_is_what_hydra_composes(composer: Composer, loader: Any) -> 
         assert f"shape={choices['shape']}" in overrides
 
 
+def test_trial_resolves_what_an_axis_sets_or_what_refers_to_something_alone(
+    loader: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """All else is known from the first trial, and yet is the trial's own."""
+    referring = ["+a={size: 1, twice: '${b.size}'}", "+b={size: 2}", "+c={sizes: [1, {d: 2}]}"]
+    master = loader.load_configuration("toy", overrides=[], run_mode=RunMode.MULTIRUN)
+    composer = Composer(loader, master, ["b.size"])
+    first = composer([*referring, "b.size=3"])[0]
+    resolved = list[Any]()
+    resolve = OmegaConf.to_container
+    monkeypatch.setattr(
+        OmegaConf,
+        "to_container",
+        lambda config, **how: (resolved.append(config._key()), resolve(config, **how))[1],
+    )
+    second = composer([*referring, "b.size=4"])[0]
+    assert resolved == ["a", "b"]
+    assert second == {**first, "a": {"size": 1, "twice": 4}, "b": {"size": 4}}
+    assert list(second) == list(first)
+    second["c"]["sizes"][1].clear()
+    second["sweep"].clear()
+    assert composer([*referring, "b.size=3"])[0] == first
+
+
 def test_mistake_in_a_later_trial_gets_the_words_of_hydra(composer: Composer) -> None:
     composer(["seed=1"])
     with pytest.raises(UserError, match="Could not override 'sed'; To append"):

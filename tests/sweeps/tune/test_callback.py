@@ -10,10 +10,11 @@ from sweeps.store.result import correct_result
 from sweeps.store.stop_requests import interrupt_file, read_requests, request_stop
 from sweeps.store.trial import update_trial
 from sweeps.tracking import Interrupt
-from sweeps.tune.callback import ProgressCallback, RunContext, failure_cause
+from sweeps.tune.callback import ProgressCallback, RunContext, failure_cause, tune_callback
 from sweeps.tune.guard import SweepGuard
 from sweeps.tune.outcome import Outcome
 from sweeps.tune.schedulers import SchedulerHandle
+from sweeps.tune.session import SETTINGS
 
 DIED = (
     "The actor died unexpectedly before finishing this task.\n\tclass_name: Worker\n"
@@ -129,3 +130,16 @@ def test_request_that_the_last_worker_saw_first_is_no_end_by_itself(tmp_path: Pa
     callback.on_trial_complete(1, [], other)
     assert looks == [True]
     assert interrupt.requested
+
+
+def test_tune_adds_no_callback_that_keeps_the_trials(monkeypatch: pytest.MonkeyPatch) -> None:
+    from ray.tune.progress_reporter import TrialProgressCallback
+    from ray.tune.utils.callback import _create_default_callbacks
+
+    for name, value in SETTINGS.items():
+        monkeypatch.setenv(name, value)
+    context: Any = SimpleNamespace()
+    ours = tune_callback(context, SchedulerHandle(scheduler=None))
+    assert _create_default_callbacks([ours]) == [ours]
+    tunes = {name for name in vars(TrialProgressCallback) if name.startswith("on_")}
+    assert tunes <= set(vars(ProgressCallback))  # so that nothing of Tune's own is called
