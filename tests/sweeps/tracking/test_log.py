@@ -131,9 +131,12 @@ WRITTEN = b"".join(LINES)
 
 def write_slowly(tmp_path: Path) -> None:
     """Write in pieces, so that files are switched between them; they do not grow meanwhile."""
+    deadline = time.monotonic() + 60
     for at in range(0, len(LINES), 500):
         os.write(1, b"".join(LINES[at : at + 500]))
-        time.sleep(0.01)
+        while os.fstat(1).st_size > 50_000:  # half of the cap: another file is to follow
+            assert time.monotonic() < deadline
+            time.sleep(0.001)
     with suppress(FileNotFoundError):  # one is renamed at this moment
         assert sum(path.stat().st_size for path in tmp_path.iterdir()) < 400_000
 
@@ -182,8 +185,8 @@ def test_killed_process_leaves_what_it_had_written(tmp_path: Path, megabytes: fl
         with log.trial_log([Path({str(tmp_path)!r})], {megabytes}):
             for at in range(20_000):
                 print(at, "bottles of beer on the wall")
-                if at % 500 == 0:
-                    time.sleep(0.01)
+                while os.fstat(1).st_size > {megabytes} * 500_000:
+                    time.sleep(0.001)
             os.kill(os.getpid(), 9)
     """
     # Unbuffered, Python writes parts of a line, and a log can be cut between them.
