@@ -5,12 +5,14 @@ import json
 import math
 import os
 import random
+import re
 import shlex
 import signal
 import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import nullcontext
 from copy import deepcopy
 from dataclasses import dataclass, field
 from enum import Enum
@@ -28,8 +30,9 @@ import sweeps
 from sweeps.config import locate
 from sweeps.errors import UserError
 from sweeps.experiments import Experiment, load_experiment
-from sweeps.store import read_config, read_metrics, read_trial
-from sweeps.store.provenance import read_provenance
+from sweeps.single_run import SingleRun
+from sweeps.store import TrialSpec, read_config, read_metrics, read_trial
+from sweeps.store.provenance import Provenance, read_provenance
 
 ROOT = Path(__file__).parents[2]
 SECONDS = 150
@@ -398,16 +401,18 @@ def returning(value: Any, *steps: int) -> Experiment:
 
 
 @pytest.fixture
-def alone(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[[Experiment], sweeps.Trial]:
-    """Makes the single run of a function; gives its trial."""
-    monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr(sys, "argv", ["train.py"])
+def alone(tmp_path: Path) -> Callable[[Experiment], sweeps.Trial]:
+    """Trains a trial of a function as a single run and a worker do; gives the trial."""
 
     def run(objective: Experiment) -> sweeps.Trial:
-        objective._path = f"{tmp_path}/train.py:train"
-        monkeypatch.setattr("sweeps.hydra_sweeper.locate", hooks_of(objective))
-        objective.main([])
-        return read_trial(single(tmp_path))
+        spec = TrialSpec(
+            config={"lr": 0.1}, overrides=(), settings={}, fingerprint="f", train_command=""
+        )
+        single = SingleRun(
+            directory=tmp_path / "trial", spec=spec, metric=objective.metric, mode="min"
+        )
+        single.train(objective.objective, Provenance({}, ""))
+        return read_trial(single.directory)
 
     return run
 
@@ -454,15 +459,33 @@ def test_returned_value_is_the_metric(
     ids=repr,
 )
 def test_returned_value_that_is_no_number_is_refused(
-    alone: Callable[[Experiment], sweeps.Trial], capsys: Any, tmp_path: Path, value: Any, shown: str
+    alone: Callable[[Experiment], sweeps.Trial], tmp_path: Path, value: Any, shown: str
 ) -> None:
-    with pytest.raises(SystemExit):
+    with pytest.raises(UserError, match=shown) as refused:
         alone(returning(value))
-    said = capsys.readouterr().err
     sentence = "which is no number; return the value of sweep.metric=value, metrics by tag, or"
-    assert shown.replace("\\", "") in said
-    assert sentence in said
-    assert read_trial(single(tmp_path)).status == "failed"
+    assert sentence in str(refused.value)
+    assert read_trial(tmp_path / "trial").status == "failed"
+
+
+@pytest.mark.parametrize(("value", "status"), [(0.5, "finished"), ("good", "failed")])
+def test_command_takes_the_returned_value(
+    command: Command,
+    capsys: pytest.CaptureFixture[str],
+    tmp_path: Path,
+    value: Any,
+    status: str,
+) -> None:
+    def train(lr: float = 0.1) -> Any:
+        return value
+
+    with nullcontext() if status == "finished" else pytest.raises(SystemExit):
+        command(Experiment(train), "lr=1")
+    said = capsys.readouterr().err
+    assert ("'good', which is no number; return the value of" in said) == (status == "failed")
+    trial = read_trial(single(tmp_path))
+    assert trial.status == status
+    assert trial.metrics == ({"value": 0.5} if status == "finished" else {})
 
 
 @pytest.mark.parametrize(
@@ -483,17 +506,15 @@ def test_returned_value_that_is_no_number_is_refused(
 )
 def test_report_that_cannot_be_recorded_is_refused(
     alone: Callable[[Experiment], sweeps.Trial],
-    capsys: Any,
     reports: list[tuple[Any, Any]],
     sentence: str,
 ) -> None:
-    def train(run: sweeps.Run) -> None:
+    def train(run: sweeps.Run, lr: float = 0.1) -> None:
         for step, metrics in reports:
             run.report(step, metrics)
 
-    with pytest.raises(SystemExit):
+    with pytest.raises(UserError, match=re.escape(sentence)):
         alone(Experiment(train, metric="loss"))
-    assert sentence in capsys.readouterr().err
 
 
 SLOW_PROGRAM = """
