@@ -1,11 +1,13 @@
-"""Write `requirements.lock`: the exact versions that continuous integration installs.
+"""Write the exact versions that continuous integration installs, a file for each of two Pythons.
 
     python3.11 scripts/lock.py torch==2.13.0
+    python3.13 scripts/lock.py
 
-resolves the ranges of `pyproject.toml` anew, with the extras that the tests need (`dev`, `bench`),
-in an empty virtual environment; further requirements hold single packages at a version. Names and
-versions are all it keeps: no hosts, no file paths, and no local version such as `+cpu`, so that the
-same file fits any index and any build of a package.
+The oldest Python that is supported writes `requirements.lock`, with the extras that all tests need;
+the newest writes `requirements-newest.lock`, with `dev` alone. Each resolves the ranges of
+`pyproject.toml` anew in an empty virtual environment; further requirements hold single packages at
+a version. Names and versions are all that a lock keeps: no hosts, no file paths, and no local
+version such as `+cpu`, so that the same file fits any index and any build of a package.
 """
 
 import os
@@ -17,8 +19,11 @@ import venv
 from pathlib import Path
 
 ROOT = Path(__file__).parents[1]
-LOCK = ROOT / "requirements.lock"
-OLDEST = (3, 11)
+LOCKS = {
+    (3, 11): ("requirements.lock", "dev,bench"),
+    (3, 13): ("requirements-newest.lock", "dev"),
+}
+"""A lock and its extras by the Python that writes it: others resolve to other versions."""
 
 
 def installed(python: str) -> list[str]:
@@ -30,19 +35,20 @@ def installed(python: str) -> list[str]:
 
 def main(held: list[str]) -> None:
     """Install the project with these extras and write down what came."""
-    name = f"python{OLDEST[0]}.{OLDEST[1]}"
-    if sys.version_info[:2] != OLDEST:
-        # Newer interpreters resolve to versions that the oldest one cannot install.
-        sys.exit(f"run this with {name}, the oldest Python that is supported.")
+    version = sys.version_info[:2]
+    if version not in LOCKS:
+        names = " or ".join(f"python{major}.{minor}" for major, minor in LOCKS)
+        sys.exit(f"run this with {names}; each writes the lock of its own version.")
+    lock, extras = LOCKS[version]
     environment = {key: value for key, value in os.environ.items() if key != "PIP_CONSTRAINT"}
     with tempfile.TemporaryDirectory() as folder:
         venv.create(folder, with_pip=True)
         python = str(Path(folder, "bin", "python"))
-        install = [python, "-m", "pip", "install", *held, "--editable", f"{ROOT}[dev,bench]"]
+        install = [python, "-m", "pip", "install", *held, "--editable", f"{ROOT}[{extras}]"]
         subprocess.run(install, env=environment, check=True)
-        command = shlex.join([name, "scripts/lock.py", *held])
+        command = shlex.join(["python{}.{}".format(*version), "scripts/lock.py", *held])
         lines = [f"# Made by `{command}`; for `pip install -c`.", *installed(python)]
-        LOCK.write_text("".join(line + "\n" for line in lines))
+        (ROOT / lock).write_text("".join(line + "\n" for line in lines))
 
 
 if __name__ == "__main__":

@@ -3,7 +3,6 @@
 Every choice that depends on the device is made here.
 """
 
-import logging
 from collections.abc import Callable
 from functools import cache, partial, wraps
 from typing import Any, NamedTuple, TypeVar
@@ -14,8 +13,6 @@ from lm.backend.devices import has_one_thread, prefers_eigen
 from lm.backend.numpy_interpreter import Interpreted, UnsupportedOperationError
 from lm.config import ModelConfig, TrainConfig
 from sweeps.errors import UserError
-
-log = logging.getLogger(__name__)
 
 T = TypeVar("T")
 
@@ -126,16 +123,26 @@ def compiler_options(*, seldom: bool = False, multiplies: bool = False) -> Optio
       seldom: the program runs seldom, so that compiling it takes longer than running it.
       multiplies: the program runs often, and spends most of its time in matrix products.
     """
+    wanted = _wanted_options(seldom, multiplies)
+    refused = _refused_options() if wanted else ()
+    return {name: value for name, value in wanted.items() if name not in refused}
+
+
+def refused_options() -> list[str]:
+    """Return the options that programs would have here and this version of XLA does not know."""
+    wanted = _wanted_options(seldom=True, multiplies=True)
+    return sorted(_refused_options() & wanted.keys()) if wanted else []
+
+
+def _wanted_options(seldom: bool, multiplies: bool) -> Options:
     if jax.default_backend() != "cpu":
         return {}
-    wanted = {
+    return {
         **(ONE_PART if has_one_thread() else {}),
         **(O2 if multiplies else {}),
         **(EIGEN if multiplies and prefers_eigen() else {}),
         **(QUICK if seldom else {}),
     }
-    refused = _refused_options()
-    return {name: value for name, value in wanted.items() if name not in refused}
 
 
 class SeldomFunction:
@@ -193,6 +200,5 @@ def _takes(options: Options) -> bool:
     try:
         jax.jit(lambda x: x + 1, compiler_options=options)(0)
     except jax.errors.JaxRuntimeError:
-        log.debug("XLA's compiler does not take %s.", options)
         return False
     return True

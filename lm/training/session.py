@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 import jax
 
 from lm.backend import devices
-from lm.backend.execution import ExecutionPlan
+from lm.backend.execution import ExecutionPlan, refused_options
 from lm.config.schema import PLATEAU
 from lm.model.types import Params
 from lm.optim.schedule import plateau_steps
@@ -113,6 +113,12 @@ class TrainingSession:
         """Record what the trial runs on, and say in the log how it computes."""
         device = devices.describe()
         log.info("Computing on %s: %s.", device, compute.describe())
+        refused = refused_options()
+        if refused:
+            log.info(
+                "This version of JAX has no %s; programs may compile or run slower without.",
+                ", ".join(refused),
+            )
         self.run.add_provenance(
             device=device,
             **compute._asdict(),

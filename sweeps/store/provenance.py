@@ -164,10 +164,9 @@ def machine() -> dict[str, str]:
 
 def packages() -> dict[str, str]:
     """Version of every installed distribution."""
-    found = {
-        distribution.metadata["Name"]: distribution.version
-        for distribution in importlib.metadata.distributions()
-    }
+    # Each look at a distribution's metadata reads its file.
+    every = [distribution.metadata for distribution in importlib.metadata.distributions()]
+    found = {metadata["Name"]: metadata["Version"] for metadata in every}
     return dict(sorted(found.items(), key=lambda item: item[0].lower()))
 
 

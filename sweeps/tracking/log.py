@@ -109,6 +109,8 @@ class _CappedLog:
                 os.close(saved)
             for stream in streams:
                 stream.reconfigure(line_buffering=False)
+            with suppress(OSError):
+                self._settle()
             for file in (self._head, *(file for file, _ in self._tails)):
                 os.close(file)
 
@@ -132,6 +134,7 @@ class _CappedLog:
         A child process may still write to a file that is no longer the newest. So the two change
         their roles and are not removed: what such a child writes is bounded, too.
         """
+        self._settle()
         offset = self._end()
         path = tail_path(self._directory, offset)
         if len(self._tails) < 2:
@@ -144,6 +147,14 @@ class _CappedLog:
         if (exact := self._end()) != offset:  # something more came meanwhile
             path.rename(tail_path(self._directory, exact))
         self._tails = [*self._tails[-1:], (file, exact)]
+
+    def _settle(self) -> None:
+        """Correct the newest file's offset: a write to the older one may have been under way."""
+        if len(self._tails) == 2:
+            (older, start), (file, offset) = self._tails
+            if (exact := start + os.fstat(older).st_size) != offset:
+                tail_path(self._directory, offset).rename(tail_path(self._directory, exact))
+                self._tails = [(older, start), (file, exact)]
 
     def _end(self) -> int:
         """The offset of what is written next, counted in the files beside `log.txt`."""

@@ -2,6 +2,8 @@
 
 import random
 from collections.abc import Callable
+from copy import deepcopy
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -45,14 +47,16 @@ def compose() -> Compose:
     register()
     hydra_sweeper.register()
 
-    def make(*overrides: str) -> dict[str, Any]:
+    @cache
+    def composed(*overrides: str) -> dict[str, Any]:
         with hydra.initialize_config_dir(str(CONFIG_DIR), version_base="1.3"):
             config = hydra.compose("config", overrides=list(overrides))
         values = OmegaConf.to_container(config, resolve=True)
         assert isinstance(values, dict)
         return {str(key): value for key, value in values.items()}
 
-    return make
+    # A test may change what it gets.
+    return lambda *overrides: deepcopy(composed(*overrides))
 
 
 @pytest.fixture(scope="session")

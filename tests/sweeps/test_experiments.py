@@ -5,12 +5,15 @@ import json
 import math
 import os
 import random
+import re
+import runpy
 import shlex
 import signal
 import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import nullcontext
 from copy import deepcopy
 from dataclasses import dataclass, field
 from enum import Enum
@@ -28,8 +31,9 @@ import sweeps
 from sweeps.config import locate
 from sweeps.errors import UserError
 from sweeps.experiments import Experiment, load_experiment
-from sweeps.store import read_config, read_metrics, read_trial
-from sweeps.store.provenance import read_provenance
+from sweeps.single_run import SingleRun
+from sweeps.store import TrialSpec, read_config, read_metrics, read_trial
+from sweeps.store.provenance import Provenance, read_provenance
 
 ROOT = Path(__file__).parents[2]
 SECONDS = 150
@@ -151,6 +155,33 @@ def hooks_of(objective: Experiment) -> Callable[[str], Any]:
     return lambda path: getattr(objective, path.rpartition(".")[2])
 
 
+@pytest.fixture
+def here(
+    program: Program, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> Callable[..., str]:
+    """Runs `python train.py ARGUMENTS` in this process, a single run or an error."""
+    # It closes the handlers of all loggers, and absl's closes the stream that pytest writes to.
+    for place in ("hydra.core.utils", "hydra._internal.hydra"):
+        monkeypatch.setattr(f"{place}.configure_log", lambda *given: None)
+    monkeypatch.setattr(sys, "modules", dict(sys.modules))
+
+    def run(*arguments: str, status: int = 0) -> str:
+        with monkeypatch.context() as patch:
+            patch.chdir(program.folder)
+            patch.syspath_prepend(program.folder)
+            patch.setattr(sys, "argv", ["train.py", *arguments])
+            ended = 0
+            try:
+                runpy.run_path("train.py", run_name="__main__")
+            except SystemExit as end:
+                ended = int(end.code or 0)
+        printed = "".join(capsys.readouterr())
+        assert ended == status, printed
+        return printed
+
+    return run
+
+
 def single(folder: Path) -> Path:
     """The folder of the only single run."""
     (found,) = (path for path in (folder / "outputs/single").iterdir() if path.is_dir())
@@ -194,19 +225,16 @@ def as_dict(options: Any) -> dict[str, Any]:
 
 @pytest.mark.parametrize(("function", "source"), SOURCES)
 @pytest.mark.parametrize(
-    ("override", "changed"),
+    ("overrides", "changed"),
     [
-        ("lr=1", {"lr": 1.0}),
-        ("colour=BLUE", {"colour": Colour.BLUE}),
-        ("layers=[3]", {"layers": [3]}),
-        ("limit=4", {"limit": 4}),
-        ("limit=null", {}),
+        (["lr=1", "layers=[3]", "limit=null"], {"lr": 1.0, "layers": [3]}),
+        (["colour=BLUE", "limit=4"], {"colour": Colour.BLUE, "limit": 4}),
     ],
 )
 def test_options_arrive_in_their_types_over_their_defaults(
-    command: Command, function: Any, source: Any, override: str, changed: dict[str, Any]
+    command: Command, function: Any, source: Any, overrides: list[str], changed: dict[str, Any]
 ) -> None:
-    (given,) = command(Experiment(function, source), override)
+    (given,) = command(Experiment(function, source), *overrides)
     defaults = {"lr": 0.1, "colour": Colour.RED, "layers": [1, 2], "limit": None}
     found = as_dict(given)
     assert found == defaults | changed
@@ -301,10 +329,15 @@ def with_files(program: Program) -> Program:
     return program
 
 
+def test_program_of_a_file_of_options_is_a_command(with_files: Program) -> None:
+    assert "0.5 small None" in with_files().splitlines()
+    told = "error: model.width is no option; model has kind.\n"
+    assert with_files("model.width=9", status=1) == told
+
+
 @pytest.mark.parametrize(
     ("arguments", "printed"),
     [
-        ([], "0.5 small None"),
         (["lr=2"], "2 small None"),
         (["model=big"], "0.5 big 8"),
         (["model=big", "model.width=9"], "0.5 big 9"),
@@ -312,9 +345,9 @@ def with_files(program: Program) -> Program:
     ],
 )
 def test_file_of_options_and_its_groups(
-    with_files: Program, arguments: list[str], printed: str
+    with_files: Program, here: Callable[..., str], arguments: list[str], printed: str
 ) -> None:
-    assert printed in with_files(*arguments).splitlines()
+    assert printed in here(*arguments).splitlines()
     assert read_config(single(with_files.folder))["output_dir"] == "outputs"
 
 
@@ -328,15 +361,17 @@ def test_file_of_options_and_its_groups(
     ],
 )
 def test_wrong_option_of_a_file_is_one_sentence(
-    with_files: Program, arguments: list[str], sentence: str
+    with_files: Program, here: Callable[..., str], arguments: list[str], sentence: str
 ) -> None:
-    assert with_files(*arguments, status=1) == f"error: {sentence}\n"
+    assert here(*arguments, status=1) == f"error: {sentence}\n"
     assert not (with_files.folder / "outputs").exists()
 
 
-def test_missing_file_of_options_is_one_sentence(program: Program) -> None:
+def test_missing_file_of_options_is_one_sentence(
+    program: Program, here: Callable[..., str]
+) -> None:
     program.write(FILE_PROGRAM)
-    printed = program(status=1)
+    printed = here(status=1)
     assert "conf/config.yaml does not exist; mend the path of the configuration file." in printed
 
 
@@ -398,16 +433,18 @@ def returning(value: Any, *steps: int) -> Experiment:
 
 
 @pytest.fixture
-def alone(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[[Experiment], sweeps.Trial]:
-    """Makes the single run of a function; gives its trial."""
-    monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr(sys, "argv", ["train.py"])
+def alone(tmp_path: Path) -> Callable[[Experiment], sweeps.Trial]:
+    """Trains a trial of a function as a single run and a worker do; gives the trial."""
 
     def run(objective: Experiment) -> sweeps.Trial:
-        objective._path = f"{tmp_path}/train.py:train"
-        monkeypatch.setattr("sweeps.hydra_sweeper.locate", hooks_of(objective))
-        objective.main([])
-        return read_trial(single(tmp_path))
+        spec = TrialSpec(
+            config={"lr": 0.1}, overrides=(), settings={}, fingerprint="f", train_command=""
+        )
+        single = SingleRun(
+            directory=tmp_path / "trial", spec=spec, metric=objective.metric, mode="min"
+        )
+        single.train(objective.objective, Provenance({}, ""))
+        return read_trial(single.directory)
 
     return run
 
@@ -454,15 +491,33 @@ def test_returned_value_is_the_metric(
     ids=repr,
 )
 def test_returned_value_that_is_no_number_is_refused(
-    alone: Callable[[Experiment], sweeps.Trial], capsys: Any, tmp_path: Path, value: Any, shown: str
+    alone: Callable[[Experiment], sweeps.Trial], tmp_path: Path, value: Any, shown: str
 ) -> None:
-    with pytest.raises(SystemExit):
+    with pytest.raises(UserError, match=shown) as refused:
         alone(returning(value))
-    said = capsys.readouterr().err
     sentence = "which is no number; return the value of sweep.metric=value, metrics by tag, or"
-    assert shown.replace("\\", "") in said
-    assert sentence in said
-    assert read_trial(single(tmp_path)).status == "failed"
+    assert sentence in str(refused.value)
+    assert read_trial(tmp_path / "trial").status == "failed"
+
+
+@pytest.mark.parametrize(("value", "status"), [(0.5, "finished"), ("good", "failed")])
+def test_command_takes_the_returned_value(
+    command: Command,
+    capsys: pytest.CaptureFixture[str],
+    tmp_path: Path,
+    value: Any,
+    status: str,
+) -> None:
+    def train(lr: float = 0.1) -> Any:
+        return value
+
+    with nullcontext() if status == "finished" else pytest.raises(SystemExit):
+        command(Experiment(train), "lr=1")
+    said = capsys.readouterr().err
+    assert ("'good', which is no number; return the value of" in said) == (status == "failed")
+    trial = read_trial(single(tmp_path))
+    assert trial.status == status
+    assert trial.metrics == ({"value": 0.5} if status == "finished" else {})
 
 
 @pytest.mark.parametrize(
@@ -483,17 +538,15 @@ def test_returned_value_that_is_no_number_is_refused(
 )
 def test_report_that_cannot_be_recorded_is_refused(
     alone: Callable[[Experiment], sweeps.Trial],
-    capsys: Any,
     reports: list[tuple[Any, Any]],
     sentence: str,
 ) -> None:
-    def train(run: sweeps.Run) -> None:
+    def train(run: sweeps.Run, lr: float = 0.1) -> None:
         for step, metrics in reports:
             run.report(step, metrics)
 
-    with pytest.raises(SystemExit):
+    with pytest.raises(UserError, match=re.escape(sentence)):
         alone(Experiment(train, metric="loss"))
-    assert sentence in capsys.readouterr().err
 
 
 SLOW_PROGRAM = """
@@ -627,10 +680,12 @@ if __name__ == "__main__":
 """
 
 
-def test_options_of_the_same_name_as_ours_are_refused_with_a_way_out(program: Program) -> None:
+def test_options_of_the_same_name_as_ours_are_refused_with_a_way_out(
+    program: Program, here: Callable[..., str]
+) -> None:
     program.write(ROOT_PROGRAM.replace("ROOT", "''"))
     program.write("lr: 0.1\nscheduler:\n  kind: cosine\n  warmup: 3\n", "config.yaml")
-    printed = program("lr=0.2", status=1)
+    printed = here("lr=0.2", status=1)
     assert "config.yaml has an option scheduler.warmup of its own" in printed
     assert "put the options of sweeps under a key of their own with @sweeps.experiment(" in printed
     assert not (program.folder / "outputs").exists()
@@ -645,7 +700,14 @@ def test_argument_of_the_same_name_as_ours_is_refused(
     with pytest.raises(SystemExit):
         command(Experiment(names["train"]), "lr=1")
     assert f"has an option {name} of its own" in capsys.readouterr().err
-    assert command(Experiment(names["train"], root="tune"), "lr=1") == [{"lr": 1.0, name: "x"}]
+
+
+def test_arguments_of_the_same_names_as_ours_stand_beside_a_root(command: Command) -> None:
+    names: dict[str, Any] = {}
+    given = dict.fromkeys(("sweep", "search", "scheduler", "ray", "output_dir"), "x")
+    more = ", ".join(f"{name}: str = 'x'" for name in given)
+    exec(f"def train(lr: float = 0.1, {more}): pass", names)
+    assert command(Experiment(names["train"], root="tune"), "lr=1") == [{"lr": 1.0, **given}]
 
 
 @pytest.mark.slow
@@ -685,10 +747,12 @@ def test_metric_that_is_not_reported_is_said(swept: Program) -> None:
     assert "did you mean loss" in printed
 
 
-def test_known_metrics_refuse_another_before_anything_runs(program: Program) -> None:
+def test_known_metrics_refuse_another_before_anything_runs(
+    program: Program, here: Callable[..., str]
+) -> None:
     program.write(SLOW_PROGRAM.replace('metric="loss"', 'metric="loss", metrics=["loss"]'))
     for arguments in (["lr=0.1,0.2"], ["lr=0.1"]):
-        printed = program(*arguments, "sweep.metric=los", status=1)
+        printed = here(*arguments, "sweep.metric=los", status=1)
         assert printed.startswith("error: sweep.metric=los is not reported")
         assert "did you mean loss" in printed
     assert not (program.folder / "outputs").exists()

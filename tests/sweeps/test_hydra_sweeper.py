@@ -28,7 +28,6 @@ AS_GIVEN = [(steps, rate) for rate in ("0.1", "0.2") for steps in ("2", "9", "5"
         (["--multirun", "seed=0,1", "scheduler=pbt"], "sweep over one of: rate"),
         (["--multirun", "rate=0.1,fast", "scheduler=pbt"], "rate=fast is none"),
         (["+sweep=grid", "sweep.zip=[[rate,size]]"], "sweep.zip names size"),
-        (["+sweep=grid", "ray.address=localhost:1"], "no Ray cluster answers at ray.address"),
         (["+sweep=grid", "rate=0.1,-1"], "rate=-1 is out of range"),
         (["+sweep=grid", "rat=0.1"], "Could not override 'rat'"),
         (["+sweep=grid", "shape=tiny"], "Could not find 'shape/tiny'"),
@@ -71,13 +70,31 @@ AS_GIVEN = [(steps, rate) for rate in ("0.1", "0.2") for steps in ("2", "9", "5"
     ],
 )
 def test_bad_input_stops_before_anything_runs(
+    toy_here: Any, tmp_path: Path, arguments: list[str], sentence: str
+) -> None:
+    check_refused(toy_here(*arguments), tmp_path, sentence)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "sentence"),
+    [
+        (["+sweep=grid", "ray.address=localhost:1"], "no Ray cluster answers at ray.address"),
+        (["+sweep=grid", "rate=0.1,-1"], "rate=-1 is out of range"),
+        (["+sweep=grid", "rat=0.1"], "Could not override 'rat'"),
+    ],
+)
+def test_process_of_a_refused_command_ends_with_the_sentence(
     toy: Any, tmp_path: Path, arguments: list[str], sentence: str
 ) -> None:
-    done = toy(*arguments)
+    check_refused(toy(*arguments), tmp_path, sentence)
+
+
+def check_refused(done: Any, folder: Path, sentence: str) -> None:
+    """One error, and nothing was trained."""
     assert done.returncode == 1
     assert sentence in done.stderr
     assert "Traceback" not in done.stderr
-    assert not list(tmp_path.rglob("result.json"))
+    assert not list(folder.rglob("result.json"))
 
 
 @pytest.mark.slow
@@ -181,10 +198,10 @@ def test_workers_are_reused_and_each_trial_gets_its_own_settings(toy: Any, tmp_p
     ],
 )
 def test_preview_has_trials_in_the_order_in_which_they_start(
-    toy: Any, arguments: list[str], expected: list[tuple[str, str]]
+    toy_here: Any, arguments: list[str], expected: list[tuple[str, str]]
 ) -> None:
     axes = ["--multirun", "rate=0.1,0.2", "steps=2,9,5"]
-    done = toy(*axes, "sweep.preview=true", *arguments)
+    done = toy_here(*axes, "sweep.preview=true", *arguments)
     assert done.returncode == 0, done.stderr
     _, *rows = done.stdout.partition("\n\n")[0].splitlines()
     shown = [tuple(row.split()[2:0:-1]) for row in rows]
@@ -200,8 +217,8 @@ def test_the_longest_trials_start_first(toy: Any) -> None:
     assert ended == ["steps=9:", "steps=5:", "steps=2:"]
 
 
-def test_settings_that_compute_the_same_are_told(toy: Any) -> None:
-    done = toy("--multirun", "rate=0.1,0.2", "pause=0,1,2", "sweep.preview=true")
+def test_settings_that_compute_the_same_are_told(toy_here: Any) -> None:
+    done = toy_here("--multirun", "rate=0.1,0.2", "pause=0,1,2", "sweep.preview=true")
     assert done.returncode == 0, done.stderr
     told = "6 settings are 2 trials: those that differ only in pause compute the same, and the"
     assert told in done.stdout

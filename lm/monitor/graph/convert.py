@@ -17,6 +17,7 @@ from lm.monitor.graph.jaxpr import (
     inner_computation,
     named_scopes,
     open_jaxpr,
+    scan_arity,
     tensor_spec,
 )
 from lm.monitor.graph.op_names import LAYOUT_OPS, OP_NAMES
@@ -121,7 +122,7 @@ class JaxprConverter:
     ) -> Sequence[Operand]:
         """A scope with the operations of one step; arrays are cut into steps at its entry and put
         together at its end."""
-        fixed, carried = equation.params["num_consts"], equation.params["num_carry"]
+        fixed, carried = scan_arity(equation)
         length, body = equation.params["length"], equation.params["jaxpr"]
         scope = self._new_scope(scope, f"scan_{length}_steps")
         inner = [tensor_spec(variable.aval) for variable in open_jaxpr(body)[0].invars]

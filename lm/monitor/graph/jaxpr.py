@@ -1,6 +1,6 @@
 """Helpers to read jaxprs, JAX's traced computations."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import numpy as np
@@ -36,6 +36,23 @@ def inner_computation(equation: JaxprEqn) -> ClosedJaxpr | Jaxpr | None:
             if sizes == (len(equation.invars), len(equation.outvars)):
                 return value
     return None
+
+
+def scan_arity(equation: JaxprEqn) -> tuple[int, int]:
+    """Return how many inputs of a scan its steps share, and how many states they hand on.
+
+    The shapes tell it: a step sees an array that is cut into steps, or put together of them, with
+    one axis less. The parameters that say so have other names from one version of JAX to the next.
+    """
+    step, _ = open_jaxpr(equation.params["jaxpr"])
+    whole = _count_of_one_rank(equation.invars, step.invars)
+    carried = _count_of_one_rank(equation.outvars, step.outvars)
+    return whole - carried, carried
+
+
+def _count_of_one_rank(outer: Sequence[Any], inner: Sequence[Any]) -> int:
+    """Count the variables that have as many axes outside of a loop as inside."""
+    return sum(a.aval.ndim == b.aval.ndim for a, b in zip(outer, inner, strict=True))
 
 
 def tensor_spec(aval: Any) -> TensorSpec:

@@ -9,7 +9,13 @@ import jax.numpy as jnp
 import pytest
 
 from lm.backend import execution
-from lm.backend.execution import ExecutionPlan, compiler_options, in_precision, plan_execution
+from lm.backend.execution import (
+    ExecutionPlan,
+    compiler_options,
+    in_precision,
+    plan_execution,
+    refused_options,
+)
 from lm.config import Config, parse_config
 from sweeps.errors import UserError
 
@@ -136,9 +142,11 @@ def test_option_that_the_compiler_does_not_know_takes_no_other_with_it(
     monkeypatch.setattr(execution, "has_one_thread", lambda: True)
     monkeypatch.setattr(execution, "prefers_eigen", lambda: True)
     known = compiler_options(**kind)
+    refused = refused_options()
     execution._refused_options.cache_clear()
     monkeypatch.setattr(execution, name, {"xla_no_such_option": True, **getattr(execution, name)})
     assert compiler_options(**kind) == known
+    assert refused_options() == sorted(["xla_no_such_option", *refused])
     jax.jit(jnp.negative, compiler_options=known)(1)
 
 
@@ -147,5 +155,25 @@ def test_compiler_that_knows_no_option_is_asked_for_none(monkeypatch: pytest.Mon
     def refuse(*arguments: object, **options: object) -> None:
         raise jax.errors.JaxRuntimeError("No such compile option")
 
+    monkeypatch.setattr(execution, "has_one_thread", lambda: False)
+    monkeypatch.setattr(execution, "prefers_eigen", lambda: False)
     monkeypatch.setattr(jax, "jit", refuse)
     assert compiler_options(seldom=True) == {}
+    assert refused_options() == sorted({**execution.O2, **execution.QUICK})
+
+
+@pytest.mark.usefixtures("asked_anew")
+@pytest.mark.parametrize("name", ["ONE_PART", "O2", "EIGEN", "QUICK"])
+def test_only_what_a_program_would_have_here_is_called_refused(
+    monkeypatch: pytest.MonkeyPatch, name: str
+) -> None:
+    # On a device with several threads Eigen is not asked for, and code is compiled in parts.
+    monkeypatch.setattr(execution, "has_one_thread", lambda: False)
+    monkeypatch.setattr(execution, "prefers_eigen", lambda: False)
+    known = refused_options()
+    execution._refused_options.cache_clear()
+    monkeypatch.setattr(execution, name, {"xla_no_such_option": True, **getattr(execution, name)})
+    wanted = ["xla_no_such_option"] if name in ("O2", "QUICK") else []
+    assert refused_options() == sorted(known + wanted)
+    monkeypatch.setattr(execution.jax, "default_backend", lambda: "gpu")
+    assert refused_options() == []

@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import replace
 from functools import cache
 from graphlib import TopologicalSorter
+from typing import Any
 
 import jax
 import jax.numpy as jnp
@@ -20,6 +21,7 @@ from lm.model.language_model import LanguageModel
 from lm.monitor import graph
 from lm.monitor.graph.convert import JaxprConverter, NodeNames
 from lm.monitor.graph.graph_def import Graph, TensorSpec, to_graph_def
+from lm.monitor.graph.jaxpr import scan_arity
 
 TIME, BATCH, EMBED, RNN, HIDDEN, VOCAB = 7, 3, 5, 6, 4, 11
 GATES = {"rnn": 1, "gru": 3, "lstm": 4}
@@ -236,6 +238,34 @@ def test_failure_is_one_warning_and_no_graph(
     assert "graph" in record.message
     assert reason in record.message
     assert "\n" not in record.message
+
+
+@pytest.mark.parametrize(
+    ("step", "states", "cut", "carried"),
+    [
+        (lambda s, x: (s, x), (), (), 0),
+        (lambda s, x: (s + x, None), 1, 2, 1),
+        (lambda s, x: (s, 3 * x), (), 2, 0),
+        (lambda s, x: (2 * s, s), 1, (), 1),
+        (lambda s, x: ((s[1], s[0] + x), (x, s[0])), (1, 1), 2, 2),
+    ],
+    ids=["nothing", "sum", "map", "powers", "swap"],
+)
+@pytest.mark.parametrize("shared", [0, 2])
+def test_inputs_of_a_scan_are_told_apart(
+    step: Callable[..., Any], states: Any, cut: Any, carried: int, shared: int
+) -> None:
+    def compute(states: Any, cut: Any, others: list[Array]) -> Any:
+        def body(state: Any, x: Any) -> Any:
+            after, seen = step(state, x)
+            return after, (seen, [jnp.sin(other) for other in others])
+
+        return lax.scan(body, states, cut, length=2)
+
+    arrays = [jax.tree.map(lambda rank: jnp.ones((2,) * rank), ranks) for ranks in (states, cut)]
+    traced = jax.make_jaxpr(compute)(*arrays, [jnp.ones(2), jnp.ones((2, 2))][:shared])
+    (scan,) = (one for one in traced.eqns if one.primitive.name == "scan")
+    assert scan_arity(scan) == (shared, carried)
 
 
 def test_branches_loops_and_unknown_operations_are_nodes() -> None:

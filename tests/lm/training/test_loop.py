@@ -82,6 +82,22 @@ def test_resuming_in_a_process_that_has_compiled_compiles_nothing_and_changes_no
     assert_same(tmp_path / "resumed", tmp_path / "whole", values)
 
 
+@pytest.mark.parametrize("refused", [[], ["xla_old_option"], ["xla_old_option", "xla_other"]])
+def test_log_names_the_options_that_the_compiler_does_not_take(
+    tmp_path: Path,
+    tiny: Compose,
+    caplog: pytest.LogCaptureFixture,
+    monkeypatch: pytest.MonkeyPatch,
+    refused: list[str],
+) -> None:
+    monkeypatch.setattr("lm.training.session.refused_options", lambda: refused)
+    with caplog.at_level(logging.INFO, logger="lm.training.session"):
+        run(tmp_path, tiny("train.epochs=1"))
+    told = [line for line in caplog.messages if line.startswith("This version of JAX has no ")]
+    assert len(told) == bool(refused)
+    assert all(f"has no {', '.join(refused)};" in line for line in told)
+
+
 def test_run_killed_between_checkpoints_forgets_what_was_not_saved(
     whole: dict[str, Path], tmp_path: Path, tiny: Compose
 ) -> None:

@@ -42,7 +42,7 @@ def test_all_runs_are_served_with_links_for_each_sweep(grid: Path, make_sweep: A
         assert re.search(r"\n  a=2 \(1\) +http", shown.text)
         assert "valid%2Floss" in shown.text  # the sweep's metric is pinned
         shown.process.send_signal(signal.SIGINT)
-        assert shown.process.wait(20) == 130
+        assert shown.process.wait(60) == 130
 
 
 @pytest.mark.slow

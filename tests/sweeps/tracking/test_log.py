@@ -133,7 +133,7 @@ def write_slowly(tmp_path: Path) -> None:
     """Write in pieces, so that files are switched between them; they do not grow meanwhile."""
     for at in range(0, len(LINES), 500):
         os.write(1, b"".join(LINES[at : at + 500]))
-        time.sleep(0.01)
+        wait_for(lambda: os.fstat(1).st_size <= 50_000)  # half of the cap: another file follows
     with suppress(FileNotFoundError):  # one is renamed at this moment
         assert sum(path.stat().st_size for path in tmp_path.iterdir()) < 400_000
 
@@ -149,6 +149,26 @@ def test_middle_of_a_long_log_is_left_out(
         else:
             os.write(1, WRITTEN)
     check_capped(tmp_path, WRITTEN, 100_000)
+
+
+def test_write_that_is_under_way_while_files_are_switched_is_counted(tmp_path: Path) -> None:
+    """The system lets it end in the file that it began in, after the look at that file's size."""
+    text = b"nine....\n" * 1111
+    with trial_log([tmp_path], 0.01):
+        for _ in range(5):
+            before = os.dup(1)
+            os.write(1, text)
+            wait_for(lambda: not os.path.sameopenfile(before, 1))  # noqa: B023 (it waits here)
+            os.write(before, text)
+            os.close(before)
+    check_capped(tmp_path, 10 * text, 10_000)
+
+
+def wait_for(condition: Callable[[], bool]) -> None:
+    deadline = time.monotonic() + 60
+    while not condition():
+        assert time.monotonic() < deadline
+        time.sleep(0.001)
 
 
 def test_capped_log_that_grows_tells_of_all_that_is_left_out(
@@ -182,8 +202,8 @@ def test_killed_process_leaves_what_it_had_written(tmp_path: Path, megabytes: fl
         with log.trial_log([Path({str(tmp_path)!r})], {megabytes}):
             for at in range(20_000):
                 print(at, "bottles of beer on the wall")
-                if at % 500 == 0:
-                    time.sleep(0.01)
+                while os.fstat(1).st_size > {megabytes} * 500_000:
+                    time.sleep(0.001)
             os.kill(os.getpid(), 9)
     """
     # Unbuffered, Python writes parts of a line, and a log can be cut between them.

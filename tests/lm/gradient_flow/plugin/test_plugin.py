@@ -53,9 +53,9 @@ def url(request: pytest.FixtureRequest, runs: Path) -> Iterator[str]:
         try:
             assert process.stdout
             address = process.stdout.readline().strip()
-            for _ in range(100):  # until both runs are loaded
-                if len(ask(address, "runs")["runs"]) == 2 and len(overview(address)[0]) > 29:
-                    break
+            deadline = time.monotonic() + 60
+            while len(ask(address, "runs")["runs"]) < 2 or len(overview(address)[0]) < 30:
+                assert time.monotonic() < deadline, "the runs are not loaded"
                 time.sleep(0.05)
             yield address
         finally:
@@ -64,7 +64,7 @@ def url(request: pytest.FixtureRequest, runs: Path) -> Iterator[str]:
 
 def get(url: str, route: str, **arguments: object) -> bytes:
     query = "&".join(f"{name}={quote(str(value), safe='')}" for name, value in arguments.items())
-    with urlopen(f"{url}data/plugin/{PLUGIN}/{route}?{query}", timeout=20) as answer:
+    with urlopen(f"{url}data/plugin/{PLUGIN}/{route}?{query}", timeout=60) as answer:
         return bytes(answer.read())
 
 
@@ -129,7 +129,7 @@ def test_what_is_not_there_is_told_in_a_sentence(
 def test_page_is_served_as_a_program(url: str) -> None:
     for name, kind in {"index.js": "text/javascript", "index.css": "text/css"}.items():
         address = f"{url}data/plugin/{PLUGIN}/static/{name}"
-        with urlopen(address, timeout=20) as answer:
+        with urlopen(address, timeout=60) as answer:
             assert answer.headers.get_content_type() == kind
             assert answer.read() == (ROOT / "lm/gradient_flow/plugin/static" / name).read_bytes()
 
