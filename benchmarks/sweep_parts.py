@@ -1,16 +1,17 @@
-"""Where the time of a sweep goes, and that of its trials: on one core, and on all.
+"""Where the time of a sweep goes, and that of its trials: one at a time, and as many as fit.
 
     python -m benchmarks.sweep_parts                           # layer_grid, 1 epoch on Lee
     python -m benchmarks.sweep_parts +sweep=rnnbow --warm      # another one, with filled caches
 
-runs the sweep twice, once bound to one core, where one trial runs at a time, and once on all cores
-of the machine. Each begins without compiled programs or tokenised text of an earlier sweep; with
+runs the sweep twice, once with one slot, so that one trial runs at a time, and once with a slot for
+each core. Each begins without compiled programs or tokenised text of an earlier sweep; with
 `--warm` after a sweep that has left both. Seconds of a part are those in which none of the parts
 within it was at work, so that the parts of a trial add up to its time. The first trial of a worker
 compiles programs that later ones of other shapes share.
 """
 
 import argparse
+import json
 import os
 import statistics
 import subprocess
@@ -48,8 +49,8 @@ class TimedSweep(NamedTuple):
         return [[trial for trial in self.trials if trial["pid"] == pid] for pid in pids]
 
 
-def run_sweep(overrides: Sequence[str], cores: set[int], caches: Path) -> TimedSweep:
-    """Run `python -m lm.sweep` on these cores, in a temporary folder.
+def run_sweep(overrides: Sequence[str], slots: int, caches: Path) -> TimedSweep:
+    """Run `python -m lm.sweep` with a number of slots, in a temporary folder.
 
     Raises:
       UserError: it failed.
@@ -61,8 +62,9 @@ def run_sweep(overrides: Sequence[str], cores: set[int], caches: Path) -> TimedS
             command,
             capture_output=True,
             text=True,
-            env=os.environ | {"XDG_CACHE_HOME": str(caches)},
-            preexec_fn=lambda: os.sched_setaffinity(0, cores),
+            env=os.environ
+            | {"XDG_CACHE_HOME": str(caches)}
+            | {"RAY_OVERRIDE_RESOURCES": json.dumps({"CPU": slots})},
         )
         end = time.time()
         if done.returncode:
@@ -99,17 +101,16 @@ def trial_seconds(sweep: TimedSweep, *, first: bool) -> dict[str, float]:
 
 
 def main(arguments: Sequence[str]) -> None:
-    """Run the sweep on one core and on all, and print both tables."""
+    """Run the sweep with one slot and with all, and print both tables."""
     options = _parse(arguments)
     named = any(override.startswith("+sweep=") for override in options.overrides)
     overrides = [*(() if named else DEFAULT_SWEEP), *options.overrides]
     page = tables.Page(options.markdown)
-    every = sorted(os.sched_getaffinity(0))
     sweeps = {}
-    for count in dict.fromkeys((1, len(every))):
+    for slots in dict.fromkeys((1, len(os.sched_getaffinity(0)))):
         with tempfile.TemporaryDirectory() as caches:
             for _ in range(1 + options.warm):
-                sweeps[count] = run_sweep(overrides, set(every[:count]), Path(caches))
+                sweeps[slots] = run_sweep(overrides, slots, Path(caches))
     kind = "filled" if options.warm else "empty"
     page.show(_sweep_table(sweeps, kind))
     page.show(_trial_table(sweeps, kind))
@@ -120,13 +121,13 @@ def _sweep_table(sweeps: dict[int, TimedSweep], kind: str) -> tables.Table:
     (any_one, *_) = seconds.values()
     rows = [[name, *(f"{one[name]:.2f}" for one in seconds.values())] for name in any_one]
     total = (f"{sweep.end - sweep.start:.2f}" for sweep in sweeps.values())
-    header = ("wall seconds", *(_cores(count) for count in sweeps))
+    header = ("wall seconds", *(_slots(count) for count in sweeps))
     return tables.Table(f"Sweep, {kind} caches", header, [*rows, ["all", *total]])
 
 
 def _trial_table(sweeps: dict[int, TimedSweep], kind: str) -> tables.Table:
     columns = {
-        f"{_cores(count)}, {'first' if first else 'later'}": trial_seconds(sweep, first=first)
+        f"{_slots(count)}, {'first' if first else 'later'}": trial_seconds(sweep, first=first)
         for count, sweep in sweeps.items()
         for first in (True, False)
     }
@@ -149,8 +150,8 @@ def _trial_table(sweeps: dict[int, TimedSweep], kind: str) -> tables.Table:
     return tables.Table(f"Trial, {kind} caches", ("seconds", *columns), text, caption)
 
 
-def _cores(count: int) -> str:
-    return f"{count} core{'s' * (count != 1)}"
+def _slots(count: int) -> str:
+    return f"{count} slot{'s' * (count != 1)}"
 
 
 def _parse(arguments: Sequence[str]) -> argparse.Namespace:
