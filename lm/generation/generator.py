@@ -70,9 +70,10 @@ class GeneratedText(NamedTuple):
 def batch_size() -> int:
     """Return the number of texts that are written side by side, whatever number is asked for.
 
-    It is fixed because rounding depends on it. On a CPU a single text comes as fast as one reads,
-    and many texts take a fifth more time than with the largest batch that fits. Other devices get
-    a wider batch.
+    It is fixed because rounding depends on it: XLA takes another kernel for a product or a sum of
+    another number of rows, and for which sizes it does so follows no rule that one could rely on.
+    On a CPU a single text comes as fast as one reads, and many texts take a fifth more time than
+    with the largest batch that fits. Other devices get a wider batch.
     """
     return 16 if jax.default_backend() == "cpu" else 256
 

@@ -1,17 +1,31 @@
 """Measures of itemized gradients; `lm.gradient_flow` defines them.
 
 Shapes as in `lm.gradient_flow.backward`. A contribution to weights has rank one, so its measures
-are products of measures of two vectors, and no matrix is formed.
+are products of measures of two vectors, and no matrix is formed. A gate's gradient is its channel's
+times a factor, and so are its square and its absolute value. So sums over gates and units are
+products of squares and absolute values of few arrays with weights, which are known before the
+loop back through time.
+
+M components of a layer.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
 import jax.numpy as jnp
 from jax import Array
 
-from lm.gradient_flow.backward import Layer, LayerGradients, backward_through_time
+from lm.gradient_flow.backward import (
+    Factors,
+    Layer,
+    LayerGradients,
+    backward_through_time,
+    by_channel,
+    factors_of,
+)
 from lm.model.cells import CELLS
+from lm.model.scan_vjp import CellVJP
+from lm.model.types import Carry
 
 
 def component_names(cell: str, layers: int) -> list[str]:
@@ -31,21 +45,46 @@ class ComponentMeasures(NamedTuple):
     norm: Array
     mean_abs: Array
     input_norm: Array | None
+    """None of no weights."""
     units: Array | None
     """[T, K, S, H]."""
 
 
 class _StepMeasures(NamedTuple):
-    """Measures of one component at one step, without the factors of the forward pass."""
+    """Measures of the M components of a layer at one step, without the factors of the forward pass.
 
-    norm: Array
-    """[K, S]"""
-    mean_abs: Array
-    input_norm: Array | None
-    units: Array | None
-    within: Array | None
-    """Sum of the rows that are kept apart, [S, G*H]; None without a horizon, or of no weights."""
-    beyond: Array | None
+    With the time steps in front they are [T, S, M, K].
+    """
+
+    squares: Array
+    """Squares of the norms, [S, M, K]; after them, where they are others, those of the norms of
+    the gradients of x_z."""
+    sizes: Array
+    """Sums of absolute values, [S, M, K]."""
+    unit_squares: tuple[Array, ...]
+    """For each component, [S, H, K]; empty where units are not measured."""
+    down: tuple[Array, Array, Array] | None
+    """Squares and absolute values of the gradient of the input added up, [S, K], and its squares,
+    [S, E, K]; None for the lowest layer."""
+
+
+class _Weights(NamedTuple):
+    """Weights of the squares and absolute values of `_terms`, [T, S, M, terms * H]."""
+
+    squares: Array
+    sizes: Array
+    by_channel: list[Array]
+    """Weights of the squares of each channel, [T, S, H]."""
+    by_u: Array
+    by_state: tuple[tuple[Array, ...], ...]
+
+
+class _Sums(NamedTuple):
+    """Sums over the losses of a component at one step, [S, G*H]."""
+
+    within: Array
+    """Of those that are kept apart."""
+    beyond: Array
 
 
 def measure_components(
@@ -63,95 +102,201 @@ def measure_components(
       over all sequences, where there is one.
     """
     limited = reach < len(layers[-1].scale_tsh)
+    vjps = [layer.vjp for layer in layers]
 
-    def measure(parts: list[LayerGradients]) -> list[dict[str, _StepMeasures]]:
-        return [
-            _measure_step(part, reach, layer.vjp.gates if units else None, limited, down=index > 0)
-            for index, (layer, part) in enumerate(zip(layers, parts, strict=True))
-        ]
+    def measure(
+        parts: list[LayerGradients], weights: list[_Weights]
+    ) -> tuple[list[_StepMeasures], list[dict[str, _Sums]]]:
+        found = [_measure_layer(*pair, reach, units) for pair in zip(weights, parts, strict=True)]
+        triples = zip(vjps, weights, parts, strict=True) if limited else ()
+        return found, [_sum_layer(*triple, reach) for triple in triples]
 
     measured, shares = {}, {}
-    for number, (layer, found) in enumerate(
-        zip(layers, backward_through_time(layers, reach, measure), strict=True), start=1
-    ):
-        for state, seen in found.items():
-            name = f"layer_{number}/{state}"
-            measured[name] = _with_forward_factors(seen, layer)
-            if seen.within is not None and seen.beyond is not None:
-                shares[name] = _share_beyond(layer.residuals.before[0], seen.within, seen.beyond)
+    weights = [_weights(layer.vjp, factors_of(layer)) for layer in layers]
+    found, sums = backward_through_time(layers, reach, measure, weights)
+    for number, (layer, of_layer) in enumerate(zip(layers, found, strict=True), start=1):
+        for state, seen in _by_state(of_layer, layer).items():
+            measured[f"layer_{number}/{state}"] = seen
+        if of_layer.down is not None:
+            measured[f"layer_{number}/down"] = _of_input(of_layer.down, units)
+    for number, (layer, summed) in enumerate(zip(layers, sums, strict=False), start=1):
+        for state, (within, beyond) in summed.items():
+            shares[f"layer_{number}/{state}"] = _share_beyond(
+                layer.residuals.before[0], within, beyond
+            )
     return measured, shares
 
 
-def _measure_step(
-    part: LayerGradients, reach: int, gates: int | None, limited: bool, down: bool
-) -> dict[str, _StepMeasures]:
-    """Measure a layer at one step; keys are the last part of the component's name.
+def _names(states: int) -> tuple[str, ...]:
+    """Components of a layer by the number of arrays in its carry, in the order of M."""
+    return ("h",) if states == 1 else ("h", "c", "both")
+
+
+def _terms(states: Carry, channels: tuple[Array, ...]) -> list[Array]:
+    """Arrays whose squares and absolute values are weighted: states, then those channels that are
+    none of them."""
+    return [*states, *(one for one in channels if all(one is not state for state in states))]
+
+
+def _weights(vjp: CellVJP, factors: Factors) -> _Weights:
+    """Find the weights of all steps."""
+    by_u, by_x = (jnp.split(x, vjp.gates, axis=-1) for x in (factors.by_u, factors.by_x))
+    squares = by_channel(vjp, [jnp.square(x) for x in by_u])
+    square_weights = _of_components(vjp, factors, squares, jnp.square)
+    if not vjp.same_input_gradient:
+        of_x = by_channel(vjp, [jnp.square(x) for x in by_x])
+        square_weights += _of_components(vjp, factors, of_x, jnp.square)
+    sizes = by_channel(vjp, [jnp.abs(x) for x in by_u])
+    return _Weights(
+        squares=jnp.stack(square_weights, axis=-2),
+        sizes=jnp.stack(_of_components(vjp, factors, sizes, jnp.abs), axis=-2),
+        by_channel=squares,
+        by_u=factors.by_u,
+        by_state=factors.by_state,
+    )
+
+
+def _of_components(
+    vjp: CellVJP, factors: Factors, of_channel: list[Array], size: Callable[[Array], Array]
+) -> list[Array]:
+    """Weights of the terms for each component, [T, S, terms * H].
 
     Args:
+      vjp: of the layer's cell.
+      factors: of its steps.
+      of_channel: weights of each channel.
+      size: square or absolute value.
+    """
+    blank = jnp.zeros_like(of_channel[0])
+    ones = tuple(jnp.ones_like(blank) for _ in factors.by_state)
+    channels = vjp.channels(factors.slopes, ones)
+    names = _terms(ones, channels)
+    found = []
+    for state, by in enumerate(factors.by_state):
+        whole = sum((size(x) * weight for x, weight in zip(by, of_channel, strict=True)), blank)
+        row = [whole if place == state else blank for place in range(len(names))]
+        found.append(jnp.concatenate(row, axis=-1))
+    if len(factors.by_state) == 1:
+        return found
+    row = [
+        sum((w for x, w in zip(channels, of_channel, strict=True) if x is name), blank)
+        for name in names
+    ]
+    return [*found, jnp.concatenate(row, axis=-1)]
+
+
+def _measure_layer(
+    weights: _Weights, part: LayerGradients, reach: int, units: bool
+) -> _StepMeasures:
+    """Measure a layer at one step.
+
+    Args:
+      weights: of the step.
       part: the gradients that reach the layer.
       reach: number of steps back that are kept apart.
-      gates: number of the cell's gates; None: units are not measured.
-      limited: whether there is a horizon.
-      down: whether there is a layer below.
+      units: whether each unit's part is measured, too.
     """
-    found = {
-        state: _measure_weights(du, dx, reach, gates, limited)
-        for state, (du, dx) in _states(part).items()
-    }
-    if down:
-        found["down"] = _measure_vector(part.down[:reach], gates is not None)
-    return found
-
-
-def _states(part: LayerGradients) -> dict[str, tuple[Array, Array]]:
-    """Gradients of u_z and x_z by component."""
-    if len(part.du) == 1:
-        return {"h": (part.du[0], part.dx[0])}
-    (u_h, u_c), (x_h, x_c) = part.du, part.dx
-    return {"h": (u_h, x_h), "c": (u_c, x_c), "both": (u_h + u_c, x_h + x_c)}
-
-
-def _measure_weights(
-    du: Array, dx: Array, reach: int, gates: int | None, limited: bool
-) -> _StepMeasures:
-    """Measure contributions to weights."""
-    u, x = du[:reach], dx[:reach]
-    units = None
-    if gates is not None:
-        units = _norm(u.reshape(*u.shape[:-1], gates, -1), axis=-2)
+    terms = jnp.concatenate(_terms(part.states, part.channels), axis=1)[..., :reach]
+    down = None
+    if part.down is not None:
+        kept = part.down[..., :reach]
+        square = jnp.square(kept)
+        down = square.sum(axis=1), jnp.abs(kept).sum(axis=1), square
     return _StepMeasures(
-        _norm(u),
-        jnp.abs(u).mean(axis=-1),
-        _norm(x),
-        units,
-        u.sum(axis=0) if limited else None,
-        du[reach] if limited else None,
+        squares=_weighted(weights.squares, jnp.square(terms)),
+        sizes=_weighted(weights.sizes, jnp.abs(terms)),
+        unit_squares=tuple(_unit_squares(weights, part, reach)) if units else (),
+        down=down,
     )
 
 
-def _measure_vector(down: Array, units: bool) -> _StepMeasures:
-    """Measure the gradient that a layer hands down."""
-    size = jnp.abs(down)
-    return _StepMeasures(_norm(down), size.mean(axis=-1), None, size if units else None, None, None)
+def _weighted(weights_smz: Array, terms_szr: Array) -> Array:
+    return jnp.einsum("smz,szr->smr", weights_smz, terms_szr)
 
 
-def _norm(x: Array, axis: int = -1) -> Array:
-    return jnp.sqrt((x * x).sum(axis=axis))
+def _unit_squares(weights: _Weights, part: LayerGradients, reach: int) -> list[Array]:
+    """Squares of the norms of each unit's part, for each component, [S, H, K]."""
+    return [
+        sum(
+            (
+                jnp.square(x[..., :reach]) * weight[..., None]
+                for x, weight in zip(channels, weights.by_channel, strict=True)
+            ),
+            jnp.float32(0),
+        )
+        for channels in _channels_by_state(weights, part)
+    ]
 
 
-def _with_forward_factors(seen: _StepMeasures, layer: Layer) -> ComponentMeasures:
-    """Multiply by the factors of the forward pass: h[j-1] for recurrent weights, x[j] for input
-    weights."""
-    if seen.input_norm is None:  # of no weights
-        return ComponentMeasures(seen.norm, seen.mean_abs, None, seen.units)
+def _channels_by_state(weights: _Weights, part: LayerGradients) -> list[tuple[Array, ...]]:
+    """Gradients of the channels for each component."""
+    found = [
+        tuple(state * x[..., None] for x in by)
+        for state, by in zip(part.states, weights.by_state, strict=True)
+    ]
+    return found if len(found) == 1 else [*found, part.channels]
+
+
+def _sum_layer(
+    vjp: CellVJP, weights: _Weights, part: LayerGradients, reach: int
+) -> dict[str, _Sums]:
+    """Add up the losses of a layer at one step, within the horizon and beyond."""
+
+    def summed(channels: tuple[Array, ...], rows: slice) -> Array:
+        sums = [x[..., rows].sum(axis=-1) for x in channels]
+        by_u = jnp.split(weights.by_u, vjp.gates, axis=-1)
+        gates = zip(by_u, vjp.channel_of_gate, strict=True)
+        return jnp.concatenate([by * sums[channel] for by, channel in gates], axis=-1)
+
+    return {
+        state: _Sums(summed(channels, slice(reach)), summed(channels, slice(reach, None)))
+        for state, channels in zip(
+            _names(len(part.states)), _channels_by_state(weights, part), strict=True
+        )
+    }
+
+
+def _by_state(seen: _StepMeasures, layer: Layer) -> dict[str, ComponentMeasures]:
+    """Take roots, put the rows before the sequences, and multiply by the factors of the forward
+    pass: h[j-1] for recurrent weights, x[j] for input weights."""
     h_tsh, x_tse = layer.residuals.before[0], layer.residuals.x_tbe
-    long_h = _norm(h_tsh)[:, None, :]
+    long_h, long_x = (_norm(x)[:, None, :] for x in (h_tsh, x_tse))
+    mean_h = jnp.abs(h_tsh).mean(axis=-1)[:, None, :]
+    width = layer.vjp.gates * h_tsh.shape[-1]
+    names = _names(len(layer.residuals.after))
+    norms = _rows_first(jnp.sqrt(seen.squares))
+    means = _rows_first(seen.sizes) / width
+    return {
+        name: ComponentMeasures(
+            norm=norms[..., place] * long_h,
+            mean_abs=means[..., place] * mean_h,
+            input_norm=norms[..., place - len(names)] * long_x,
+            units=_rows_first(jnp.sqrt(seen.unit_squares[place])) * long_h[..., None]
+            if seen.unit_squares
+            else None,
+        )
+        for place, name in enumerate(names)
+    }
+
+
+def _of_input(down: tuple[Array, Array, Array], units: bool) -> ComponentMeasures:
+    """Measure the gradient that a layer hands down."""
+    square, size, unit_squares = down
     return ComponentMeasures(
-        seen.norm * long_h,
-        seen.mean_abs * jnp.abs(h_tsh).mean(axis=-1)[:, None, :],
-        seen.input_norm * _norm(x_tse)[:, None, :],
-        None if seen.units is None else seen.units * long_h[..., None],
+        norm=jnp.sqrt(_rows_first(square)),
+        mean_abs=_rows_first(size) / unit_squares.shape[2],
+        input_norm=None,
+        units=_rows_first(jnp.sqrt(unit_squares)) if units else None,
     )
+
+
+def _rows_first(x: Array) -> Array:
+    """[T, S, ..., K] -> [T, K, S, ...]."""
+    return jnp.moveaxis(x, -1, 1)
+
+
+def _norm(x: Array) -> Array:
+    return jnp.sqrt((x * x).sum(axis=-1))
 
 
 def _share_beyond(h_tsh: Array, within_tsz: Array, beyond_tsz: Array) -> Array:

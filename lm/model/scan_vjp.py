@@ -84,6 +84,20 @@ class CellVJP:
     the part through u_z; gradient of u_z; what `input_gradient` needs besides, [B, any]."""
     input_gradient: Callable[[Array, Array], Array]
     """(gradients of u_z, what `backward_step` gave besides), any leading axes -> those of x_z."""
+    channel_of_gate: tuple[int, ...]
+    """Number of each gate's channel: gates of a channel get the same gradient but for a factor of
+    their own, which the first local Jacobian has."""
+    channels: Callable[[tuple[Array, ...], Carry], tuple[Array, ...]]
+    """(local Jacobians of a step but the first, gradient of its carry) -> the gradient of each
+    channel, unit by unit; `backward_step` without its last product."""
+    carry_before: Callable[[tuple[Array, ...], Carry], Carry]
+    """The same arguments -> gradient of the carry before the step, less the part through u_z, unit
+    by unit, as `backward_step` has it."""
+
+    @property
+    def same_input_gradient(self) -> bool:
+        """Whether the gradients of x_z are those of u_z."""
+        return self.input_gradient is _same_gradient
 
 
 def sigmoid(z: Array) -> Array:
@@ -113,6 +127,14 @@ def _rnn_local_jacobians(residuals: Array, before: Carry, after: Carry) -> tuple
 def _rnn_backward_step(jacobians: tuple[Array, ...], carry: Carry) -> tuple[Carry, Array, Array]:
     (dh,) = carry
     return (jnp.zeros_like(dh),), dh * jacobians[0], _width_0(dh)
+
+
+def _state_alone(slopes: tuple[Array, ...], carry: Carry) -> tuple[Array, ...]:
+    return carry
+
+
+def _rnn_carry_before(slopes: tuple[Array, ...], carry: Carry) -> Carry:
+    return (jnp.zeros_like(carry[0]),)
 
 
 def _gru_step(
@@ -146,6 +168,10 @@ def _gru_input_gradient(du: Array, dn: Array) -> Array:
     return jnp.concatenate([du[..., : -dn.shape[-1]], dn], axis=-1)
 
 
+def _gru_carry_before(slopes: tuple[Array, ...], carry: Carry) -> Carry:
+    return (carry[0] * slopes[0],)
+
+
 _GATE_SCALE = np.array([0.5, 0.5, 1.0, 0.5], np.float32)
 """Gates i, f and o are sigmoids, g is a tanh: all are a tanh(a z) + 1 - a, in one loop."""
 
@@ -176,6 +202,16 @@ def _lstm_backward_step(jacobians: tuple[Array, ...], carry: Carry) -> tuple[Car
     return (jnp.zeros_like(dh), dc * f), dz, _width_0(dh)
 
 
+def _lstm_channels(slopes: tuple[Array, ...], carry: Carry) -> tuple[Array, ...]:
+    dh, dc = carry
+    return dc + dh * slopes[1], dh
+
+
+def _lstm_carry_before(slopes: tuple[Array, ...], carry: Carry) -> Carry:
+    dc, dh = _lstm_channels(slopes, carry)
+    return (jnp.zeros_like(dh), dc * slopes[0])
+
+
 CELL_VJPS: dict[type[nnx.RNNCellBase], CellVJP] = {
     RNNCell: CellVJP(
         gates=RNNCell.gates,
@@ -184,6 +220,9 @@ CELL_VJPS: dict[type[nnx.RNNCellBase], CellVJP] = {
         local_jacobians=_rnn_local_jacobians,
         backward_step=_rnn_backward_step,
         input_gradient=_same_gradient,
+        channel_of_gate=(0,),
+        channels=_state_alone,
+        carry_before=_rnn_carry_before,
     ),
     GRUCell: CellVJP(
         gates=GRUCell.gates,
@@ -192,6 +231,9 @@ CELL_VJPS: dict[type[nnx.RNNCellBase], CellVJP] = {
         local_jacobians=_gru_local_jacobians,
         backward_step=_gru_backward_step,
         input_gradient=_gru_input_gradient,
+        channel_of_gate=(0, 0, 0),
+        channels=_state_alone,
+        carry_before=_gru_carry_before,
     ),
     LSTMCell: CellVJP(
         gates=LSTMCell.gates,
@@ -200,6 +242,9 @@ CELL_VJPS: dict[type[nnx.RNNCellBase], CellVJP] = {
         local_jacobians=_lstm_local_jacobians,
         backward_step=_lstm_backward_step,
         input_gradient=_same_gradient,
+        channel_of_gate=(0, 0, 0, 1),
+        channels=_lstm_channels,
+        carry_before=_lstm_carry_before,
     ),
 }
 """By class of cell. A subclass may have other equations, so it is not looked up by its parent."""

@@ -11,7 +11,8 @@ import pytest
 from jax import Array, lax
 
 from lm.config import parse_config
-from lm.gradient_flow.backward import Layer, backward_through_time
+from lm.gradient_flow import backward
+from lm.gradient_flow.backward import Layer
 from lm.gradient_flow.measures import component_names, measure_components
 from lm.gradient_flow.recorder import to_record
 from lm.model.cells import CELLS
@@ -27,6 +28,7 @@ from tests.lm.helpers.gradient_flow_model import (
     SIZES,
     UNITS,
     Case,
+    all_parts,
     contributions,
     everything,
 )
@@ -154,9 +156,7 @@ def test_each_contribution_is_autodiffs(kind: str) -> None:
     nowhere = jnp.zeros((2, LENGTH), bool)
     jacobian = jax.jit(jax.jacrev(losses))
     whole = jacobian(push, nowhere)
-    parts = jax.jit(
-        lambda: backward_through_time(layers_of(kind, weighted, x_tbe, scales), LENGTH, list)
-    )()
+    parts = jax.jit(lambda: all_parts(layers_of(kind, weighted, x_tbe, scales), LENGTH))()
     for number, part in enumerate(parts):
         for j in range(LENGTH):
             along_c = jacobian(push, nowhere.at[number, j].set(True)) if kind == "lstm" else whole
@@ -226,3 +226,33 @@ def test_horizon_leaves_what_is_within_and_tells_the_share_beyond(tiny: Compose,
         assert 0.001 < far / (near + far) < 1
         share = shares[f"layer_{number}/h"]
         np.testing.assert_allclose(share, far / (near + far), atol=TOLERANCE)
+
+
+@pytest.mark.parametrize("cell", CELLS)
+@pytest.mark.parametrize("reach", [1, 4, 5, LENGTH])
+def test_loops_in_which_rows_are_added_change_no_number(
+    monkeypatch: pytest.MonkeyPatch, tiny: Compose, cell: str, reach: int
+) -> None:
+    """One loop, against one of a step or two after another."""
+    one = case(tiny, cell, 2, "model.dropout=0.3")
+    look = partial(measure_components, reach=reach, units=True)
+    monkeypatch.setattr(backward, "SEGMENTS", 1)
+    whole, whole_shares = one.inside(look)
+    monkeypatch.setattr(backward, "SEGMENTS", 3)
+    monkeypatch.setattr(backward, "MIN_SEGMENT", 1)
+    cut, cut_shares = one.inside(look)
+    for expected, found in ((whole, cut), (whole_shares, cut_shares)):
+        jax.tree.map(partial(np.testing.assert_allclose, atol=TOLERANCE), expected, found)
+    everything_measured, _ = one.inside(partial(look, reach=LENGTH))
+    for name, found in cut.items():
+        np.testing.assert_allclose(
+            found.units, everything_measured[name].units[:, :reach], atol=TOLERANCE
+        )
+
+
+def test_loops_cover_all_steps_and_are_few() -> None:
+    for steps in (1, 15, 16, 31, 32, 100, 401):
+        loops = backward._segments(7, 7 + steps)
+        assert [step for loop in loops[::-1] for step in range(*loop)] == [*range(7, 7 + steps)]
+        assert len(loops) <= backward.SEGMENTS
+        assert len(loops) == 1 or min(end - first for first, end in loops) >= backward.MIN_SEGMENT

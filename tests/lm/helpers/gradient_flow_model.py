@@ -2,17 +2,24 @@
 
 from collections.abc import Callable
 from functools import partial
-from typing import Any, TypeVar
+from typing import Any, NamedTuple, TypeVar
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 from flax import nnx
+from jax import Array
 from numpy.typing import NDArray
 
 from lm.config import Config
 from lm.data.batches import Batch
-from lm.gradient_flow.backward import Layer, LayerGradients, backward_through_time
+from lm.gradient_flow.backward import (
+    Factors,
+    Layer,
+    LayerGradients,
+    backward_through_time,
+    factors_of,
+)
 from lm.gradient_flow.itemize import forward_layers
 from lm.model.language_model import LanguageModel
 from lm.model.scan_vjp import Residuals
@@ -67,10 +74,44 @@ class Case:
         return jax.jit(lambda *call: look(forward_layers(self.spec, *call)[0]))(*self._call)
 
 
-def everything(layers: list[Layer]) -> tuple[list[Residuals], list[LayerGradients]]:
-    """Keep everything: the parts with all time steps in front, [T, R, B, ...]."""
-    parts = backward_through_time(layers, LENGTH, list)
-    return [layer.residuals for layer in layers], parts
+class Part(NamedTuple):
+    """Gradients of a layer by step and distance, [T, K, B, any]."""
+
+    du: tuple[Array, ...]
+    """Of u_z: a part through each array of the carry; they add up."""
+    dx: tuple[Array, ...]
+    """Of x_z."""
+    down: Array
+    """Of the layer's input; of width 0 for the lowest layer."""
+
+
+def everything(layers: list[Layer]) -> tuple[list[Residuals], list[Part]]:
+    """Keep everything of all losses of the batch."""
+    return [layer.residuals for layer in layers], all_parts(layers, LENGTH)
+
+
+def all_parts(layers: list[Layer], reach: int) -> list[Part]:
+    """Propagate losses back, and keep everything that is kept apart."""
+
+    def keep(gradients: list[LayerGradients], factors: list[Factors]) -> tuple[list[Part], None]:
+        triples = zip(layers, gradients, factors, strict=True)
+        return [expand(*triple) for triple in triples], None
+
+    def expand(layer: Layer, part: LayerGradients, factors: Factors) -> Part:
+        def of_gates(state: Array, of_state: tuple[Array, ...], by_gate: Array) -> Array:
+            channels = [state * by[..., None] for by in of_state]
+            gates = [channels[channel] for channel in layer.vjp.channel_of_gate]
+            return (jnp.concatenate(gates, axis=1) * by_gate[..., None])[..., :reach]
+
+        states = list(zip(part.states, factors.by_state, strict=True))
+        ways = [tuple(of_gates(*one, by) for one in states) for by in (factors.by_u, factors.by_x)]
+        down = part.states[0][:, :0] if part.down is None else part.down
+        return Part(*ways, down[..., :reach])
+
+    factors = [factors_of(layer) for layer in layers]
+    parts, _ = backward_through_time(layers, reach, keep, factors)
+    found: list[Part] = jax.tree.map(lambda x: jnp.moveaxis(x, -1, 1), parts)
+    return found
 
 
 def contributions(residuals: Residuals, du: Any) -> Full:
