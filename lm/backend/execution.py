@@ -3,6 +3,7 @@
 Every choice that depends on the device is made here.
 """
 
+import logging
 from collections.abc import Callable
 from functools import cache, partial, wraps
 from typing import Any, NamedTuple, TypeVar
@@ -13,6 +14,8 @@ from lm.backend.devices import has_one_thread, prefers_eigen
 from lm.backend.numpy_interpreter import Interpreted, UnsupportedOperationError
 from lm.config import ModelConfig, TrainConfig
 from sweeps.errors import UserError
+
+log = logging.getLogger(__name__)
 
 T = TypeVar("T")
 

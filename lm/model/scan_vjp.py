@@ -338,15 +338,28 @@ def _backward(
     by_u, *rest = vjp.local_jacobians(residuals.steps, before, residuals.after)
     transposed_kernel = transpose(weights.recurrent.kernel)
 
-    def body(loop: _Loop, step: tuple[Array, Array, Carry]) -> tuple[_Loop, Array]:
-        (h, *others), buffer = loop
-        t, d_output, jacobians = step
-        after = (h + d_output, *others)
-        (dh, *others), du, besides = vjp.backward_step((_at(buffer, t), *jacobians), after)
-        return ((dh + du @ transposed_kernel, *others), _set_at(buffer, du, t)), besides
+    def back(carry: Carry, d_output: Array, jacobians: Carry) -> tuple[Carry, Array, Array]:
+        h, *others = carry
+        (dh, *others), du, besides = vjp.backward_step(jacobians, (h + d_output, *others))
+        return (dh + du @ transposed_kernel, *others), du, besides
 
-    steps = (_step_numbers(by_u), d_outputs, tuple(rest))
-    (d_start, du), besides = lax.scan(body, (d_end, by_u), steps, reverse=True)
+    def body(carry: Carry, step: tuple[Array, Carry]) -> tuple[Carry, tuple[Array, Array]]:
+        carry, du, besides = back(carry, *step)
+        return carry, (du, besides)
+
+    def body_in_place(loop: _Loop, step: tuple[Array, Array, Carry]) -> tuple[_Loop, Array]:
+        carry, buffer = loop
+        t, d_output, jacobians = step
+        carry, du, besides = back(carry, d_output, (_at(buffer, t), *jacobians))
+        return (carry, _set_at(buffer, du, t)), besides
+
+    if by_u.shape[1] == 1:
+        # XLA reads the factors of one sequence twice, and would copy all of them at each step.
+        steps = (d_outputs, (by_u, *rest))
+        d_start, (du, besides) = lax.scan(body, d_end, steps, reverse=True)
+    else:
+        numbered = (_step_numbers(by_u), d_outputs, tuple(rest))
+        (d_start, du), besides = lax.scan(body_in_place, (d_end, by_u), numbered, reverse=True)
     dx_z = _flat(vjp.input_gradient(du, besides))
     du = _flat(du)
     bias = weights.recurrent.bias

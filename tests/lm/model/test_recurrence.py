@@ -1,6 +1,8 @@
 """The hand-written backward pass against the plain scan over the Flax cells, and those against
 Flax's own."""
 
+import re
+from functools import partial
 from typing import Any
 
 import jax
@@ -11,6 +13,7 @@ from flax import nnx
 from jax import Array
 from jax.test_util import check_grads
 
+from lm.backend.execution import compiler_options
 from lm.model.cells import CELLS, GRUCell, LSTMCell, RecurrentCell, RNNCell
 from lm.model.recurrence import (
     Scan,
@@ -34,7 +37,9 @@ def make_cell(kind: str) -> RecurrentCell:
     )
 
 
-def example(cell: Any, dtype: Any) -> tuple[nnx.GraphDef, Inputs]:
+def example(
+    cell: Any, dtype: Any, batch: int = BATCH, time: int = TIME
+) -> tuple[nnx.GraphDef, Inputs]:
     """A cell all of whose weights are drawn, its biases, too."""
     keys = iter(jax.random.split(jax.random.key(1), 100))
 
@@ -42,8 +47,8 @@ def example(cell: Any, dtype: Any) -> tuple[nnx.GraphDef, Inputs]:
         return 0.7 * jax.random.normal(next(keys), like.shape, dtype)
 
     graph, weights = nnx.split(cell)
-    carry = cell.initialize_carry((BATCH, INPUTS), nnx.Rngs(0))
-    return graph, jax.tree.map(normal, (weights, carry, jnp.zeros((TIME, BATCH, INPUTS))))
+    carry = cell.initialize_carry((batch, INPUTS), nnx.Rngs(0))
+    return graph, jax.tree.map(normal, (weights, carry, jnp.zeros((time, batch, INPUTS))))
 
 
 def loss(run: Scan, graph: nnx.GraphDef, weights: nnx.State, carry: Any, x_tbe: Array) -> Array:
@@ -82,6 +87,32 @@ def test_hand_written_pass_gives_the_outputs_and_gradients_of_the_plain_scan(
         for mine, other in zip(own, plain, strict=True):
             assert mine.dtype == dtype
             assert jnp.abs(mine - other).max() <= TOLERANCE[dtype] * jnp.abs(other).max()
+
+
+@pytest.mark.parametrize("kind", CELLS)
+def test_hand_written_pass_of_one_sequence_gives_what_the_plain_scan_gives(kind: str) -> None:
+    with jax.enable_x64(True):
+        graph, inputs = example(make_cell(kind), jnp.float64, batch=1)
+        own, plain = (outputs_and_gradients(one, graph, inputs) for one in (run_cell, scan_cell))
+        for mine, other in zip(own, plain, strict=True):
+            assert jnp.abs(mine - other).max() <= TOLERANCE[jnp.float64] * jnp.abs(other).max()
+
+
+@pytest.mark.parametrize("batch", [1, 2, 8])
+@pytest.mark.parametrize("kind", CELLS)
+def test_no_step_of_a_loop_copies_what_belongs_to_all_steps(kind: str, batch: int) -> None:
+    """It did for one sequence: the time of a batch grew with the square of its length."""
+    graph, inputs = example(make_cell(kind), jnp.float32, batch, time=37)
+    gradient = jax.jit(
+        partial(jax.grad(loss, argnums=(2, 3, 4)), run_cell, graph),
+        compiler_options=compiler_options(multiplies=True),
+    )
+    program = gradient.lower(*inputs).compile().as_text()
+    bodies = set(re.findall(r"body=(%[\w.-]+)", program))
+    assert len(bodies) == 2  # forward and back
+    for computation in program.split("\n\n"):
+        if computation.split(" ")[0] in bodies:
+            assert not re.findall(r"= f32\[37,.* copy\(", computation)
 
 
 @pytest.mark.parametrize("kind", CELLS)
