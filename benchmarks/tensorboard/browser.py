@@ -73,8 +73,8 @@ def _printed(process: subprocess.Popen[bytes], out: int) -> tuple[str, str]:
     deadline = time.monotonic() + SECONDS
     while time.monotonic() < deadline:
         text = os.pread(out, 1 << 24, 0).decode()
-        if "; Ctrl-C ends it\n" in text and text.endswith("\n"):
-            return text[text.index("http://") :].split()[0], text
+        if text.endswith("; Ctrl-C ends it\n"):
+            return text.splitlines()[-1].split()[0], text
         if process.poll() is not None:
             raise RuntimeError(f"lm.board ended with {process.returncode}")
         time.sleep(0.1)

@@ -4,6 +4,7 @@ An application gives this command a name of its own: `python -m lm.board outputs
 """
 
 import argparse
+import os
 import signal
 import sys
 import time
@@ -14,6 +15,8 @@ from types import FrameType
 from urllib.parse import urlsplit
 
 from rich.console import Console
+from rich.style import Style
+from rich.text import Text
 
 from sweeps.cli.exit import exit_on_user_error
 from sweeps.cli.version import add_version
@@ -63,14 +66,14 @@ def main(
         url = without_secrets(options.folder)
         raise UserError(f"{url} is a URL; give the folder of this machine's copy of it.")
     root = Path(options.folder)
-    runs = _matching_runs(root, options.match)
+    runs = _matching_runs(root, options.filter)
     console = make_console()
     for number in (signal.SIGTERM, signal.SIGHUP):
         signal.signal(number, _exit_on_signal)
     with ExitStack() as stack:
         logdir, selection = root, None
-        if options.match is not None:
-            selection = stack.enter_context(FilteredLogdir(root, RunFilter(options.match)))
+        if options.filter is not None:
+            selection = stack.enter_context(FilteredLogdir(root, RunFilter(options.filter)))
             selection.refresh()
             logdir = selection.path
         _check_server(console, runs)
@@ -80,8 +83,12 @@ def main(
                 url, len(runs), lambda n: status.update(f"loading {n} of {len(runs)} runs")
             )
         dashboard = Dashboard(url=_reachable(url), pinned=pinned, tags=tags)
-        lines = _lines(root, list(runs), listed, dashboard)
-        print_line(console, "\n".join(lines))
+        every = SweepLinks(root, list(runs), dashboard)
+        clickable = shows_links(console, os.environ)
+        for line in every.lines(all_values=options.links, clickable=clickable):
+            console.print(line, soft_wrap=True)
+        for note in _notes(root, len(runs), listed, dashboard.url):
+            print_line(console, note)
         sys.stdout.flush()
         _refresh_until_ended(url, selection)
 
@@ -90,8 +97,8 @@ def make_parser(command: str) -> argparse.ArgumentParser:
     """Return the parser of the command's arguments."""
     parser = argparse.ArgumentParser(
         prog=command,
-        description="See all runs below a folder in TensorBoard, until Ctrl-C. Prints a link for "
-        "each axis of each sweep, and for each of its values where they are few.",
+        description="See all runs below a folder in TensorBoard, until Ctrl-C. Prints links for "
+        "the axes of each sweep; where the terminal can be clicked, also for their values.",
     )
     add = parser.add_argument
     add(
@@ -102,10 +109,16 @@ def make_parser(command: str) -> argparse.ArgumentParser:
         help="of sweeps, of one sweep or of one run (default: %(default)s)",
     )
     add(
+        "--filter",
         "--match",
         metavar="REGEX",
         help="serve only the runs in whose name it is found, case ignored, as in TensorBoard's run "
         "box; runs that appear later are served if they match",
+    )
+    add(
+        "--links",
+        action="store_true",
+        help="print the whole address of every link, one for each of an axis's few values, too",
     )
     add("--port", type=int, default=PORT, help="0: any that is free (default: %(default)s)")
     add(
@@ -137,7 +150,7 @@ def _matching_runs(folder: Path, expression: str | None) -> dict[str, list[str]]
         )
     if not (kept := filter_runs(runs, matches)):
         raise UserError(
-            f"no run matches --match {expression!r}; the first of {len(runs)} is {min(runs)}."
+            f"no run matches --filter {expression!r}; the first of {len(runs)} is {min(runs)}."
         )
     return kept
 
@@ -154,7 +167,7 @@ def _check_server(console: Console, runs: Mapping[str, Sequence[str]]) -> None:
         raise UserError(
             f"a process may open {limit} files here, and there are {files} event files, so "
             "TensorBoard would drop runs without a word; raise the limit (ulimit -n), or serve "
-            "fewer runs with --match REGEX."
+            "fewer runs with --filter REGEX."
         )
     if not has_data_server():
         print_line(
@@ -165,28 +178,104 @@ def _check_server(console: Console, runs: Mapping[str, Sequence[str]]) -> None:
         )
 
 
-def _lines(folder: Path, runs: Sequence[str], listed: int, dashboard: Dashboard) -> Iterator[str]:
-    """Yield the lines to print once TensorBoard answers."""
-    yield f"{dashboard.url}  {_count_text(len(runs))} of {folder}; Ctrl-C ends it"
-    if listed < len(runs):
+def _notes(folder: Path, runs: int, listed: int, url: str) -> Iterator[str]:
+    """What to know, and last the address of TensorBoard."""
+    if listed < runs:
         yield f"{max(listed, 0)} are loaded by now; the page's reload button shows the others."
-    if len(runs) > MAX_SELECTED_RUNS:
+    if runs > MAX_SELECTED_RUNS:
         yield (
             f"TensorBoard selects none of more than {MAX_SELECTED_RUNS} runs by itself: open a "
             "link or type into the run filter, then tick the box above the list; or serve fewer "
-            "runs with --match REGEX."
+            "runs with --filter REGEX."
         )
-    sweeps = _sweeps(folder)
-    for name, sweep in sweeps.items():
-        links = _links(dashboard, name, sweep, runs)
-        if len(sweeps) > MAX_SWEEPS_IN_FULL:
-            links = links[:1]
-        if links:
-            yield ""
-            yield f"{sweep.folder.resolve().name}, {_count_text(links[0].runs)}"
-        width = max((len(_link_text(link, links[0])) for link in links), default=0)
-        for link in links:
-            yield f"  {_link_text(link, links[0]):{width}}  {link.url}"
+    yield ""
+    yield f"{url}  {_count_text(runs)} of {folder}; Ctrl-C ends it"
+
+
+class SweepLinks:
+    """The links of all sweeps in a folder."""
+
+    def __init__(self, folder: Path, runs: Sequence[str], dashboard: Dashboard) -> None:
+        """Make them.
+
+        Args:
+          folder: of sweeps, or of one.
+          runs: names of the runs that are served.
+          dashboard: what the links share.
+        """
+        self._by_sweep: dict[str, list[Link]] = {}
+        for name, sweep in _sweeps(folder).items():
+            if links := _links(dashboard, name, sweep, runs):
+                self._by_sweep[sweep.folder.resolve().name] = links
+
+    def lines(self, *, all_values: bool, clickable: bool) -> Iterator[Text]:
+        """A heading and its lines for each sweep; of many sweeps the link to all runs alone.
+
+        Args:
+          all_values: whether each link has a line with its whole address.
+          clickable: whether a word can carry an address. Then there is a line for each axis, with
+            its values; else one with the address that colours by it.
+        """
+        is_short = len(self._by_sweep) > MAX_SWEEPS_IN_FULL and not all_values
+        for name, links in self._by_sweep.items():
+            yield Text(f"\n{name}, {_count_text(links[0].runs)}")
+            shown = links[:1] if is_short else links
+            if clickable and not all_values:
+                yield from _clickable_lines(shown)
+            else:
+                yield from _address_lines(shown, all_values=all_values)
+
+
+def _clickable_lines(links: Sequence[Link]) -> Iterator[Text]:
+    """A line for each axis, whose name and values are links."""
+    every = links[0]
+    axes = {link.axis: [one for one in links if one.axis == link.axis] for link in links}
+    width = max(len(axis or every.shows) for axis in axes)
+    for axis, (first, *values) in axes.items():
+        line = Text("  ")
+        line.append(axis or first.shows, Style(link=first.url, underline=True))
+        line.append(" " * (width - len(axis or first.shows)))
+        for link in values:
+            line.append("  ")
+            line.append(
+                _link_text(link, every).removeprefix(f"{axis}="),
+                Style(link=link.url, underline=True),
+            )
+        yield line
+
+
+def _address_lines(links: Sequence[Link], *, all_values: bool) -> Iterator[Text]:
+    """A line for each link, or only for all runs and for each axis."""
+    every, seen = links[0], set()
+    shown = []
+    for link in links:
+        if all_values or link.axis not in seen:
+            shown.append(link)
+        seen.add(link.axis)
+    width = max(len(_link_text(link, every)) for link in shown)
+    for link in shown:
+        yield Text(f"  {_link_text(link, every):{width}}  {link.url}")
+
+
+def shows_links(console: Console, environment: Mapping[str, str]) -> bool:
+    """Whether a terminal is known to make words that carry an address (OSC 8) clickable.
+
+    Others would print the words and hide the address.
+
+    Args:
+      console: where they are printed.
+      environment: variables of the process, by which terminals say what they are.
+    """
+    if not console.is_terminal or console.color_system is None:
+        return False
+    version = environment.get("VTE_VERSION", "")  # GNOME's terminal and its relatives, since 0.50
+    return (
+        environment.get("TERM_PROGRAM") in ("iTerm.app", "vscode", "WezTerm", "ghostty", "Hyper")
+        or environment.get("TERM") in ("xterm-kitty", "alacritty", "foot", "xterm-ghostty")
+        or "WT_SESSION" in environment  # Windows Terminal
+        or "KONSOLE_VERSION" in environment
+        or (version.isdigit() and int(version) >= 5000)
+    )
 
 
 def _count_text(number: int) -> str:
@@ -249,7 +338,7 @@ def _refresh_until_ended(url: str, selection: FilteredLogdir | None) -> None:
         if get_json(url, "data/environment") is None:
             raise UserError(
                 "TensorBoard's data server has ended, perhaps for want of memory; serve fewer runs "
-                "with --match REGEX."
+                "with --filter REGEX."
             )
 
 

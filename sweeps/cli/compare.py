@@ -107,6 +107,7 @@ def make_parser(command: str) -> argparse.ArgumentParser:
     add("folders", nargs="+", type=Path, metavar="FOLDER", help="a sweep's folder")
     add(
         "--filter",
+        "--match",
         metavar="REGEX",
         help="only runs in whose name it is found, case ignored, as in TensorBoard's run box; "
         "with several sweeps a run is called <sweep>/<trial>",

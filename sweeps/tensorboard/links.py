@@ -10,6 +10,8 @@ from sweeps.labels import MAX_VALUES, MISSING, sort_labels
 
 FEW_VALUES = 5
 """An axis with more values gets no link for each of them."""
+UNSMOOTHED = {"smoothing": "0"}
+"""TensorBoard's own smoothing of 0.6 moves the end of a short curve by some percent."""
 
 
 class Link(NamedTuple):
@@ -17,6 +19,8 @@ class Link(NamedTuple):
 
     shows: str
     """Short description of the selected runs: `all`, `coloured by AXIS`, `AXIS=VALUE`."""
+    axis: str
+    """Axis that it colours by, or selects a value of; empty: none."""
     runs: int
     """Number of runs that the filter selects."""
     url: str
@@ -49,11 +53,11 @@ def dashboard_url(dashboard: Dashboard, runs: str = "", colour: str = "") -> str
         "runColorGroup": f"regex:{colour}" if colour else "",
         "pinnedCards": json.dumps(cards, separators=(",", ":")) if cards else "",
     }
-    given = {key: value for key, value in query.items() if value}
+    given = {key: value for key, value in query.items() if value} | UNSMOOTHED
     # Everything is encoded but letters, digits and _.-~: a terminal that makes addresses clickable
     # ends one at a bracket, a quote or a comma.
     encoded = urlencode(given, quote_via=quote, safe="")
-    return f"{dashboard.url}?{encoded}#timeseries" if encoded else f"{dashboard.url}#timeseries"
+    return f"{dashboard.url}?{encoded}#timeseries"
 
 
 def sweep_links(
@@ -72,18 +76,20 @@ def sweep_links(
       runs: run name -> axis -> label.
     """
     start = f"^{escape_regex(folder)}/" if folder else ""
-    found = [Link(shows="all", runs=len(runs), url=dashboard_url(dashboard, start))]
+    found = [Link(shows="all", axis="", runs=len(runs), url=dashboard_url(dashboard, start))]
     for axis in axes:
         values = sort_labels(settings.get(axis, MISSING) for settings in runs.values())
         if not 1 < len(values) <= MAX_VALUES:
             continue
         prefix = f"{start or '^'}(?:.*,)?{escape_regex(axis)}="
         url = dashboard_url(dashboard, start, f"{prefix}([^,]+),")
-        found.append(Link(shows=f"coloured by {axis}", runs=_count(prefix, runs), url=url))
+        shows = f"coloured by {axis}"
+        found.append(Link(shows=shows, axis=axis, runs=_count(prefix, runs), url=url))
         for value in values if len(values) <= FEW_VALUES else ():
             matches = f"{prefix}{escape_regex(value)},"
             url = dashboard_url(dashboard, matches)
-            found.append(Link(shows=f"{axis}={value}", runs=_count(matches, runs), url=url))
+            shows = f"{axis}={value}"
+            found.append(Link(shows=shows, axis=axis, runs=_count(matches, runs), url=url))
     return [link for link in found if link.runs]
 
 

@@ -36,7 +36,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     options = _parser().parse_args(arguments)
     if options.records < 1:
         raise UserError("--records takes a number of batches from 1 on.")
-    runs = read_runs(options.folders, options.match)
+    runs = read_runs(options.folders, options.filter)
     data = page_data(runs, options.records)
     text = render(data)
     html.write_page(options.html, text, "--html")
@@ -55,7 +55,12 @@ def _parser() -> argparse.ArgumentParser:
     add = parser.add_argument
     add("folders", nargs="+", type=Path, metavar="FOLDER", help="of sweeps, a sweep or a run")
     add("--html", type=Path, required=True, metavar="FILE", help="where the page is written")
-    add("--match", metavar="REGEX", help="only the runs in whose name it is found, case ignored")
+    add(
+        "--filter",
+        "--match",
+        metavar="REGEX",
+        help="only the runs in whose name it is found, case ignored",
+    )
     add(
         "--records",
         type=int,
@@ -84,7 +89,7 @@ def read_runs(folders: Sequence[Path], expression: str | None) -> dict[str, RunR
     kept = {name: path for name, path in found.items() if matches(name)}
     if found and not kept:
         raise UserError(
-            f"no run matches --match {expression!r}; the first of {len(found)} is {min(found)}."
+            f"no run matches --filter {expression!r}; the first of {len(found)} is {min(found)}."
         )
     runs = {name: read_run(path) for name, path in sorted(kept.items())}
     if not (recorded := {name: run for name, run in runs.items() if run.batches}):

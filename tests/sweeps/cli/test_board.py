@@ -1,5 +1,6 @@
 """The command that shows runs: what TensorBoard serves, what is printed, how it ends."""
 
+import io
 import json
 import os
 import re
@@ -14,9 +15,14 @@ from typing import Any
 from urllib.request import urlopen
 
 import pytest
+from rich.console import Console
 
 from benchmarks.tensorboard.browser import board
-from sweeps.cli.board import main
+from sweeps.cli.board import SweepLinks, main, shows_links
+from sweeps.tensorboard.links import Dashboard
+
+VIEW = Dashboard("http://localhost:6006/")
+AXES = ("rate", "kind", "seed")
 
 
 def served(url: str) -> set[str]:
@@ -37,12 +43,66 @@ def test_all_runs_are_served_with_links_for_each_sweep(grid: Path, make_sweep: A
     with board(grid.parent, module="sweeps.cli.board") as shown:
         assert served(shown.url) == trials(grid) | trials(other)
         assert re.search(r"\ngrid, 12 runs\n  all +http", shown.text)
-        assert re.search(r"\n  rate=0.1 \(4\) +http", shown.text)
         assert re.search(r"\n  coloured by kind +http", shown.text)
-        assert re.search(r"\n  a=2 \(1\) +http", shown.text)
+        assert "rate=0.1" not in shown.text
+        assert shown.text.splitlines()[-1].startswith(f"{shown.url}  14 runs of ")
         assert "valid%2Floss" in shown.text  # the sweep's metric is pinned
         shown.process.send_signal(signal.SIGINT)
         assert shown.process.wait(60) == 130
+
+
+def printed(folder: Path, *, all_values: bool = False, clickable: bool = False) -> str:
+    """What is printed of the links, with the codes of a terminal where that can be clicked."""
+    links = SweepLinks(folder, [path.parent.name for path in folder.glob("*/trial.json")], VIEW)
+    file = io.StringIO()
+    colours = "truecolor" if clickable else None
+    console = Console(file=file, force_terminal=clickable, width=80, color_system=colours)
+    for line in links.lines(all_values=all_values, clickable=clickable):
+        console.print(line, soft_wrap=True)
+    return file.getvalue()
+
+
+def test_there_is_a_line_for_each_axis_and_for_each_value_on_request(grid: Path) -> None:
+    heads = [line.split("  http")[0].strip() for line in printed(grid).splitlines()]
+    assert heads == ["", "grid, 12 runs", "all", *(f"coloured by {axis}" for axis in AXES)]
+    every = printed(grid, all_values=True)
+    assert all(line.startswith(printed(grid).splitlines()[0]) for line in every.splitlines())
+    assert re.search(r"\n  rate=0.1 \(4\) +http", every)
+    assert re.search(r"\n  kind=b \(6\) +http", every)
+
+
+def test_words_carry_the_addresses_where_a_terminal_can_be_clicked(grid: Path) -> None:
+    text = printed(grid, clickable=True)
+    opened = r"\x1b\]8;[^;]*;([^\x1b]*)\x1b\\"
+    shown = re.sub(rf"{opened}|\x1b\[[\d;]*m", "", text).splitlines()
+    assert [line.split() for line in shown[2:]] == [
+        ["all"],
+        ["rate", "0.01", "(4)", "0.1", "(4)", "0.5", "(4)"],
+        ["kind", "a", "(6)", "b", "(6)"],
+        ["seed", "0", "(6)", "1", "(6)"],
+    ]
+    # As many as with whole addresses, and the same ones.
+    whole = re.findall(r"http\S+", printed(grid, all_values=True))
+    assert [url for url in re.findall(opened, text) if url] == whole
+    assert len(whole) == 11
+
+
+@pytest.mark.parametrize(
+    ("environment", "is_terminal", "expected"),
+    [
+        ({"TERM": "xterm-kitty"}, True, True),
+        ({"TERM_PROGRAM": "vscode"}, True, True),
+        ({"VTE_VERSION": "7200"}, True, True),
+        ({"VTE_VERSION": "4804"}, True, False),
+        ({"TERM": "xterm-256color"}, True, False),
+        ({"TERM": "xterm-kitty"}, False, False),
+    ],
+)
+def test_addresses_are_hidden_only_where_the_terminal_is_known_to_open_them(
+    environment: dict[str, str], is_terminal: bool, expected: bool
+) -> None:
+    console = Console(file=io.StringIO(), force_terminal=is_terminal, color_system="256")
+    assert shows_links(console, environment) is expected
 
 
 @pytest.mark.slow
@@ -51,7 +111,7 @@ def test_only_matching_runs_are_served_and_so_are_later_ones(grid: Path, make_sw
     layout = next(path for path in grid.glob("*/events*"))
     (grid / layout.name).write_bytes(layout.read_bytes())  # a run of the sweep's own
     before = selections()
-    with board(grid.parent, "--match", "RATE=0.1,kind=B", module="sweeps.cli.board") as shown:
+    with board(grid.parent, "--filter", "RATE=0.1,kind=B", module="sweeps.cli.board") as shown:
         assert served(shown.url) == wanted | {"grid"}
         assert "\n  kind=a" not in shown.text
         later = make_sweep([{"rate": 0.1, "kind": "b"}], lambda s, step: 1.0, name="later")
@@ -101,10 +161,10 @@ def test_address_of_another_machine_is_refused(grid: Path) -> None:
         (["s3://bucket/runs"], r"s3://bucket/runs is a URL; give the folder"),
         (["empty"], r"empty is empty; run a sweep first"),
         (["bare"], r"bare has no runs: there is no event file below it"),
-        (["grid", "--match", "["], r"'\[' is not a regular expression \(.*\); mend the filter"),
+        (["grid", "--filter", "["], r"'\[' is not a regular expression \(.*\); mend the filter"),
         (
             ["grid", "--match", "none"],
-            r"no run matches --match 'none'; the first of 12 is rate=0.01,kind=a,seed=0,id=\w+\.",
+            r"no run matches --filter 'none'; the first of 12 is rate=0.01,kind=a,seed=0,id=\w+\.",
         ),
     ],
 )

@@ -5,7 +5,7 @@ import re
 from itertools import product
 from urllib.parse import parse_qs, urlsplit
 
-from sweeps.tensorboard.links import Dashboard, Link, sweep_links
+from sweeps.tensorboard.links import Dashboard, Link, dashboard_url, sweep_links
 
 URL = "http://localhost:6006/"
 AXES = ("size", "embed_size", "rate")
@@ -61,6 +61,21 @@ def test_link_pins_cards_and_filters_tags() -> None:
         pinned = [{"plugin": "scalars", "tag": tag} for tag in tags]
         assert json.loads(query(link)["pinnedCards"]) == pinned
         assert query(link)["tagFilter"] == "^(train|valid)/"
+
+
+def test_no_link_smooths_curves() -> None:
+    """Smoothed by 0.6, as TensorBoard does by itself, a curve of eight points ends elsewhere."""
+    for link in links().values():
+        assert query(link)["smoothing"] == "0"
+    assert urlsplit(dashboard_url(Dashboard(URL))).query == "smoothing=0"
+
+
+def test_link_says_which_axis_it_is_of() -> None:
+    kinds = [("coloured by ", ""), ("", "=1"), ("", "=2")]
+    assert {shows: link.axis for shows, link in links().items() if link.axis != "rate"} == {
+        "all": "",
+        **{f"{start}{axis}{end}": axis for axis in ("size", "embed_size") for start, end in kinds},
+    }
 
 
 def test_link_has_no_character_at_which_a_terminal_ends_an_address() -> None:
