@@ -21,7 +21,7 @@ from rich.text import Text
 from sweeps.cli.exit import exit_on_user_error
 from sweeps.cli.version import add_version
 from sweeps.errors import UserError
-from sweeps.io.console import make_console, print_line
+from sweeps.io.console import make_console, print_line, print_text
 from sweeps.io.retry import warn
 from sweeps.io.url import is_url, without_secrets
 from sweeps.naming import RunFilter, short_keys
@@ -86,7 +86,7 @@ def main(
         every = SweepLinks(root, list(runs), dashboard)
         clickable = shows_links(console, os.environ)
         for line in every.lines(all_values=options.links, clickable=clickable):
-            console.print(line, soft_wrap=True)
+            print_text(console, line, fold=False)
         for note in _notes(root, len(runs), listed, dashboard.url):
             print_line(console, note)
         sys.stdout.flush()

@@ -101,9 +101,9 @@ def print_line(console: Console, text: str = "", style: str | None = None) -> No
     console.print(Text(text, style=style or ""), soft_wrap=True)
 
 
-def print_text(console: Console, text: Text) -> None:
-    """Print a text of several styles, folded at blanks to the terminal's width."""
-    console.print(text)
+def print_text(console: Console, text: Text, *, fold: bool = True) -> None:
+    """Print a text of several styles, folded at blanks to the terminal's width unless told not."""
+    console.print(text, soft_wrap=not fold)
 
 
 def format_number(value: float | None, digits: int = 6) -> str:
