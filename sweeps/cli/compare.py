@@ -4,6 +4,7 @@ An application gives this command a name of its own: `python -m lm.compare outpu
 """
 
 import argparse
+import time
 from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
@@ -16,7 +17,9 @@ from sweeps.analysis.importance import Importance, axis_importance
 from sweeps.analysis.replicates import group_replicates, marginal_means
 from sweeps.analysis.tables import ranking_table, replicate_table
 from sweeps.cli.exit import exit_on_user_error
+from sweeps.cli.places import is_running
 from sweeps.cli.version import add_version
+from sweeps.errors import UserError
 from sweeps.io.console import (
     format_number,
     make_console,
@@ -30,6 +33,8 @@ from sweeps.store import TrialStatus
 
 BAR_WIDTH = 30
 """Characters of the bar of a share of 1."""
+FOLLOW_SECONDS = 10.0
+"""Seconds after which the page of a running sweep is written again, at the earliest."""
 
 
 @exit_on_user_error()
@@ -43,16 +48,42 @@ def main(
       command: name of the command in its help.
     """
     options = make_parser(command).parse_args(arguments)
-    comparison = compare_sweeps(options.folders, options.filter, options.metric, options.mode)
-    shares = axis_importance(comparison.trials, comparison.axes)
-    if options.html is not None:  # first, for the terminal may be a pipe that closes early
-        from sweeps.report import write_report
-
-        write_report(options.html, comparison, shares)
+    if options.follow and options.html is None:
+        raise UserError("--follow writes a page again and again; name its file with --html FILE.")
     console = make_console()
+    follows = options.follow and _any_running(options.folders)
+    comparison, shares = _compare(options, follows)
     print_comparison(console, comparison, shares, options.top)
     if options.html is not None:
         print_line(console, f"report: {options.html}")
+    if follows:
+        print_line(console, "the page follows the running sweep; Ctrl-C leaves it as it is.")
+    while follows:
+        _wait_for_end(options.folders)
+        follows = _any_running(options.folders)
+        _compare(options, follows)
+
+
+def _compare(options: argparse.Namespace, follows: bool) -> tuple[Comparison, Importance]:
+    """Compare the trials, and write the page if one is asked for."""
+    comparison = compare_sweeps(options.folders, options.filter, options.metric, options.mode)
+    shares = axis_importance(comparison.trials, comparison.axes)
+    if options.html is not None:  # before the terminal, which may be a pipe that closes early
+        from sweeps.report import write_report
+
+        write_report(options.html, comparison, shares, FOLLOW_SECONDS if follows else None)
+    return comparison, shares
+
+
+def _any_running(folders: Sequence[Path]) -> bool:
+    return any(is_running(folder) for folder in folders)
+
+
+def _wait_for_end(folders: Sequence[Path]) -> None:
+    """Wait until no sweep runs any more, but not longer than a page stays as it is."""
+    due = time.monotonic() + FOLLOW_SECONDS
+    while time.monotonic() < due and _any_running(folders):
+        time.sleep(0.5)
 
 
 def print_comparison(
@@ -115,6 +146,11 @@ def make_parser(command: str) -> argparse.ArgumentParser:
     add("--metric", metavar="TAG", help="rank by this one (default: the sweep's own)")
     add("--mode", choices=("min", "max"), help="which end is best (default: the sweep's own)")
     add("--html", type=Path, metavar="FILE", help="write a page that needs no network")
+    add(
+        "--follow",
+        action="store_true",
+        help="write the page again while a sweep runs, and let an open one read it again",
+    )
     add("--top", type=int, default=50, metavar="N", help="rows of a table (default: %(default)s)")
     add_version(parser)
     return parser

@@ -1,7 +1,7 @@
 """A comparison of trials as one HTML page that works from disk, without a network.
 
-The folder `static` has the page's template, its style and its scripts. Plotly's script is embedded
-whole.
+The folder `static` has the page's template, its style and its program, which are built from the
+folder `page`.
 """
 
 from pathlib import Path
@@ -12,26 +12,22 @@ from sweeps.analysis.importance import Importance
 from sweeps.io import html
 from sweeps.report.data import page_data
 
-SCRIPTS = ("state", "marks", "curves", "parallel", "heatmap", "means", "table", "page")
-"""Scripts of the page, in the order in which they are joined."""
-_CONTENT_POLICY = (  # plotly compiles code, and draws into images
-    "default-src 'none'; script-src 'unsafe-inline' 'unsafe-eval'; style-src 'unsafe-inline'; "
-    "img-src data: blob:"
-)
 
-
-def write_report(path: Path, comparison: Comparison, shares: Importance) -> None:
+def write_report(
+    path: Path, comparison: Comparison, shares: Importance, live: float | None = None
+) -> None:
     """Write the page of a comparison.
 
     Args:
       path: the file; its folder exists.
       comparison: the ranked trials.
       shares: importance of the axes.
+      live: seconds after which an open page reads the file again; None: it does not.
 
     Raises:
       UserError: the file cannot be written.
     """
-    html.write_page(path, render(page_data(comparison, shares)), "--html")
+    html.write_page(path, render(page_data(comparison, shares, live)), "--html")
 
 
 def render(data: dict[str, Any]) -> str:
@@ -40,16 +36,12 @@ def render(data: dict[str, Any]) -> str:
     Args:
       data: data of `sweeps.report.data.page_data`.
     """
-    from plotly.offline import get_plotlyjs
-
     return html.render(
         _static_file("page.html"),
         str(data["title"]),
         data,
-        _CONTENT_POLICY,
         style=_static_file("page.css"),
-        plotly=get_plotlyjs(),
-        program="\n".join(_static_file(f"{name}.js") for name in SCRIPTS),
+        program=_static_file("page.js"),
     )
 
 

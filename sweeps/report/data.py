@@ -1,15 +1,17 @@
 """Data of a report's page: a comparison as plain values that JSON can hold."""
 
 import math
+import time
 from collections.abc import Sequence
 from typing import Any
 
 from sweeps.analysis.comparison import Comparison
 from sweeps.analysis.importance import Importance
 from sweeps.analysis.ranking import ScoredTrial
-from sweeps.labels import are_numbers, label_ranges, sort_labels
-from sweeps.naming import short_keys
-from sweeps.store import TrialStatus, read_metrics
+from sweeps.analysis.significance import least_significant_difference
+from sweeps.labels import MISSING, are_numbers, label_ranges, sort_labels
+from sweeps.naming import label, short_keys
+from sweeps.store import Sweep, TrialStatus, read_metrics
 from sweeps.store.metrics import Row, metric_tags
 
 MAX_POINTS = 500
@@ -20,11 +22,20 @@ MAX_PAGE_POINTS = 1_000_000
 """Most points of a page, which then has some ten megabytes."""
 
 
-def page_data(comparison: Comparison, shares: Importance) -> dict[str, Any]:
-    """Return everything that the page shows, with None for NaN and infinities."""
+def page_data(
+    comparison: Comparison, shares: Importance, live: float | None = None
+) -> dict[str, Any]:
+    """Return everything that the page shows, with None for NaN and infinities.
+
+    Args:
+      comparison: the ranked trials.
+      shares: importance of the axes.
+      live: seconds after which an open page reads its file again; None: it does not.
+    """
     tables = [read_metrics(one.trial.directory / "metrics.csv") for one in comparison.trials]
     tags = metric_tags(row for rows in tables for row in rows)
     most = points_per_curve(len(tables) * len(tags))
+    chance = least_significant_difference(comparison.trials, comparison.axes, comparison.replicate)
     return {
         "title": ", ".join(comparison.names),
         "metric": comparison.metric,
@@ -35,6 +46,8 @@ def page_data(comparison: Comparison, shares: Importance) -> dict[str, Any]:
         "statuses": list(TrialStatus),
         "counted": [status for status in TrialStatus if status.is_counted],
         "objectives": [one.tag for one in comparison.objectives],
+        "modes": {one.tag: one.mode for one in comparison.objectives},
+        "differences": sweep_differences(comparison.sweeps, comparison.axes),
         "axes": _axes(comparison),
         "tags": tags,
         "trials": [_trial(one, comparison.axes) for one in comparison.trials],
@@ -47,7 +60,35 @@ def page_data(comparison: Comparison, shares: Importance) -> dict[str, Any]:
             "reason": shares.reason,
             "single": shares.single,
         },
+        "chance": {
+            "difference": _finite(chance.difference),
+            "source": chance.source,
+            "trials": chance.trials,
+        },
+        "live": live,
+        "written": time.time(),
     }
+
+
+def sweep_differences(sweeps: Sequence[Sweep], axes: Sequence[str]) -> dict[str, list[str]]:
+    """Return the options that sweeps do not sweep over, and in which they differ.
+
+    Args:
+      sweeps: the sweeps.
+      axes: keys in full of the axes of all sweeps.
+
+    Returns:
+      Dotted key -> a label for each sweep, `MISSING` where it lacks the option.
+    """
+    keys = dict.fromkeys(key for sweep in sweeps for key in sweep.common_config if key not in axes)
+    found = {
+        key: [
+            label(sweep.common_config[key]) if key in sweep.common_config else MISSING
+            for sweep in sweeps
+        ]
+        for key in keys
+    }
+    return {key: labels for key, labels in found.items() if len(set(labels)) > 1}
 
 
 def points_per_curve(curves: int) -> int:
@@ -112,6 +153,8 @@ def _trial(one: ScoredTrial, axes: Sequence[str]) -> dict[str, Any]:
         "id": trial.directory.name.rpartition("id=")[2],
         "sweep": one.sweep,
         "status": trial.status,
+        "completed": trial.completed,
+        "labels": list(trial.tags),
         "settings": [one.settings[axis] for axis in axes],
         "best": _finite(one.best),
         "at": one.step,

@@ -114,3 +114,28 @@ def test_command_leaves_heavy_libraries_alone() -> None:
         [sys.executable, "-c", program], capture_output=True, text=True, check=True
     )
     assert not {"ray", "jax", "pandas", "optuna", "plotly", "sklearn"} & set(done.stdout.split())
+
+
+def test_follow_needs_a_page(grid: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit):
+        main([str(grid), "--follow"])
+    assert "--html FILE" in capsys.readouterr().err
+
+
+def test_page_follows_a_sweep_until_it_ends(
+    grid: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Every look at whether a command runs the sweep tells what the page says by then."""
+    html = tmp_path / "report.html"
+    looks: list[bool] = []
+
+    def is_running(folder: Path) -> bool:
+        looks.append(html.exists() and '"live":10.0' in html.read_text(encoding="utf-8"))
+        return len(looks) < 4
+
+    monkeypatch.setattr("sweeps.cli.compare.is_running", is_running)
+    monkeypatch.setattr("sweeps.cli.compare.FOLLOW_SECONDS", 10.0)
+    monkeypatch.setattr("time.sleep", lambda seconds: None)
+    main([str(grid), "--html", str(html), "--follow"])
+    assert looks == [False, True, True, True, True]
+    assert '"live":null' in html.read_text(encoding="utf-8")
