@@ -4,6 +4,7 @@ An application gives this command a name of its own: `python -m lm.compare outpu
 """
 
 import argparse
+import math
 from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
@@ -13,14 +14,14 @@ from rich.table import Table
 
 from sweeps.analysis.comparison import Comparison, compare_sweeps
 from sweeps.analysis.importance import Importance, axis_importance
-from sweeps.analysis.replicates import group_replicates, marginal_means
-from sweeps.analysis.tables import ranking_table, replicate_table
+from sweeps.analysis.replicates import group_replicates
+from sweeps.analysis.tables import print_means, print_ranking, print_replicates
 from sweeps.cli.exit import exit_on_user_error
 from sweeps.cli.version import add_version
 from sweeps.io.console import (
+    count_text,
     format_number,
     make_console,
-    make_table,
     print_line,
     print_rest,
     print_table,
@@ -30,6 +31,8 @@ from sweeps.store import TrialStatus
 
 BAR_WIDTH = 30
 """Characters of the bar of a share of 1."""
+MIN_BARS = 20
+"""Least number of trials whose shares have bars."""
 
 
 @exit_on_user_error()
@@ -69,29 +72,32 @@ def print_comparison(
     print_line(console, headline(comparison))
     if not comparison.trials:
         return
-    print_table(console, ranking_table(comparison, top))
+    print_ranking(console, comparison, top)
     print_rest(console, len(comparison.trials) - top, "--top N shows more rows")
     if comparison.replicate:
         found = group_replicates(comparison.trials, comparison.replicate, comparison.mode)
         _heading(console, f"best {comparison.metric} over {comparison.replicate}, finished trials")
-        print_table(console, replicate_table(comparison, top))
+        print_replicates(console, comparison, top)
         print_rest(console, len(found) - top, "--top N shows more rows")
     _heading(console, f"mean best {comparison.metric}, finished and stopped trials")
-    print_table(console, _marginals(comparison))
+    print_means(console, comparison)
+    if any(one.counted for one in comparison.trials):
+        print_line(console, chance(comparison))
     _heading(console, "importance: share of the variance that an axis explains by itself (fANOVA)")
     if shares.reason:
         print_line(console, f"not computed: {shares.reason}.")
         return
     print_table(console, _importance(comparison, shares))
+    if shares.trials < MIN_BARS:
+        print_line(console, f"From {count_text(shares.trials, 'trial')}: too few for more than a hint.")
 
 
 def headline(comparison: Comparison) -> str:
     """Return a line with the sweeps, the number of trials and the metric."""
     counts = Counter(one.trial.status for one in comparison.trials)
-    known = [f"{counts[status]} {status}" for status in TrialStatus if counts[status]]
+    known = [f"{counts[status]} {status.words}" for status in TrialStatus if counts[status]]
     names = ", ".join(comparison.names)
-    count = len(comparison.trials)
-    trials = "1 trial" if count == 1 else f"{count} trials"
+    trials = count_text(len(comparison.trials), "trial")
     if comparison.filtered_out:
         trials += f" of {len(comparison.trials) + comparison.filtered_out}"
     best = "lowest" if comparison.mode == "min" else "highest"
@@ -120,28 +126,37 @@ def make_parser(command: str) -> argparse.ArgumentParser:
     return parser
 
 
-def _marginals(comparison: Comparison) -> Table:
-    table = make_table("axis", "value", "mean", "deviation", "trials")
-    found = marginal_means(comparison.trials, comparison.axes)
-    for name, values in zip(short_keys(comparison.axes), found.values(), strict=True):
-        for row, value in enumerate(values):
-            table.add_row(
-                "" if row else name,
-                value.label,
-                format_number(value.mean),
-                format_number(value.deviation, 3),
-                str(value.n),
-            )
-    return table
+def chance(comparison: Comparison) -> str:
+    """Return a sentence on how much of a difference may be chance, as far as that is known."""
+    metric, axis = comparison.metric, comparison.replicate
+    groups = group_replicates(comparison.trials, axis, comparison.mode) if axis else []
+    pairs = [(one.n - 1, one.deviation) for one in groups if one.deviation is not None]
+    if not pairs:
+        counted = sum(one.counted for one in comparison.trials)
+        return (
+            f"{count_text(counted, 'trial')}, one for each setting: how far chance alone moves "
+            f"{metric} is not known. The deviation is over the other axes; it is no error of the "
+            "mean."
+        )
+    freedom = sum(count for count, _ in pairs)
+    spread = math.sqrt(sum(count * deviation**2 for count, deviation in pairs) / freedom)
+    (short,) = short_keys([axis or ""])
+    return (
+        f"Trials that differ in {short} alone have a standard deviation of "
+        f"{format_number(spread, 3)}: a smaller difference may be chance."
+    )
 
 
 def _importance(comparison: Comparison, shares: Importance) -> Table:
+    """The shares; without bars where there are too few trials for the shares to be more than rough.
+    """
     names = dict(zip(comparison.axes, short_keys(comparison.axes), strict=True))
     rest = max(0.0, 1 - sum(shares.shares.values()))
     rows = [(names[axis], share) for axis, share in shares.shares.items()]
+    width = BAR_WIDTH if shares.trials >= MIN_BARS else 0
     table = Table(box=None, show_header=False, pad_edge=False)
     for name, share in [*rows, ("(interactions)", rest)]:
-        table.add_row(name, f"{share:6.1%}", "█" * round(share * BAR_WIDTH))
+        table.add_row(name, f"{share:4.0%}", "█" * round(share * width))
     return table
 
 

@@ -88,6 +88,7 @@ def _make_run(lane: Lane, task: WorkerTask, reporter: "PackReporter") -> Run:
         mode=task.mode,
         on_report=ThrottledReporter(task, partial(reporter.take, name)),
         on_checkpoint=partial(lane.upload, False),
+        on_phase=partial(write_phase, lane.directory),
         stop_signal=StopSignal(task, name, reporter.requests),
         lock_timeout=LOCK_SECONDS,
         keep_checkpoints=task.keep_checkpoints,
