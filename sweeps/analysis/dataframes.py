@@ -190,7 +190,7 @@ class Results:
         return slices(self.comparison, axes)
 
     def plot_history(self) -> "Figure":
-        """Plot the best value of each trial in the order in which trials ended, and the best so far.
+        """Plot the best values of trials in the order in which they ended, and the best so far.
 
         Returns:
           A `plotly.graph_objects.Figure`.

@@ -59,7 +59,8 @@ def curves(comparison: Comparison, tag: str) -> go.Figure:
                 mode="lines" if len(steps) > 1 else "markers",
                 name=plain(one.name),
                 line={"color": colours[group], "width": 1.5},
-                hovertemplate=_hover(one, names, texts) + "<br>step %{x}<br>%{y:.6g}<extra></extra>",
+                hovertemplate=_hover(one, names, texts)
+                + "<br>step %{x}<br>%{y:.6g}<extra></extra>",
             )
         )
     xs = [step for _, steps, _ in drawn for step in steps]
@@ -110,7 +111,7 @@ def parallel(comparison: Comparison) -> go.Figure:
 def slices(comparison: Comparison, axes: Sequence[str] = ()) -> go.Figure:
     """Plot the best value of each trial against its value of an axis, a panel for each axis.
 
-    A trial without a finite value, as one that diverged, is a cross at the edge of the worst values.
+    A trial without a finite value, as one that diverged, is a cross at the worst values' edge.
 
     Args:
       comparison: the ranked trials.
@@ -144,7 +145,10 @@ def slices(comparison: Comparison, axes: Sequence[str] = ()) -> go.Figure:
                     parse_number(labels[index]) if is_numeric else plain(texts(axis, labels[index]))
                     for index in known
                 ],
-                y=[worst if gone else values[index] for index, gone in zip(known, lost, strict=True)],
+                y=[
+                    worst if gone else values[index]
+                    for index, gone in zip(known, lost, strict=True)
+                ],
                 mode="markers",
                 marker={
                     "symbol": ["x" if gone else "circle" for gone in lost],
@@ -233,7 +237,9 @@ def heatmap(comparison: Comparison, x: str = "", y: str = "") -> go.Figure:
     across = _axis_key(comparison, x) if x else rest.pop(0)
     down = _axis_key(comparison, y) if y else rest.pop(0)
     names, texts = _names(comparison), texts_of(comparison.trials)
-    parts = [label_ranges(one.settings[axis] for one in comparison.trials) for axis in (across, down)]
+    parts = [
+        label_ranges(one.settings[axis] for one in comparison.trials) for axis in (across, down)
+    ]
     if not any(one.counted for one in comparison.trials):
         return _empty(f"{title}: {_nothing(comparison)}")
     cells = [

@@ -88,12 +88,15 @@ def print_results(
         )
         print_replicates(console, comparison, TOP)
     print_line(console)
+    failed: dict[str | None, list[Trial]] = {}
     for one in trials:
         if one.trial.status == TrialStatus.FAILED:
-            where = one.trial.directory / "error.txt"
-            print_line(console, f"failed: {one.trial.error} ({where})")
-            for line in last_lines(one.trial.directory, LOG_LINES):
-                print_line(console, f"  | {line}")
+            failed.setdefault(one.trial.error, []).append(one.trial)
+    for error, (first, *others) in failed.items():
+        more = f", and {len(others)} more" if others else ""
+        print_line(console, f"failed: {error} ({first.directory / 'error.txt'}{more})")
+        for line in last_lines(first.directory, LOG_LINES):
+            print_line(console, f"  | {line}")
     if interrupted:
         print_line(console, f"go on:       {go_on or 'the command of this sweep'}")
         if left := _left(trials):

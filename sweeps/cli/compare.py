@@ -89,7 +89,9 @@ def print_comparison(
         return
     print_table(console, _importance(comparison, shares))
     if shares.trials < MIN_BARS:
-        print_line(console, f"From {count_text(shares.trials, 'trial')}: too few for more than a hint.")
+        print_line(
+            console, f"From {count_text(shares.trials, 'trial')}: too few for more than a hint."
+        )
 
 
 def headline(comparison: Comparison) -> str:
@@ -148,8 +150,7 @@ def chance(comparison: Comparison) -> str:
 
 
 def _importance(comparison: Comparison, shares: Importance) -> Table:
-    """The shares; without bars where there are too few trials for the shares to be more than rough.
-    """
+    """The shares; without bars where there are too few trials for more than a hint."""
     names = dict(zip(comparison.axes, short_keys(comparison.axes), strict=True))
     rest = max(0.0, 1 - sum(shares.shares.values()))
     rows = [(names[axis], share) for axis, share in shares.shares.items()]

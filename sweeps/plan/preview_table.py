@@ -251,5 +251,3 @@ def _scaled(value: float, base: int, units: Sequence[str]) -> str:
 
 def _two_digits(value: float) -> str:
     return f"{value:.1f}" if value < 9.95 else f"{value:.0f}"
-
-

@@ -14,6 +14,7 @@ from typing import Any, NamedTuple
 from sweeps.config import locate
 from sweeps.errors import UserError
 from sweeps.store import TrialStatus, read_config, read_trial
+from sweeps.store.phase import write_phase
 from sweeps.store.status import is_stuck, status_after
 from sweeps.tracking import Diverged, Run, Stop
 from sweeps.tracking.log import trial_log

@@ -81,7 +81,7 @@ class Progress:
         self._done = num_done
         self._num_interrupted = 0
         self._ending = False
-        self._phase = ""
+        self._phase = "starting"
         """What the sweep does before its first trial starts."""
         self._tags = tags
         self._heads = [head.replace("_", " ") for head in short_keys(tags)]
@@ -125,9 +125,7 @@ class Progress:
         elif is_line:
             self.print_line(f"{text[0].upper()}{text[1:]}")
 
-    def started(
-        self, name: str, shown: str = "", phase: Callable[[], str] = lambda: ""
-    ) -> None:
+    def started(self, name: str, shown: str = "", phase: Callable[[], str] = lambda: "") -> None:
         """Note that a trial's worker has started.
 
         Args:

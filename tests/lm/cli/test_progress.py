@@ -6,7 +6,7 @@ import pytest
 from rich.console import Console
 
 from lm.cli.progress import RunProgress
-from sweeps.cli.progress import RunProgress as progress_of_any_run
+from sweeps.cli import progress as any_progress
 from sweeps.cli.progress import bar
 
 METRICS = {"train/loss": 12.345, "time/words_per_second": 123456.7, "time/epoch": 1.0}
@@ -46,7 +46,7 @@ def test_bar_says_what_the_run_does_before_its_first_report() -> None:
         progress._bar.refresh()
         assert "compiling" in shown(console)
     console = terminal(120)
-    with progress_of_any_run(console, "valid/loss") as any_run:
+    with any_progress.RunProgress(console, "valid/loss") as any_run:
         any_run.reported(1, {"other": 1.0}, 2)
         any_run._bar.refresh()
     assert "starting" not in shown(console).rpartition("1/2")[2]

@@ -28,7 +28,9 @@ AXES = [
     "data.files",
     "seed",
 ]
-PATH = "/data/corpora/of/many/years/a_text_of_which_the_path_is_as_long_as_ninety_five_letters/{}.txt"
+PATH = (
+    "/data/corpora/of/many/years/a_text_of_which_the_path_is_as_long_as_ninety_five_letters/{}.txt"
+)
 
 
 def setting(number: int, axes: Sequence[str]) -> dict[str, str]:
@@ -116,7 +118,7 @@ def test_ranking_fits_a_terminal_and_cuts_nothing_that_ranks(
     head = re.sub(r"\s", "", "".join(lines[: lines.index(rows[0])]))
     assert "best" in head
     assert "perplexity" in head or "plexity" in head
-    if statuses == "several" and count > 5:
+    if statuses == "several" and count == 8:
         assert {"not started", "diverged"} <= set(re.findall("not started|diverged", text))
 
 
@@ -126,7 +128,7 @@ def test_columns_that_are_left_out_are_named_with_what_all_have() -> None:
     assert "sequence_length=35" in lines[-1]
     assert "status=finished" in lines[-1]
     assert lines[-1].endswith(" (in a pipe the table is whole)")
-    assert "rnn_size" in lines[0] or "rnn_" in lines[0]
+    assert any("rnn_" in line for line in lines[:4])
 
 
 def test_nothing_is_left_out_in_a_pipe() -> None:

@@ -109,6 +109,7 @@ def test_live_counts_are_true_below_each_line_that_stays() -> None:
         shown.ended("b", "interrupted", interrupted=True)
     found = re.findall(r"(\d of 3 trials done.*?);", text.getvalue())
     assert list(dict.fromkeys(found)) == [
+        "0 of 3 trials done, starting",
         "1 of 3 trials done, 1 running, 1 waiting",
         "1 of 3 trials done, 1 saving, 1 not started",
         "1 of 3 trials done, 0 saving, 1 interrupted, 1 not started",
