@@ -55,6 +55,7 @@ def train(config: Mapping[str, Any], run: Run) -> None:
     """
     _require_gpu(run)
     parsed = parse_config(config)
+    run.phase("loading text")
     dataset = load_dataset(parsed.data)
     dataset.vocabulary.save(run.directory / "vocab.tsv")
     use_cache()

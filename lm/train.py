@@ -100,7 +100,7 @@ def train_single(raw_config: dict[str, Any], overrides: Sequence[str], console: 
     from lm.objective import train  # imports JAX
 
     with RunProgress(console) as progress:
-        run.train(train, collect(Path(__file__).parent), progress.reported)
+        run.train(train, collect(Path(__file__).parent), progress.reported, on_phase=progress.phase)
     return directory
 
 

@@ -10,7 +10,7 @@ from sweeps.analysis import compare_trials
 from sweeps.analysis.results import print_results, write_results
 from sweeps.cli.exit import signal_status
 from sweeps.errors import UserError
-from sweeps.io.console import print_line
+from sweeps.io.console import count_text, print_line
 from sweeps.io.lease import hold_lease
 from sweeps.io.lock import locked
 from sweeps.io.mirror import Mirror, beside_trials, without_checkpoints
@@ -34,8 +34,12 @@ TIME_IS_UP = 124
 """Exit status where `sweep.hours` ended the sweep, the one of `timeout`."""
 
 
-def run_sweep(plan: SweepPlan) -> int:
+def run_sweep(plan: SweepPlan, command: str = "") -> int:
     """Train the trials of a sweep that are not done, and print the table of all.
+
+    Args:
+      plan: of the sweep.
+      command: goes on with the sweep after an interruption; empty: a program called this one.
 
     Returns:
       Exit status: 0; 1 if a trial failed or is gone, or none has a value of the metric; 124 if the
@@ -63,7 +67,7 @@ def run_sweep(plan: SweepPlan) -> int:
         if mirror:
             mirror.push(folder.name, without_checkpoints)
         outcome, names = _train_all(plan, sweep_folder, guard)
-        return _show_results(plan, outcome, names, guard)
+        return _show_results(plan, outcome, names, guard, command)
 
 
 def _pull(plan: SweepPlan, mirror: Mirror) -> None:
@@ -127,7 +131,8 @@ def _train_all(
             if alone or ended or not outcome.lost_in_packs:
                 break
             alone = outcome.lost_in_packs
-            message = f"{len(alone)} trials lost their worker together; each is trained by itself."
+            lost = count_text(len(alone), "trial")
+            message = f"{lost} lost their worker together; each is trained by itself."
         print_line(plan.console, message, style="yellow")
         sweep_folder = plan.open_folder()
     outcome.lost |= _given_up(out_of_memory, retries)
@@ -172,7 +177,7 @@ def _train(plan: SweepPlan, pending: PendingTrials, guard: SweepGuard) -> Outcom
     before = f", {pending.num_done} of them done before" if pending.num_done else ""
     print_line(
         console,
-        f"{pending.num_total} trial{'s' * (pending.num_total != 1)}{before}, in {plan.folder}",
+        f"{count_text(pending.num_total, 'trial')}{before}, in {plan.folder}",
     )
     minutes = options.sweep.trial_minutes
     task = WorkerTask(
@@ -211,7 +216,11 @@ def _train(plan: SweepPlan, pending: PendingTrials, guard: SweepGuard) -> Outcom
 
 
 def _show_results(
-    plan: SweepPlan, outcome: Outcome, names: Collection[str], guard: SweepGuard
+    plan: SweepPlan,
+    outcome: Outcome,
+    names: Collection[str],
+    guard: SweepGuard,
+    command: str,
 ) -> int:
     """Rank and print all trials of the folder; returns the exit status for the named ones."""
     folder, mirror = plan.folder, plan.mirror
@@ -234,10 +243,13 @@ def _show_results(
         board_command=plan.application.board_command,
         interrupted=outcome.interrupted or is_time_up or _has_interrupted(trials, names),
         is_local=mirror is None,
+        go_on=command or "the same call",
     )
     gone = sorted(set(names) - {one.directory.name for one in trials})
     if gone:
-        message = f"{len(gone)} trials of this run have no folder any more: {', '.join(gone)}"
+        lost = count_text(len(gone), "trial")
+        message = f"{lost} of this run {'has' if len(gone) == 1 else 'have'} no folder any more: "
+        message += ", ".join(gone)
         print_line(plan.console, message, style="red")
     if problem and not outcome.interrupted:
         raise UserError(problem)

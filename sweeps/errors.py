@@ -7,6 +7,8 @@ from difflib import get_close_matches
 
 ALIKE = 0.75
 """Share of letters that two names have in common where one may be meant by the other."""
+MAX_LISTED = 8
+"""Most names that a sentence lists."""
 SHORT_WORD = 4
 """Words of so many letters are often another word where one letter is another."""
 
@@ -49,7 +51,7 @@ def first_line(error: BaseException) -> str:
 
 
 def did_you_mean(name: str, known: Sequence[str]) -> str:
-    """Return the end of a sentence on a tag that is not known: the tags that may be meant, or all.
+    """Return the end of a sentence on a tag that is not known: the tags that may be meant, or some.
 
     Tags are alike as a whole, or in the part after their last slash.
 
@@ -65,7 +67,11 @@ def did_you_mean(name: str, known: Sequence[str]) -> str:
     ]
     if near:
         return f"did you mean {' or '.join(near)}"
-    return f"there are {', '.join(known)}" if known else "there are none"
+    if not known:
+        return "there are none"
+    rest = len(known) - MAX_LISTED
+    more = f" and {rest} more" if rest > 1 else ""
+    return f"there are {', '.join(known[: MAX_LISTED if more else None])}{more}"
 
 
 def differs_by_a_typo(name: str, tag: str) -> bool:

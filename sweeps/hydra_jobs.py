@@ -22,6 +22,7 @@ from hydra.errors import CompactHydraException
 from hydra.types import HydraContext, TaskFunction
 from omegaconf import DictConfig, OmegaConf, open_dict
 
+from sweeps.cli.command_line import command_to_go_on
 from sweeps.config import Application, composition_errors, parse_framework_config
 from sweeps.driver import run_sweep
 from sweeps.errors import UserError
@@ -32,6 +33,7 @@ from sweeps.io.url import is_url
 from sweeps.plan import Planner, plan_sweep
 from sweeps.preview import preview_sweep
 from sweeps.search import Space, read_space
+from sweeps.search.space import in_grammar
 from sweeps.store import Trial, read_config, read_sweep
 from sweeps.store.sweep import SWEEP_FILE, lock_path
 from sweeps.store.trial import DamagedFileError
@@ -122,7 +124,10 @@ class JobSweep:
         if is_locked(lock_path(folder)):
             raise UserError(f"another command is running the sweep in {folder}; wait for it.")
         self._write(folder)
-        status = run_sweep(plan)
+        # By default the folder is a new one every second.
+        has_folder = any(one.startswith("hydra.sweep.dir=") for one in sys.orig_argv)
+        more = [] if has_folder else [f"hydra.sweep.dir={in_grammar('hydra.sweep.dir', where)}"]
+        status = run_sweep(plan, command_to_go_on(arguments, *more))
         trials = read_sweep(folder).trials
         # A program need not return a number, and then no job has a value.
         if status and not all(trial.done for trial in trials):

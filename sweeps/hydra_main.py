@@ -1,6 +1,7 @@
 """Hydra's entry for a command: its flags, its mode, and sentences in place of Hydra's errors."""
 
 import os
+import re
 import sys
 from argparse import Namespace
 from collections.abc import Callable, Iterator, Sequence
@@ -82,7 +83,10 @@ def _read_arguments(command: HydraCommand, arguments: Sequence[str]) -> tuple[li
     if "--version" in arguments:
         print(version_text())
         sys.exit()
-    args = get_args_parser().parse_intermixed_args(_with_kind_of_info(arguments))
+    args, rest = get_args_parser().parse_known_intermixed_args(_with_kind_of_info(arguments))
+    for word in rest:
+        if word.startswith("-"):
+            raise UserError(_no_flag(word, command))
     overrides: list[str] = args.overrides
     if args.shell_completion:
         command.complete(overrides)
@@ -98,6 +102,32 @@ def _read_arguments(command: HydraCommand, arguments: Sequence[str]) -> tuple[li
     if args.hydra_help:  # about Hydra's own options alone
         overrides = [one for one in overrides if one.lstrip("+~").startswith("hydra")]
     return flags, [*overrides, f"hydra.mode={command.mode}"]
+
+
+def _no_flag(word: str, command: HydraCommand) -> str:
+    """The sentence on a flag that there is not: options are written without dashes."""
+    flag, equals, value = word.partition("=")
+    name = flag.lstrip("-").replace("-", "_")
+    return f"{flag} is no flag; {_option_for(name, value if equals else None, command)}"
+
+
+def _option_for(name: str, value: str | None, command: HydraCommand) -> str:
+    """What to write for an option that was written as a flag."""
+    if not name.replace(".", "").replace("_", "").isalnum():
+        return "--help lists the flags."
+    for text in [f"={value}"] if value is not None else ["=true", "=VALUE"]:
+        try:
+            command.check([f"{name}{text.replace('VALUE', '1')}"])
+        except UserError as error:
+            meant = re.search(r"did you mean (\S+)\?$", str(error))
+            if meant and meant[1] != name:
+                return _option_for(meant[1], value, command)
+            alike = re.search(r"did you mean .*\?$", str(error))
+            if alike:
+                return f"{alike[0]}"
+        else:
+            return f"options are written without dashes: {name}{text}."
+    return "options are written without dashes, as in key=value; --help lists the flags."
 
 
 def _with_kind_of_info(arguments: Sequence[str]) -> list[str]:

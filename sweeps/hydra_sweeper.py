@@ -19,6 +19,7 @@ from hydra.plugins.sweeper import Sweeper
 from hydra.types import HydraContext, TaskFunction
 from omegaconf import DictConfig, OmegaConf
 
+from sweeps.cli.command_line import command_to_go_on
 from sweeps.cli.exit import exit_on_user_error
 from sweeps.cli.progress import RunProgress
 from sweeps.config import (
@@ -89,6 +90,8 @@ class RayTuneSweeper(Sweeper):
         self.params = _plain(params)
         self.application = Application(**application)
         self.console = make_console(sys.stdout)
+        self._command = ""
+        """Goes on with the sweep; empty: no command line started it."""
 
     def setup(
         self, *, hydra_context: HydraContext, task_function: TaskFunction, config: DictConfig
@@ -103,6 +106,7 @@ class RayTuneSweeper(Sweeper):
 
         The process exits with 1 if a trial failed, with 130 after Ctrl-C.
         """
+        self._command = command_to_go_on(arguments)
         if status := self.run(arguments).status:
             sys.exit(status)
 
@@ -146,7 +150,7 @@ class RayTuneSweeper(Sweeper):
         if options.sweep.preview:
             preview_sweep(plan)
             return SweepEnd(folder, 0)
-        return SweepEnd(folder, run_sweep(plan))
+        return SweepEnd(folder, run_sweep(plan, self._command))
 
     def _run_single(self, found: Space, options: SweepConfig, output_dir: Path) -> "SweepEnd":
         if is_url(str(output_dir)):
@@ -210,7 +214,8 @@ class RayTuneSweeper(Sweeper):
         provenance = collect(source_folder(objective), program_files(objective))
         try:
             with RunProgress(self.console, run.metric) as progress, Interrupt() as interrupt:
-                run.train(locate(objective), provenance, progress.reported, interrupt)
+                shown = progress.reported, interrupt, progress.phase
+                run.train(locate(objective), provenance, *shown)
         except KeyboardInterrupt as error:
             if str(error):
                 goes_on = (run.directory / CHECKPOINTS).exists()

@@ -1,4 +1,4 @@
-"""Labels of an axis: which are numbers, in what order they stand, and ranges of many. Pure."""
+"""Labels of an axis: which are numbers, in what order they stand, ranges, short forms. Pure."""
 
 import math
 from collections.abc import Iterable
@@ -51,6 +51,14 @@ def label_ranges(labels: Iterable[str]) -> dict[str, list[str]]:
     if len(names) == len(parts):
         return names
     return {f"{part[0]} to {part[-1]}": part for part in parts}
+
+
+def shorten(text: str, width: int) -> str:
+    """Return a text with at most this many characters: of a longer one the middle is left out."""
+    if len(text) <= width:
+        return text
+    kept = max(2, width - len("..."))
+    return f"{text[: (kept + 1) // 2]}...{text[len(text) - kept // 2 :]}"
 
 
 def _short(label: str) -> str:

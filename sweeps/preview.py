@@ -53,6 +53,7 @@ def _all_trials(
         trial = folder.find(planned)
         line = TrialPreview(
             settings=folder.settings(planned),
+            command=planned.spec.train_command,
             earlier=trial,
             cost=cost,
             done=plan.is_done(trial),
@@ -65,7 +66,12 @@ def _all_trials(
 def _known_trials(plan: SweepPlan, folder: SweepFolder) -> list[TrialPreview]:
     """The trials that an Optuna search has already."""
     return [
-        TrialPreview(settings=trial.settings, earlier=trial, done=plan.is_done(trial))
+        TrialPreview(
+            settings=trial.settings,
+            command=trial.train_command,
+            earlier=trial,
+            done=plan.is_done(trial),
+        )
         for trial in folder.trials
     ]
 

@@ -67,6 +67,7 @@ class SingleRun:
         provenance: Provenance,
         on_report: OnReport | None = None,
         interrupt: Interrupt | None = None,
+        on_phase: Callable[[str], None] = lambda text: None,
     ) -> None:
         """Train the run, or go on with it.
 
@@ -76,6 +77,7 @@ class SingleRun:
           on_report: sees each report.
           interrupt: is entered; a signal stops the run as it stops the trials of a sweep. None: the
             objective handles signals itself.
+          on_phase: sees what the objective does before its first report.
 
         Raises:
           KeyboardInterrupt: a signal came, and the run has stopped.
@@ -86,6 +88,7 @@ class SingleRun:
             metric=self.metric,
             mode=self.mode,
             on_report=on_report,
+            on_phase=on_phase,
             keep_checkpoints=self.keep_checkpoints,
             stop_signal=lambda seconds: (
                 Stop(TrialStatus.INTERRUPTED) if interrupt and interrupt.requested else None

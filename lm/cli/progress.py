@@ -2,17 +2,12 @@
 
 from collections.abc import Mapping
 
-from rich.console import Console
-
 from sweeps.cli import progress
 from sweeps.io.console import print_line
 
 
 class RunProgress(progress.RunProgress):
     """Shows the reports of a training as they come, and prints a line for each epoch."""
-
-    def __init__(self, console: Console) -> None:
-        super().__init__(console, shown="compiling")
 
     def reported(self, step: int, metrics: Mapping[str, float], total_steps: int | None) -> None:
         """Show a report."""

@@ -117,6 +117,8 @@ def compile_functions(
         enough.
       facts: for the provenance of each, which gets the seconds that this took, too.
     """
+    for lane in engine.lanes:
+        sessions[lane].run.phase("compiling")
     began = time.perf_counter()
     with record_compilations() as compilations:
         engine.compile()
@@ -124,6 +126,8 @@ def compile_functions(
         for callback in sessions[first].callbacks:
             callback.compile(engine.state(first))
     seconds = time.perf_counter() - began
+    for lane in engine.lanes:
+        sessions[lane].run.phase("training")
     for lane in engine.lanes:
         sessions[lane].add_provenance(
             engine.compute, seconds, compile_cache=compilations.cache_status, **facts

@@ -1,5 +1,6 @@
 """Results of sweeps for notebooks: `sweeps.load("outputs/layer_grid")`."""
 
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -18,12 +19,13 @@ from sweeps.analysis.comparison import (
     unscored_trials,
 )
 from sweeps.analysis.ranking import ScoredTrial
-from sweeps.analysis.tables import FRONT
+from sweeps.analysis.tables import FRONT, WIDTHS, texts_of
+from sweeps.analysis.value_texts import ValueTexts
 from sweeps.errors import UserError
-from sweeps.io.console import format_number
+from sweeps.io.console import count_text, format_number
 from sweeps.labels import MISSING, are_numbers, parse_number
 from sweeps.naming import RunFilter, short_keys
-from sweeps.store import Sweep, read_config, read_metrics
+from sweeps.store import Sweep, TrialStatus, read_config, read_metrics
 from sweeps.store.metrics import INDEX_COLUMNS
 from sweeps.store.trial import CHECKPOINTS
 
@@ -168,6 +170,52 @@ class Results:
 
         return parallel(self.comparison)
 
+    def plot_slice(self, *axes: str) -> "Figure":
+        """Plot the best value of each trial against its value of an axis, a panel for each axis.
+
+        A trial without a finite value, as one that diverged, is a cross at the edge of the worst
+        values.
+
+        Args:
+          *axes: keys in full, or their last parts; none: all axes in which trials differ.
+
+        Returns:
+          A `plotly.graph_objects.Figure`.
+
+        Raises:
+          UserError: there is no such axis.
+        """
+        from sweeps.analysis.plots import slices
+
+        return slices(self.comparison, axes)
+
+    def plot_history(self) -> "Figure":
+        """Plot the best values of trials in the order in which they ended, and the best so far.
+
+        Returns:
+          A `plotly.graph_objects.Figure`.
+        """
+        from sweeps.analysis.plots import history
+
+        return history(self.comparison)
+
+    def plot_heatmap(self, x: str = "", y: str = "") -> "Figure":
+        """Plot the mean best value over two axes, of finished and stopped trials.
+
+        Args:
+          x: key of an axis in full, or its last part; empty: the most important axis.
+          y: key of another axis; empty: the most important one that is left.
+
+        Returns:
+          A `plotly.graph_objects.Figure`.
+
+        Raises:
+          UserError: there is no such axis.
+        """
+        from sweeps.analysis.plots import heatmap
+
+        return heatmap(self.comparison, x, y)
+
     def plot_importance(self) -> "Figure":
         """Plot the share of the metric's variance that each axis explains, by Optuna's fANOVA.
 
@@ -181,7 +229,7 @@ class Results:
 
     def __repr__(self) -> str:
         names = ", ".join(sweep_names(self._sweeps))
-        return f"Results({names}: {len(self.trials)} trials)"
+        return f"Results({names}: {count_text(len(self.trials), 'trial')})"
 
     def _repr_html_(self) -> str:
         """Show the ranked table in a notebook: the best trials."""
@@ -221,26 +269,40 @@ def ranked_html(comparison: Comparison, top: int) -> str:
     several = len(comparison.sweeps) > 1
     heads = [*["sweep"][:several], *short_keys(comparison.axes)]
     others = [one.tag for one in comparison.objectives]
+    texts = texts_of(comparison.trials)
     heads += [f"best {comparison.metric}", "at step", *others, *["Pareto"][: len(others)], "status"]
     rows = []
     for one in comparison.trials[:top]:
         front = [FRONT if one.on_front else ""] if others else []
         best = [format_number(one.best), "" if one.step is None else str(one.step)]
         values = [format_number(value) for value in one.others]
-        place = [*[one.sweep][:several], *one.settings.values()]
-        rows.append([*place, *best, *values, *front, one.trial.status.value])
+        place = [one.sweep][:several]
+        settings = [_cell(texts, axis, name) for axis, name in one.settings.items()]
+        cells = [*best, *values, *front, one.trial.status.words]
+        rows.append([*map(_td, place), *settings, *map(_td, cells)])
     rest = len(comparison.trials) - top
     more = f"<p>and {rest} more in <code>.trials</code></p>" if rest > 0 else ""
     note = f"<p>{escape(comparison.unranked)}</p>" if comparison.unranked else ""
     head = "".join(f"<th>{escape(text)}</th>" for text in heads)
-    body = "".join(
-        f"<tr>{''.join(f'<td>{escape(cell)}</td>' for cell in row)}</tr>" for row in rows
-    )
+    body = "".join(f"<tr>{''.join(row)}</tr>" for row in rows)
     title = escape(", ".join(comparison.names))
+    statuses = Counter(one.trial.status for one in comparison.trials)
+    ended = ", ".join(f"{statuses[one]} {one.words}" for one in TrialStatus if statuses[one])
+    counts = count_text(len(comparison.trials), "trial") + (f" ({ended})" if ended else "")
     return (
-        f"<p><b>{title}</b>: {len(comparison.trials)} trials</p><table><thead><tr>{head}</tr>"
+        f"<p><b>{title}</b>: {counts}</p><table><thead><tr>{head}</tr>"
         f"</thead><tbody>{body}</tbody></table>{more}{note}"
     )
+
+
+def _td(text: str) -> str:
+    return f"<td>{escape(text)}</td>"
+
+
+def _cell(texts: ValueTexts, axis: str, name: str) -> str:
+    """The cell of a value; of a shortened one the whole stands in its tooltip."""
+    whole, short = texts(axis, name), texts(axis, name, WIDTHS[0])
+    return _td(whole) if whole == short else f'<td title="{escape(whole)}">{escape(short)}</td>'
 
 
 def _trials(

@@ -11,9 +11,9 @@ from rich.console import Console
 
 from sweeps.analysis.comparison import Comparison
 from sweeps.analysis.ranking import ScoredTrial
-from sweeps.analysis.tables import FRONT, ranking_table, replicate_table
+from sweeps.analysis.tables import FRONT, print_ranking, print_replicates
 from sweeps.io.atomic import write_text
-from sweeps.io.console import print_line, print_rest, print_table
+from sweeps.io.console import print_line, print_rest
 from sweeps.store import Trial, TrialStatus
 from sweeps.store.compile_times import read_compile_time, total_compile_time
 from sweeps.store.log import last_lines
@@ -64,8 +64,9 @@ def print_results(
     board_command: str | None = None,
     interrupted: bool = False,
     is_local: bool = True,
+    go_on: str = "",
 ) -> None:
-    """Print the ranked trials of one sweep, then where everything is and how to go on.
+    """Print the ranked trials of one sweep, then how to go on and where everything is.
 
     Args:
       console: where to print.
@@ -74,24 +75,32 @@ def print_results(
       board_command: command that shows the runs of a folder; None: TensorBoard's own.
       interrupted: whether the sweep ended before its trials did.
       is_local: whether the checkpoints are in the sweep's folder; else they are at a URL.
+      go_on: command that trains what an interrupted sweep has left; empty: it is not known.
     """
     folder, trials = comparison.sweeps[0].folder, comparison.trials
     print_line(console)
-    print_table(console, ranking_table(comparison, TOP))
+    print_ranking(console, comparison, TOP)
     print_rest(console, len(trials) - TOP, "in results.csv")
     if comparison.replicate and comparison.best_trial:
         print_line(console)
         print_line(
             console, f"best {comparison.metric} over {comparison.replicate}, finished trials:"
         )
-        print_table(console, replicate_table(comparison, TOP))
+        print_replicates(console, comparison, TOP)
     print_line(console)
+    failed: dict[str | None, list[Trial]] = {}
     for one in trials:
         if one.trial.status == TrialStatus.FAILED:
-            where = one.trial.directory / "error.txt"
-            print_line(console, f"failed: {one.trial.error} ({where})")
-            for line in last_lines(one.trial.directory, LOG_LINES):
-                print_line(console, f"  | {line}")
+            failed.setdefault(one.trial.error, []).append(one.trial)
+    for error, (first, *others) in failed.items():
+        more = f", and {len(others)} more" if others else ""
+        print_line(console, f"failed: {error} ({first.directory / 'error.txt'}{more})")
+        for line in last_lines(first.directory, LOG_LINES):
+            print_line(console, f"  | {line}")
+    if interrupted:
+        print_line(console, f"go on:       {go_on or 'the command of this sweep'}")
+        if left := _left(trials):
+            print_line(console, f"{'':12} trains what is left: {left}")
     if compiling := total_compile_time([read_compile_time(one.trial.directory) for one in trials]):
         print_line(console, f"compiling:   {compiling}")
     print_line(console, f"results:     {folder / 'results.csv'}")
@@ -107,8 +116,6 @@ def print_results(
         print_line(console, f"no ranking:  {comparison.unranked}")
     if comparison.frontless:
         print_line(console, f"no front:    {comparison.frontless}")
-    if interrupted:
-        print_line(console, f"go on:       {_left(trials)}")
     board = board_command or "tensorboard --logdir"
     print_line(console, f"look at it:  {board} {shlex.quote(str(folder))}")
 
@@ -125,15 +132,11 @@ def _lost_checkpoints(trial: Trial, is_local: bool) -> str:
 
 
 def _left(trials: Sequence[ScoredTrial]) -> str:
-    """What an interrupted sweep has left to do, and how to have it done."""
+    """What an interrupted sweep has left to do, by status; empty: all of its trials are done."""
     counts = Counter(one.trial.status for one in trials)
-    left = {
-        "interrupted": counts[TrialStatus.INTERRUPTED] + counts[TrialStatus.RUNNING],
-        "not started": counts[TrialStatus.WAITING],
-    }
-    of = " and ".join(f"{count} {what}" for what, count in left.items() if count)
-    with_what = f" with the trials that are left: {of}" if of else ""
-    return f"the same command goes on{with_what}"
+    counts[TrialStatus.INTERRUPTED] += counts.pop(TrialStatus.RUNNING, 0)
+    left = (TrialStatus.INTERRUPTED, TrialStatus.WAITING)
+    return ", ".join(f"{counts[status]} {status.words}" for status in left if counts[status])
 
 
 def _number(value: float | None) -> str:

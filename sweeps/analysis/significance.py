@@ -13,7 +13,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from sweeps.analysis.comparison import Comparison
 from sweeps.analysis.ranking import ScoredTrial
+from sweeps.io.console import count_text, format_number
 from sweeps.labels import label_ranges
 
 MIN_FREEDOM = 3
@@ -30,6 +32,31 @@ class Significance:
     """`replicates`, or `options` where no setting was trained twice."""
     trials: int = 0
     """Number of trials that it is computed from: finished or stopped, with a finite value."""
+
+
+def chance_text(comparison: Comparison) -> str:
+    """Return sentences on how much of a difference between trials may be chance.
+
+    Args:
+      comparison: the ranked trials.
+    """
+    found = least_significant_difference(
+        comparison.trials, comparison.axes, comparison.replicate
+    )
+    trials = count_text(found.trials, "trial")
+    if found.difference is None:
+        return f"How far chance alone moves {comparison.metric} cannot be told from {trials}."
+    limit = (
+        f"Two single trials whose best {comparison.metric} differs by less than about "
+        f"{format_number(found.difference, 3)} may differ by chance (95%)."
+    )
+    if found.source == "replicates":
+        return f"{limit} This is from the deviation within replicates, {trials}."
+    return (
+        f"{limit} No setting was trained twice, so this is what a sum of effects of each option "
+        f"leaves unexplained in {trials}: options that act together count as chance. Several seeds "
+        "of a setting tell it better."
+    )
 
 
 def least_significant_difference(

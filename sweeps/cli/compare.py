@@ -14,16 +14,17 @@ from rich.table import Table
 
 from sweeps.analysis.comparison import Comparison, compare_sweeps
 from sweeps.analysis.importance import Importance, axis_importance
-from sweeps.analysis.replicates import group_replicates, marginal_means
-from sweeps.analysis.tables import ranking_table, replicate_table
+from sweeps.analysis.replicates import group_replicates
+from sweeps.analysis.significance import chance_text
+from sweeps.analysis.tables import print_means, print_ranking, print_replicates
 from sweeps.cli.exit import exit_on_user_error
 from sweeps.cli.places import is_running
 from sweeps.cli.version import add_version
 from sweeps.errors import UserError
 from sweeps.io.console import (
+    count_text,
     format_number,
     make_console,
-    make_table,
     print_line,
     print_rest,
     print_table,
@@ -35,6 +36,8 @@ BAR_WIDTH = 30
 """Characters of the bar of a share of 1."""
 FOLLOW_SECONDS = 10.0
 """Seconds after which the page of a running sweep is written again, at the earliest."""
+MIN_BARS = 20
+"""Least number of trials whose shares have bars."""
 
 
 @exit_on_user_error()
@@ -100,29 +103,34 @@ def print_comparison(
     print_line(console, headline(comparison))
     if not comparison.trials:
         return
-    print_table(console, ranking_table(comparison, top))
+    print_ranking(console, comparison, top)
     print_rest(console, len(comparison.trials) - top, "--top N shows more rows")
     if comparison.replicate:
         found = group_replicates(comparison.trials, comparison.replicate, comparison.mode)
         _heading(console, f"best {comparison.metric} over {comparison.replicate}, finished trials")
-        print_table(console, replicate_table(comparison, top))
+        print_replicates(console, comparison, top)
         print_rest(console, len(found) - top, "--top N shows more rows")
     _heading(console, f"mean best {comparison.metric}, finished and stopped trials")
-    print_table(console, _marginals(comparison))
+    print_means(console, comparison)
+    if any(one.counted for one in comparison.trials):
+        print_line(console, chance_text(comparison))
     _heading(console, "importance: share of the variance that an axis explains by itself (fANOVA)")
     if shares.reason:
         print_line(console, f"not computed: {shares.reason}.")
         return
     print_table(console, _importance(comparison, shares))
+    if shares.trials < MIN_BARS:
+        print_line(
+            console, f"From {count_text(shares.trials, 'trial')}: too few for more than a hint."
+        )
 
 
 def headline(comparison: Comparison) -> str:
     """Return a line with the sweeps, the number of trials and the metric."""
     counts = Counter(one.trial.status for one in comparison.trials)
-    known = [f"{counts[status]} {status}" for status in TrialStatus if counts[status]]
+    known = [f"{counts[status]} {status.words}" for status in TrialStatus if counts[status]]
     names = ", ".join(comparison.names)
-    count = len(comparison.trials)
-    trials = "1 trial" if count == 1 else f"{count} trials"
+    trials = count_text(len(comparison.trials), "trial")
     if comparison.filtered_out:
         trials += f" of {len(comparison.trials) + comparison.filtered_out}"
     best = "lowest" if comparison.mode == "min" else "highest"
@@ -156,28 +164,15 @@ def make_parser(command: str) -> argparse.ArgumentParser:
     return parser
 
 
-def _marginals(comparison: Comparison) -> Table:
-    table = make_table("axis", "value", "mean", "deviation", "trials")
-    found = marginal_means(comparison.trials, comparison.axes)
-    for name, values in zip(short_keys(comparison.axes), found.values(), strict=True):
-        for row, value in enumerate(values):
-            table.add_row(
-                "" if row else name,
-                value.label,
-                format_number(value.mean),
-                format_number(value.deviation, 3),
-                str(value.n),
-            )
-    return table
-
-
 def _importance(comparison: Comparison, shares: Importance) -> Table:
+    """The shares; without bars where there are too few trials for more than a hint."""
     names = dict(zip(comparison.axes, short_keys(comparison.axes), strict=True))
     rest = max(0.0, 1 - sum(shares.shares.values()))
     rows = [(names[axis], share) for axis, share in shares.shares.items()]
+    width = BAR_WIDTH if shares.trials >= MIN_BARS else 0
     table = Table(box=None, show_header=False, pad_edge=False)
     for name, share in [*rows, ("(interactions)", rest)]:
-        table.add_row(name, f"{share:6.1%}", "█" * round(share * BAR_WIDTH))
+        table.add_row(name, f"{share:4.0%}", "█" * round(share * width))
     return table
 
 

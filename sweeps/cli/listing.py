@@ -83,7 +83,9 @@ def _sweeps(roots: Sequence[Path]) -> Iterator[tuple[str, Sweep]]:
 def _trials(sweep: Sweep) -> str:
     """Return the number of trials of each status."""
     counts = Counter(one.status for one in sweep.trials)
-    known = ", ".join(f"{counts[status]} {status}" for status in TrialStatus if counts[status])
+    known = ", ".join(
+        f"{counts[status]} {status.words}" for status in TrialStatus if counts[status]
+    )
     running = " (a command runs it)" if is_running(sweep.folder) else ""
     return (known or "none") + running
 

@@ -62,17 +62,16 @@ def _clock(seconds: float | None) -> str:
 class RunProgress:
     """Shows a run's reports as they come; give `reported` to the run."""
 
-    def __init__(self, console: Console, metric: str = "", shown: str = "") -> None:
+    def __init__(self, console: Console, metric: str = "") -> None:
         """Prepare the bar.
 
         Args:
           console: where it is shown.
           metric: tag whose latest value stands beside it.
-          shown: what stands there before the first report.
         """
-        self._console, self._metric, self._shown = console, metric, shown
+        self._console, self._metric, self._shown = console, metric, ""
         self._bar = bar(console, "step", "{task.fields[shown]}")
-        self._task = self._bar.add_task("", total=None, shown=shown)
+        self._task = self._bar.add_task("", total=None, shown="starting")
 
     def __enter__(self) -> Self:
         self._bar.start()
@@ -80,6 +79,11 @@ class RunProgress:
 
     def __exit__(self, *error: object) -> None:
         self._bar.stop()
+
+    def phase(self, text: str) -> None:
+        """Show what the run does before its first report; an empty text changes nothing."""
+        if text:
+            self._bar.update(self._task, shown=text)
 
     def reported(self, step: int, metrics: Mapping[str, float], total_steps: int | None) -> None:
         """Show a report."""

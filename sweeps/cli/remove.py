@@ -22,7 +22,7 @@ from sweeps.cli.places import (
 from sweeps.cli.version import add_version
 from sweeps.errors import UserError
 from sweeps.io.atomic import cannot_write
-from sweeps.io.console import make_console, print_line, print_rest
+from sweeps.io.console import count_text, make_console, print_line, print_rest
 from sweeps.io.lock import locked
 from sweeps.store import Trial, TrialStatus, read_sweep, read_trial
 from sweeps.store.sweep import SWEEP_FILE, lock_path
@@ -136,7 +136,7 @@ def _ask(count: int) -> None:
 
 
 def _count(number: int) -> str:
-    return "1 trial" if number == 1 else f"{number} trials"
+    return count_text(number, "trial")
 
 
 def remove_trials(trials: Sequence[Trial]) -> None:

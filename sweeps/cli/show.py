@@ -133,7 +133,7 @@ def _listed(head: str, lines: Sequence[str]) -> Iterator[str]:
 
 def status_text(trial: Trial) -> str:
     """Return a trial's status, and whether what it says is still going on."""
-    text = trial.status.value
+    text = trial.status.words
     if trial.status == TrialStatus.STOPPED and trial.stopped_by:
         text += f" by {trial.stopped_by}"
     if trial.status == TrialStatus.RUNNING and not is_open(trial):

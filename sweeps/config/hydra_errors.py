@@ -18,6 +18,10 @@ _NOISE = re.compile(r"\s*(full_key:|object_type=|reference_type=|See https)")
 _PLACES = re.compile(r"\s*(Config )?[Ss]earch path:\s*$")
 """Line after which only folders are listed."""
 _RAISED = re.compile(r"\w+Error raised while composing config:\s*")
+_NEEDS_PLUS = re.compile(
+    r"Could not override '(?P<group>[^']*)'\. No match in the defaults list; "
+    r"To append to your default list use \+(?P<chosen>\S+)$"
+)
 _READER = "file_config_source.py"
 """Hydra's module that reads configuration files."""
 
@@ -84,6 +88,12 @@ def _lines(error: BaseException) -> list[str]:
 def _join(lines: list[str]) -> str:
     """Make one sentence of several."""
     text = "; ".join(line.rstrip(".;") for line in lines).replace(":; ", ": ")
+    if needs_plus := _NEEDS_PLUS.match(text):
+        chosen = needs_plus["chosen"]
+        return (
+            f"{chosen} needs a plus, as no file of {needs_plus['group']} is chosen without it; "
+            f"write +{chosen}."
+        )
     return f"{text}."
 
 

@@ -44,7 +44,9 @@ def check_overrides(
       UserError: an override cannot be read; there is no such option, the group has no such file,
         the option takes no such value, or only other kinds of its section have it.
     """
-    given = parse_overrides(one for one in arguments if not one.startswith("-"))
+    texts = [one for one in arguments if not one.startswith("-")]
+    _check_bare(texts, config_dir, config_name)
+    given = parse_overrides(texts)
     if any(argument.startswith(_ELSEWHERE) for argument in arguments):
         return
     config = OmegaConf.structured(with_all_kinds(schema))
@@ -64,8 +66,47 @@ def check_overrides(
             raise UserError(f"{key} is no option; {_meant(key, options, groups)}")
         else:
             _check_values(key, _values(override), config)
+    _check_added(given, config_dir, config_name)
     if _may_not_fit([override.key_or_group for override in given], config_dir, schema):
         _check_kinds([override.input_line or "" for override in given], config_dir, config_name)
+
+
+def _check_bare(texts: Sequence[str], config_dir: Path, config_name: str) -> None:
+    """Refuse the name of a file without its group."""
+    for text in texts:
+        if "=" in text or text.startswith("~"):
+            continue
+        files = sorted(config_dir.glob("*/*.yaml"))
+        if groups := [path.parent.name for path in files if path.stem == text]:
+            chosen = _default_groups(config_dir / f"{config_name}.yaml")
+            near = [f"{'' if group in chosen else '+'}{group}={text}" for group in groups]
+            raise UserError(f"{text} is no override; {_question(near)}")
+
+
+def _check_added(given: Sequence[Override], config_dir: Path, config_name: str) -> None:
+    """Refuse a second file of a group, which Hydra does not take."""
+    chosen: dict[str, list[str]] = {}
+    for override in given:
+        if override.is_add() and (config_dir / override.key_or_group).is_dir():
+            chosen.setdefault(override.get_key_element(), []).append(override.input_line or "")
+    for key, texts in chosen.items():
+        group = key.lstrip("+")
+        if len(texts) > 1:
+            raise UserError(
+                f"{' and '.join(texts)} are two files of {group}, and there can be one; leave one "
+                "out, and set what the other has by options."
+            )
+        if group in _default_groups(config_dir / f"{config_name}.yaml"):
+            raise UserError(
+                f"{texts[0]} adds a file of {group}, of which there is one already; write "
+                f"{texts[0].removeprefix('+')}."
+            )
+
+
+def _default_groups(file: Path) -> set[str]:
+    """The groups of which a configuration file chooses one."""
+    defaults = OmegaConf.to_container(OmegaConf.load(file)).get("defaults", [])  # type: ignore[union-attr]
+    return {str(key) for one in defaults if isinstance(one, dict) for key in one}
 
 
 def check_against(

@@ -5,6 +5,8 @@ labels, words of a corpus, error messages. So brackets are no markup in it, and 
 """
 
 import re
+from collections.abc import Iterable
+from copy import copy
 from typing import TextIO
 
 from rich.cells import cell_len
@@ -70,6 +72,45 @@ def fold_heads(table: Table, width: int) -> None:
             column.header = _folded(column.header, below)
 
 
+def fit_table(table: Table, width: int, least: Iterable[int] = ()) -> tuple[Table, list[str]]:
+    """Return a table with folded headings and without columns, as far as a width asks for it.
+
+    Args:
+      table: any table; its headings may be folded.
+      width: columns of the terminal.
+      least: places of the columns that may be left out, the first one first.
+
+    Returns:
+      The table, which may be wider still; and the headings of the columns that it is without.
+    """
+    heads = [column.header for column in table.columns]
+    left_out: list[int] = []
+    fold_heads(table, width)
+    for place in least:
+        if _width(_without(table, left_out)) <= width:
+            break
+        left_out.append(place)
+    for column, head in zip(table.columns, heads, strict=True):
+        column.header = head
+    fitted = _without(table, left_out)
+    fold_heads(fitted, width)
+    return fitted, [str(heads[place]) for place in left_out]
+
+
+def fits(table: Table, width: int) -> bool:
+    """Return whether a table is at most this wide."""
+    return _width(table) <= width
+
+
+def _without(table: Table, places: Iterable[int]) -> Table:
+    """A table without the columns at these places."""
+    gone = set(places)
+    kept = (copy(one) for place, one in enumerate(table.columns) if place not in gone)
+    found = Table(*kept, box=None, header_style="bold", pad_edge=False)
+    found.rows.extend(table.rows)
+    return found
+
+
 def _folded(head: str, width: int) -> str:
     """Fold a heading after `_`, `/` and blanks, to a width where its parts allow it."""
     lines = [""]
@@ -104,6 +145,11 @@ def print_line(console: Console, text: str = "", style: str | None = None) -> No
 def print_text(console: Console, text: Text, *, fold: bool = True) -> None:
     """Print a text of several styles, folded at blanks to the terminal's width unless told not."""
     console.print(text, soft_wrap=not fold)
+
+
+def count_text(count: int, noun: str) -> str:
+    """Return a number of things: `1 trial`, `2 trials`."""
+    return f"{count} {noun}" if count == 1 else f"{count} {noun}s"
 
 
 def format_number(value: float | None, digits: int = 6) -> str:

@@ -7,7 +7,9 @@ import psutil
 from rich.console import Console
 from rich.table import Table
 
-from sweeps.io.console import print_line, print_table
+from sweeps.analysis.tables import print_settings
+from sweeps.analysis.value_texts import ValueTexts
+from sweeps.io.console import count_text, print_line
 from sweeps.naming import short_keys
 from sweeps.plan.cost import SESSION_SECONDS, Cost, pack_cost, peak_bytes, wall_seconds
 from sweeps.plan.packs import Pack, pack_summary
@@ -23,6 +25,8 @@ class TrialPreview:
 
     settings: Mapping[str, str]
     """Axis key in full -> label."""
+    command: str = ""
+    """Trains the trial alone; has the values that the labels stand for."""
     earlier: Trial | None = None
     """The trial's folder as it stands; None: there is none."""
     cost: Cost | None = None
@@ -111,6 +115,19 @@ def print_preview(
 
 
 def _print_table(console: Console, lines: Sequence[TrialPreview]) -> None:
+    axes = list(lines[0].settings)
+    texts = ValueTexts((line.settings, line.command) for line in lines)
+    settings = [{axis: texts(axis, line.settings.get(axis, "")) for axis in axes} for line in lines]
+
+    def build(width: int | None) -> Table:
+        return _table(lines, texts, width)
+
+    print_settings(console, build, axes, settings, first=1)
+    print_line(console)
+
+
+def _table(lines: Sequence[TrialPreview], texts: ValueTexts, width: int | None) -> Table:
+    """A row for each trial, whose values have at most so many characters."""
     table = Table(box=None, header_style="bold", pad_edge=False)
     heads = ["#", *short_keys(list(lines[0].settings))]
     for head in heads:
@@ -123,9 +140,9 @@ def _print_table(console: Console, lines: Sequence[TrialPreview]) -> None:
         if hidden > 1 and index == HEAD_ROWS:
             table.add_row("...", *([""] * (len(heads) - 1)), f"{hidden} more")
         if hidden <= 1 or not HEAD_ROWS <= index < HEAD_ROWS + hidden:
-            table.add_row(str(index + 1), *line.settings.values(), *_cells(line))
-    print_table(console, table)
-    print_line(console)
+            values = (texts(axis, name, width) for axis, name in line.settings.items())
+            table.add_row(str(index + 1), *values, *_cells(line))
+    return table
 
 
 def _pack_costs(lines: Sequence[TrialPreview], packs: Sequence[Pack]) -> list[Cost]:
@@ -153,15 +170,15 @@ def _counts(lines: Sequence[TrialPreview], packs: Sequence[Pack], num_unknown: i
         words.insert(0, f"{done} done before")
     if num_unknown:
         words.append(f"the settings of {num_unknown} are chosen as the search learns")
-    return f"{_many(len(lines) + num_unknown, 'trial')}: {', '.join(words)}"
+    return f"{count_text(len(lines) + num_unknown, 'trial')}: {', '.join(words)}"
 
 
 def _costs(left: Sequence[Cost], packs: Sequence[Pack], slots: int, memory: int) -> list[str]:
     """Sentences on programs, time and memory."""
-    programs = _many(len({cost.program for cost in left}), "program")
-    trials = _many(sum(len(pack.lanes) for pack in packs) or len(left), "trial")
+    programs = count_text(len({cost.program for cost in left}), "program")
+    trials = count_text(sum(len(pack.lanes) for pack in packs) or len(left), "trial")
     slots = min(slots, len(left))
-    what = _many(slots, "pack" if packs else "trial")
+    what = count_text(slots, "pack" if packs else "trial")
     seconds = SESSION_SECONDS + wall_seconds(left, slots)
     peak = peak_bytes(left, slots)
     texts = [
@@ -234,7 +251,3 @@ def _scaled(value: float, base: int, units: Sequence[str]) -> str:
 
 def _two_digits(value: float) -> str:
     return f"{value:.1f}" if value < 9.95 else f"{value:.0f}"
-
-
-def _many(count: int, noun: str) -> str:
-    return f"{count} {noun}" if count == 1 else f"{count} {noun}s"

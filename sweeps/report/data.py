@@ -8,7 +8,9 @@ from typing import Any
 from sweeps.analysis.comparison import Comparison
 from sweeps.analysis.importance import Importance
 from sweeps.analysis.ranking import ScoredTrial
-from sweeps.analysis.significance import least_significant_difference
+from sweeps.analysis.significance import chance_text
+from sweeps.analysis.tables import texts_of
+from sweeps.analysis.value_texts import HASHED, ValueTexts, plain_text
 from sweeps.labels import MISSING, are_numbers, label_ranges, sort_labels
 from sweeps.naming import label, short_keys
 from sweeps.store import Sweep, TrialStatus, read_metrics
@@ -35,7 +37,7 @@ def page_data(
     tables = [read_metrics(one.trial.directory / "metrics.csv") for one in comparison.trials]
     tags = metric_tags(row for rows in tables for row in rows)
     most = points_per_curve(len(tables) * len(tags))
-    chance = least_significant_difference(comparison.trials, comparison.axes, comparison.replicate)
+    texts = texts_of(comparison.trials)
     return {
         "title": ", ".join(comparison.names),
         "metric": comparison.metric,
@@ -48,9 +50,9 @@ def page_data(
         "objectives": [one.tag for one in comparison.objectives],
         "modes": {one.tag: one.mode for one in comparison.objectives},
         "differences": sweep_differences(comparison.sweeps, comparison.axes),
-        "axes": _axes(comparison),
+        "axes": _axes(comparison, texts),
         "tags": tags,
-        "trials": [_trial(one, comparison.axes) for one in comparison.trials],
+        "trials": [_trial(one, texts) for one in comparison.trials],
         "curves": [trial_curves(rows, tags, most) for rows in tables],
         "points": most,
         "longest": max((len(rows) for rows in tables), default=0),
@@ -60,11 +62,7 @@ def page_data(
             "reason": shares.reason,
             "single": shares.single,
         },
-        "chance": {
-            "difference": _finite(chance.difference),
-            "source": chance.source,
-            "trials": chance.trials,
-        },
+        "chance": chance_text(comparison),
         "live": live,
         "written": time.time(),
     }
@@ -83,12 +81,17 @@ def sweep_differences(sweeps: Sequence[Sweep], axes: Sequence[str]) -> dict[str,
     keys = dict.fromkeys(key for sweep in sweeps for key in sweep.common_config if key not in axes)
     found = {
         key: [
-            label(sweep.common_config[key]) if key in sweep.common_config else MISSING
+            _text(sweep.common_config[key]) if key in sweep.common_config else MISSING
             for sweep in sweeps
         ]
         for key in keys
     }
     return {key: labels for key, labels in found.items() if len(set(labels)) > 1}
+
+
+def _text(value: Any) -> str:
+    name = label(value)
+    return plain_text(value) if HASHED.search(name) else name
 
 
 def points_per_curve(curves: int) -> int:
@@ -135,18 +138,23 @@ def thin(points: Sequence[Row], most: int) -> list[Row]:
     return [points[round(index * (len(points) - 1) / (most - 1))] for index in range(most)]
 
 
-def _axes(comparison: Comparison) -> list[dict[str, Any]]:
+def _axes(comparison: Comparison, texts: ValueTexts) -> list[dict[str, Any]]:
+    """The axes; where a label is a hash of a value, the page shows the value."""
     found = []
     for key, name in zip(comparison.axes, short_keys(comparison.axes), strict=True):
         labels = [one.settings[key] for one in comparison.trials]
-        parts = [[part, members] for part, members in label_ranges(labels).items()]
+        parts = [
+            [texts(key, part), [texts(key, member) for member in members]]
+            for part, members in label_ranges(labels).items()
+        ]
         ordered = sort_labels(labels)
-        data = {"labels": ordered, "numeric": are_numbers(ordered), "ranges": parts}
+        shown = [texts(key, one) for one in ordered]
+        data = {"labels": shown, "numeric": are_numbers(ordered), "ranges": parts}
         found.append({"key": key, "name": name, **data})
     return found
 
 
-def _trial(one: ScoredTrial, axes: Sequence[str]) -> dict[str, Any]:
+def _trial(one: ScoredTrial, texts: ValueTexts) -> dict[str, Any]:
     trial = one.trial
     return {
         "name": one.name,
@@ -155,7 +163,7 @@ def _trial(one: ScoredTrial, axes: Sequence[str]) -> dict[str, Any]:
         "status": trial.status,
         "completed": trial.completed,
         "labels": list(trial.tags),
-        "settings": [one.settings[axis] for axis in axes],
+        "settings": [texts(axis, text) for axis, text in one.settings.items()],
         "best": _finite(one.best),
         "at": one.step,
         "others": [_finite(value) for value in one.others],

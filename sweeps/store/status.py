@@ -27,6 +27,11 @@ class TrialStatus(StrEnum):
     """The trial has not started."""
 
     @property
+    def words(self) -> str:
+        """The status as tables of a sweep that has ended say it: nothing waits there any more."""
+        return "not started" if self == TrialStatus.WAITING else self.value
+
+    @property
     def rank(self) -> int:
         """Position in the ranking, 0 for the best status."""
         return list(TrialStatus).index(self)

@@ -88,6 +88,7 @@ class Run:
         on_report: OnReport | None = None,
         on_checkpoint: Callable[[], None] = lambda: None,
         on_resume: Callable[[int], None] = lambda step: None,
+        on_phase: Callable[[str], None] = lambda text: None,
         stop_signal: Callable[[float], Stop | None] = lambda seconds: None,
         lock_timeout: float = 0.0,
         keep_checkpoints: str = "best",
@@ -102,6 +103,8 @@ class Run:
             checkpoint is complete, so that another trial can continue from there.
           on_checkpoint: called when a checkpoint is complete.
           on_resume: called with the step of a checkpoint from which the objective continues.
+          on_phase: called with what the objective does before its first report, and with an empty
+            text at that report or at the end.
           stop_signal: seconds that the trial has used -> how it should stop now, or None.
           lock_timeout: seconds to wait for another process that still holds the folder.
           keep_checkpoints: what a finished run keeps, as the option `sweep.keep_checkpoints` says.
@@ -117,6 +120,8 @@ class Run:
         self._on_report = on_report
         self._on_checkpoint = on_checkpoint
         self._on_resume = on_resume
+        self._on_phase = on_phase
+        self._phase = ""
         self._pending_report: tuple[int, Mapping[str, float], int | None] | None = None
         self._stop_signal = stop_signal
         self._lock_timeout = lock_timeout
@@ -269,6 +274,7 @@ class Run:
                 f"run.report got {str(metrics)[:50]!r} as metrics; give them by tag, as in {shown}."
             )
         values = {tag: _number(tag, value) for tag, value in metrics.items()}
+        self._end_phase()
         self._open_history().report(step, time.time(), values)
         self._result["total_steps"] = total_steps
         if time.monotonic() - self._written >= RESULT_SECONDS:
@@ -295,6 +301,19 @@ class Run:
                 "begin at run.start where a trial goes on."
             )
         return number
+
+    def phase(self, text: str) -> None:
+        """Say what the objective does before its first report, for who watches it.
+
+        Args:
+          text: a word, such as `compiling`.
+        """
+        self._phase = text
+        self._on_phase(text)
+
+    def _end_phase(self) -> None:
+        if self._phase:
+            self.phase("")
 
     def report_returned(self, value: Any) -> None:
         """Record what the objective returned: the metric, or metrics by tag.
@@ -405,6 +424,7 @@ class Run:
         if self._closed:
             return
         self._closed = True
+        self._end_phase()
         status, ended = status_after(error), self._result["step"] == self._result["total_steps"]
         if error is not None and status != TrialStatus.STOPPED:
             self._result["error"] = one_line_error(error, (UserError, Diverged))

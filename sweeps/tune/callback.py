@@ -4,16 +4,19 @@ import re
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from threading import Event
 from typing import Any
 
+from sweeps.analysis.value_texts import HASHED, setting_text
 from sweeps.store import Trial, TrialStatus, read_trial
+from sweeps.store.phase import read_phase
 from sweeps.store.stop_requests import STOP_ALL
 from sweeps.tracking import Interrupt
 from sweeps.tune.guard import SweepGuard
 from sweeps.tune.outcome import Outcome, finalize_status
-from sweeps.tune.progress import Progress
+from sweeps.tune.progress import VALUE_WIDTH, Progress
 from sweeps.tune.schedulers import SchedulerHandle
 from sweeps.tune.time_limit import mark_pack_stuck
 from sweeps.tune.wait_notice import WaitNotice
@@ -70,8 +73,10 @@ class ProgressCallback:
         """Show that a Tune trial's worker has started."""
         open_trials = self._open_trials(trial)
         self._context.running[trial.trial_id] = list(open_trials.values())
-        for name in open_trials:
-            self._context.progress.started(name)
+        for name, directory in open_trials.items():
+            self._context.progress.started(
+                name, shown_name(directory), partial(read_phase, directory)
+            )
 
     def on_trial_result(
         self, iteration: int, trials: Any, trial: Any, result: dict[str, Any], **info: Any
@@ -208,6 +213,14 @@ def tune_callback(context: RunContext, handle: SchedulerHandle) -> Any:
             return tune.Callback, ()
 
     return Callback(context, handle)
+
+
+def shown_name(directory: Path) -> str:
+    """What a table calls a trial, where its name has values by a hash alone; empty: its name."""
+    if not any(HASHED.search(pair) for pair in directory.name.split(",")):
+        return ""
+    trial = read_trial(directory)
+    return setting_text(trial.settings, trial.train_command, VALUE_WIDTH)
 
 
 def trial_folders(trial: Any) -> list[Path]:

@@ -6,6 +6,7 @@ from pathlib import Path
 
 from sweeps.config import check_metric
 from sweeps.errors import UserError, differs_by_a_typo
+from sweeps.io.console import count_text
 from sweeps.store import Trial, TrialStatus, read_trial
 
 
@@ -77,7 +78,7 @@ class SweepGuard:
         """Count trials that failed, each once."""
         self._failed |= set(names)
         if self._fail_after is not None and len(self._failed) >= self._fail_after:
-            count = "1 trial" if len(self._failed) == 1 else f"{len(self._failed)} trials"
+            count = count_text(len(self._failed), "trial")
             self._end(
                 f"{count} failed, which ends a sweep with sweep.fail_after={self._fail_after}; the "
                 "same command goes on."

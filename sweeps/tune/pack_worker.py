@@ -14,6 +14,7 @@ from typing import Any, NamedTuple
 from sweeps.config import locate
 from sweeps.errors import UserError
 from sweeps.store import TrialStatus, read_config, read_trial
+from sweeps.store.phase import write_phase
 from sweeps.store.status import is_stuck, status_after
 from sweeps.tracking import Diverged, Run, Stop
 from sweeps.tracking.log import trial_log
@@ -88,6 +89,7 @@ def _make_run(lane: Lane, task: WorkerTask, reporter: "PackReporter") -> Run:
         mode=task.mode,
         on_report=ThrottledReporter(task, partial(reporter.take, name)),
         on_checkpoint=partial(lane.upload, False),
+        on_phase=partial(write_phase, lane.directory),
         stop_signal=StopSignal(task, name, reporter.requests),
         lock_timeout=LOCK_SECONDS,
         keep_checkpoints=task.keep_checkpoints,

@@ -9,13 +9,20 @@ from rich.console import Console, Group
 from rich.live import Live
 from rich.table import Column, Table
 
-from sweeps.io.console import fold_heads, print_line
+from sweeps.io.console import count_text, fold_heads, print_line
+from sweeps.labels import shorten
 from sweeps.naming import short_keys
 
 LIVE_SECONDS = 0.5
 """Time between two updates of the live table."""
 LINE_SECONDS = 10.0
 """Time between two rounds of plain lines."""
+SUMMARY_LINES = 6
+"""Lines of the terminal that are kept free for the counts and for headings."""
+UNKNOWN = "-"
+"""Cell of a value that is not known yet."""
+VALUE_WIDTH = 24
+"""Most characters of a value in a trial's name."""
 
 
 @dataclass
@@ -23,6 +30,10 @@ class _Running:
     """A trial in progress."""
 
     began: float
+    shown: str
+    """What the table calls it."""
+    phase: Callable[[], str]
+    """Says what it does before its first report; empty: it is not known."""
     step: int = 0
     total: int | None = None
     first: tuple[float, int] | None = None
@@ -70,8 +81,10 @@ class Progress:
         self._done = num_done
         self._num_interrupted = 0
         self._ending = False
+        self._phase = "starting"
+        """What the sweep does before its first trial starts."""
         self._tags = tags
-        self._heads = short_keys(tags)
+        self._heads = [head.replace("_", " ") for head in short_keys(tags)]
         self._console, self._clock = console, clock
         self._live: Live | None = None
         self._began = self._shown = clock()
@@ -87,6 +100,7 @@ class Progress:
                 redirect_stderr=False,
             )
             self._live.start()
+            self._redraw()
         return self
 
     def __exit__(self, *error: object) -> None:
@@ -98,9 +112,30 @@ class Progress:
         over = self._done + self._num_interrupted
         return max(0, self._total - over - len(self._running))
 
-    def started(self, name: str) -> None:
-        """Note that a trial's worker has started."""
-        self._running[name] = _Running(began=self._clock())
+    def phase(self, text: str, *, is_line: bool = False) -> None:
+        """Note what the sweep does before its first trial starts.
+
+        Args:
+          text: such as `starting Ray`.
+          is_line: whether it is printed where there is no live table.
+        """
+        self._phase = text
+        if self._live:
+            self._redraw()
+        elif is_line:
+            self.print_line(f"{text[0].upper()}{text[1:]}")
+
+    def started(self, name: str, shown: str = "", phase: Callable[[], str] = lambda: "") -> None:
+        """Note that a trial's worker has started.
+
+        Args:
+          name: of the trial's folder.
+          shown: what the table calls it; empty: its name without the id.
+          phase: says what it does before its first report, in a word; empty: it is not known.
+        """
+        self._phase = ""
+        shown = shown or _short_name(name)
+        self._running[name] = _Running(began=self._clock(), shown=shown, phase=phase)
         self._slots = max(self._slots, len(self._running))
 
     def reported(
@@ -118,9 +153,9 @@ class Progress:
 
     def retried(self, *names: str) -> None:
         """Note that the worker of these trials died; they wait for another one."""
-        for name in names:
-            self._running.pop(name, None)
-        first, rest = _short_name(names[0]), len(names) - 1
+        ended = [self._running.pop(name, None) for name in names]
+        first = ended[0].shown if ended[0] else _short_name(names[0])
+        rest = len(names) - 1
         if rest:
             line = f"{first} and {rest} more: their worker died; they are started again"
         else:
@@ -145,7 +180,7 @@ class Progress:
             if trial:
                 self._durations.append(self._clock() - trial.began)
         self._redraw()
-        self.print_line(f"{place}{_short_name(name)}: {summary}")
+        self.print_line(f"{place}{trial.shown if trial else _short_name(name)}: {summary}")
 
     def interrupted(self, reason: str = "") -> None:
         """Note that the sweep ends before its trials, and say what happens now.
@@ -157,7 +192,7 @@ class Progress:
             return
         self._ending = True
         count = len(self._running)
-        saving = "1 trial saves" if count == 1 else f"{count} trials save"
+        saving = f"{count_text(count, 'trial')} {'saves' if count == 1 else 'save'}"
         self._redraw()
         if reason:
             first = f"{saving}, then the" if count else "The"
@@ -201,7 +236,10 @@ class Progress:
 
     def _summary(self, now: float) -> str:
         doing = "saving" if self._ending else "running"
-        counts = f"{self._done} of {self._total} trials done, {len(self._running)} {doing}"
+        done = f"{self._done} of {count_text(self._total, 'trial')} done"
+        if self._phase and not self._ending:
+            return f"{done}, {self._phase}; {_format_clock(now - self._began)} passed"
+        counts = f"{done}, {len(self._running)} {doing}"
         if self._num_interrupted:
             counts += f", {self._num_interrupted} interrupted"
         passed = f"{_format_clock(now - self._began)} passed"
@@ -211,19 +249,19 @@ class Progress:
         return f"{counts}, {self._waiting} waiting; {passed}" + (f", {left} left" if left else "")
 
     def _cells(self, trial: _Running, now: float) -> list[str]:
-        if trial.first is None:  # it loads data and compiles
-            return ["starting", *("" for _ in self._tags), ""]
-        share = "" if trial.share is None else f"{trial.share:.0%}"
+        if trial.first is None:
+            return [trial.phase() or "starting", *(UNKNOWN for _ in self._tags), UNKNOWN]
+        share = UNKNOWN if trial.share is None else f"{trial.share:.0%}"
         values = [_value(trial.metrics.get(tag)) for tag in self._tags]
-        return [share, *values, _format_clock(trial.left(now))]
+        return [share, *values, _format_clock(trial.left(now)) or UNKNOWN]
 
     def _lines(self, now: float) -> list[str]:
         heads = ["", *(f"{head} " for head in self._heads), "left "]
         lines = []
-        for name, trial in self._running.items():
+        for trial in self._running.values():
             cells = zip(heads, self._cells(trial, now), strict=True)
-            known = [head + cell for head, cell in cells if cell]
-            lines.append("  ".join([_short_name(name), *known]))
+            known = [head + cell for head, cell in cells if cell != UNKNOWN]
+            lines.append("  ".join([trial.shown, *known]))
         return lines
 
     def _table(self, now: float) -> Table:
@@ -231,18 +269,24 @@ class Progress:
         table = Table(name_column, box=None, pad_edge=False, header_style="bold")
         for head in ["done", *self._heads, "left"]:
             table.add_column(head, justify="right", no_wrap=True)
-        for name, trial in self._running.items():
-            table.add_row(_short_name(name), *self._cells(trial, now))
+        most = max(1, self._console.height - SUMMARY_LINES)
+        for trial in list(self._running.values())[:most]:
+            table.add_row(trial.shown, *self._cells(trial, now))
+        if (rest := len(self._running) - most) > 0:
+            table.add_row(f"... and {rest} more")
         fold_heads(table, self._console.width)
         return table
 
 
 def _short_name(name: str) -> str:
-    return name.rpartition(",id=")[0] or name
+    """A trial's name without its id, with short values."""
+    pairs = (name.rpartition(",id=")[0] or name).split(",")
+    parts = [pair.rpartition("=") for pair in pairs]
+    return ",".join(f"{key}{sign}{shorten(value, VALUE_WIDTH)}" for key, sign, value in parts)
 
 
 def _value(value: float | None) -> str:
-    return "" if value is None else f"{value:.5g}"
+    return UNKNOWN if value is None else f"{value:.5g}"
 
 
 def _format_clock(seconds: float | None) -> str:

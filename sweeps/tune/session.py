@@ -108,12 +108,14 @@ class RaySession(Generic[T]):
         self,
         interrupt: Interrupt | None = None,
         notify: Callable[[str], None] = lambda text: None,
+        refresh: Callable[[], None] = lambda: None,
     ) -> T:
         """Return what the function returns, or raise what it raises.
 
         Args:
           interrupt: a signal that comes before Ray has started ends the start.
           notify: takes a line for the user.
+          refresh: called often while Ray starts.
 
         Raises:
           UserError: Ray cannot start, or no cluster answers at the address.
@@ -122,7 +124,7 @@ class RaySession(Generic[T]):
         """
         threading.Thread(target=self._run, name="ray session", daemon=True).start()
         try:
-            self._wait(interrupt, notify)
+            self._wait(interrupt, notify, refresh)
         except SessionLost:
             self._leave(interrupt, is_lost=True)
             raise
@@ -135,7 +137,12 @@ class RaySession(Generic[T]):
             raise self._error
         return self._result  # type: ignore[no-any-return]
 
-    def _wait(self, interrupt: Interrupt | None, notify: Callable[[str], None]) -> None:
+    def _wait(
+        self,
+        interrupt: Interrupt | None,
+        notify: Callable[[str], None],
+        refresh: Callable[[], None],
+    ) -> None:
         began, told, is_renewed = time.monotonic(), False, False
         while not self._done.wait(POLL_SECONDS):
             if not self._started.is_set():
@@ -143,8 +150,9 @@ class RaySession(Generic[T]):
                     raise KeyboardInterrupt
                 if not told and time.monotonic() - began > NOTICE_SECONDS:
                     is_new = self.address == "local"
-                    notify("Starting Ray" if is_new else f"Joining Ray at {self.address}")
+                    notify("starting Ray" if is_new else f"joining Ray at {self.address}")
                     told = True
+                refresh()
                 continue
             if interrupt and not is_renewed:
                 interrupt.renew()  # Ray handles SIGTERM as a crash

@@ -109,7 +109,9 @@ def run_trials(
         places = _Places(folder=folder, scratch=scratch, mirror=mirror)
         work = partial(_train, pending, task, options, application, context, places)
         try:
-            RaySession(options.ray.address, work).run(interrupt, progress.print_line)
+            RaySession(options.ray.address, work).run(
+                interrupt, partial(progress.phase, is_line=True), progress.refresh
+            )
         finally:
             outcome.interrupted, outcome.number = interrupt.requested, interrupt.number
     return outcome
@@ -187,6 +189,7 @@ def _train(
     session: RaySession[None],
 ) -> None:
     """Run Tune in a Ray session."""
+    context.progress.phase("starting workers")
     sweep = options.sweep
     gpus = cluster.gpus_per_trial(sweep)
     cluster.check_resources(sweep.cpus_per_trial, gpus)

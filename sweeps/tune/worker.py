@@ -16,6 +16,7 @@ from sweeps.io.mirror import mirror_of
 from sweeps.store import TrialStatus, read_config, read_metrics, read_trial
 from sweeps.store.log import MEGABYTE, log_kept
 from sweeps.store.metrics import METRICS_FILE
+from sweeps.store.phase import write_phase
 from sweeps.store.provenance import machine
 from sweeps.store.result import metrics_of, read_result
 from sweeps.store.status import is_stuck
@@ -97,6 +98,7 @@ def train_trial(
         mode=task.mode,
         on_report=reporter,
         on_checkpoint=partial(upload, False),
+        on_phase=partial(write_phase, directory),
         on_resume=partial(reporter.repeat, directory) if repeats_last else lambda step: None,
         stop_signal=StopSignal(task, directory.name),
         lock_timeout=LOCK_SECONDS,

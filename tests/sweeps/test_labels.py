@@ -1,6 +1,8 @@
 """Labels of an axis: their order, and ranges of them."""
 
-from sweeps.labels import are_numbers, label_ranges, sort_labels
+import pytest
+
+from sweeps.labels import are_numbers, label_ranges, shorten, sort_labels
 
 
 def test_drawn_numbers_are_summarised_in_ranges() -> None:
@@ -20,3 +22,11 @@ def test_numbers_stand_by_size_and_names_as_they_came() -> None:
     assert not are_numbers(["1", "null"])
     assert not are_numbers(["1_0"])
     assert not are_numbers([])
+
+
+@pytest.mark.parametrize(
+    ("width", "short"),
+    [(30, "abcdefghijklmnopqrstuvwxyz"), (26, "abcdefghijklmnopqrstuvwxyz"), (8, "abc...yz")],
+)
+def test_middle_of_a_long_text_is_left_out(width: int, short: str) -> None:
+    assert shorten("abcdefghijklmnopqrstuvwxyz", width) == short

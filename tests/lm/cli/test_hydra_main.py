@@ -136,9 +136,20 @@ def test_mistake_in_one_trial_of_a_sweep_is_told_in_one_sentence(
 @pytest.mark.parametrize(
     ("arguments", "words"),
     [
-        (["+optimizer=adam"], "Multiple values for optimizer."),
-        (["experiment=sherlock"], "Could not override 'experiment'. No match in the defaults"),
-        (["sweep=layer_grid"], "To append to your default list use +sweep=layer_grid."),
+        (["+optimizer=adam"], "of which there is one already; write optimizer=adam."),
+        (["experiment=sherlock"], "experiment=sherlock needs a plus, as no file of experiment is"),
+        (["sweep=layer_grid"], "without it; write +sweep=layer_grid."),
+        (["+sweep=layer_grid", "+sweep=cell_type"], "are two files of sweep, and there can be one"),
+        (["+experiment=sherlock", "+experiment=rnnbow"], "are two files of experiment, and"),
+        (["layer_grid"], "layer_grid is no override; did you mean +sweep=layer_grid?"),
+        (["adam"], "adam is no override; did you mean optimizer=adam?"),
+        (["nothing"], "nothing is no override; write key=value"),
+        (["--preview"], "--preview is no flag; options are written without dashes: sweep.preview="),
+        (["--epochs", "3"], "without dashes: train.epochs=VALUE."),
+        (["--epochs=3"], "without dashes: train.epochs=3."),
+        (["--train.epochs=3"], "without dashes: train.epochs=3."),
+        (["--rnn-size=3"], "without dashes: model.rnn_size=3."),
+        (["--xyz"], "--help lists the flags."),
         (
             ["+model.layers=2"],
             "An item is already at 'model.layers'; Either remove + prefix: 'model.layers=2'; ",

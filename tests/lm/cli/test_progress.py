@@ -6,6 +6,7 @@ import pytest
 from rich.console import Console
 
 from lm.cli.progress import RunProgress
+from sweeps.cli import progress as any_progress
 from sweeps.cli.progress import bar
 
 METRICS = {"train/loss": 12.345, "time/words_per_second": 123456.7, "time/epoch": 1.0}
@@ -34,6 +35,21 @@ def test_bar_tells_time_passed_from_time_left_and_cuts_nothing(width: int) -> No
     assert "loss 12.345  123,457 words/s" in printed
     assert "123457/234567" in printed
     assert "\u2026" not in printed
+
+
+def test_bar_says_what_the_run_does_before_its_first_report() -> None:
+    console = terminal(120)
+    with RunProgress(console) as progress:
+        assert "starting" in shown(console)
+        progress.phase("compiling")
+        progress.phase("")
+        progress._bar.refresh()
+        assert "compiling" in shown(console)
+    console = terminal(120)
+    with any_progress.RunProgress(console, "valid/loss") as any_run:
+        any_run.reported(1, {"other": 1.0}, 2)
+        any_run._bar.refresh()
+    assert "starting" not in shown(console).rpartition("1/2")[2]
 
 
 def test_bar_reads_no_markup_in_what_it_counts() -> None:

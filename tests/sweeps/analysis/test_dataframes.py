@@ -120,13 +120,14 @@ def test_without_a_finished_trial_there_is_no_best_one(make_sweep: Any, status: 
 
 def test_notebook_shows_the_ranked_table(grid: Path, make_sweep: Any) -> None:
     text = sweeps.load(grid)._repr_html_()
-    assert "<b>grid</b>: 12 trials" in text
+    assert "<b>grid</b>: 12 trials (10 finished, 1 diverged, 1 failed)" in text
     assert "<th>best valid/loss</th><th>at step</th><th>status</th>" in text
     assert text.count("<tr>") == 11
     assert "and 2 more in <code>.trials</code>" in text
     first = re.findall(r"<tr>(.*?)</tr>", text)[1]
     assert re.findall(r"<td>(.*?)</td>", first) == ["0.01", "a", "0", "0.133333", "30", "finished"]
     assert repr(sweeps.load(grid)) == "Results(grid: 12 trials)"
+    assert repr(sweeps.load(grid, filter="rate=0.5,kind=b,seed=1")) == "Results(grid: 1 trial)"
     odd = make_sweep([{"a": 1}], lambda s, step: 1.0, name="<b>", metric="<i>")
     assert "&lt;b&gt;" in sweeps.load(odd)._repr_html_()
     assert "<i>" not in sweeps.load(odd)._repr_html_()

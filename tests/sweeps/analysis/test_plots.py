@@ -8,6 +8,9 @@ import pytest
 
 import sweeps
 from sweeps.errors import UserError
+from sweeps.naming import label
+from sweeps.store import read_sweep
+from sweeps.store.trial import update_trial
 
 
 def test_curves_have_a_line_a_trial_and_a_colour_a_setting(grid: Path) -> None:
@@ -95,7 +98,73 @@ def test_importance_has_a_bar_an_axis_the_largest_on_top(grid: Path) -> None:
     assert bars.text[-1].endswith("%")
 
 
-PLOTS = ("plot_curves", "plot_parallel", "plot_importance")
+def test_slices_have_a_panel_an_axis_and_a_cross_for_what_diverged(grid: Path) -> None:
+    results = sweeps.load(grid)
+    figure = results.plot_slice()
+    assert [one.title.text for one in figure.select_xaxes()] == ["rate", "kind", "seed"]
+    rate, kind, _ = figure.data
+    assert set(rate.x) == {0.01, 0.1, 0.5}
+    assert set(kind.x) == {"a", "b"}
+    assert list(figure.select_xaxes())[1].type == "category"
+    assert len(rate.x) == 12
+    (one,) = results.plot_slice("rate").data
+    assert list(one.y) == list(rate.y)
+    with pytest.raises(UserError, match="rat is no axis; did you mean rate"):
+        results.plot_slice("rat")
+
+
+def test_trial_without_a_finite_value_is_a_cross_at_the_worst_edge(make_sweep: Any) -> None:
+    values = {1: 3.0, 2: math.inf, 3: 5.0, 4: math.nan}
+    for mode, edge in {"min": 5.0, "max": 3.0}.items():
+        folder = make_sweep(
+            [{"a": a} for a in values], lambda s, step: values[s["a"]], name=mode, mode=mode
+        )
+        (points,) = sweeps.load(folder).plot_slice().data
+        found = dict(zip(points.x, zip(points.y, points.marker.symbol, strict=True), strict=True))
+        assert found[1] == (3.0, "circle")
+        assert found[2] == found[4] == (edge, "x")
+
+
+def test_history_has_the_best_so_far_in_the_order_of_time(make_sweep: Any) -> None:
+    values = {"c": 3.0, "a": 2.0, "b": 4.0, "d": 1.0}
+    folder = make_sweep([{"x": x} for x in values], lambda s, step: values[s["x"]])
+    trials, line = sweeps.load(folder).plot_history().data
+    assert list(trials.y) == [3.0, 2.0, 4.0, 1.0]
+    assert list(line.y) == [3.0, 2.0, 2.0, 1.0]
+
+
+def test_heatmap_has_means_over_the_other_axes(grid: Path) -> None:
+    (cells,) = sweeps.load(grid).plot_heatmap("rate", "kind").data
+    assert list(cells.x) == ["0.01", "0.1", "0.5"]
+    assert list(cells.y) == ["a", "b"]
+    assert cells.z[0][0] == pytest.approx(0.1 + 1 / 30 + 0.005)
+    assert cells.z[1][2] is None
+    (other,) = sweeps.load(grid).plot_heatmap(y="seed").data
+    assert list(other.x) == ["0.01", "0.1", "0.5"]  # the most important one
+    assert list(other.y) == ["0", "1"]
+
+
+def test_figures_show_values_where_labels_are_hashes(make_sweep: Any) -> None:
+    files = ["a/b.txt", "a/very_long_name_of_a_text_that_would_fill_the_figure.txt"]
+    folder = make_sweep([{"x": x, "n": n} for x in files for n in (1, 2)], lambda s, step: s["n"])
+    for trial in read_sweep(folder).trials:
+        text = next(text for text in files if label(text) == trial.settings["x"])
+        update_trial(trial.directory, train_command=f"app x={text}")
+    results = sweeps.load(folder)
+    (lines,) = results.plot_parallel().data
+    assert list(lines.dimensions[0].ticktext) == ["a/b.txt", "a/very_long...figure.txt"]
+    assert any("x=" + files[1] in one.hovertemplate for one in results.plot_curves().data)
+    assert f'title="{files[1]}">a/very_long...figure.txt</td>' in results._repr_html_()
+
+
+PLOTS = (
+    "plot_curves",
+    "plot_parallel",
+    "plot_importance",
+    "plot_slice",
+    "plot_history",
+    "plot_heatmap",
+)
 
 
 @pytest.mark.parametrize(
@@ -104,6 +173,9 @@ PLOTS = ("plot_curves", "plot_parallel", "plot_importance")
         ("plot_curves", "no trial has reported valid/loss yet"),
         ("plot_parallel", "no trial has reported valid/loss yet"),
         ("plot_importance", "not computed, it needs 4 finished trials"),
+        ("plot_slice", "no trial has reported valid/loss yet"),
+        ("plot_history", "no trial has reported valid/loss yet"),
+        ("plot_heatmap", "there are no two axes in which trials differ"),
     ],
 )
 def test_figure_of_nothing_says_why(make_sweep: Any, plot: str, reason: str) -> None:

@@ -1,6 +1,7 @@
 """The ranked table that a sweep ends with."""
 
 import csv
+import re
 from dataclasses import replace
 from io import StringIO
 from pathlib import Path
@@ -123,6 +124,16 @@ def test_terminal_shows_what_became_of_trials_and_how_to_go_on() -> None:
     assert text.getvalue().endswith("\nlook at it:  python -m app.board out/grid\n")
 
 
+def test_trials_that_failed_alike_are_told_of_once() -> None:
+    errors = ["ValueError: x", "OSError: y", "ValueError: x", "ValueError: x"]
+    trials = [trial(f"id={name}", "failed", error=one) for name, one in enumerate(errors)]
+    lines = [line for line in printed(replace(SWEEP, trials=tuple(trials))).splitlines()]
+    assert [line for line in lines if line.startswith("failed: ")] == [
+        "failed: ValueError: x (out/grid/id=0/error.txt, and 2 more)",
+        "failed: OSError: y (out/grid/id=1/error.txt)",
+    ]
+
+
 def printed(sweep: Sweep) -> str:
     text = StringIO()
     print_results(Console(file=text, width=100), compare_trials(sweep))
@@ -201,11 +212,17 @@ def test_interrupted_sweep_says_what_is_left_and_how_to_go_on() -> None:
     more = (trial("id=h", "waiting"), trial("id=i", "running"))
     sweep = replace(SWEEP, trials=SWEEP.trials + more)
     print_results(Console(file=text, width=100), compare_trials(sweep), interrupted=True)
-    expected = (
-        "go on:       the same command goes on with the trials that are left: 2 interrupted and 1 "
-        "not started"
+    lines = text.getvalue().splitlines()
+    at = lines.index("go on:       the command of this sweep")
+    assert lines[at + 1] == "             trains what is left: 2 interrupted, 1 not started"
+    assert at < min(index for index, line in enumerate(lines) if line.startswith("results: "))
+    assert any(re.search(r"not started +0.0 +h *$", line) for line in lines)
+    text = StringIO()
+    command = "python -m app rate=1,2"
+    print_results(
+        Console(file=text, width=100), compare_trials(sweep), interrupted=True, go_on=command
     )
-    assert expected in text.getvalue().splitlines()
+    assert f"go on:       {command}" in text.getvalue().splitlines()
 
 
 def test_terminal_gives_mean_and_deviation_of_replicates() -> None:

@@ -139,3 +139,25 @@ def test_page_follows_a_sweep_until_it_ends(
     main([str(grid), "--html", str(html), "--follow"])
     assert looks == [False, True, True, True, True]
     assert '"live":null' in html.read_text(encoding="utf-8")
+
+
+def test_shares_of_few_trials_have_no_bars(
+    make_sweep: Any, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for name, count in {"few": 8, "many": 20}.items():
+        settings = [{"rate": rate, "size": size} for rate in range(count // 2) for size in (1, 2)]
+        folder = make_sweep(settings, lambda s, step: s["rate"] + s["size"] / 10, name=name)
+        shares = shown(capsys, folder).partition("importance: ")[2]
+        assert re.search(r"^rate +\d+%", shares, re.M)
+        assert "." not in re.sub(r"From.*", "", shares)  # whole per cents
+        assert ("\u2588" in shares) == (count >= 20)
+        assert ("From 8 trials: too few for more than a hint." in shares) == (count < 20)
+
+
+def test_what_chance_does_is_told_as_far_as_it_is_known(
+    grid: Path, make_sweep: Any, capsys: pytest.CaptureFixture[str]
+) -> None:
+    told = "Trials that differ in seed alone have a standard deviation of 0.00707: a smaller"
+    assert told in shown(capsys, grid)
+    folder = make_sweep([{"a": a} for a in range(8)], lambda s, step: s["a"], name="single")
+    assert "8 trials, one for each setting: how far chance alone moves" in shown(capsys, folder)

@@ -37,7 +37,7 @@ def test_each_sweep_below_is_a_row(
         os.utime(path, (old, old))
     assert shown(capsys, grid.parent) == [
         "sweep trials metric best changed",
-        "begun 1 waiting valid/loss now",
+        "begun 1 not started valid/loss now",
         "deep/er 1 finished valid/loss 30 3 days ago",
         "empty none valid/loss now",
         "grid 10 finished, 1 diverged, 1 failed valid/loss 0.133333 now",

@@ -138,9 +138,8 @@ def test_sweep_whose_trial_was_stopped_says_how_to_go_on(toy: Any) -> None:
     main([str(folder), str(first.directory)])
     ended = toy.end(process)
     assert ended.returncode == 0, ended.stderr
-    assert "go on:       the same command goes on with the trials that are left: 1 interrupted" in (
-        ended.stdout
-    )
+    assert f"go on:       python -m toy {' '.join(arguments)}\n" in ended.stdout
+    assert "trains what is left: 1 interrupted\n" in ended.stdout
     assert sorted(row["status"] for row in toy.rows("one")) == ["finished", "interrupted"]
 
 

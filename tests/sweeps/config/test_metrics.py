@@ -54,5 +54,9 @@ def test_tags_that_are_reported_pass(options: dict[str, Any]) -> None:
     check(**options)
 
 
-def test_nothing_to_mean_is_said() -> None:
-    assert did_you_mean("a", []) == "there are none"
+@pytest.mark.parametrize(
+    ("count", "told"),
+    [(0, "there are none"), (1, "there are t0"), (9, ", t7, t8"), (26, ", t7 and 18 more")],
+)
+def test_sentence_lists_few_tags(count: int, told: str) -> None:
+    assert did_you_mean("x", [f"t{number}" for number in range(count)]).endswith(told)

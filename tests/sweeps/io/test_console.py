@@ -5,7 +5,15 @@ import io
 import pytest
 from rich.console import Console
 
-from sweeps.io.console import make_console, make_table, print_line, print_table
+from sweeps.io.console import (
+    count_text,
+    fit_table,
+    fits,
+    make_console,
+    make_table,
+    print_line,
+    print_table,
+)
 
 FOREIGN = [
     "o [x]",
@@ -80,3 +88,32 @@ def test_headings_are_folded_where_the_terminal_is_narrow() -> None:
     print_table(console, table)
     assert max(map(len, shown(console).splitlines())) <= 70
     assert len(shown(console).splitlines()) > 2
+
+
+@pytest.mark.parametrize(
+    ("width", "gone"),
+    [
+        (200, []),
+        (80, []),
+        (66, ["at step"]),
+        (45, ["at step", "status"]),
+        (20, ["at step", "status"]),
+    ],
+)
+def test_columns_are_left_out_one_after_another(width: int, gone: list[str]) -> None:
+    table = make_table(*HEADS)
+    table.add_row(*ROW)
+    fitted, left_out = fit_table(table, width, [HEADS.index("at step"), HEADS.index("status")])
+    assert left_out == gone
+    assert fits(fitted, width) == (width != 20)
+    console = terminal(width)
+    print_table(console, fitted)
+    row = shown(console).splitlines()[-1]
+    kept = [value for head, value in zip(HEADS, ROW, strict=True) if head not in gone]
+    assert row.split() == " ".join(kept).split()
+    assert len(table.columns) == len(HEADS)
+
+
+@pytest.mark.parametrize(("count", "text"), [(0, "0 trials"), (1, "1 trial"), (2, "2 trials")])
+def test_one_thing_is_not_plural(count: int, text: str) -> None:
+    assert count_text(count, "trial") == text

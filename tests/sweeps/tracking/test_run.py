@@ -159,3 +159,15 @@ def test_every_report_is_passed_on(start: Callable[..., Run]) -> None:
     with start(on_report=lambda *report: heard.append(report)) as run:
         run.report(1, {"loss": 2}, 9)
     assert heard == [(1, {"loss": 2.0}, 9)]
+
+
+def test_phase_ends_with_the_first_report_or_the_run(tmp_path: Path) -> None:
+    for reports, expected in ((True, ["compiling", "training", ""]), (False, ["compiling", ""])):
+        said: list[str] = []
+        with Run(tmp_path, metric="loss", mode="min", on_phase=said.append) as run:
+            run.phase("compiling")
+            if reports:
+                run.phase("training")
+                run.report(1, {"loss": 1.0}, 2)
+                run.report(2, {"loss": 1.0}, 2)
+        assert said == expected

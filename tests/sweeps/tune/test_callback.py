@@ -6,11 +6,18 @@ from typing import Any
 
 import pytest
 
+from sweeps.naming import label, trial_name
 from sweeps.store.result import correct_result
 from sweeps.store.stop_requests import interrupt_file, read_requests, request_stop
 from sweeps.store.trial import update_trial
 from sweeps.tracking import Interrupt
-from sweeps.tune.callback import ProgressCallback, RunContext, failure_cause, tune_callback
+from sweeps.tune.callback import (
+    ProgressCallback,
+    RunContext,
+    failure_cause,
+    shown_name,
+    tune_callback,
+)
 from sweeps.tune.guard import SweepGuard
 from sweeps.tune.outcome import Outcome
 from sweeps.tune.schedulers import SchedulerHandle
@@ -143,3 +150,20 @@ def test_tune_adds_no_callback_that_keeps_the_trials(monkeypatch: pytest.MonkeyP
     assert _create_default_callbacks([ours]) == [ours]
     tunes = {name for name in vars(TrialProgressCallback) if name.startswith("on_")}
     assert tunes <= set(vars(ProgressCallback))  # so that nothing of Tune's own is called
+
+
+@pytest.mark.parametrize(
+    ("settings", "command", "shown"),
+    [
+        ({"size": "1"}, "app size=1", ""),
+        ({"train.changes": label([]), "size": "1"}, "app train.changes=[]", "changes=none,size=1"),
+        ({"text": "a-beef"}, "app text=a-beef", "text=a-beef"),
+    ],
+)
+def test_trial_is_called_by_its_values(
+    tmp_path: Path, settings: dict[str, str], command: str, shown: str
+) -> None:
+    directory = tmp_path / trial_name(settings, "0123456789")
+    directory.mkdir()
+    update_trial(directory, settings=settings, train_command=command, fingerprint="0123456789")
+    assert shown_name(directory) == shown

@@ -199,7 +199,8 @@ def test_sweep_ends_at_its_time_and_goes_on(toy: Any) -> None:
     assert done.stderr == ""
     told = "The time of sweep.hours=0.0001 is used up; the same command goes on."
     assert told in done.stdout
-    assert "go on:       the same command goes on with the trials that are left: " in done.stdout
+    assert "go on:       python -m toy " in done.stdout
+    assert "trains what is left: " in done.stdout
     assert "look at it:" in done.stdout
     assert statuses(toy) <= {"interrupted", "waiting"}
     again = toy(*command, "sweep.hours=1")

@@ -2,6 +2,7 @@
 
 import re
 from io import StringIO
+from typing import Any
 
 import pytest
 from rich.console import Console
@@ -108,6 +109,7 @@ def test_live_counts_are_true_below_each_line_that_stays() -> None:
         shown.ended("b", "interrupted", interrupted=True)
     found = re.findall(r"(\d of 3 trials done.*?);", text.getvalue())
     assert list(dict.fromkeys(found)) == [
+        "0 of 3 trials done, starting",
         "1 of 3 trials done, 1 running, 1 waiting",
         "1 of 3 trials done, 1 saving, 1 not started",
         "1 of 3 trials done, 0 saving, 1 interrupted, 1 not started",
@@ -141,3 +143,108 @@ def test_trial_without_a_report_is_starting_and_no_time_is_guessed() -> None:
         "1 of 2 trials done, 1 running, 0 waiting; 0:11 passed",
         "  a  starting",
     ]
+
+
+def live(text: StringIO, clock: Clock, width: int = 80, **more: Any) -> Progress:
+    console = Console(
+        file=text, width=width, force_terminal=True, color_system=None, **{"height": 24, **more}
+    )
+    tags = ["time/words_per_second", "train/loss"]
+    return Progress(8, num_done=0, tags=tags, console=console, clock=clock)
+
+
+def test_first_minute_says_what_the_sweep_does() -> None:
+    text, clock = StringIO(), Clock()
+    with live(text, clock) as shown:
+        shown.phase("starting Ray", is_line=True)
+        clock.now = 3
+        shown.refresh()
+        shown.phase("starting workers")
+        shown.started("size=1,id=a")
+        clock.now = 5
+        shown.refresh()
+    lines = text.getvalue()
+    assert "0 of 8 trials done, starting Ray; 0:03 passed" in lines
+    assert "0 of 8 trials done, starting workers; 0:03 passed" in lines
+    assert "0 of 8 trials done, 1 running, 7 waiting; 0:05 passed" in lines
+    assert re.search(r"size=1 +starting +- +- +-\s", lines)
+
+
+def test_first_minute_in_a_pipe_says_what_the_sweep_does() -> None:
+    text, clock = StringIO(), Clock()
+    with progress(text, clock, "a") as shown:
+        shown.phase("starting Ray", is_line=True)
+        shown.phase("starting workers")
+        clock.now = 11
+        shown.refresh()
+    assert text.getvalue().splitlines() == [
+        "Starting Ray",
+        "1 of 2 trials done, starting workers; 0:11 passed",
+    ]
+
+
+def test_headings_are_words_and_what_is_not_known_is_a_dash() -> None:
+    text, clock = StringIO(), Clock()
+    with live(text, clock, width=120) as shown:
+        shown.started("a")
+        shown.reported("a", 3, None, {"train/loss": 2.5})
+        clock.now = 1
+        shown.refresh()
+    assert re.search(r"trial +done +words per second +loss +left", text.getvalue())
+    assert re.search(r"a +- +- +2.5 +-\s", text.getvalue())
+    assert "?" not in re.sub(r"\x1b\[\?", "", text.getvalue())
+
+
+def test_table_is_no_higher_than_the_terminal() -> None:
+    text, clock = StringIO(), Clock()
+    with live(text, clock, height=10) as shown:
+        for number in range(40):
+            shown.started(f"size={number},id=a")
+        clock.now = 1
+        shown.refresh()
+    last = text.getvalue().rpartition("0 of 8 trials done")[2]
+    assert "size=3 " in last
+    assert "size=4 " not in last
+    assert "... and 36 more" in last
+
+
+def test_long_values_of_a_name_are_shortened_and_a_name_may_be_given() -> None:
+    text, clock = StringIO(), Clock()
+    long = "a_path_of_as_many_letters_as_would_fill_the_whole_line_of_a_terminal_train.txt-8453"
+    with progress(text, clock, "b") as shown:
+        shown.started(f"size=1,files={long},id=a")
+        shown.started("changes=-4f53,id=b", "changes=none")
+        shown.ended("changes=-4f53,id=b", "finished")
+        shown.ended(f"size=1,files={long},id=a", "finished")
+        shown.ended("files=x.txt-1234,id=c", "finished")
+    assert text.getvalue().splitlines() == [
+        "[2/2] changes=none: finished",
+        "[3/2] size=1,files=a_path_of_a...n.txt-8453: finished",
+        "[4/2] files=x.txt-1234: finished",
+    ]
+
+
+def test_trial_says_what_it_does_before_its_first_report() -> None:
+    text, clock, doing = StringIO(), Clock(), ["compiling"]
+    with progress(text, clock, "a", "b") as shown:
+        shown.started("a", phase=lambda: doing[0])
+        shown.started("b", phase=lambda: "")
+        clock.now = 11
+        shown.refresh()
+        shown.reported("a", 1, 10, {"loss": 1.0})
+        clock.now = 22
+        shown.refresh()
+    lines = text.getvalue().splitlines()
+    assert lines[1:3] == ["  a  compiling", "  b  starting"]
+    assert lines[4] == "  a  10%  loss 1"
+
+
+def test_one_trial_is_not_plural() -> None:
+    text, clock = StringIO(), Clock()
+    with Progress(1, num_done=0, tags=[], console=Console(file=text), clock=clock) as shown:
+        shown.started("a")
+        clock.now = 11
+        shown.refresh()
+        shown.interrupted()
+    assert "0 of 1 trial done, 1 running" in text.getvalue()
+    assert "Interrupted: 1 trial saves, then the sweep ends" in text.getvalue()

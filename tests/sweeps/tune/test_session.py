@@ -222,7 +222,7 @@ def test_thread_of_ray_leaves_signals_to_the_main_thread(fake_start: list[Any]) 
 def test_signal_before_ray_has_started_ends_the_start(
     fake_start: list[Any], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    released, lines = threading.Event(), list[str]()
+    released, lines, refreshed = threading.Event(), list[str](), list[bool]()
     monkeypatch.setattr(session, "start_local", lambda: released.wait(60))
     monkeypatch.setattr(session, "NOTICE_SECONDS", 0.0)
     before = signal.signal(signal.SIGTERM, signal.SIG_DFL)
@@ -230,11 +230,12 @@ def test_signal_before_ray_has_started_ends_the_start(
         threading.Timer(0.6, lambda: os.kill(os.getpid(), signal.SIGTERM)).start()
         left = RaySession(None, lambda ray: None)
         with pytest.raises(KeyboardInterrupt):
-            left.run(interrupt, lines.append)
+            left.run(interrupt, lines.append, lambda: refreshed.append(True))
     released.set()
     assert left._done.wait(30)
     signal.signal(signal.SIGTERM, before)
-    assert lines == ["Starting Ray"]
+    assert lines == ["starting Ray"]
+    assert len(refreshed) > 1
 
 
 def test_services_that_nobody_uses_are_not_started(

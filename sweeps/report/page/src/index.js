@@ -9,7 +9,7 @@ import { Tip } from "./figure.js";
 import { replicateGroups } from "./groups.js";
 import { makeHistory } from "./history.js";
 import { makeKept } from "./kept.js";
-import { chanceText, drawImportance, makeReplicates } from "./means.js";
+import { drawImportance, makeReplicates } from "./means.js";
 import { makeOptions } from "./options.js";
 import { makePairs } from "./pairs.js";
 import { makeParallel } from "./parallel.js";
@@ -336,7 +336,7 @@ function followFile() {
 
 function start() {
   byId("headline").textContent = headline();
-  byId("chance").textContent = chanceText(app);
+  byId("chance").textContent = app.data.chance;
   makeControls();
   readState();
   showState();

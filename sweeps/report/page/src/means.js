@@ -47,16 +47,6 @@ export function drawImportance(app) {
   note.textContent = words.join(" ");
 }
 
-/** From which difference on two trials differ by more than chance. */
-export function chanceText(app) {
-  const { difference, source, trials } = app.data.chance;
-  if (difference === null) return "";
-  const limit = `Two single trials whose best ${app.data.metric} differs by less than about ${short(difference, 2)} may differ by chance`;
-  if (source === "replicates")
-    return `${limit} (95%, from the deviation within replicates, ${count(trials, "trial")}).`;
-  return `${limit} (95%). No setting was trained twice, so this is from what a sum of effects of each option leaves unexplained in ${count(trials, "trial")}, in which options that act together count as chance; repeat settings with several seeds to know it better.`;
-}
-
 export function makeReplicates(app) {
   const section = document.getElementById("replicates-section");
   const note = document.getElementById("replicates-note");
