@@ -357,7 +357,7 @@ def test_measures_are_defined_where_one_chooses_and_the_papers_is_among_them(
         assert values is not None
         chooser.select_option(label=name)
         definition = frame.locator(".definition", has_text=words).inner_text()
-        assert re.match(rf"{name}: .+ \(\d\)\.$", definition, re.IGNORECASE)
+        assert re.match(rf"{name}: .+ \(equation \d of .+\)\.$", definition, re.IGNORECASE)
         shown = most_told(facts(frame, "a"))
         assert shown == pytest.approx(float(values[0].max()), rel=6e-3)
 

@@ -3,15 +3,16 @@
 import { select } from "d3-selection";
 import { join, layersOf, partName, shortName, split } from "./parts.js";
 
-/** Name -> what it is called, and its definition, numbered as in docs/gradient_flow.md. */
+/** Name -> what it is called, its definition, and the number of that in docs/gradient_flow.md. */
 const MEASURES = {
-  norm: ["norm", "the length of G, what the loss at one step adds to the gradient of W at another (1)"],
-  mean_abs: ["mean size", "the sizes of the entries of G, averaged over all units (2)"],
+  norm: ["norm", "the length of G, what the loss at one step adds to the gradient of W at another", 1],
+  mean_abs: ["mean size", "the sizes of the entries of G, averaged over all units", 2],
   mean: [
     "mean, as in the paper",
-    "the entries of G averaged over all units, of which the size is drawn; entries may cancel (3)",
+    "the entries of G averaged over all units, of which the size is drawn; entries may cancel",
+    3,
   ],
-  input_norm: ["input norm", "the length of what the same step adds to the gradient of the input weights (4)"],
+  input_norm: ["input norm", "the length of what the same step adds to the gradient of the input weights", 4],
 };
 const CURVES = [
   ["max", "largest"],
@@ -114,8 +115,9 @@ export function controls(parent, change) {
         given.measures.map((name) => [name, MEASURES[name]?.[0] ?? name]),
         given.measure,
       );
-      const [name, meaning] = MEASURES[given.measure] ?? [given.measure, ""];
-      definition.text(meaning && `${name[0].toUpperCase()}${name.slice(1)}: ${meaning}.`);
+      const [name, meaning, number] = MEASURES[given.measure] ?? [given.measure, ""];
+      const from = `(equation ${number} of docs/gradient_flow.md)`;
+      definition.text(meaning && `${name[0].toUpperCase()}${name.slice(1)}: ${meaning} ${from}.`);
       const items = Array.from({ length: given.items }, (_, at) => [String(at), String(at + 1)]);
       item(items.length > 1 ? items : [], String(given.item), (name) => change({ item: name }));
     },
