@@ -3,12 +3,11 @@
 from sweeps.cli.board import main
 
 PINNED = ("valid/perplexity", "train/loss")
-CURVES = "^(train|valid)/(loss|perplexity)$"
 
 
 def run() -> None:
     """Run the command with the arguments of this process."""
-    main(command="python -m lm.board", pinned=PINNED, tags=CURVES)
+    main(command="python -m lm.board", pinned=PINNED, compare="python -m lm.compare")
 
 
 if __name__ == "__main__":

@@ -20,7 +20,7 @@ from sweeps.store import Trial, TrialStatus, move_aside, read_sweep, read_trial
 from sweeps.store.log import LOG_FILE, MEGABYTE, log_kept
 from sweeps.store.result import RESULT_FILE
 from sweeps.store.sweep import SWEEP_FILE, lock_path
-from sweeps.tensorboard.custom_scalars import write_charts
+from sweeps.tensorboard.custom_scalars import charts_layout, write_charts
 from sweeps.tensorboard.hparams import rewrite_hparams
 from sweeps.tensorboard.replicate_runs import write_replicate_runs
 from sweeps.tune.guard import SweepGuard
@@ -63,7 +63,8 @@ def run_sweep(plan: SweepPlan, command: str = "") -> int:
             _move_aside(plan)
         sweep_folder = plan.open_folder()
         sweep_folder.write()
-        write_charts(sweep_folder.sweep, plan.application.charts)
+        as_it_stands = replace(sweep_folder.sweep, trials=tuple(sweep_folder.trials))
+        write_charts(as_it_stands, plan.application.charts)
         if mirror:
             mirror.push(folder.name, without_checkpoints)
         outcome, names = _train_all(plan, sweep_folder, guard)
@@ -114,7 +115,8 @@ def _train_all(
         pending = _remaining(pending, out_of_memory, alone, retries)
         try:
             if pending.num_left or not (out_of_memory or alone):
-                outcome = _train(plan, pending, guard)
+                layout = charts_layout(sweep_folder.sweep, plan.application.charts)
+                outcome = _train(plan, pending, guard, layout)
             else:
                 outcome = _empty_outcome(plan)
         except MemoryRanOut as error:
@@ -167,7 +169,7 @@ def _empty_outcome(plan: SweepPlan) -> Outcome:
     return Outcome(metric=plan.options.sweep.metric, mode=plan.options.sweep.mode)
 
 
-def _train(plan: SweepPlan, pending: PendingTrials, guard: SweepGuard) -> Outcome:
+def _train(plan: SweepPlan, pending: PendingTrials, guard: SweepGuard, charts: bytes) -> Outcome:
     options, application, console = plan.options, plan.application, plan.console
     if not pending.num_left:
         done = pending.num_done
@@ -194,6 +196,7 @@ def _train(plan: SweepPlan, pending: PendingTrials, guard: SweepGuard) -> Outcom
         schedule_option=application.schedule_option or "",
         train_command=application.train_command,
         log_megabytes=options.sweep.log_megabytes,
+        charts=charts,
         keep_checkpoints=options.sweep.keep_checkpoints,
     )
     from sweeps.tune.tuner import run_trials  # imports Ray

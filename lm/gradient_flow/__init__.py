@@ -17,6 +17,7 @@ For each pair (t, j) of one sequence a record holds, from the matrix G alone, of
 |--------------|-------------------------------------------------------------------------------|
 | `norm`       | its Frobenius norm, the length of h[j-1] times that of u[t, j]                |
 | `mean_abs`   | the mean of the absolute values of its entries                                |
+| `mean`       | the absolute value of the mean of its entries, in which they may cancel       |
 | `input_norm` | the norm of what the same step adds to the gradient of the cell's input weights |
 | per unit     | the norm of the columns of one unit, all its gates; their squares add up      |
 |              | to that of `norm`                                                             |
@@ -29,7 +30,7 @@ and it does so for each of these components:
 | `layer_1/c`    | lstm: what comes back from step j + 1 along the cell state, through c[j]  |
 | `layer_1/both` | lstm: all of it, the sum of the two                                       |
 | `layer_2/down` | no weights': the gradient that layer 2 hands down to layer 1 at step j;   |
-|                | `norm`, `mean_abs` and units are those of this vector                     |
+|                | `norm`, `mean_abs`, `mean` and units are those of this vector             |
 
 The loss of step t enters through h[t], so that `c` begins one step back. With a horizon only
 the last K steps back from each loss are kept apart. What lies beyond is summed in one more row, so

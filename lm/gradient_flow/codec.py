@@ -23,8 +23,13 @@ Codes = NDArray[np.uint16]
 
 MAGIC = b"LGF1"
 DTYPE = "log2-u16"
-MEASURES = {"norm": "norms", "mean_abs": "mean_abs", "input_norm": "input_norms"}
-"""Name in headers and metadata -> field of a record."""
+MEASURES = {
+    "norm": "norms",
+    "mean_abs": "mean_abs",
+    "mean": "means",
+    "input_norm": "input_norms",
+}
+"""Name in headers and metadata -> field of a record. Records of earlier versions lack `mean`."""
 NOT_FINITE = 65535
 MAX_CODE = 65534
 
@@ -44,6 +49,8 @@ class ComponentRecord(NamedTuple):
     """items x T x K x H: the magnitude of each unit's part."""
     input_norms: Values | None = None
     """items x T x K: norm of the contribution to the cell's input weights."""
+    means: Values | None = None
+    """items x T x K: absolute value of the contribution's mean over the units."""
 
 
 def encode(record: ComponentRecord) -> bytes:

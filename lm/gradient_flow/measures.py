@@ -44,6 +44,7 @@ class ComponentMeasures(NamedTuple):
 
     norm: Array
     mean_abs: Array
+    mean: Array
     input_norm: Array | None
     """None of no weights."""
     units: Array | None
@@ -61,18 +62,21 @@ class _StepMeasures(NamedTuple):
     the gradients of x_z."""
     sizes: Array
     """Sums of absolute values, [S, M, K]."""
+    sums: Array
+    """Sums of values, [S, M, K]."""
     unit_squares: tuple[Array, ...]
     """For each component, [S, H, K]; empty where units are not measured."""
-    down: tuple[Array, Array, Array] | None
-    """Squares and absolute values of the gradient of the input added up, [S, K], and its squares,
-    [S, E, K]; None for the lowest layer."""
+    down: tuple[Array, Array, Array, Array] | None
+    """Squares, absolute values and values of the gradient of the input added up, [S, K], and its
+    squares, [S, E, K]; None for the lowest layer."""
 
 
 class _Weights(NamedTuple):
-    """Weights of the squares and absolute values of `_terms`, [T, S, M, terms * H]."""
+    """Weights of the squares, absolute values and values of `_terms`, [T, S, M, terms * H]."""
 
     squares: Array
     sizes: Array
+    sums: Array
     by_channel: list[Array]
     """Weights of the squares of each channel, [T, S, H]."""
     by_u: Array
@@ -147,9 +151,11 @@ def _weights(vjp: CellVJP, factors: Factors) -> _Weights:
         of_x = by_channel(vjp, [jnp.square(x) for x in by_x])
         square_weights += _of_components(vjp, factors, of_x, jnp.square)
     sizes = by_channel(vjp, [jnp.abs(x) for x in by_u])
+    sums = by_channel(vjp, by_u)
     return _Weights(
         squares=jnp.stack(square_weights, axis=-2),
         sizes=jnp.stack(_of_components(vjp, factors, sizes, jnp.abs), axis=-2),
+        sums=jnp.stack(_of_components(vjp, factors, sums, lambda x: x), axis=-2),
         by_channel=squares,
         by_u=factors.by_u,
         by_state=factors.by_state,
@@ -165,7 +171,7 @@ def _of_components(
       vjp: of the layer's cell.
       factors: of its steps.
       of_channel: weights of each channel.
-      size: square or absolute value.
+      size: square, absolute value, or the value itself.
     """
     blank = jnp.zeros_like(of_channel[0])
     ones = tuple(jnp.ones_like(blank) for _ in factors.by_state)
@@ -201,10 +207,11 @@ def _measure_layer(
     if part.down is not None:
         kept = part.down[..., :reach]
         square = jnp.square(kept)
-        down = square.sum(axis=1), jnp.abs(kept).sum(axis=1), square
+        down = square.sum(axis=1), jnp.abs(kept).sum(axis=1), kept.sum(axis=1), square
     return _StepMeasures(
         squares=_weighted(weights.squares, jnp.square(terms)),
         sizes=_weighted(weights.sizes, jnp.abs(terms)),
+        sums=_weighted(weights.sums, terms),
         unit_squares=tuple(_unit_squares(weights, part, reach)) if units else (),
         down=down,
     )
@@ -261,15 +268,18 @@ def _by_state(seen: _StepMeasures, layer: Layer) -> dict[str, ComponentMeasures]
     pass: h[j-1] for recurrent weights, x[j] for input weights."""
     h_tsh, x_tse = layer.residuals.before[0], layer.residuals.x_tbe
     long_h, long_x = (_norm(x)[:, None, :] for x in (h_tsh, x_tse))
-    mean_h = jnp.abs(h_tsh).mean(axis=-1)[:, None, :]
+    mean_size_h, mean_h = (
+        x.mean(axis=-1)[:, None, :] for x in (jnp.abs(h_tsh), h_tsh)
+    )
     width = layer.vjp.gates * h_tsh.shape[-1]
     names = _names(len(layer.residuals.after))
     norms = _rows_first(jnp.sqrt(seen.squares))
-    means = _rows_first(seen.sizes) / width
+    mean_sizes, means = (_rows_first(x) / width for x in (seen.sizes, seen.sums))
     return {
         name: ComponentMeasures(
             norm=norms[..., place] * long_h,
-            mean_abs=means[..., place] * mean_h,
+            mean_abs=mean_sizes[..., place] * mean_size_h,
+            mean=jnp.abs(means[..., place] * mean_h),
             input_norm=norms[..., place - len(names)] * long_x,
             units=_rows_first(jnp.sqrt(seen.unit_squares[place])) * long_h[..., None]
             if seen.unit_squares
@@ -279,12 +289,14 @@ def _by_state(seen: _StepMeasures, layer: Layer) -> dict[str, ComponentMeasures]
     }
 
 
-def _of_input(down: tuple[Array, Array, Array], units: bool) -> ComponentMeasures:
+def _of_input(down: tuple[Array, Array, Array, Array], units: bool) -> ComponentMeasures:
     """Measure the gradient that a layer hands down."""
-    square, size, unit_squares = down
+    square, size, total, unit_squares = down
+    width = unit_squares.shape[2]
     return ComponentMeasures(
         norm=jnp.sqrt(_rows_first(square)),
-        mean_abs=_rows_first(size) / unit_squares.shape[2],
+        mean_abs=_rows_first(size) / width,
+        mean=jnp.abs(_rows_first(total)) / width,
         input_norm=None,
         units=_rows_first(jnp.sqrt(unit_squares)) if units else None,
     )

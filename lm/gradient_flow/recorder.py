@@ -24,7 +24,7 @@ import jax
 import numpy as np
 from numpy.typing import NDArray
 
-from lm.gradient_flow.codec import ComponentRecord, encode
+from lm.gradient_flow.codec import MEASURES, ComponentRecord, encode
 from lm.gradient_flow.itemize import BatchWords, GradientFlow, ItemizeSpec, itemize
 from lm.gradient_flow.measures import ComponentMeasures, component_names
 from lm.gradient_flow.plugin.tags import LABELS, OVERVIEW, PLUGIN, PREFIX, VERSION
@@ -124,7 +124,7 @@ class GradientFlowRecorder(Callback):
             "T": config.train.sequence_length,
             "items": config.gradient_flow.batch_items,
             "level": config.data.level,
-            "measures": ["norm", "mean_abs", "input_norm"],
+            "measures": list(MEASURES),
             "components": list(records),
             "horizon": config.gradient_flow.horizon,
         }
@@ -156,6 +156,7 @@ def to_record(measured: ComponentMeasures) -> ComponentRecord:
     return ComponentRecord(
         norms=_by_loss(measured.norm),
         mean_abs=_by_loss(measured.mean_abs),
+        means=_by_loss(measured.mean),
         units=None if measured.units is None else _by_loss(measured.units),
         input_norms=None if measured.input_norm is None else _by_loss(measured.input_norm),
     )

@@ -5,6 +5,7 @@ An application gives this command a name of its own: `python -m lm.board outputs
 
 import argparse
 import os
+import shlex
 import signal
 import sys
 import time
@@ -51,7 +52,7 @@ def main(
     arguments: Sequence[str] | None = None,
     command: str = "python -m sweeps.cli.board",
     pinned: Sequence[str] = (),
-    tags: str = "",
+    compare: str = "python -m sweeps compare",
 ) -> None:
     """Run the command, until Ctrl-C.
 
@@ -59,7 +60,7 @@ def main(
       arguments: command-line arguments; None for those of this process.
       command: name of the command in its help.
       pinned: tags of the scalars that links pin; empty: the metric of each sweep.
-      tags: regular expression that selects the cards of links by tag; empty: all.
+      compare: command that writes a table of a sweep's trials.
     """
     options = make_parser(command).parse_args(arguments)
     if is_url(options.folder):  # before it becomes a path, in which two slashes are one
@@ -77,16 +78,19 @@ def main(
             selection.refresh()
             logdir = selection.path
         _check_server(console, runs)
-        url = stack.enter_context(serve(logdir, options.host, options.port))
+        longest = max(map(len, runs))
+        url = stack.enter_context(serve(logdir, options.host, options.port, letters=longest))
         with console.status(f"loading {_count_text(len(runs))}") as status:
             listed = wait_for_runs(
                 url, len(runs), lambda n: status.update(f"loading {n} of {len(runs)} runs")
             )
-        dashboard = Dashboard(url=_reachable(url), pinned=pinned, tags=tags)
+        dashboard = Dashboard(url=_reachable(url), pinned=pinned)
         every = SweepLinks(root, list(runs), dashboard)
         clickable = shows_links(console, os.environ)
         for line in every.lines(all_values=options.links, clickable=clickable):
             print_text(console, line, fold=False)
+        for note in _sweep_notes(root, every.sweeps, command, compare):
+            print_line(console, note)
         for note in _notes(root, len(runs), listed, dashboard.url):
             print_line(console, note)
         sys.stdout.flush()
@@ -178,6 +182,21 @@ def _check_server(console: Console, runs: Mapping[str, Sequence[str]]) -> None:
         )
 
 
+def _sweep_notes(
+    root: Path, sweeps: Sequence[Path], command: str, compare: str
+) -> Iterator[str]:
+    """What else there is to see of the sweeps in a folder."""
+    if not sweeps:
+        return
+    first = sweeps[0]
+    folder = shlex.quote(str(first if len(sweeps) == 1 else root / "SWEEP"))
+    yield ""
+    yield "columns: the + above the list of runs adds options and metrics to it"
+    yield f"a table: {compare} {folder} --html FILE"
+    if len(sweeps) == 1 and first != root:
+        yield f"names without {first.name}/: {command} {folder}"
+
+
 def _notes(folder: Path, runs: int, listed: int, url: str) -> Iterator[str]:
     """What to know, and last the address of TensorBoard."""
     if listed < runs:
@@ -204,9 +223,12 @@ class SweepLinks:
           dashboard: what the links share.
         """
         self._by_sweep: dict[str, list[Link]] = {}
+        self.sweeps: list[Path] = []
+        """Folders of the sweeps that have links."""
         for name, sweep in _sweeps(folder).items():
             if links := _links(dashboard, name, sweep, runs):
                 self._by_sweep[sweep.folder.resolve().name] = links
+                self.sweeps.append(sweep.folder)
 
     def lines(self, *, all_values: bool, clickable: bool) -> Iterator[Text]:
         """A heading and its lines for each sweep; of many sweeps the link to all runs alone.

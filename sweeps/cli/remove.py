@@ -26,7 +26,7 @@ from sweeps.io.console import count_text, make_console, print_line, print_rest
 from sweeps.io.lock import locked
 from sweeps.store import Trial, TrialStatus, read_sweep, read_trial
 from sweeps.store.sweep import SWEEP_FILE, lock_path
-from sweeps.tensorboard.custom_scalars import read_charts
+from sweeps.tensorboard.custom_scalars import Charts, read_charts, write_charts
 from sweeps.tensorboard.replicate_runs import write_replicate_runs
 
 RESULTS_FILE = "results.csv"
@@ -150,11 +150,12 @@ def remove_trials(trials: Sequence[Trial]) -> None:
     for trial in trials:
         if is_training(trial):
             raise UserError(f"a process trains {trial.directory}; wait for it, or stop it.")
+    folders = dict.fromkeys(one.directory.parent for one in trials)
+    charts = {folder: read_charts(folder) for folder in folders if (folder / SWEEP_FILE).exists()}
     for trial in trials:
         _remove(trial.directory)
-    for folder in dict.fromkeys(one.directory.parent for one in trials):
-        if (folder / SWEEP_FILE).exists():
-            _refresh(folder)
+    for folder, shown in charts.items():
+        _refresh(folder, shown)
 
 
 def _remove(directory: Path) -> None:
@@ -167,11 +168,13 @@ def _remove(directory: Path) -> None:
         raise cannot_write(directory, error) from error
 
 
-def _refresh(folder: Path) -> None:
+def _refresh(folder: Path, charts: Charts) -> None:
     sweep = read_sweep(folder)
     if (folder / RESULTS_FILE).exists():
         write_results(folder / RESULTS_FILE, compare_trials(sweep))
-    write_replicate_runs(sweep, read_charts(folder))
+    write_replicate_runs(sweep, charts)
+    if charts:
+        write_charts(sweep, charts)
 
 
 if __name__ == "__main__":

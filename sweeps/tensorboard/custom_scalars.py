@@ -1,11 +1,12 @@
 """The charts of TensorBoard's Custom Scalars tab for a sweep.
 
-They stand in an event file in the sweep's own folder. TensorBoard merges headings and charts that
-are equal in several sweeps.
+The run of each trial carries them: a run of the sweep's own, as earlier versions wrote one, would
+stand without a curve in every list of runs. TensorBoard merges headings and charts that are equal
+in several runs.
 """
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -18,8 +19,8 @@ from tensorboard.plugins.custom_scalar.layout_pb2 import (
 from tensorboard.plugins.custom_scalar.layout_pb2 import Layout as LayoutProto
 
 from sweeps.naming import short_keys
-from sweeps.store import Sweep
-from sweeps.tensorboard.event_file import EVENT_FILES, EventWriter, read_values
+from sweeps.store import Sweep, TrialStatus
+from sweeps.tensorboard.event_file import EVENT_FILES, append_values, read_values, remove_values
 from sweeps.tensorboard.protos import plugin_value, string_tensor
 
 LAYOUT_TAG = "custom_scalars__config__"
@@ -46,38 +47,60 @@ Layout = Mapping[str, Mapping[str, Lines | Band]]
 """Heading -> title -> chart."""
 
 
+ENDED = (TrialStatus.FINISHED, TrialStatus.STOPPED, TrialStatus.DIVERGED, TrialStatus.FAILED)
+"""Statuses of trials that no process trains."""
+
+
 def write_charts(sweep: Sweep, charts: Charts) -> None:
-    """Write the charts into the sweep's own folder, if they are not there already.
+    """Write the charts into the run of a trial that has ended, in place of other charts there.
+
+    Trials that are trained from now on carry them by themselves (`charts_layout`). What an earlier
+    version wrote into the sweep's own folder is removed.
 
     Raises:
       UserError: the folder cannot be written.
     """
-    layout = chart_layout(charts, replicate_name(sweep))
-    wanted = [layout_value(layout)] if layout else []
-    earlier = sorted(sweep.folder.glob(EVENT_FILES))
-    if [value for path in earlier for value in read_values(path)] == wanted:
-        return
-    for path in earlier:
+    ended = [trial.directory for trial in sweep.trials if trial.status in ENDED]
+    wanted = layout_values(charts_layout(sweep, charts))
+    if ended and _layouts(ended[0].glob(EVENT_FILES)) != wanted:
+        for directory in ended:
+            for path in directory.glob(EVENT_FILES):
+                remove_values(path, keep=lambda value: value.tag != LAYOUT_TAG)
+        append_values(ended[0], wanted)
+    for path in sweep.folder.glob(EVENT_FILES):
         path.unlink(missing_ok=True)
-    if wanted:
-        writer = EventWriter(sweep.folder, start=None)
-        writer.write_values(wanted)
-        writer.close()
 
 
 def read_charts(folder: Path) -> Charts:
-    """Return the charts that `write_charts` wrote into a sweep's own folder; none if it did not."""
+    """Return the charts that a sweep's trials carry; none if they do not."""
     charts: dict[str, list[str]] = {}
-    for path in sorted(folder.glob(EVENT_FILES)):
-        for value in read_values(path):
-            if value.tag != LAYOUT_TAG:
-                continue
-            layout = LayoutProto.FromString(value.tensor.string_val[0])
-            for category in layout.category:
-                for chart in category.chart:
-                    if chart.HasField("multiline"):
-                        charts[chart.title] = [_unescaped(tag) for tag in chart.multiline.tag]
+    for value in _first_layout(folder):
+        layout = LayoutProto.FromString(value.tensor.string_val[0])
+        for category in layout.category:
+            for chart in category.chart:
+                if chart.HasField("multiline"):
+                    charts[chart.title] = [_unescaped(tag) for tag in chart.multiline.tag]
     return charts
+
+
+def _first_layout(folder: Path) -> list[Any]:
+    """Return the layout of the sweep's own run, or of the first trial that carries one."""
+    for paths in (folder.glob(EVENT_FILES), *([path] for path in folder.glob(f"*/{EVENT_FILES}"))):
+        if found := _layouts(paths):
+            return found
+    return []
+
+
+def _layouts(paths: Iterable[Path]) -> list[Any]:
+    """Return the layouts in event files."""
+    values = (value for path in sorted(paths) for value in read_values(path))
+    return [value for value in values if value.tag == LAYOUT_TAG]
+
+
+def charts_layout(sweep: Sweep, charts: Charts) -> bytes:
+    """Return the charts of a sweep as its trials carry them; empty: there are none."""
+    layout = chart_layout(charts, replicate_name(sweep))
+    return _serialized(layout) if layout else b""
 
 
 def chart_layout(charts: Charts, replicate: str | None) -> Layout:
@@ -122,14 +145,17 @@ def replicate_name(sweep: Sweep) -> str | None:
     return short.get(sweep.replicate or "")
 
 
-def layout_value(layout: Layout) -> Any:
-    """Return a layout as a `Summary.Value`."""
+def layout_values(layout: bytes) -> list[Any]:
+    """Return a layout as `Summary.Value`s: one, or none where it is empty."""
+    return [plugin_value(LAYOUT_TAG, "custom_scalars", string_tensor(layout))] if layout else []
+
+
+def _serialized(layout: Layout) -> bytes:
     categories = [
         Category(title=title, chart=[_chart(name, content) for name, content in charts.items()])
         for title, charts in layout.items()
     ]
-    content = LayoutProto(category=categories).SerializeToString()
-    return plugin_value(LAYOUT_TAG, "custom_scalars", string_tensor(content))
+    return bytes(LayoutProto(category=categories).SerializeToString())
 
 
 def _chart(title: str, content: Lines | Band) -> Any:

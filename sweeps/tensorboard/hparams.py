@@ -34,8 +34,11 @@ from sweeps.tensorboard.protos import empty_tensor, plugin_value, text_value
 
 SESSION_START = "_hparams_/session_start_info"
 SESSION_END = "_hparams_/session_end_info"
-CONFIG = "config"
-"""Tag of the text with the configuration."""
+CONFIG = "trial/config"
+"""Tag of the text with the configuration. TensorBoard sorts texts by tag: what a program writes, as
+`samples`, comes first."""
+EARLIER_CONFIG = "config"
+"""Tag of that text in runs of earlier versions."""
 
 HParam = bool | float | str
 """Content of a cell of the table."""
@@ -87,10 +90,9 @@ def remove_hparams(directory: Path) -> None:
     Raises:
       UserError: its event files cannot be written.
     """
+    described = (SESSION_START, SESSION_END, CONFIG, EARLIER_CONFIG)
     for path in directory.glob(EVENT_FILES):
-        remove_values(
-            path, keep=lambda value: value.tag not in (SESSION_START, SESSION_END, CONFIG)
-        )
+        remove_values(path, keep=lambda value: value.tag not in described)
 
 
 def rewrite_hparams(directory: Path, status: TrialStatus | None = None) -> None:
@@ -158,10 +160,12 @@ def _options(config: Mapping[str, Any], prefix: str = "") -> Iterator[str]:
 
 
 def _markdown(trial: Trial, config: Mapping[str, Any]) -> str:
-    parts = [f"Run alone:\n\n```sh\n{trial.train_command}\n```"]
+    started = "In the folder that it was started in, run it alone"
+    parts = [f"{started}:\n\n```sh\n{trial.train_command}\n```"]
     if trial.reproduce_command:
         here = shlex.quote(os.path.relpath(trial.directory))
-        parts.append(f"Run again and compare:\n\n```sh\n{trial.reproduce_command} {here}\n```")
+        again = "There too, run it again and compare"
+        parts.append(f"{again}:\n\n```sh\n{trial.reproduce_command} {here}\n```")
     return "\n\n".join([*parts, f"```yaml\n{to_yaml(dict(config))}```"])
 
 

@@ -32,9 +32,7 @@ class Dashboard(NamedTuple):
     url: str
     """URL of TensorBoard, ending in a slash."""
     pinned: Sequence[str] = ()
-    """Tags of the scalars whose cards stand at the top."""
-    tags: str = ""
-    """Regular expression that selects cards by their tags; empty: all."""
+    """Tags of the scalars whose cards stand at the top. A filter of tags would hide them."""
 
 
 def dashboard_url(dashboard: Dashboard, runs: str = "", colour: str = "") -> str:
@@ -49,7 +47,6 @@ def dashboard_url(dashboard: Dashboard, runs: str = "", colour: str = "") -> str
     cards = [{"plugin": "scalars", "tag": tag} for tag in dashboard.pinned]
     query = {
         "runFilter": runs,
-        "tagFilter": dashboard.tags,
         "runColorGroup": f"regex:{colour}" if colour else "",
         "pinnedCards": json.dumps(cards, separators=(",", ":")) if cards else "",
     }

@@ -30,8 +30,8 @@ def find_runs(folder: Path) -> dict[str, list[str]]:
 class FilteredLogdir:
     """A temporary log directory of links to the runs that match; `refresh` brings it up to date.
 
-    It also has the runs in the folders above a run that matches: a sweep's own run holds the layout
-    of its charts.
+    It also has the runs in the folders above a run that matches: earlier versions wrote the charts
+    of a sweep into one of its own.
     """
 
     def __init__(self, folder: Path, matches: Callable[[str], bool]) -> None:

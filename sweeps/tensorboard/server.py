@@ -17,6 +17,7 @@ from urllib.error import URLError
 from urllib.request import ProxyHandler, build_opener
 
 from sweeps.errors import UserError
+from sweeps.tensorboard.assets import assets_with_room
 
 SAMPLES = {"scalars": 10_000, "histograms": 500, "text": 500, "images": 100}
 """Plugin -> points kept of a tag.
@@ -33,13 +34,14 @@ MACOS_OPEN_FILES = 10_240
 
 
 @contextmanager
-def serve(folder: Path, host: str, port: int) -> Iterator[str]:
+def serve(folder: Path, host: str, port: int, letters: int = 0) -> Iterator[str]:
     """Serve a folder of runs while the context is entered.
 
     Args:
       folder: TensorBoard's log directory.
       host: address to listen at.
       port: port to listen at; 0: any that is free.
+      letters: length of the names for which the list of runs has room; 0: as TensorBoard has it.
 
     Yields:
       The URL, which ends in a slash.
@@ -49,7 +51,7 @@ def serve(folder: Path, host: str, port: int) -> Iterator[str]:
     """
     from tensorboard import program
 
-    board = program.TensorBoard()
+    board = program.TensorBoard(assets_zip_provider=assets_with_room(letters))
     board.configure(
         logdir=str(folder),
         host=host,

@@ -7,6 +7,7 @@ from typing import Any
 from sweeps.store import TrialStatus
 from sweeps.store.metrics import METRICS_FILE, MetricsTable, looks_whole
 from sweeps.store.result import empty_result, metrics_of, update_result, updated_best
+from sweeps.tensorboard.custom_scalars import layout_values
 from sweeps.tensorboard.event_file import EVENT_FILES, EventWriter, last_intact_step, remove_values
 from sweeps.tensorboard.hparams import end_values, remove_hparams, start_values
 from sweeps.tensorboard.recovery import restore_metrics
@@ -21,7 +22,9 @@ class History:
     values: list[tuple[int, float]]
     """Step and value of each report of the ranking metric."""
 
-    def __init__(self, directory: Path, metric: str, mode: str, keep_until: int) -> None:
+    def __init__(
+        self, directory: Path, metric: str, mode: str, keep_until: int, charts: bytes = b""
+    ) -> None:
         """Continue the history in a folder, without what came after step `keep_until`.
 
         Earlier points that the event file has lost, by a crash or to another trial's history, are
@@ -32,6 +35,7 @@ class History:
           metric: tag whose best value is kept.
           mode: `min` or `max`.
           keep_until: last step that is kept; -1 starts anew.
+          charts: what `charts_layout` gives; empty: none.
         """
         self._metric, self._mode = metric, mode
         if keep_until >= 0 and not looks_whole(directory / METRICS_FILE, keep_until):
@@ -41,7 +45,7 @@ class History:
         description = start_values(directory)
         remove_hparams(directory)
         self._events = EventWriter(directory, start=sound + 1)
-        self._put(description)
+        self._put([*description, *layout_values(charts)])
         self.result = empty_result()
         self.values = []
         for row in self._table.kept:

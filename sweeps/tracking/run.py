@@ -92,6 +92,7 @@ class Run:
         stop_signal: Callable[[float], Stop | None] = lambda seconds: None,
         lock_timeout: float = 0.0,
         keep_checkpoints: str = "best",
+        charts: bytes = b"",
     ) -> None:
         """Describe a run. Nothing is written before it is entered.
 
@@ -108,6 +109,7 @@ class Run:
           stop_signal: seconds that the trial has used -> how it should stop now, or None.
           lock_timeout: seconds to wait for another process that still holds the folder.
           keep_checkpoints: what a finished run keeps, as the option `sweep.keep_checkpoints` says.
+          charts: what `sweeps.tensorboard.custom_scalars.charts_layout` gives; empty: no charts.
 
         Raises:
           UserError: the mode is not known.
@@ -126,6 +128,7 @@ class Run:
         self._stop_signal = stop_signal
         self._lock_timeout = lock_timeout
         self._keep_checkpoints = keep_checkpoints
+        self._charts = charts
         self._stop: Stop | None = None
         self._stops_itself = False
         """Whether the objective looks at `should_stop`, or saves states."""
@@ -387,7 +390,9 @@ class Run:
     def resume_at(self, step: int) -> None:
         """Drop every report and summary after this step, whose checkpoint was restored."""
         self._close_files()
-        self._history = History(self.directory, self.metric, self.mode, keep_until=step)
+        self._history = History(
+            self.directory, self.metric, self.mode, keep_until=step, charts=self._charts
+        )
         self._result = self._history.result
         if self._graph is not None:
             self._history.log_graph(self._graph)

@@ -93,6 +93,7 @@ def _make_run(lane: Lane, task: WorkerTask, reporter: "PackReporter") -> Run:
         stop_signal=StopSignal(task, name, reporter.requests),
         lock_timeout=LOCK_SECONDS,
         keep_checkpoints=task.keep_checkpoints,
+        charts=task.charts,
     )
     reporter.add(name, run, lane.upload)
     return run

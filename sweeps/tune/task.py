@@ -43,5 +43,7 @@ class WorkerTask:
     """Command that trains a trial alone, given its overrides."""
     log_megabytes: float = 10.0
     """Cap of a trial's log."""
+    charts: bytes = b""
+    """Charts of TensorBoard's Custom Scalars tab, as the trial's run carries them."""
     keep_checkpoints: str = "best"
     """What a finished trial keeps of its checkpoints."""

@@ -103,6 +103,7 @@ def train_trial(
         stop_signal=StopSignal(task, directory.name),
         lock_timeout=LOCK_SECONDS,
         keep_checkpoints=task.keep_checkpoints,
+        charts=task.charts,
     )
     entered = False
     try:

@@ -1,4 +1,4 @@
-"""The README's filters select of the shipped sweeps what it says, in Python and in a browser."""
+"""The README's filters select of the shipped sweeps what it says: in Python, in a browser, in TensorBoard."""
 
 import re
 from collections.abc import Callable, Mapping
@@ -9,12 +9,15 @@ import hydra
 import pytest
 from hydra.core.override_parser.overrides_parser import OverridesParser
 
+from benchmarks.tensorboard import browser
 from lm.config import CONFIG_DIR, register
 from sweeps import hydra_sweeper
 from sweeps.config import SearchConfig
 from sweeps.naming import short_keys, trial_name
 from sweeps.search import space
 from sweeps.search.samplers import all_settings
+from sweeps.tensorboard.event_file import EventWriter
+from sweeps.tensorboard.links import Dashboard, dashboard_url
 
 pytestmark = pytest.mark.slow
 
@@ -43,7 +46,7 @@ def runs() -> dict[str, dict[str, str]]:
     """Name of each run of the shipped sweeps -> its sweep and settings."""
     register()
     hydra_sweeper.register()
-    found = {}
+    found: dict[str, dict[str, str]] = {}
     for path in sorted(CONFIG_DIR.glob("sweep/*.yaml")):
         for axes in trials(path.stem):
             name = f"{path.stem}/{trial_name(axes, '3f2a9c')}"
@@ -94,3 +97,25 @@ def test_filters_mean_in_javascript_what_they_mean_here(page: Any, runs: dict[st
     select = "([text, names]) => names.filter(name => new RegExp(text, 'i').test(name))"
     for expression, names in expected(runs).items():
         assert page.evaluate(select, [expression, list(runs)]) == names
+
+
+def test_filters_leave_these_runs_in_tensorboards_list(
+    page: Any, runs: dict[str, Any], tmp_path: Path
+) -> None:
+    """Typed into its box, and opened as an address."""
+    for name in runs:
+        (tmp_path / name).mkdir(parents=True)
+        writer = EventWriter(tmp_path / name, start=None)
+        writer.write_scalars(1, 1.0, {"loss": 1.0})
+        writer.close()
+    with browser.board(tmp_path) as board:
+        page.goto(f"{board.url}#timeseries")
+        browser.wait_for_rows(page, len(runs))
+        for number, (expression, names) in enumerate(expected(runs).items()):
+            if number % 2:
+                page.goto("about:blank")
+                page.goto(dashboard_url(Dashboard(board.url), expression))
+            else:
+                browser.filter_runs(page, expression)
+            browser.wait_for_rows(page, len(names))
+            assert sorted(browser.listed_runs(page)) == sorted(names), expression

@@ -279,3 +279,135 @@ def test_exported_file_shows_the_same_without_a_network(
     page.keyboard.press("ArrowLeft")
     wait_for(frame, "a", "number ")
     assert {url.partition("#")[0] for url in asked} == {path.as_uri()}
+
+
+def chosen_steps(frame: Any) -> list[int]:
+    """Update of each panel's batch."""
+    frame.locator("main#flow:not([aria-busy])").wait_for()
+    texts = frame.locator(".panel:not([hidden]) .facts").all_inner_texts()
+    return [int(re.match(r"Update ([\d,]+)", text)[1].replace(",", "")) for text in texts]  # type: ignore[index]
+
+
+def test_button_goes_to_the_batch_of_the_highest_bar(
+    page: Any, said: list[str], board_url: str, names: dict[str, str], recorded: Path
+) -> None:
+    frame = opened(page, link(board_url, run=names["rnn"]))
+    overviews = read_run(recorded / names["rnn"]).overviews
+    for curve, column in (("largest", 0), ("horizon", 2)):
+        choice = frame.get_by_role("group", name="curve")
+        choice.get_by_role("button", name=curve, exact=True).click()
+        frame.get_by_role("button", name="Largest batch").click()
+        highest = max(overviews, key=lambda step: (overviews[step][0, column], -step))  # noqa: B023
+        wait_for(frame, "a", f"Update {highest},")
+    # A bar can be hit at its foot and above it, whatever its height.
+    steps = sorted(overviews)
+    box = frame.locator(".overview .figure").bounding_box()
+    plot = box["width"] - LEFT - RIGHT
+    for step, y in ((steps[0], 90), (steps[-1], 20)):
+        bar = min(16, 0.8 * plot * 5 / (steps[-1] - steps[0]))
+        across = (plot - bar) * (step - steps[0]) / (steps[-1] - steps[0]) + bar / 2
+        frame.locator(".overview .figure").click(position={"x": LEFT + across, "y": y})
+        frame.locator("h2", has_text="Over training").hover()
+        wait_for(frame, "a", f"Update {step},")
+
+
+def test_two_batches_of_one_trial_stand_beside_each_other(
+    page: Any, said: list[str], board_url: str, names: dict[str, str], recorded: Path
+) -> None:
+    frame = opened(page, link(board_url, run=names["lstm"]))
+    steps = sorted(read_run(recorded / names["lstm"]).overviews)
+    assert frame.get_by_role("group", name="Select the").count() == 0
+    frame.locator(".chooser.b select").select_option(label="another batch of this trial")
+    assert chosen_steps(frame) == [steps[-1], steps[0]]
+    page.keyboard.press("ArrowLeft")
+    wait_for(frame, "a", f"Update {steps[-2]},")
+    sides = frame.get_by_role("group", name="Select the")
+    sides.get_by_role("button", name="right").click()
+    for key, place in (("ArrowRight", 1), ("ArrowRight", 2), ("ArrowLeft", 1)):
+        page.keyboard.press(key)
+        wait_for(frame, "b", f"Update {steps[place]},")
+    assert chosen_steps(frame) == [steps[-2], steps[1]]
+    for side in ("a", "b"):
+        shown = most_told(facts(frame, side))
+        step = chosen_steps(frame)[side == "b"]
+        expected = largest(read_run(recorded / names["lstm"]), step, "layer_1/both")
+        assert shown == pytest.approx(expected, rel=6e-3)
+    assert frame.locator(".panel.b .note").inner_text() == ""
+    again = opened(page, page.url)
+    assert chosen_steps(again) == [steps[-2], steps[1]]
+    again.locator(".swap").click()
+    wait_for(again, "b", f"Update {steps[-2]},")
+    assert chosen_steps(again) == [steps[1], steps[-2]]
+    again.locator(".chooser.b select").select_option(names["rnn"])
+    again.locator(".panel.b .facts", has_text=f"Update {steps[1]},").wait_for()  # it follows
+
+
+def test_measures_are_defined_where_one_chooses_and_the_papers_is_among_them(
+    page: Any, said: list[str], board_url: str, names: dict[str, str], recorded: Path
+) -> None:
+    frame = opened(page, link(board_url, run=names["rnn"]))
+    run = read_run(recorded / names["rnn"])
+    record = decode(run.batches[max(run.batches)].records["layer_1/h"])
+    chooser = frame.get_by_label("Measure")
+    for name, values, words in (
+        ("norm", record.norms, "length of G"),
+        ("mean size", record.mean_abs, "averaged over all units"),
+        ("mean, as in the paper", record.means, "may cancel"),
+    ):
+        assert values is not None
+        chooser.select_option(label=name)
+        definition = frame.locator(".definition", has_text=words).inner_text()
+        assert re.match(rf"{name}: .+ \(equation \d of .+\)\.$", definition, re.IGNORECASE)
+        shown = most_told(facts(frame, "a"))
+        assert shown == pytest.approx(float(values[0].max()), rel=6e-3)
+
+
+def test_steps_have_numbers_above_the_text(
+    page: Any, said: list[str], board_url: str, names: dict[str, str]
+) -> None:
+    frame = opened(page, link(board_url, run=names["rnn"]))
+    numbers = frame.locator(".panel.a .numbers text")
+    assert numbers.all_inner_texts() == [str(step) for step in range(1, LENGTH + 1)]
+    words = frame.locator(".panel.a .texts text")
+    assert numbers.first.bounding_box()["y"] < words.first.bounding_box()["y"]
+    page.set_viewport_size({"width": 390, "height": 800})
+    frame.locator(".panel.a .numbers text", has_text="25").wait_for()
+    assert 1 < numbers.count() < LENGTH
+
+
+def test_introduction_is_there_on_a_first_visit_and_stays_closed(
+    page: Any, said: list[str], board_url: str, names: dict[str, str]
+) -> None:
+    frame = opened(page, link(board_url, run=names["rnn"]))
+    lines = frame.locator(".introduction li")
+    assert lines.count() == 3
+    assert lines.first.is_visible()
+    frame.locator(".introduction summary").click()
+    lines.first.wait_for(state="hidden")
+    page.goto("about:blank")
+    again = opened(page, link(board_url, run=names["rnn"]))
+    assert not again.locator(".introduction li").first.is_visible()
+
+
+@pytest.mark.parametrize("width", [390, 320])
+def test_phone_has_whole_buttons_that_a_finger_hits(
+    page: Any, said: list[str], names: dict[str, str], recorded: Path, tmp_path: Path, width: int
+) -> None:
+    path = tmp_path / "flow.html"
+    command = [sys.executable, "-m", "lm.gradient_flow", str(recorded), "--html", str(path)]
+    subprocess.run(command, check=True, cwd=ROOT, capture_output=True)
+    address = f"{path.as_uri()}#run={names['lstm']}&with={names['lstm']}"
+    frame = opened(page, address)
+    page.set_viewport_size({"width": width, "height": 800})
+    browser.painted(page)
+    assert page.evaluate("document.documentElement.scrollWidth") <= width
+    targets = frame.locator("button:visible, select:visible, input:visible, summary:visible")
+    assert targets.count() > 12
+    for target in targets.all():
+        box = target.bounding_box()
+        assert box["height"] >= 44
+        assert box["width"] >= 44
+        assert box["x"] >= 0
+        assert box["x"] + box["width"] <= width
+        # A word that does not fit is cut.
+        assert target.evaluate("node => node.scrollWidth <= node.clientWidth + 1")

@@ -117,3 +117,27 @@ def test_there_are_more_labels_the_closer_one_looks(shown: Any) -> None:
     shown.set_viewport_size({"width": 1500, "height": 1100})
     browser.painted(shown)
     assert 0 < few < int(canvas.get_attribute("data-labels"))
+
+
+def test_address_shows_the_same_word_of_the_same_table_again(
+    shown: Any, tables: list[WordVectors]
+) -> None:
+    assert "#" not in shown.url
+    find(shown, "word7")
+    assert shown.url.endswith("#word=word7")
+    shown.get_by_label("skip<gram>").check()
+    find(shown, "</script>")
+    address = shown.url
+    for step in ("about:blank", address):
+        shown.goto(step)
+    browser.painted(shown)
+    assert shown.get_by_label("skip<gram>").is_checked()
+    assert shown.locator("#search").input_value() == "</script>"
+    assert near(shown) == nearest(tables[1], "</script>", 15)
+    shown.evaluate("location.hash = '#word=word3'")
+    shown.locator("#chosen strong", has_text="word3").wait_for()
+    assert near(shown) == nearest(tables[0], "word3", 15)
+    shown.evaluate("location.hash = '#word=watson&table=none'")
+    shown.locator("#chosen", has_text="not among these words").wait_for()
+    find(shown, "")
+    assert "#" not in shown.url

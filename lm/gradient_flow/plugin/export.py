@@ -9,6 +9,8 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from lm.gradient_flow.plugin.event_reader import RunRecords, read_run
 from sweeps.cli.exit import exit_on_user_error
 from sweeps.cli.version import add_version
@@ -66,8 +68,8 @@ def _parser() -> argparse.ArgumentParser:
         type=int,
         default=DEFAULT_RECORDS,
         metavar="N",
-        help="batches of each run that are held in full, evenly spaced; the overview has all "
-        "(default: %(default)s)",
+        help="batches of each run that are held in full, evenly spaced, with the largest; the "
+        "overview has all (default: %(default)s)",
     )
     add_version(parser)
     return parser
@@ -112,7 +114,7 @@ def page_data(runs: Mapping[str, RunRecords], most: int) -> dict[str, Any]:
     data: dict[str, Any] = {"runs": {}, "overviews": {}, "batches": {}}
     for name, run in runs.items():
         steps = sorted(run.overviews)
-        kept = _evenly_spaced(sorted(run.batches), most)
+        kept = _kept_steps(run, most)
         first = run.overviews[steps[0]]
         data["runs"][name] = {"last": steps[-1], "about": run.about}
         data["overviews"][name] = {
@@ -131,6 +133,20 @@ def page_data(runs: Mapping[str, RunRecords], most: int) -> dict[str, Any]:
             for step in kept
         }
     return data
+
+
+def _kept_steps(run: RunRecords, most: int) -> list[int]:
+    """Steps of the batches that the page holds in full: evenly spaced, with the largest and last.
+
+    The page has a button to the largest. It takes the place of the one that is nearest to it.
+    """
+    kept = _evenly_spaced(sorted(run.batches), most)
+    sizes = {step: float(np.nan_to_num(run.overviews[step][:, 0], posinf=0).max()) for step in run.batches}
+    largest = max(sorted(sizes), key=lambda step: sizes[step])
+    if largest in kept or len(kept) < 2:
+        return kept
+    nearest = min(kept[:-1], key=lambda step: abs(step - largest))
+    return sorted({*kept, largest} - {nearest})
 
 
 def _evenly_spaced(steps: Sequence[int], most: int) -> list[int]:

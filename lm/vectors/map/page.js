@@ -18,7 +18,28 @@ function choose(id) {
     });
     reveal(id);
   }
+  remember();
   redraw();
+}
+
+// ---- the address, which shows a word of a table again
+
+function remember() {
+  const given = new URLSearchParams();
+  if (table !== tables[0]) given.set("table", table.name);
+  if (chosen >= 0) given.set("word", table.words[chosen]);
+  const text = given.toString();
+  if (text !== location.hash.slice(1)) history.replaceState(null, "", text ? `#${text}` : location.pathname + location.search);
+}
+
+function followAddress() {
+  const given = new URLSearchParams(location.hash.slice(1));
+  const wanted = tables.find(({ name }) => name === given.get("table")) ?? tables[0];
+  const word = given.get("word") ?? "";
+  for (const radio of document.getElementsByName("table")) radio.checked = radio.value === wanted.name;
+  show(wanted.name);
+  find("search").value = word;
+  search(true);
 }
 
 function fill(id) {
@@ -140,4 +161,5 @@ new ResizeObserver(() => {
   if (now !== size) { size = now; fit(); }
 }).observe(find("map"));
 matchMedia("(prefers-color-scheme: dark)").addEventListener("change", redraw);
-show(tables[0].name);
+window.addEventListener("hashchange", followAddress);
+followAddress();

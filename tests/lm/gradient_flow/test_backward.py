@@ -106,8 +106,11 @@ def test_vanilla_rnn_has_the_papers_products_of_jacobians(tiny: Compose) -> None
                 slope = np.diag(1 - h[j + 1][b] ** 2)
                 found = np.outer(h[j][b], slope @ of_h)
                 norm, mean = record.norms[b, t, t - j], record.mean_abs[b, t, t - j]
+                assert record.means is not None
+                signed = record.means[b, t, t - j]
                 np.testing.assert_allclose(norm, np.linalg.norm(found), rtol=1e-6)  # a float32
                 np.testing.assert_allclose(mean, np.abs(found).mean(), rtol=1e-6)
+                np.testing.assert_allclose(signed, abs(found.mean()), rtol=1e-5)
                 of_h = kernel @ slope @ of_h  # the Jacobian of h[j] by h[j-1], transposed
     later = np.arange(LENGTH)[None, :] > np.arange(LENGTH)[:, None]
     assert not record.norms[:, later].any()
@@ -196,6 +199,7 @@ def test_measures_are_those_of_the_matrices(tiny: Compose, cell: str) -> None:
             norm = np.linalg.norm(full, axis=(-2, -1))
             np.testing.assert_allclose(found.norm, norm, atol=TOLERANCE)
             np.testing.assert_allclose(found.mean_abs, np.abs(full).mean((-2, -1)), atol=TOLERANCE)
+            np.testing.assert_allclose(found.mean, np.abs(full.mean((-2, -1))), atol=TOLERANCE)
             gates = full.reshape(*full.shape[:-1], CELLS[cell].gates, UNITS)
             units = np.sqrt((gates**2).sum(axis=(-3, -2)))
             np.testing.assert_allclose(found.units, units, atol=TOLERANCE)
@@ -206,6 +210,7 @@ def test_measures_are_those_of_the_matrices(tiny: Compose, cell: str) -> None:
             np.testing.assert_allclose(found.input_norm, into, atol=TOLERANCE)
     down = measured["layer_2/down"]
     np.testing.assert_allclose(down.norm, np.linalg.norm(parts[1].down, axis=-1), atol=TOLERANCE)
+    np.testing.assert_allclose(down.mean, np.abs(parts[1].down.mean(axis=-1)), atol=TOLERANCE)
     assert down.input_norm is None
 
 

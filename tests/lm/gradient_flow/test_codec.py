@@ -17,7 +17,8 @@ def record(items: int = 2, length: int = 7, reach: int = 5, units: int = 0) -> C
         place = inside.reshape(1, length, reach, *(1 for _ in more))
         return (magnitudes * place).astype(np.float32)
 
-    return ComponentRecord(values(), values(), values(units) if units else None)
+    each = values(units) if units else None
+    return ComponentRecord(values(), values(), each, input_norms=values(), means=values())
 
 
 @pytest.mark.parametrize("units", [0, 3])
@@ -38,8 +39,20 @@ def test_zeros_and_what_is_no_number_stay_so() -> None:
     assert not read.mean_abs.any()
 
 
-def test_a_record_of_25_steps_takes_under_two_kilobytes() -> None:
-    assert len(encode(record(items=1, length=25, reach=25))) < 2000
+def test_record_of_25_steps_takes_under_three_kilobytes() -> None:
+    assert len(encode(record(items=1, length=25, reach=25))) < 3000
+
+
+@pytest.mark.parametrize("missing", [("means",), ("means", "input_norms")])
+def test_record_of_an_earlier_version_is_read_without_what_it_lacks(
+    missing: tuple[str, ...],
+) -> None:
+    whole = record()
+    read = decode(encode(whole._replace(**dict.fromkeys(missing))))
+    assert [name for name, value in read._asdict().items() if value is None] == sorted(
+        ("units", *missing), key=ComponentRecord._fields.index
+    )
+    np.testing.assert_allclose(read.norms, whole.norms, rtol=1e-3)
 
 
 @pytest.mark.parametrize(

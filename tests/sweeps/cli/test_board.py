@@ -18,7 +18,7 @@ import pytest
 from rich.console import Console
 
 from benchmarks.tensorboard.browser import board
-from sweeps.cli.board import SweepLinks, main, shows_links
+from sweeps.cli.board import SweepLinks, _sweep_notes, main, shows_links
 from sweeps.tensorboard.links import Dashboard
 
 VIEW = Dashboard("http://localhost:6006/")
@@ -49,6 +49,34 @@ def test_all_runs_are_served_with_links_for_each_sweep(grid: Path, make_sweep: A
         assert "valid%2Floss" in shown.text  # the sweep's metric is pinned
         shown.process.send_signal(signal.SIGINT)
         assert shown.process.wait(60) == 130
+
+
+def notes(folder: Path, served: Path) -> list[str]:
+    """What is printed of the sweeps of a folder below their links."""
+    root = folder if served == folder else served
+    names = [path.parent.relative_to(served).as_posix() for path in folder.glob("*/trial.json")]
+    return list(_sweep_notes(root, SweepLinks(root, names, VIEW).sweeps, "see", "rank"))
+
+
+def test_it_is_said_where_a_table_is_and_how_names_of_a_single_sweep_become_short(
+    grid: Path, make_sweep: Any
+) -> None:
+    table = f"a table: rank {grid} --html FILE"
+    assert notes(grid, grid)[2:] == [table]
+    assert notes(grid, grid.parent)[2:] == [table, f"names without grid/: see {grid}"]
+    make_sweep([{"a": 1}, {"a": 2}], lambda s, step: 1.0, name="other")
+    both = [path.relative_to(grid.parent).as_posix() for path in grid.parent.glob("*/*,id=*")]
+    sweeps = SweepLinks(grid.parent, both, VIEW).sweeps
+    assert [path.name for path in sweeps] == ["grid", "other"]
+    found = list(_sweep_notes(grid.parent, sweeps, "see", "rank"))
+    assert found[2:] == [f"a table: rank {grid.parent / 'SWEEP'} --html FILE"]
+    assert list(_sweep_notes(grid.parent, [], "see", "rank")) == []
+
+
+def test_names_of_a_served_sweep_leave_its_own_name_out(grid: Path) -> None:
+    with board(grid, module="sweeps.cli.board") as shown:
+        assert served(shown.url) == {path.parent.name for path in grid.glob("*/trial.json")}
+        assert "grid%2F" not in shown.text
 
 
 def printed(folder: Path, *, all_values: bool = False, clickable: bool = False) -> str:

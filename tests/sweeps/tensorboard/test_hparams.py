@@ -11,7 +11,9 @@ from sweeps.plan.reuse import reuse_trial
 from sweeps.store.fingerprint import fingerprint
 from sweeps.store.provenance import Provenance
 from sweeps.store.trial import TrialSpec, read_trial, write_trial
-from sweeps.tensorboard.hparams import rewrite_hparams
+from sweeps.tensorboard.event_file import append_values
+from sweeps.tensorboard.hparams import CONFIG, rewrite_hparams
+from sweeps.tensorboard.protos import text_value
 from sweeps.tracking import Diverged, Run
 from sweeps.tune.outcome import Outcome, finalize_status
 
@@ -128,7 +130,7 @@ def test_trial_that_failed_and_then_succeeded_shows_success(
     board = look(tmp_path)
     assert statuses(board) == {"a": "success"}
     assert board.scalars("grid/a")["loss"] == [(0, 3.0), (1, 4.0)]
-    assert len(board.texts("grid/a")["config"]) == 1
+    assert len(board.texts("grid/a")["trial/config"]) == 1
 
 
 def test_trial_whose_worker_died_shows_failure(tmp_path: Path, make: Make, look: Look) -> None:
@@ -153,10 +155,27 @@ def test_run_tells_its_configuration_and_commands(
 ) -> None:
     monkeypatch.chdir(tmp_path)
     train(make("a b", {"x": "1"}, hidden=[4, 5]), 1.0)
-    [(_, text)] = look(tmp_path).texts("grid/a b")["config"]
+    [(_, text)] = look(tmp_path).texts("grid/a b")["trial/config"]
     assert "```sh\npython -m app.train name=a b\n```" in text
     assert "```sh\npython -m app.again 'grid/a b'\n```" in text
     assert "hidden:\n- 4\n- 5\n" in text
+    assert "In the folder that it was started in" in text
+
+
+@pytest.mark.parametrize("written", ["samples", "text/of a program", "an answer"])
+def test_texts_of_a_program_come_before_its_configuration(written: str) -> None:
+    """TensorBoard's Text tab sorts tags, each of which has a heading of its own."""
+    assert sorted([CONFIG, written])[0] == written
+
+
+def test_description_of_an_earlier_version_is_replaced(
+    tmp_path: Path, make: Make, look: Look
+) -> None:
+    directory = make("a", {"x": "1"})
+    train(directory, 1.0)
+    append_values(directory, [text_value("config", "as it was once")])
+    rewrite_hparams(directory)
+    assert set(look(tmp_path).texts("grid/a")) == {CONFIG}
 
 
 def test_option_with_labels_of_several_types_has_a_column_of_text_for_its_sweep(

@@ -11,7 +11,8 @@ import pytest
 
 from benchmarks.tensorboard.gradient_flow_runs import write_run
 from lm.gradient_flow.codec import decode
-from lm.gradient_flow.plugin.export import main
+from lm.gradient_flow.plugin.event_reader import RunRecords
+from lm.gradient_flow.plugin.export import _kept_steps, main
 
 
 @pytest.fixture
@@ -41,10 +42,23 @@ def test_page_holds_every_overview_and_as_many_batches_as_asked_for(
         assert len(overview["kept"]) == 3
         assert overview["kept"][-1] == 600
         values = np.frombuffer(base64.b64decode(overview["values"]), "<f4").reshape(7, -1, 3)
+        assert overview["steps"][values[:, :, 0].max(axis=1).argmax()] in overview["kept"]
         batch = data["batches"][name]["600"]
         first = data["runs"][name]["about"]["components"][0]
         record = decode(base64.b64decode(batch["records"][first]))
         np.testing.assert_allclose(values[-1, 0, 0], record.norms.max(), rtol=2e-3)
+
+
+@pytest.mark.parametrize("most", [2, 3, 5])
+@pytest.mark.parametrize("largest", [0, 100, 300, 600])
+def test_batches_that_a_page_holds_have_the_largest_and_the_last(most: int, largest: int) -> None:
+    steps = range(0, 700, 100)
+    sizes = {step: np.array([[step == largest, 1, 1]], np.float32) for step in steps}
+    sizes[200 if largest != 200 else 400][0, 0] = np.inf  # no bar has this height
+    kept = _kept_steps(RunRecords({}, sizes, dict.fromkeys(steps)), most)  # type: ignore[arg-type]
+    assert {largest, 600} <= set(kept)
+    assert len(kept) == most
+    assert kept == sorted(kept)
 
 
 def test_page_holds_no_text_that_ends_its_script(tmp_path: Path) -> None:

@@ -32,15 +32,18 @@ def test_the_pages_own_tests_pass() -> None:
 
 
 @needs_node
-@pytest.mark.parametrize("units", [0, 3])
-def test_page_reads_in_a_record_what_python_reads(tmp_path: Path, units: int) -> None:
+@pytest.mark.parametrize(("units", "has_means"), [(0, True), (3, True), (3, False)])
+def test_page_reads_in_a_record_what_python_reads(
+    tmp_path: Path, units: int, has_means: bool
+) -> None:
     rng = np.random.default_rng(1)
     items, length, reach = 2, 9, 6
     inside = np.arange(reach) <= np.arange(length)[:, None]
     norms = (rng.lognormal(-5, 9, (items, length, reach)) * inside).astype(np.float32)
     norms[0, 4, 1] = np.nan
     each = np.repeat(norms[..., None], 3, axis=-1) * [1, 2, 4] if units else None
-    written = encode(ComponentRecord(norms, norms / 7, each, norms * 3))
+    means = norms / 9 if has_means else None  # records of earlier versions have none
+    written = encode(ComponentRecord(norms, norms / 7, each, norms * 3, means))
     (tmp_path / "record").write_bytes(written)
     done = node("test/decode.js", tmp_path / "record")
     assert done.returncode == 0, done.stderr
@@ -49,9 +52,14 @@ def test_page_reads_in_a_record_what_python_reads(tmp_path: Path, units: int) ->
     for name, values in {
         "norm": expected.norms,
         "mean_abs": expected.mean_abs,
+        "mean": expected.means,
         "input_norm": expected.input_norms,
     }.items():
-        assert values is not None
+        if values is None:
+            assert name == "mean"
+            assert not has_means
+            assert name not in found["measures"]
+            continue
         shown = np.array(found["measures"][name], np.float64)
         np.testing.assert_allclose(shown, values[:, inside], rtol=1e-6)
     if units:

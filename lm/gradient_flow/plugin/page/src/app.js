@@ -1,15 +1,17 @@
 // One state, which the address has too: what is chosen. Everything else follows from it.
 
 import { select } from "d3-selection";
-import { controls, curveChoice } from "./controls.js";
+import { controls, curveChoice, sideChoice } from "./controls.js";
 import { draw, point } from "./drawing.js";
 import { emptyState } from "./empty.js";
 import { keyed } from "./keys.js";
 import { legend } from "./legend.js";
-import { ahead, chosen, chosenStep, kept, load, SIDES } from "./loading.js";
+import { introduction } from "./introduction.js";
+import { activeSide, ahead, chosen, kept, load, selectedStep, SIDES } from "./loading.js";
 import { overview } from "./overview.js";
 import { panel } from "./panel.js";
-import { formatState, parseState } from "./state.js";
+import { highest } from "./series.js";
+import { formatState, parseRange, parseState } from "./state.js";
 
 const EVERY = 5000; // ms between two looks for new records
 
@@ -21,6 +23,7 @@ export function start(root, host, source) {
     sides: { a: null, b: null },
     preview: null,
     previewing: false,
+    active: "a",
     hover: null,
     asked: 0,
     error: "",
@@ -50,16 +53,29 @@ export function start(root, host, source) {
 function build(app, root) {
   const change_ = (patch) => change(app, patch);
   app.root = root;
+  select(root).append("h1").text("Gradient flow");
   app.controls = controls(root, change_);
   app.empty = emptyState(root);
+  introduction(root);
   const card = select(root).append("section").attr("class", "overview");
   const head = card.append("header");
   head.append("h2").text("Over training");
   app.curve = curveChoice(head.node(), change_);
+  head
+    .append("button")
+    .attr("type", "button")
+    .attr("class", "largest")
+    .attr("title", "select the batch with the highest bar in sight")
+    .text("Largest batch")
+    .on("click", () => largest(app));
+  app.side = sideChoice(head.node(), (active) => {
+    app.active = active;
+    draw(app);
+  });
   head.append("span").attr("class", "of");
   app.overview = overview(card.node(), {
     hover: (step) => step !== app.preview && preview(app, step),
-    choose: (step) => step !== null && change(app, { step: String(step), loss: "" }),
+    choose: (step) => step !== null && choose(app, String(step)),
     range: (range) => change(app, { range: range ? range.join("-") : "" }),
   });
   app.legend = legend(root);
@@ -82,6 +98,17 @@ function change(app, patch) {
   app.state = { ...app.state, ...patch };
   app.host.remember(formatState(app.state, app.host.prefix));
   return refresh(app);
+}
+
+/** Select a batch, of the side that is chosen for; an empty step: the newest. */
+function choose(app, step) {
+  return change(app, activeSide(app) === "b" ? { other: step } : { step, loss: "" });
+}
+
+function largest(app) {
+  const series = app.series.find(({ side }) => side === activeSide(app)) ?? app.series[0];
+  const step = highest(series, parseRange(app.state.range), app.sides[series.side].course.kept);
+  if (step !== null) choose(app, String(step));
 }
 
 /** Ask which runs there are, and take in what is new. */
@@ -134,7 +161,8 @@ async function preview(app, step) {
 
 /** Go so many recorded batches on, or losses; gives whether there is anything to go through. */
 function keys(app, { by, loss, drop }) {
-  const side = app.sides.a;
+  const name = activeSide(app);
+  const side = app.sides[name];
   const scene = app.panels.a.scene();
   if (!side?.course || !scene) return false;
   const inside = (place, size) => Math.max(0, Math.min(size - 1, place));
@@ -145,9 +173,10 @@ function keys(app, { by, loss, drop }) {
     change(app, { loss: String(inside(now + loss, scene.T)) });
   } else {
     const there = side.course.kept ?? side.course.steps;
-    const at = inside(there.indexOf(kept(side, chosenStep(app))) + by, there.length);
+    const at = inside(there.indexOf(kept(side, selectedStep(app, name))) + by, there.length);
     // The newest stays the newest while training goes on.
-    change(app, { step: at === there.length - 1 ? "" : String(there[at]) });
+    const newest = name === "a" && at === there.length - 1;
+    change(app, { [name === "a" ? "step" : "other"]: newest ? "" : String(there[at]) });
   }
   return true;
 }

@@ -3,10 +3,16 @@
 import { select } from "d3-selection";
 import { join, layersOf, partName, shortName, split } from "./parts.js";
 
+/** Name -> what it is called, its definition, and the number of that in docs/gradient_flow.md. */
 const MEASURES = {
-  norm: "norm",
-  mean_abs: "mean size",
-  input_norm: "input norm",
+  norm: ["norm", "the length of G, what the loss at one step adds to the gradient of W at another", 1],
+  mean_abs: ["mean size", "the sizes of the entries of G, averaged over all units", 2],
+  mean: [
+    "mean, as in the paper",
+    "the entries of G averaged over all units, of which the size is drawn; entries may cancel",
+    3,
+  ],
+  input_norm: ["input norm", "the length of what the same step adds to the gradient of the input weights", 4],
 };
 const CURVES = [
   ["max", "largest"],
@@ -27,7 +33,10 @@ export function controls(parent, change) {
   const bar = select(parent).append("div").attr("class", "controls");
   const trials = bar.append("div").attr("class", "row");
   const looks = bar.append("div").attr("class", "row");
-  const run = chooser(trials, "Trial", "a", (value) => change({ run: value, loss: "" }));
+  let same = false;
+  const run = chooser(trials, "Trial", "a", (value) =>
+    change({ run: value, loss: "", ...(same ? { with: value, other: "" } : {}) }),
+  );
   const other = chooser(trials, "Compare with", "b", (value) => change({ with: value }));
   const swap = trials.append("button").attr("type", "button").attr("class", "swap");
   swap.attr("title", "swap the two trials").text("⇄");
@@ -47,6 +56,7 @@ export function controls(parent, change) {
   const scales = choice(looks, "Axes", "scales");
   const measure = chooser(looks, "Measure", "", (value) => change({ measure: value }));
   const item = choice(looks, "Sequence", "item");
+  const definition = bar.append("p").attr("class", "definition");
   const found = (given) => {
     bar.property("hidden", !given.all);
     if (box.node() !== document.activeElement) box.property("value", given.filter);
@@ -59,10 +69,20 @@ export function controls(parent, change) {
     show(given) {
       const { state } = given;
       run([...given.shorts], given.run);
-      other([["", "no other trial"], ...given.shorts], given.with);
+      same = given.same;
+      const others = [...given.shorts].filter(([name]) => name !== given.run);
+      const nothing = ["", "nothing"];
+      other([nothing, [given.run, "another batch of this trial"], ...others], given.with);
       swap
         .property("hidden", !given.with)
-        .on("click", () => change({ run: given.with, with: given.run }));
+        .attr("title", same ? "swap the two batches" : "swap the two trials")
+        .on("click", () =>
+          change(
+            same
+              ? { step: String(given.steps.b), other: String(given.steps.a) }
+              : { run: given.with, with: given.run },
+          ),
+        );
       const layers = layersOf(given.components);
       const [mine, state1] = split(given.component);
       const parts = layers.find((one) => one.layer === mine)?.parts ?? [];
@@ -92,9 +112,12 @@ export function controls(parent, change) {
         (name) => change({ scales: name }),
       );
       measure(
-        given.measures.map((name) => [name, MEASURES[name] ?? name]),
+        given.measures.map((name) => [name, MEASURES[name]?.[0] ?? name]),
         given.measure,
       );
+      const [name, meaning, number] = MEASURES[given.measure] ?? [given.measure, ""];
+      const from = `(equation ${number} of docs/gradient_flow.md)`;
+      definition.text(meaning && `${name[0].toUpperCase()}${name.slice(1)}: ${meaning} ${from}.`);
       const items = Array.from({ length: given.items }, (_, at) => [String(at), String(at + 1)]);
       item(items.length > 1 ? items : [], String(given.item), (name) => change({ item: name }));
     },
@@ -109,6 +132,16 @@ function matched({ names, all, filter }) {
 export function curveChoice(parent, change) {
   const shown = choice(select(parent), "", "curve");
   return (value) => shown(CURVES, value, (name) => change({ curve: name }));
+}
+
+/** Which of two batches of one trial is selected in the overview; hidden where there is one. */
+export function sideChoice(parent, change) {
+  const shown = choice(select(parent), "Select the", "side");
+  const sides = [
+    ["a", "left"],
+    ["b", "right"],
+  ];
+  return (same, active) => shown(same ? sides : [], active, change);
 }
 
 /** A list to choose from; shown(options, value). */

@@ -3,7 +3,7 @@
 import { select } from "d3-selection";
 import { coloursOf } from "./colours.js";
 import { bounded, WHOLE } from "./layout.js";
-import { chosenStep, kept, SIDES } from "./loading.js";
+import { activeSide, kept, selectedStep, SIDES } from "./loading.js";
 import { cellName } from "./panel.js";
 import { closest, split, spoken } from "./parts.js";
 import { chosenView, contents, rangeOf, sceneOf } from "./scene.js";
@@ -47,7 +47,8 @@ export function draw(app) {
 function drawOverview(app, shown) {
   const { state } = app;
   const curve = CURVES[state.curve] ?? CURVES.max;
-  const series = shown.flatMap((side) => {
+  const drawn = app.chosen.same ? shown.slice(0, 1) : shown;
+  const series = drawn.flatMap((side) => {
     const { course, about } = app.sides[side];
     if (!course) return [];
     const at =
@@ -58,7 +59,9 @@ function drawOverview(app, shown) {
     );
     return [{ side, steps: course.steps, values }];
   });
+  app.series = series;
   app.curve(state.curve);
+  app.side(app.chosen.same, activeSide(app));
   select(app.root).select(".overview .of").text(curve.what);
   select(app.root).select(".overview").property("hidden", !series.length);
   if (!series.length) return;
@@ -77,11 +80,9 @@ export function markOverview(app) {
   const marks = SIDES.flatMap((side) => {
     const one = app.sides[side];
     if (!one?.course) return [];
+    const selected = { side, step: kept(one, selectedStep(app, side)), kind: "chosen" };
     const hovered = { side, step: one.step, kind: "hovered" };
-    return [
-      { side, step: kept(one, chosenStep(app)), kind: "chosen" },
-      ...(app.preview === null ? [] : [hovered]),
-    ];
+    return one.step === selected.step ? [selected] : [selected, hovered];
   });
   app.overview.mark(marks);
 }
@@ -142,7 +143,7 @@ function noteOf(app, side, held) {
   const same = split(part)[1] === "both" && split(mine.component)[1] === "h";
   if (part && mine.component !== part && !same)
     notes.push(`This trial has no ${spoken(part)}; shown is ${spoken(mine.component)}.`);
-  if (side === "b" && held.has("a")) {
+  if (side === "b" && held.has("a") && !app.chosen.same) {
     const [ours, theirs] = ["b", "a"].map((one) =>
       held.get(one).labels.inputs[held.get(one).item].join("\u0000"),
     );
@@ -160,6 +161,7 @@ function drawControls(app) {
   app.controls.show({
     ...picked,
     state,
+    steps: { a: sides.a.step, b: sides.b?.step },
     components,
     component: closest(components, state.part) ?? "",
     measures: scene ? Object.keys(scene.record.measures) : [],

@@ -51,6 +51,16 @@ export function visible({ plot, x, step }, T) {
   return [Math.max(0, from), Math.min(T, Math.ceil(from + plot.width / step) + 1)];
 }
 
+const NUMBERS = 14; // height of the row of numbers
+
+/** Of how many steps one is numbered, so that the numbers of T steps have room. */
+export function numberedEvery(step, T) {
+  const room = String(T).length * LETTER + 5;
+  for (let power = 1; ; power *= 10) {
+    for (const factor of [1, 2, 5]) if (factor * power * step >= room) return factor * power;
+  }
+}
+
 function rowsBelow(top, step, tokens) {
   const longest = Math.min(MOST_LETTERS, Math.max(1, ...tokens.map((token) => token.length)));
   const legible = step >= LEAST_TEXT;
@@ -61,8 +71,10 @@ function rowsBelow(top, step, tokens) {
     : turned
       ? ["to come", "predicts"]
       : ["reads", "to come", "predicts"];
-  const rows = names.map((name, place) => ({ name, top: top + place * (height + 2), height }));
-  return { rows, legible, turned, top, bottom: top + names.length * (height + 2) };
+  const numbers = { name: "step", top, height: NUMBERS };
+  const below = top + NUMBERS;
+  const rows = names.map((name, place) => ({ name, top: below + place * (height + 2), height }));
+  return { numbers, rows, legible, turned, top, bottom: below + names.length * (height + 2) };
 }
 
 /** A zoom that keeps the plot full. */

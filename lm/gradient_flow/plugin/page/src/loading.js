@@ -15,16 +15,33 @@ export function chosen(app) {
   const run = names.includes(app.state.run) ? app.state.run : (names[0] ?? "");
   const other = names.includes(app.state.with) ? app.state.with : "";
   const shorts = shortNames(names);
-  return { all: all.length, names, shorts, run, with: other, valid: Boolean(matches) };
+  const same = run !== "" && other === run;
+  return { all: all.length, names, shorts, run, with: other, same, valid: Boolean(matches) };
 }
 
-export async function load(app, run) {
+/** Which side the overview and the keys choose the batch of. */
+export function activeSide(app) {
+  return app.chosen?.same ? app.active : "a";
+}
+
+/** Update step of the batch that a side is to show, what is previewed left out. */
+export function selectedStep(app, side) {
+  if (side === "a" || !app.chosen.same) return chosenStep(app);
+  return app.state.other === "" ? 0 : Number(app.state.other);
+}
+
+function shownStep(app, side) {
+  const previewed = app.preview !== null && (!app.chosen.same || side === activeSide(app));
+  return previewed ? app.preview : selectedStep(app, side);
+}
+
+export async function load(app, run, name) {
   const { about, last } = app.runs[run];
   const side = { run, about, course: null, batch: null, step: null, place: -1, error: "" };
   try {
     if (about.v !== VERSION) throw new Error(unreadable(about.v));
     side.course = await app.source.overview(run, last);
-    side.step = kept(side, app.preview ?? chosenStep(app));
+    side.step = kept(side, shownStep(app, name));
     side.place = side.course.steps.indexOf(side.step);
     side.batch = await app.source.batch(run, side.step);
   } catch (error) {

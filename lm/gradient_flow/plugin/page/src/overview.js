@@ -1,15 +1,16 @@
-// The course of training: one point for each recorded batch, thousands of them as bands.
+// The course of training: a bar for each recorded batch; of thousands, one for each pixel.
 
 import { select } from "d3-selection";
 import { scaleLinear } from "d3-scale";
 import { drawBottom, drawLeft, valueScale } from "./axes.js";
 import { figure, within } from "./figure.js";
 import { LEFT, RIGHT } from "./layout.js";
-import { columns, extent, nearest } from "./series.js";
+import { barWidth, columns, extent, nearest } from "./series.js";
 import { batches, count, number } from "./words.js";
 
-const HEIGHT = 112;
-const PLOT = { top: 6, height: 84 };
+const HEIGHT = 116;
+const PLOT = { top: 10, height: 84 };
+const PALE = 0.55; // of bars that are not selected
 const LEAST_DRAG = 5; // pixels
 
 /** actions: hover(step | null), choose(step), range([from, to] | null). */
@@ -34,44 +35,56 @@ function show(self, given) {
   const ends = given.series.flatMap(({ steps }) => (steps.length ? [steps[0], steps.at(-1)] : []));
   const domain = given.range ?? [Math.min(...ends), Math.max(...ends)];
   if (domain[0] === domain[1]) domain[1] = domain[0] + 1;
+  const bar = barWidth(
+    given.series.map(({ steps }) => steps),
+    domain,
+    plot.width,
+  );
   const x = scaleLinear()
     .domain(domain)
-    .range([plot.left, plot.left + plot.width]);
+    .range([plot.left + bar / 2, plot.left + plot.width - bar / 2]);
   const found = given.series.map((one) =>
-    columns(one.steps, one.values, domain, Math.floor(plot.width)),
+    columns(one.steps, one.values, domain, Math.floor(plot.width - bar)),
   );
   const seen = extent(given.series.map(({ values }) => values));
   const y = valueScale(given.kind, seen ?? { low: 1, high: 1 }, [plot.top + plot.height, plot.top]);
-  Object.assign(self, { plot, x, y, found, domain });
+  Object.assign(self, { plot, x, y, found, domain, bar });
   const context = self.drawn.marks();
   within(context, { ...plot, top: 0, height: HEIGHT }, () =>
-    given.series.forEach((one, at) => drawSeries(context, self, one, found[at])),
+    given.series.forEach((one, at) => drawSeries(context, self, at)),
   );
   drawLeft(self.drawn.layer("values"), y, plot.left, 3);
   drawBottom(self.drawn.layer("steps"), x, plot.top + plot.height, 8, whole);
   tell(self, self.hovered);
 }
 
-function drawSeries(context, { plot, y, given }, { side }, found) {
-  const colour = given.colours[side];
-  const at = ({ column }) => plot.left + column + 0.5;
-  context.fillStyle = context.strokeStyle = colour;
-  context.globalAlpha = 0.3;
-  for (const one of found) {
-    if (one.count > 1)
-      context.fillRect(at(one) - 0.5, y(one.high), 1, Math.max(1, y(one.low) - y(one.high)));
+/** Left edge and width of a bar in the middle of `px`: bars of several trials stand side by side. */
+function barAt({ bar, given }, side, px) {
+  const at = Math.max(
+    0,
+    given.series.findIndex((one) => one.side === side),
+  );
+  const width = bar / given.series.length;
+  return { left: px - bar / 2 + at * width, width: Math.max(1, width - (width > 4 ? 1 : 0)) };
+}
+
+/** A bar up to the highest value of its pixels; what all of them reach is darker. */
+function drawSeries(context, self, at) {
+  const { plot, y, given, found, bar } = self;
+  const { side } = given.series[at];
+  const floor = plot.top + plot.height;
+  context.fillStyle = given.colours[side];
+  for (const { column, high, low, count } of found[at]) {
+    const { left, width } = barAt(self, side, plot.left + bar / 2 + column);
+    const draw = (value, alpha) => {
+      const top = Math.min(y(value), floor - 1); // nothing is a line, which can be seen
+      context.globalAlpha = alpha;
+      context.fillRect(left, top, width, floor - top);
+    };
+    draw(high, count > 1 ? PALE / 2 : PALE);
+    if (count > 1) draw(low, PALE);
   }
   context.globalAlpha = 1;
-  context.lineWidth = 1.2;
-  context.beginPath();
-  found.forEach((one, place) => context[place ? "lineTo" : "moveTo"](at(one), y(one.high)));
-  context.stroke();
-  if (found.length > plot.width / 4) return;
-  for (const one of found) {
-    context.beginPath();
-    context.arc(at(one), y(one.high), 2.2, 0, 7);
-    context.fill();
-  }
 }
 
 function whole(step) {
@@ -91,37 +104,45 @@ function mark(self, marks) {
     context.globalAlpha = 1;
   }
   for (const { side, step, kind } of marks) {
-    const one = given.series.find((each) => each.side === side);
-    const place = one ? nearest(one.steps, step) : -1;
+    const one = given.series.find((each) => each.side === side) ?? given.series[0];
+    const place = nearest(one.steps, step);
     if (place < 0 || step < domain[0] || step > domain[1]) continue;
-    const [px, py] = [x(step), y(one.values[place])];
-    context.strokeStyle = context.fillStyle = given.colours[side];
-    context.lineWidth = kind === "chosen" ? 2 : 1;
-    context.setLineDash(kind === "chosen" ? [] : [3, 3]);
-    context.beginPath();
-    context.moveTo(px, plot.top);
-    context.lineTo(px, plot.top + plot.height);
-    context.stroke();
-    context.setLineDash([]);
-    if (!Number.isFinite(py)) continue;
-    context.beginPath();
-    context.arc(px, py, 4.5, 0, 7);
-    context.fill();
-    context.strokeStyle = given.colours.paper;
-    context.stroke();
+    const { left, width } = barAt(self, side, x(step));
+    const floor = plot.top + plot.height;
+    const top = Math.min(y(one.values[place]), floor - 1);
+    context.fillStyle = given.colours[side];
+    context.globalAlpha = kind === "chosen" ? 0.25 : 0.12;
+    context.fillRect(left - 1, plot.top, width + 2, plot.height);
+    context.globalAlpha = 1;
+    if (Number.isFinite(top)) context.fillRect(left, top, width, floor - top);
+    drawPointer(context, left + width / 2, plot.top, kind === "chosen");
   }
 }
 
+/** A triangle above a bar, filled where its batch is selected. */
+function drawPointer(context, px, py, filled) {
+  context.beginPath();
+  context.moveTo(px, py);
+  context.lineTo(px - 5, py - 9);
+  context.lineTo(px + 5, py - 9);
+  context.closePath();
+  context.strokeStyle = context.fillStyle;
+  context.lineWidth = 1.5;
+  context.stroke();
+  if (filled) context.fill();
+}
+
 /** The recorded batch under the pointer: of the column, the one with the highest value. */
-function under({ plot, found, given }, px) {
+function under({ plot, found, given, bar }, px) {
+  const across = px - plot.left - bar / 2;
   const near = found.flatMap((there, series) => {
     const at = nearest(
       there.map(({ column }) => column),
-      px - plot.left,
+      across,
     );
     return at < 0 ? [] : [{ ...there[at], series }];
   });
-  const away = ({ column }) => Math.abs(column - (px - plot.left));
+  const away = ({ column }) => Math.abs(column - across);
   const one = near.sort((this_, other) => away(this_) - away(other))[0];
   const { steps, values } = given.series[one.series];
   return { step: steps[one.top], value: values[one.top], count: one.count };

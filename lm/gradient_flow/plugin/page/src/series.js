@@ -35,6 +35,35 @@ export function columns(steps, values, [from, to], width) {
   return found;
 }
 
+/** Pixels of a bar: most of the least distance between two neighbours in sight, within bounds. */
+export function barWidth(series, [from, to], width, most = 16) {
+  let least = Infinity;
+  for (const steps of series) {
+    for (let place = 1; place < steps.length; place++) {
+      if (steps[place - 1] >= from && steps[place] <= to)
+        least = Math.min(least, steps[place] - steps[place - 1]);
+    }
+  }
+  const room = least === Infinity ? most : (0.8 * width * least) / (to - from || 1);
+  return Math.max(1, Math.min(most, room));
+}
+
+/**
+ * The step with the highest finite value, of equals the earliest; null without any. `range` limits
+ * the steps, and `kept`, where it is given, names those that can be shown.
+ */
+export function highest({ steps, values }, range, kept) {
+  const shown = kept && new Set(kept);
+  let best = null;
+  steps.forEach((step, place) => {
+    const value = values[place];
+    if (!Number.isFinite(value) || (shown && !shown.has(step))) return;
+    if (range && (step < range[0] || step > range[1])) return;
+    if (best === null || value > best.value) best = { step, value };
+  });
+  return best && best.step;
+}
+
 /** Lowest positive and highest finite value of several series; null without any. */
 export function extent(series) {
   let [low, high] = [Infinity, -Infinity];

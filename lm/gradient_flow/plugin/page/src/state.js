@@ -3,8 +3,9 @@
 /** Name -> what it is where nothing is chosen. */
 export const DEFAULTS = {
   run: "", // the trial; empty: the first
-  with: "", // the one beside it
+  with: "", // the one beside it; the same: another batch of it
   step: "", // update step of the selected batch; empty: the newest
+  other: "", // of the batch beside it, where that is the same trial's; empty: the first
   item: "0", // which sequence of the batch
   part: "", // component, such as layer_1/h
   measure: "", // of the contributions

@@ -1,14 +1,14 @@
 // The rows of tokens: what each step read, what was to come, and what was predicted.
 
-import { MOST_LETTERS, visible } from "./layout.js";
+import { MOST_LETTERS, numberedEvery, visible } from "./layout.js";
 import { shown } from "./words.js";
 
 /** names: where the names of the rows go; layer: the rest, which stays within the plot. */
 export function drawTokens(names, layer, { place, labels, T, item }) {
-  const { rows, legible, turned } = place.rows;
+  const { numbers, rows, legible, turned } = place.rows;
   names
     .selectAll("text")
-    .data(rows)
+    .data([numbers, ...rows])
     .join("text")
     .attr("class", "name")
     .attr("x", place.plot.left - 8)
@@ -18,6 +18,7 @@ export function drawTokens(names, layer, { place, labels, T, item }) {
     .text(({ name }) => name);
   const [from, to] = visible(place, T);
   const steps = Array.from({ length: to - from }, (_, at) => from + at);
+  drawNumbers(layer, numbers, steps, place, T);
   drawVerdicts(layer, rows.at(-1), steps, place, labels.correct[item]);
   const texts = { reads: labels.inputs, "to come": labels.targets, predicts: labels.predictions };
   const cells = (legible ? rows : []).flatMap((row) =>
@@ -30,6 +31,19 @@ export function drawTokens(names, layer, { place, labels, T, item }) {
 function part(layer, name) {
   const found = layer.select(`g.${name}`);
   return found.empty() ? layer.append("g").attr("class", name) : found;
+}
+
+function drawNumbers(layer, row, steps, place, T) {
+  const every = numberedEvery(place.step, T);
+  part(layer, "numbers")
+    .selectAll("text")
+    .data(steps.filter((step) => (step + 1) % every === 0))
+    .join("text")
+    .attr("x", (step) => place.x(step) + place.step / 2)
+    .attr("y", row.top + row.height / 2)
+    .attr("dy", "0.35em")
+    .attr("text-anchor", "middle")
+    .text((step) => step + 1);
 }
 
 function drawVerdicts(layer, row, steps, place, correct) {

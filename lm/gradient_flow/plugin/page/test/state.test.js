@@ -1,6 +1,8 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { DEFAULTS, formatState, matcher, parseRange, parseState } from "../src/state.js";
+import { numberedEvery } from "../src/layout.js";
+import { activeSide, chosen, kept, selectedStep } from "../src/loading.js";
 import { shortNames } from "../src/names.js";
 import { closest, layersOf } from "../src/parts.js";
 import { number, percent, plural, shown } from "../src/words.js";
@@ -49,4 +51,36 @@ test("numbers and symbols are as people read them", () => {
   assert.equal(plural(1, "step"), "1 step");
   assert.equal(shown("a b"), "a␣b");
   assert.equal(shown("\n"), "⏎");
+});
+
+const runs = { a: {}, b: {} };
+
+test("a trial beside itself is two of its batches, each selected by itself", () => {
+  const app = { runs, active: "b", state: { ...DEFAULTS, run: "a", with: "a", step: "30" } };
+  app.chosen = chosen(app);
+  assert.equal(app.chosen.same, true);
+  assert.equal(activeSide(app), "b");
+  const side = { course: { steps: [5, 10, 20, 30], kept: null } };
+  const shown = () => ["a", "b"].map((name) => kept(side, selectedStep(app, name)));
+  assert.deepEqual(shown(), [30, 5]);
+  app.state.other = "20";
+  assert.deepEqual(shown(), [30, 20]);
+  app.state = { ...app.state, with: "b" };
+  app.chosen = chosen(app);
+  assert.equal(app.chosen.same, false);
+  assert.equal(activeSide(app), "a"); // the batch beside it follows
+  assert.deepEqual(shown(), [30, 30]);
+});
+
+test("numbers of steps have room, and count in round steps", () => {
+  assert.equal(numberedEvery(40, 25), 1);
+  assert.equal(numberedEvery(13, 25), 2);
+  assert.equal(numberedEvery(9, 25), 5);
+  for (const T of [5, 25, 99, 400, 5000]) {
+    for (const step of [0.1, 0.7, 3, 8, 21, 100]) {
+      const every = numberedEvery(step, T);
+      assert.ok(every * step >= String(T).length * 6.6);
+      assert.match(String(every), /^[125]0*$/);
+    }
+  }
 });
