@@ -268,9 +268,7 @@ def _by_state(seen: _StepMeasures, layer: Layer) -> dict[str, ComponentMeasures]
     pass: h[j-1] for recurrent weights, x[j] for input weights."""
     h_tsh, x_tse = layer.residuals.before[0], layer.residuals.x_tbe
     long_h, long_x = (_norm(x)[:, None, :] for x in (h_tsh, x_tse))
-    mean_size_h, mean_h = (
-        x.mean(axis=-1)[:, None, :] for x in (jnp.abs(h_tsh), h_tsh)
-    )
+    mean_size_h, mean_h = (x.mean(axis=-1)[:, None, :] for x in (jnp.abs(h_tsh), h_tsh))
     width = layer.vjp.gates * h_tsh.shape[-1]
     names = _names(len(layer.residuals.after))
     norms = _rows_first(jnp.sqrt(seen.squares))

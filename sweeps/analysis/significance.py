@@ -40,9 +40,7 @@ def chance_text(comparison: Comparison) -> str:
     Args:
       comparison: the ranked trials.
     """
-    found = least_significant_difference(
-        comparison.trials, comparison.axes, comparison.replicate
-    )
+    found = least_significant_difference(comparison.trials, comparison.axes, comparison.replicate)
     trials = count_text(found.trials, "trial")
     if found.difference is None:
         return f"How far chance alone moves {comparison.metric} cannot be told from {trials}."

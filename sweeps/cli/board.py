@@ -182,9 +182,7 @@ def _check_server(console: Console, runs: Mapping[str, Sequence[str]]) -> None:
         )
 
 
-def _sweep_notes(
-    root: Path, sweeps: Sequence[Path], command: str, compare: str
-) -> Iterator[str]:
+def _sweep_notes(root: Path, sweeps: Sequence[Path], command: str, compare: str) -> Iterator[str]:
     """What else there is to see of the sweeps in a folder."""
     if not sweeps:
         return

@@ -23,7 +23,6 @@ from sweeps.cli.version import add_version
 from sweeps.errors import UserError
 from sweeps.io.console import (
     count_text,
-    format_number,
     make_console,
     print_line,
     print_rest,

@@ -13,8 +13,8 @@ from typing import IO
 
 INDEX, SCRIPT = "index.html", "room_for_names.js"
 HEAD = b"<head>"
-PROGRAM = """// A list of runs with room for %(letters)d letters, unless a person has chosen a width.
-const SETTINGS = "_tb_global_settings", OURS = "sweeps.list_width";
+PROGRAM = """// A list of runs with room for %(letters)d letters, unless a width has been chosen.
+const SETTINGS = "_tb_global_settings", OURS = "sweeps-list-width";
 const known = JSON.parse(localStorage.getItem(SETTINGS) ?? "{}");
 const chosen = known.sideBarWidthInPercent;
 if (chosen === undefined || String(chosen) === localStorage.getItem(OURS)) {

@@ -1,4 +1,4 @@
-"""The README's filters select of the shipped sweeps what it says: in Python, in a browser, in TensorBoard."""
+"""The README's filters select of the shipped sweeps what it says, in TensorBoard as in Python."""
 
 import re
 from collections.abc import Callable, Mapping

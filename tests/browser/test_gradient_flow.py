@@ -297,7 +297,7 @@ def test_button_goes_to_the_batch_of_the_highest_bar(
         choice = frame.get_by_role("group", name="curve")
         choice.get_by_role("button", name=curve, exact=True).click()
         frame.get_by_role("button", name="Largest batch").click()
-        highest = max(overviews, key=lambda step: (overviews[step][0, column], -step))  # noqa: B023
+        highest = max(overviews, key=lambda step: (overviews[step][0, column], -step))
         wait_for(frame, "a", f"Update {highest},")
     # A bar can be hit at its foot and above it, whatever its height.
     steps = sorted(overviews)

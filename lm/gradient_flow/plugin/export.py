@@ -141,7 +141,10 @@ def _kept_steps(run: RunRecords, most: int) -> list[int]:
     The page has a button to the largest. It takes the place of the one that is nearest to it.
     """
     kept = _evenly_spaced(sorted(run.batches), most)
-    sizes = {step: float(np.nan_to_num(run.overviews[step][:, 0], posinf=0).max()) for step in run.batches}
+    sizes = {
+        step: float(np.nan_to_num(run.overviews[step][:, 0], posinf=0).max())
+        for step in run.batches
+    }
     largest = max(sorted(sizes), key=lambda step: sizes[step])
     if largest in kept or len(kept) < 2:
         return kept

@@ -127,7 +127,7 @@ def test_terminal_shows_what_became_of_trials_and_how_to_go_on() -> None:
 def test_trials_that_failed_alike_are_told_of_once() -> None:
     errors = ["ValueError: x", "OSError: y", "ValueError: x", "ValueError: x"]
     trials = [trial(f"id={name}", "failed", error=one) for name, one in enumerate(errors)]
-    lines = [line for line in printed(replace(SWEEP, trials=tuple(trials))).splitlines()]
+    lines = printed(replace(SWEEP, trials=tuple(trials))).splitlines()
     assert [line for line in lines if line.startswith("failed: ")] == [
         "failed: ValueError: x (out/grid/id=0/error.txt, and 2 more)",
         "failed: OSError: y (out/grid/id=1/error.txt)",
