@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 NAMES = ("chromium", "chromium-browser", "google-chrome")
-# The projector and plotly draw by WebGL, which a machine without a screen has in software.
+# The projector draws by WebGL, which a machine without a screen has in software.
 ARGUMENTS = ("--no-sandbox", "--use-angle=swiftshader", "--enable-unsafe-swiftshader")
 SECONDS = 300
 """Seconds that `lm.board` may take to load all runs."""

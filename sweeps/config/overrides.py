@@ -104,7 +104,9 @@ def _check_added(given: Sequence[Override], config_dir: Path, config_name: str) 
 
 
 def _default_groups(file: Path) -> set[str]:
-    """The groups of which a configuration file chooses one."""
+    """The groups of which a configuration file chooses one; none where there is no such file."""
+    if not file.is_file():
+        return set()
     defaults = OmegaConf.to_container(OmegaConf.load(file)).get("defaults", [])  # type: ignore[union-attr]
     return {str(key) for one in defaults if isinstance(one, dict) for key in one}
 

@@ -43,6 +43,7 @@ LISTINGS = (
     r"Code, packages, machine: as recorded\.",
     r"run(: walking|\n)|\s+asked\s",  # lm.vectors
     r"<lm\.Model ",
+    r"G\[t, j\] = ",  # equations
 )
 """How a block begins that shows files or what was printed."""
 

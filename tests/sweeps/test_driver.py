@@ -10,8 +10,11 @@ from rich.console import Console
 from sweeps import driver
 from sweeps.config import FrameworkConfig, SearchConfig, SweepConfig
 from sweeps.plan import PendingTrials
+from sweeps.store import Sweep
 from sweeps.tune.guard import SweepGuard
 from sweeps.tune.outcome import MemoryRanOut, Outcome
+
+FOLDER = SimpleNamespace(sweep=Sweep(folder=Path("grid"), axes=(), metric="loss"))
 
 
 def test_packs_are_halved_where_memory_ran_out_and_parted_where_a_worker_died(
@@ -22,12 +25,13 @@ def test_packs_are_halved_where_memory_ran_out_and_parted_where_a_worker_died(
     plan = SimpleNamespace(
         options=options,
         console=Console(quiet=True),
-        open_folder=lambda: None,
+        application=SimpleNamespace(charts={}),
+        open_folder=lambda: FOLDER,
         pending_trials=lambda folder: PendingTrials(directories=paths, num_done=0),
     )
     rounds: list[tuple[list[str], dict[str, int]]] = []
 
-    def train(plan: Any, pending: PendingTrials, guard: SweepGuard) -> Outcome:
+    def train(plan: Any, pending: PendingTrials, guard: SweepGuard, charts: bytes) -> Outcome:
         rounds.append(([path.name for path in pending.directories], dict(pending.halvings)))
         if len(rounds) == 1:
             raise MemoryRanOut(paths[:2])
@@ -38,7 +42,7 @@ def test_packs_are_halved_where_memory_ran_out_and_parted_where_a_worker_died(
 
     monkeypatch.setattr(driver, "_train", train)
     guard = SweepGuard(metric="loss")
-    outcome, names = driver._train_all(plan, None, guard)  # type: ignore[arg-type]
+    outcome, names = driver._train_all(plan, FOLDER, guard)  # type: ignore[arg-type]
     assert [names for names, _ in rounds] == [["a", "b", "c"], ["a", "b", "c"], ["b", "c"]]
     assert [halvings for _, halvings in rounds[:2]] == [{}, {"a": 1, "b": 1}]
     assert rounds[2][1] == {"a": 1, "b": driver.ALONE, "c": driver.ALONE}
@@ -54,14 +58,15 @@ def test_trial_given_up_for_its_memory_counts_as_failed(
     plan = SimpleNamespace(
         options=options,
         console=Console(quiet=True),
-        open_folder=lambda: None,
+        application=SimpleNamespace(charts={}),
+        open_folder=lambda: FOLDER,
         pending_trials=lambda folder: PendingTrials(
             directories=[tmp_path / "a", tmp_path / "b"], num_done=0
         ),
     )
     made = 0
 
-    def train(plan: Any, pending: PendingTrials, guard: SweepGuard) -> Outcome:
+    def train(plan: Any, pending: PendingTrials, guard: SweepGuard, charts: bytes) -> Outcome:
         nonlocal made
         made += 1
         if made < 3:
@@ -70,7 +75,7 @@ def test_trial_given_up_for_its_memory_counts_as_failed(
 
     monkeypatch.setattr(driver, "_train", train)
     guard = SweepGuard(metric="loss", fail_after=fail_after)
-    outcome, _ = driver._train_all(plan, None, guard)  # type: ignore[arg-type]
+    outcome, _ = driver._train_all(plan, FOLDER, guard)  # type: ignore[arg-type]
     assert made == rounds
     assert outcome.ended_early == guard.reason
     assert list(outcome.lost) == ["a"]

@@ -51,6 +51,6 @@ def test_each_outside_library_stands_in_one_package_and_the_application_in_none(
     assert users("tensorboard") == {"tensorboard"}
     assert users("pyarrow") == {"io"}
     assert users("pandas") == {"analysis"}
-    assert users("plotly") == {"analysis", "report"}
+    assert users("plotly") == {"analysis"}
     for library in ("lm", "jax", "flax", "optax"):
         assert not users(library)

@@ -59,7 +59,9 @@ export class Figure {
     const ratio = Math.max(1, devicePixelRatio);
     canvas.width = Math.round(this.place.clientWidth * ratio);
     canvas.height = Math.round(this.place.clientHeight * ratio);
-    const context = canvas.getContext("2d");
+    // Drawn by the CPU: ten thousand thin lines take a GPU in software half a minute, and the CPU a
+    // second.
+    const context = canvas.getContext("2d", { willReadFrequently: true });
     context.setTransform(ratio, 0, 0, ratio, this.margin.left * ratio, this.margin.top * ratio);
     return context;
   }
