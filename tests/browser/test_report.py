@@ -27,14 +27,6 @@ Open = Callable[..., Any]
 
 
 @pytest.fixture(scope="module")
-def opened() -> Iterator[Any]:
-    if reason := browser.missing():
-        pytest.skip(reason)
-    with browser.browser() as chromium:
-        yield chromium
-
-
-@pytest.fixture(scope="module")
 def report(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The page of 60 trials: two continuous options, four with few values, some diverged."""
     folder = tmp_path_factory.mktemp("search")
@@ -45,13 +37,13 @@ def report(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture
-def open_page(opened: Any, report: Path) -> Iterator[Open]:
+def open_page(chromium: Any, report: Path) -> Iterator[Open]:
     """Opens the page; an error of its program fails the test."""
     errors: list[str] = []
     pages = []
 
     def go(address: str = "", path: Path = report, **options: Any) -> Any:
-        page = opened.new_page(**{"viewport": {"width": 1280, "height": 900}, **options})
+        page = chromium.new_page(**{"viewport": {"width": 1280, "height": 900}, **options})
         page.set_default_timeout(1000 * SECONDS)
         page.on("pageerror", lambda error: errors.append(str(error)))
         page.goto(path.as_uri() + address)

@@ -1,6 +1,7 @@
 """A whole sweep of a program that is no language model, through Hydra and Ray."""
 
 import os
+import re
 from pathlib import Path
 from typing import Any
 
@@ -150,7 +151,10 @@ def check_killed_trial_went_on(root: Path, whole: dict[str, str], killed: dict[s
 
 def check_terminal(text: str, found: dict[tuple[str, str], dict[str, str]]) -> None:
     """The table ends with what to do next."""
-    assert f"failed: ValueError: this trial raises ({found['2', 'raise']['directory']}" in text
+    raised = re.search(r"^failed: ValueError: this trial raises \((\S+), and 1 more\)$", text, re.M)
+    assert raised
+    folders = [row["directory"] for (_, fault), row in found.items() if fault == "raise"]
+    assert raised[1] in [f"outputs/grid/{Path(folder).name}/error.txt" for folder in folders]
     assert "failed: its worker process died 2 times" in text
     assert "again alone: python -m toy shape=small +sweep=grid steps=20 pause=0.05 rate=0.1" in text
     assert "look at it:  tensorboard --logdir outputs/grid" in text
