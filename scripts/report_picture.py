@@ -1,4 +1,4 @@
-"""Record the README's picture of a report, filtered as in its address.
+"""Record the README's picture of a report, in which the best and the worst trial are kept.
 
 pip install playwright
 python -m lm.compare outputs/layer_grid --html report.html
@@ -7,9 +7,8 @@ python scripts/report_picture.py report.html docs/report.png --chromium /usr/bin
 
 import argparse
 from pathlib import Path
-from urllib.parse import quote
 
-from benchmarks.tensorboard.browser import browser
+from benchmarks.tensorboard.browser import browser, painted
 
 
 def main() -> None:
@@ -18,13 +17,15 @@ def main() -> None:
     parser.add_argument("page", type=Path)
     parser.add_argument("picture")
     parser.add_argument("--chromium", help="the browser (default: the one on the PATH)")
-    parser.add_argument("--filter", default="hidden_size=96")
     given = parser.parse_args()
     with browser(given.chromium) as opened:
         page = opened.new_page(viewport={"width": 1280, "height": 1240})
-        page.goto(f"{given.page.absolute().as_uri()}#filter={quote(given.filter)}")
-        page.wait_for_selector(".plotly .main-svg")
-        page.wait_for_timeout(3000)  # for the charts to be drawn
+        page.goto(given.page.absolute().as_uri())
+        trials = page.locator("tbody input[type=checkbox]")
+        for place in (0, trials.count() - 1):
+            trials.nth(place).check()
+        page.evaluate("scrollTo(0, 0)")
+        painted(page)
         page.screenshot(path=given.picture)
 
 
