@@ -190,7 +190,7 @@ def test_trial_whose_folder_is_removed_is_named(toy: Any, goes_on: Callable[[], 
     running[0].rename(toy.folder / "removed")
     done = end(toy, process, 60)
     assert done.returncode == 1
-    assert f"1 trials of this run have no folder any more: {running[0].name}" in done.stdout
+    assert f"1 trial of this run has no folder any more: {running[0].name}" in done.stdout
     assert len(toy.rows("p")) == 2
     goes_on()
 
