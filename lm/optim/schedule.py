@@ -7,7 +7,7 @@ its course.
 import math
 from collections.abc import Iterable
 from dataclasses import replace
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import jax.numpy as jnp
 from jax import Array
@@ -89,7 +89,7 @@ def rate_course(config: OptimizerConfig, total_steps: int) -> RateCourse | None:
     )
 
 
-def rate_factor(course: RateCourse, step: Array) -> Array:
+def rate_factor(course: RateCourse, step: Array, numpy: Any = jnp) -> Array:
     """Return the share of the learning rate with which update `step` is made, f32[].
 
     Of W updates of warmup, update n, from 0, is made with the share (n + 1) / W. From then on they
@@ -98,12 +98,15 @@ def rate_factor(course: RateCourse, step: Array) -> Array:
     Args:
       course: of the trial.
       step: i32[], updates made before.
+      numpy: the library that computes; NumPy itself for arrays of the host.
     """
-    before = step.astype(jnp.float32)
-    warm = jnp.minimum(1.0, (before + 1) / jnp.maximum(1.0, course.warmup_steps))
-    progress = jnp.clip((before - course.decay_start) / course.decay_steps, 0.0, 1.0)
-    fallen = jnp.where(course.is_cosine > 0, (1 - jnp.cos(jnp.pi * progress)) / 2, progress)
-    return warm * (1 - (1 - course.end_factor) * fallen)
+    before = step.astype(numpy.float32)
+    warm = numpy.minimum(1.0, (before + 1) / numpy.maximum(1.0, course.warmup_steps))
+    progress = numpy.clip((before - course.decay_start) / course.decay_steps, 0.0, 1.0)
+    along_cosine = (1 - numpy.cos(numpy.pi * progress)) / 2
+    fallen = numpy.where(course.is_cosine > 0, along_cosine, progress)
+    factor: Array = warm * (1 - (1 - course.end_factor) * fallen)
+    return factor
 
 
 def plateau_steps(

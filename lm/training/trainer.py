@@ -159,7 +159,10 @@ class Trainer:
         optimizer = config_at_step(self.config, step).optimizer
         rate = learning_rate(optimizer, step // self.steps_per_epoch, self._plateaus_until(step))
         course = self.hyperparams(step).rate_course
-        return rate if course is None else rate * float(rate_factor(course, jnp.int32(step)))
+        if course is None:
+            return rate
+        # By NumPy, for which nothing is compiled.
+        return rate * float(rate_factor(jax.device_get(course), np.int32(step), np))  # type: ignore[arg-type]
 
     def _plateaus_until(self, step: int) -> int:
         return sum(plateau <= step for plateau in self.plateaus)
