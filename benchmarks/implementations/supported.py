@@ -18,8 +18,11 @@ SUPPORTED = {
     "model.embedding_dropout": (0,),
     "model.weight_drop": (0,),
     "optimizer": ("momentum",),
+    "optimizer.schedule": ("hold",),
+    "optimizer.warmup_steps": (0,),
     "optimizer.weight_decay": (0,),
     "optimizer.average_patience": (None,),
+    "train.accumulate": (1,),
     "train.predict": ("all",),
     "train.precision": ("float32",),
 }

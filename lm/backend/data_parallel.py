@@ -53,6 +53,36 @@ class SingleDevice(NamedTuple):
         return loss, carry, grads
 
 
+class Accumulated(NamedTuple):
+    """Computes on one device, a part of the streams after the other, what `SingleDevice` gives.
+
+    The activations of one part are in memory at a time.
+    """
+
+    parts: int
+
+    def value_and_grad(
+        self, loss_fn: LossFn, params: Any, carry: Any, batch: Any, stream_axes: Any
+    ) -> tuple[Array, Any, Any]:
+        """Differentiate a loss; arguments and results are those of `SingleDevice`."""
+
+        def add(sums: Any, number: Array) -> tuple[Any, Any]:
+            part = partial(_part, self.parts, number)
+            loss, after, grads = SingleDevice().value_and_grad(
+                loss_fn,
+                params,
+                jax.tree.map(lambda x: part(x, 0), carry),
+                jax.tree.map(part, batch, stream_axes),
+                stream_axes,
+            )
+            return jax.tree.map(jnp.add, sums, (loss, grads)), after
+
+        zeros = jnp.float32(0), jax.tree.map(jnp.zeros_like, params)
+        sums, carries = lax.scan(add, zeros, jnp.arange(self.parts))
+        loss, grads = jax.tree.map(lambda x: x / self.parts, sums)
+        return loss, jax.tree.map(lambda x: x.reshape(-1, *x.shape[2:]), carries), grads
+
+
 class DataParallel(NamedTuple):
     """Computes on several devices, inside `jit_data_parallel`, what `SingleDevice` gives.
 
@@ -60,6 +90,8 @@ class DataParallel(NamedTuple):
     """
 
     n_devices: int
+    each: SingleDevice | Accumulated = SingleDevice()
+    """How a device computes its part."""
 
     def value_and_grad(
         self, loss_fn: LossFn, params: Any, carry: Any, batch: Any, stream_axes: Any
@@ -67,18 +99,13 @@ class DataParallel(NamedTuple):
         """Differentiate a loss; arguments and results are those of `SingleDevice`."""
         carry = jax.tree.map(lambda x: self._shard(x, 0), carry)
         batch = jax.tree.map(self._shard, batch, stream_axes)
-        loss, carry, grads = SingleDevice().value_and_grad(
-            loss_fn, params, carry, batch, stream_axes
-        )
+        loss, carry, grads = self.each.value_and_grad(loss_fn, params, carry, batch, stream_axes)
         (loss, grads), carry = self._all_reduce((loss, grads), carry)
         return loss, carry, grads
 
     def _shard(self, x: Array, axis: int) -> Array:
         """Take this device's part of an array along an axis; all of it where that is -1."""
-        if axis < 0:
-            return x
-        size = x.shape[axis] // self.n_devices
-        return lax.dynamic_slice_in_dim(x, lax.axis_index(_STREAMS) * size, size, axis)
+        return _part(self.n_devices, lax.axis_index(_STREAMS), x, axis)
 
     def _all_reduce(self, means: T, rows: T) -> tuple[T, T]:
         """Combine what all devices found; each waits for the others.
@@ -101,12 +128,21 @@ class DataParallel(NamedTuple):
         return lax.dynamic_update_slice_in_dim(wide, x, lax.axis_index(_STREAMS) * len(x), 0)
 
 
-Parallelism = SingleDevice | DataParallel
+Parallelism = SingleDevice | Accumulated | DataParallel
 
 
-def parallelism(n_devices: int) -> Parallelism:
-    """Choose how a gradient is computed on `n_devices` devices."""
-    return SingleDevice() if n_devices == 1 else DataParallel(n_devices=n_devices)
+def parallelism(n_devices: int, parts: int = 1) -> Parallelism:
+    """Choose how a gradient is computed on `n_devices` devices, by each in so many parts."""
+    each = SingleDevice() if parts == 1 else Accumulated(parts)
+    return each if n_devices == 1 else DataParallel(n_devices=n_devices, each=each)
+
+
+def _part(parts: int, number: Array, x: Array, axis: int) -> Array:
+    """One of equal parts of an array along an axis; all of it where that is -1."""
+    if axis < 0:
+        return x
+    size = x.shape[axis] // parts
+    return lax.dynamic_slice_in_dim(x, number * size, size, axis)
 
 
 def jit_data_parallel(

@@ -21,8 +21,14 @@ CONFIG_DIR = _packaged if _packaged.is_dir() else Path(__file__).parents[2] / "c
 _ADDED_OPTIONS: dict[str, Any] = {
     "init_from": None,
     "log": {"vector_scores": False, "scalars_every": None},
-    "optimizer": {"schedule": HOLD, "plateau_patience": 1},
-    "train": {"patience": None},
+    "optimizer": {
+        "schedule": HOLD,
+        "plateau_patience": 1,
+        "warmup_steps": 0,
+        "end_factor": 0.0,
+        "decay_fraction": 0.1,
+    },
+    "train": {"patience": None, "accumulate": 1},
 }
 """Options that a trial of an earlier version may lack, and the values that it trained with."""
 

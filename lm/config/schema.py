@@ -130,7 +130,12 @@ class LossConfig:
 
 
 HOLD, PLATEAU = "hold", "plateau"
-"""Values of `optimizer.schedule`."""
+"""Values of `optimizer.schedule` of which an epoch has one learning rate."""
+
+LINEAR, COSINE, WSD = "linear", "cosine", "wsd"
+"""Values of `optimizer.schedule` of which each update has a learning rate of its own."""
+
+BY_UPDATE = (LINEAR, COSINE, WSD)
 
 
 @dataclass(unsafe_hash=True)
@@ -142,8 +147,23 @@ class OptimizerConfig:
     schedule: str = option(
         "hold: full learning rate for `hold_epochs`, then times `decay` after each epoch; plateau: "
         "times `decay` after each `plateau_patience` evaluations without a better value of "
-        "sweep.metric",
-        choices=(HOLD, PLATEAU),
+        "sweep.metric; linear, cosine: falls with each update, in a line or half a cosine, to "
+        "`end_factor` of it after the last; wsd: full but for the last `decay_fraction` of all "
+        "updates, in which it falls in a line (warmup, stable, decay)",
+        choices=(HOLD, PLATEAU, *BY_UPDATE),
+    )
+    warmup_steps: int = option(
+        "first updates, over which the learning rate rises in a line to what the schedule says",
+        unit="updates",
+        at_least=0,
+    )
+    end_factor: float = option(
+        "share of the learning rate that is left after the last update (linear, cosine, wsd)",
+        at_least=0,
+        at_most=1,
+    )
+    decay_fraction: float = option(
+        "share of all updates in which `schedule=wsd` decays", above=0, at_most=1
     )
     hold_epochs: int | None = option(
         "epochs at the full learning rate; null: all of them", unit="epochs", at_least=0
@@ -183,6 +203,53 @@ class AdamConfig(OptimizerConfig):
 
 
 @dataclass(unsafe_hash=True)
+class AdamWConfig(AdamConfig):
+    """`optimizer=adamw`: Adam with decoupled weight decay, Loshchilov & Hutter 2019."""
+
+    weight_decay: float = option(
+        "times the learning rate and each parameter, taken from it at each update; no part of the "
+        "gradient that the rule sees",
+        at_least=0,
+    )
+
+
+@dataclass(unsafe_hash=True)
+class LionConfig(OptimizerConfig):
+    """`optimizer=lion`: steps of equal size against the sign of a mean gradient, Chen et al. 2023.
+
+    Its learning rate is three to ten times smaller than Adam's, its weight decay as much larger.
+    """
+
+    beta1: float = option(
+        "share of the running mean, beside the gradient, in what the sign is taken of",
+        at_least=0,
+        below=1,
+    )
+    beta2: float = option("decay of the gradient's running mean", at_least=0, below=1)
+    weight_decay: float = option(
+        "times the learning rate and each parameter, taken from it at each update", at_least=0
+    )
+
+
+@dataclass(unsafe_hash=True)
+class MuonConfig(OptimizerConfig):
+    """`optimizer=muon`: momentum made orthogonal, Jordan et al. 2024, for matrices between layers.
+
+    Embedding, softmax and biases are Adam's. Steps of both have the size of Adam's, as in Liu et
+    al. 2025, so that one learning rate suits both.
+    """
+
+    momentum: float = option("share of the velocity kept at each update", at_least=0, below=1)
+    iterations: int = option("Newton-Schulz iterations of an update", at_least=1)
+    beta1: float = option("Adam's decay of the gradient's running mean", at_least=0, below=1)
+    beta2: float = option("Adam's decay of its running mean square", at_least=0, below=1)
+    epsilon: float = option("added to Adam's denominator", above=0)
+    weight_decay: float = option(
+        "times the learning rate and each parameter, taken from it at each update", at_least=0
+    )
+
+
+@dataclass(unsafe_hash=True)
 class RMSPropConfig(OptimizerConfig):
     """`optimizer=rmsprop`: Tieleman & Hinton 2012, without centring."""
 
@@ -191,13 +258,27 @@ class RMSPropConfig(OptimizerConfig):
     epsilon: float = option("added to the denominator", above=0)
 
 
-OPTIMIZERS = {"momentum": MomentumConfig, "adam": AdamConfig, "rmsprop": RMSPropConfig}
+OPTIMIZERS = {
+    "momentum": MomentumConfig,
+    "adam": AdamConfig,
+    "adamw": AdamWConfig,
+    "lion": LionConfig,
+    "muon": MuonConfig,
+    "rmsprop": RMSPropConfig,
+}
 """`optimizer.kind` -> the options of that update rule."""
 
 
 def momentum_of(optimizer: OptimizerConfig) -> float:
     """Return the momentum of an update rule; 0 for one that has none."""
-    return optimizer.momentum if isinstance(optimizer, MomentumConfig | RMSPropConfig) else 0.0
+    if isinstance(optimizer, MomentumConfig | MuonConfig | RMSPropConfig):
+        return optimizer.momentum
+    return 0.0
+
+
+def varies_by_update(optimizer: OptimizerConfig) -> bool:
+    """Return whether the learning rate may differ between two updates of an epoch."""
+    return optimizer.schedule in BY_UPDATE or optimizer.warmup_steps > 0
 
 
 @dataclass(unsafe_hash=True)
@@ -205,6 +286,11 @@ class TrainConfig:
     """`train`: batches, epochs, clipping and what is reported."""
 
     batch_size: int = option("text streams side by side", unit="sequences", at_least=1)
+    accumulate: int = option(
+        "parts of an update's batch, each of `batch_size` streams: their gradients are computed "
+        "one after the other, in the memory of one, and averaged",
+        at_least=1,
+    )
     eval_batch_size: int | None = option(
         "streams in which a held-out text is read, each from a zero state (`predict=all`); null: "
         "as `batch_size`, 1: the text as one",
@@ -240,6 +326,11 @@ class TrainConfig:
         "numbers that change during training, `{step: updates made before, option: number}`; "
         "options: optimizer.learning_rate, optimizer.momentum, train.clip_norm"
     )
+
+    @property
+    def streams(self) -> int:
+        """Text streams of an update."""
+        return self.batch_size * self.accumulate
 
 
 @dataclass(unsafe_hash=True)

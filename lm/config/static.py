@@ -7,7 +7,7 @@ from functools import partial, reduce
 from operator import attrgetter, getitem
 from typing import Any
 
-from lm.config.schema import HOLD, RUN_ONLY, Config
+from lm.config.schema import BY_UPDATE, HOLD, LINEAR, RUN_ONLY, Config
 
 TRACED_OPTIONS: Mapping[str, Any] = {
     "model.forget_bias": 1.0,
@@ -19,6 +19,9 @@ TRACED_OPTIONS: Mapping[str, Any] = {
     "optimizer.hold_epochs": None,
     "optimizer.decay": 1.0,
     "optimizer.plateau_patience": 1,
+    "optimizer.warmup_steps": 0,
+    "optimizer.end_factor": 0.0,
+    "optimizer.decay_fraction": 0.1,
     "train.epochs": 1,
     "train.patience": None,
     "train.clip_norm": None,
@@ -54,6 +57,9 @@ def _stand_ins(value_of: Callable[[str], Any]) -> dict[str, Any]:
         value = value_of(key)
         share = value_of("model.dropout") if value is None else value
         found[key] = 0.5 if share > 0 else 0.0
+    # A rate for each update is compiled in, whatever the rates are.
+    if value_of("optimizer.schedule") in BY_UPDATE or value_of("optimizer.warmup_steps"):
+        found["optimizer.schedule"] = LINEAR
     return found
 
 
@@ -69,11 +75,17 @@ def _with(section: Any, path: list[str], value: Any) -> Any:
     return replace(section, **{name: _with(getattr(section, name), rest, value) if rest else value})
 
 
+def _item(raw_config: Mapping[str, Any], key: str) -> Any:
+    """The value of an option; None where a configuration of an earlier version lacks it."""
+    *sections, name = key.split(".")
+    return reduce(getitem, sections, raw_config).get(name)
+
+
 def pack_key(raw_config: Mapping[str, Any]) -> dict[str, Any]:
     """Return what must be equal for trials to train in one pack: shapes, code, text, reports."""
     free = (*RUN_ONLY, "seed", "init_from")
     left = {key: deepcopy(part) for key, part in raw_config.items() if key not in free}
-    for key, value in _stand_ins(lambda key: reduce(getitem, key.split("."), left)).items():
+    for key, value in _stand_ins(partial(_item, left)).items():
         *sections, name = key.split(".")
         section = reduce(getitem, sections, left)
         if name in section:  # not every kind of optimizer has a momentum

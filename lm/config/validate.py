@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from typing import Any
 
-from lm.config.schema import PLATEAU, Config, OptimizerConfig
+from lm.config.schema import BY_UPDATE, PLATEAU, Config, OptimizerConfig
 from sweeps.config.schema import check_range, walk_options
 from sweeps.errors import UserError
 
@@ -57,6 +57,13 @@ def _check_change(
 
 
 def _check_schedule(optimizer: OptimizerConfig) -> None:
+    by_epoch = optimizer.hold_epochs is not None or optimizer.decay < 1
+    if optimizer.schedule in BY_UPDATE and by_epoch:
+        raise UserError(
+            "optimizer.hold_epochs and optimizer.decay go with optimizer.schedule=hold, and "
+            f"{optimizer.schedule} lowers the rate at each update; give optimizer.hold_epochs=null "
+            "optimizer.decay=1, and set how much is left at the end by optimizer.end_factor."
+        )
     if optimizer.schedule != PLATEAU:
         return
     if optimizer.hold_epochs is not None:
@@ -79,11 +86,11 @@ def _check_combinations(config: Config) -> None:
             f"data.valid_fraction={data.valid_fraction} and data.test_fraction="
             f"{data.test_fraction} leave no text to train on; their sum must be below 1."
         )
-    flow, batch_size = config.gradient_flow, config.train.batch_size
-    if flow.every is not None and flow.batch_items > batch_size:
+    flow, streams = config.gradient_flow, config.train.streams
+    if flow.every is not None and flow.batch_items > streams:
         raise UserError(
             f"gradient_flow.batch_items={flow.batch_items} is more than a batch has with "
-            f"train.batch_size={batch_size}; lower it."
+            f"train.batch_size={config.train.batch_size}; lower it."
         )
     if data.name == "text" and not data.files:
         raise UserError("data=text needs the files to read, as in data.files=[a.txt,b.txt].")

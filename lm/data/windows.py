@@ -19,18 +19,19 @@ def windows_in_stream(length: int, train: TrainConfig) -> int:
 
 
 def steps_per_epoch(tokens: int, train: TrainConfig) -> int:
-    """Updates in one pass over a text laid out as `batch_size` streams, its tail dropped.
+    """Updates in one pass over a text laid out in the streams of an update, its tail dropped.
 
     Raises:
       UserError: the text is shorter than one batch.
     """
-    steps = windows_in_stream(tokens // train.batch_size, train)
+    steps = windows_in_stream(tokens // train.streams, train)
     if steps < 1:
-        needed = train.batch_size * (train.sequence_length + 1)
+        needed = train.streams * (train.sequence_length + 1)
+        parts = f", train.accumulate={train.accumulate}" if train.accumulate > 1 else ""
         raise UserError(
             f"The training text has {tokens} tokens, but one batch of train.batch_size="
-            f"{train.batch_size} and train.sequence_length={train.sequence_length} takes {needed};"
-            " lower one of the two or give more text."
+            f"{train.batch_size}{parts} and train.sequence_length={train.sequence_length} takes "
+            f"{needed}; lower one of them or give more text."
         )
     return steps
 

@@ -69,7 +69,7 @@ def memory(config: Config) -> Memory:
     tokens = train.batch_size * train.sequence_length
     streams, length = evaluation_window(train)
     read = max(tokens, streams * length)
-    slots = 1 if config.optimizer.kind == "momentum" else 2
+    slots = 1 if config.optimizer.kind in ("momentum", "lion") else 2
     slots += config.optimizer.average_patience is not None
     numbers = num_parameters(config.model, vocab_size)
     # Logits, their exponentials and their gradient.

@@ -33,7 +33,8 @@ def relative_cost(raw_config: Mapping[str, Any]) -> float:
     length = train.sequence_length
     reads, steps = (length, 1) if train.predict == "last" else (1, length)
     trained = 3 * (reads * recurrent + features * compared)  # forward, and twice as much back
-    updated = UPDATE * recurrent / (train.batch_size * steps)
+    streams = train.batch_size * int(raw_config["train"].get("accumulate", 1))
+    updated = UPDATE * recurrent / (streams * steps)
     held_out = data.valid_fraction * (reads * recurrent + features * vocab_size)
     return train.epochs * (trained + updated + held_out)
 

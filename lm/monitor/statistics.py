@@ -74,6 +74,7 @@ def collect(
       state, hyperparams, streams_lb, randomness: as `lm.training.multi_step.next_step_inputs`
       takes them.
     """
+    hyperparams = hyperparams.at_update(state.step)
     state, batch = next_step_inputs(spec, state, hyperparams, streams_lb, randomness)
     loss_fn = partial(batch_loss, spec, hyperparams, forward=_forward_with_activations)
     grads, (_, seen) = jax.grad(loss_fn, has_aux=True)(state.params, state.carry, batch)

@@ -11,8 +11,9 @@ for rounding.
 
 `LazyRows` does so. `DenseRows` is the plain form with the same methods, which updates every row in
 every step; tests compare the two. Adam has no such closed form, since its denominator changes from
-step to step: it updates all rows. So does any rule with weight decay, or with averages of the
-parameters. A step of the lazy form stays as fast as the vocabulary grows (benchmarks/RESULTS.md).
+step to step: it updates all rows, and so does every other rule. So does any rule with weight decay,
+with averages of the parameters, or with a learning rate that changes at each update. A step of the
+lazy form stays as fast as the vocabulary grows (benchmarks/RESULTS.md).
 
 V vocabulary, N words that a step touches, words that occur several times included.
 """
@@ -26,7 +27,14 @@ import jax.numpy as jnp
 import optax
 from jax import Array
 
-from lm.config import LossConfig, ModelConfig, OptimizerConfig, RMSPropConfig, TrainConfig
+from lm.config import (
+    LossConfig,
+    ModelConfig,
+    OptimizerConfig,
+    RMSPropConfig,
+    TrainConfig,
+    varies_by_update,
+)
 from lm.config.sizes import feature_size, num_parameters
 from lm.model.types import TABLES, Params
 from lm.optim.optimizer import Hyperparameters
@@ -190,6 +198,7 @@ def row_updates(loss: LossConfig, optimizer: OptimizerConfig) -> RowUpdates:
 def supports_lazy_rows(loss: LossConfig, optimizer: OptimizerConfig) -> bool:
     """Whether a step touches few rows, and the others can be brought up to date later."""
     closed = optimizer.kind in ("momentum", "rmsprop") and optimizer.weight_decay == 0
+    closed &= not varies_by_update(optimizer)
     return loss.kind != "softmax" and closed and optimizer.average_patience is None
 
 
@@ -203,8 +212,8 @@ def gradient_size(
     """Numbers in a step's gradient: in the tables', of all rows or of those that it touches."""
     if not supports_lazy_rows(loss, optimizer):
         return num_parameters(model, vocab_size)
-    read = train.batch_size * train.sequence_length
-    compared = (read if train.predict == "all" else train.batch_size) + loss.samples
+    read = train.streams * train.sequence_length
+    compared = (read if train.predict == "all" else train.streams) + loss.samples
     width = feature_size(model) + 1
     vectors = width if model.tie_weights else model.embed_size
     return num_parameters(model, vocab_size=0) + read * vectors + compared * width

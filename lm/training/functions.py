@@ -206,8 +206,13 @@ def build_functions(static: StaticConfig) -> CompiledFunctions:
         cudnn_available=cudnn_lstm.is_available,
     )
     compute, lanes_compute = plan(), plan(stacked=True)
-    spec = _step_spec(static, compute.recurrence)._replace(parallel=parallelism(compute.shards))
-    lanes_spec = _step_spec(static, lanes_compute.recurrence)
+    parts = static.train.accumulate
+    spec = _step_spec(static, compute.recurrence)._replace(
+        parallel=parallelism(compute.shards, parts)
+    )
+    lanes_spec = _step_spec(static, lanes_compute.recurrence)._replace(
+        parallel=parallelism(1, parts)
+    )
     shapes = state_shapes(spec, partial(_model, static, "scan"), init_scales(static.model))
 
     def initialize(key: Array, start: InitScales) -> TrainState:

@@ -76,7 +76,7 @@ def state_shapes(spec: StepSpec, make: Make, start: InitScales) -> TrainState:
 
     def begin(key: Array) -> TrainState:
         model = make(key, start)
-        carry = model.zero_carry(spec.train.batch_size)
+        carry = model.zero_carry(spec.train.streams)
         return _init_arrays(spec, _params_of(model), carry, spec.vocab_size)
 
     shapes: TrainState = jax.eval_shape(begin, jax.random.key(0))

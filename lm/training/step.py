@@ -57,6 +57,8 @@ def train_step(
     Returns:
       The state after the update, and what the batch's loss and gradient were.
     """
+    hyperparams = hyperparams.at_update(state.step)
+
     # Batch, with the rows of the tables that it needs.
     inputs = step_batch(batch, randomness.candidates)
     rows, index = spec.rows.gather(state.tables, hyperparams, state.step, inputs.touched_words)

@@ -20,7 +20,12 @@ from lm.data.windows import num_predictions, steps_per_epoch
 from lm.model.initializers import init_scales
 from lm.model.types import Params
 from lm.optim.optimizer import Hyperparameters, hyperparameters
-from lm.optim.schedule import config_at_step, learning_rate, steps_until_change
+from lm.optim.schedule import (
+    config_at_step,
+    learning_rate,
+    rate_factor,
+    steps_until_change,
+)
 from lm.training.functions import build_functions, make_static_config
 from lm.training.heldout import HeldOut, make_windows, mean_loss, perplexity
 from lm.training.metrics import CurvePoint, collect_updates, curve_points
@@ -63,7 +68,7 @@ def put_on_device(dataset: Dataset, train: TrainConfig) -> DeviceText:
     tokens = {split: len(ids) for split, ids in held_out.items() if len(ids)}
     room = max(num_predictions(count, train) for count in tokens.values())
     return DeviceText(
-        streams_lb=jnp.asarray(to_streams(dataset.train, train.batch_size)),
+        streams_lb=jnp.asarray(to_streams(dataset.train, train.streams)),
         steps_per_epoch=steps_per_epoch(len(dataset.train), train),
         tokens=tokens,
         held_out={split: make_windows(held_out[split], train, room) for split in tokens},
@@ -107,7 +112,7 @@ class Trainer:
     @property
     def words_per_step(self) -> int:
         """Words that the recurrence reads in a step."""
-        return self.config.train.batch_size * self.config.train.sequence_length
+        return self.config.train.streams * self.config.train.sequence_length
 
     def start(self) -> TrainState:
         """The state before the first update."""
@@ -143,9 +148,21 @@ class Trainer:
         epoch, plateaus = step // self.steps_per_epoch, self._plateaus_until(step)
         changes = sum(change["step"] <= step for change in self.config.train.changes)
         if self._hyperparams is None or self._hyperparams[0] != (epoch, changes, plateaus):
-            found = hyperparameters(config_at_step(self.config, step), epoch, plateaus)
+            found = hyperparameters(
+                config_at_step(self.config, step), epoch, plateaus, self.total_steps
+            )
             self._hyperparams = (epoch, changes, plateaus), found
         return self._hyperparams[1]
+
+    def learning_rate(self, step: int) -> float:
+        """The learning rate of update `step`."""
+        optimizer = config_at_step(self.config, step).optimizer
+        rate = learning_rate(optimizer, step // self.steps_per_epoch, self._plateaus_until(step))
+        course = self.hyperparams(step).rate_course
+        if course is None:
+            return rate
+        # By NumPy, for which nothing is compiled.
+        return rate * float(rate_factor(jax.device_get(course), np.int32(step), np))  # type: ignore[arg-type]
 
     def _plateaus_until(self, step: int) -> int:
         return sum(plateau <= step for plateau in self.plateaus)
@@ -209,9 +226,7 @@ class Trainer:
         *before, last = curve_points(step, updates, config.log.scalars_every or len(updates))
         metrics = {
             **last.metrics,
-            "train/learning_rate": learning_rate(
-                config.optimizer, step // self.steps_per_epoch, self._plateaus_until(step)
-            ),
+            "train/learning_rate": self.learning_rate(step + steps - 1),
             "time/epoch": (step + steps) / self.steps_per_epoch,
             "time/words_per_second": steps * self.words_per_step / seconds,
         }

@@ -10,7 +10,7 @@ from sweeps.config import check_overrides
 from sweeps.errors import UserError
 
 Compose = Callable[..., dict[str, Any]]
-TWO = "optimizer=momentum or optimizer=rmsprop"
+THREE = "optimizer=momentum or optimizer=muon or optimizer=rmsprop"
 SET = "and an override sets it; leave it out there, or take"
 
 
@@ -19,16 +19,16 @@ SET = "and an override sets it; leave it out there, or take"
     [
         (
             ["optimizer=adam", "optimizer.momentum=0.5"],
-            f"optimizer.momentum has no meaning for optimizer=adam, {SET} {TWO}, which have it.",
+            f"optimizer.momentum has no meaning for optimizer=adam, {SET} {THREE}, which have it.",
         ),
         (
             ["optimizer.beta1=0.5"],
             f"optimizer.beta1 has no meaning for optimizer=momentum, {SET} "
-            "optimizer=adam, which has it.",
+            "optimizer=adam or optimizer=adamw or optimizer=lion or optimizer=muon, which have it.",
         ),
         (
             ["+experiment=sherlock_adam", "optimizer.momentum=0.5"],
-            f"optimizer.momentum has no meaning for optimizer=adam, {SET} {TWO}, which have it.",
+            f"optimizer.momentum has no meaning for optimizer=adam, {SET} {THREE}, which have it.",
         ),
         (
             ["scheduler=pbt", "scheduler.grace=1"],
@@ -68,7 +68,8 @@ def test_other_optimizer_over_an_experiment_that_sets_momentum_is_as_its_file_sa
 
 
 def test_momentum_of_a_rule_without_one_is_zero(compose: Compose) -> None:
-    rules = {"momentum": 0.9, "sgd": 0.0, "adam": 0.0, "rmsprop": 0.0}
+    rules = {"momentum": 0.9, "sgd": 0.0, "rmsprop": 0.0, "muon": 0.95}
+    rules |= dict.fromkeys(("adam", "adamw", "lion"), 0.0)
     found = {
         name: momentum_of(parse_config(compose(f"optimizer={name}")).optimizer) for name in rules
     }

@@ -48,6 +48,8 @@ OTHER = [
     ("loss.kind=nce",),
     ("loss.over_time=sum",),
     ("optimizer=adam",),
+    ("optimizer=lion",),
+    ("optimizer=muon",),
     ("train.batch_size=5",),
     ("train.predict=last",),
 ]

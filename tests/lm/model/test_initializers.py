@@ -60,7 +60,9 @@ def test_nothing_is_compiled_for_another_shape(tiny: Compose) -> None:
     assert compiling.cache_status == "kept"
 
 
-@pytest.mark.parametrize("optimizer", ["momentum", "adam", "rmsprop", "sgd"])
+@pytest.mark.parametrize(
+    "optimizer", ["momentum", "adam", "adamw", "lion", "muon", "rmsprop", "sgd"]
+)
 def test_the_optimizer_starts_as_optax_has_it(tiny: Compose, optimizer: str) -> None:
     config = parse_config(tiny(f"optimizer={optimizer}", "optimizer.average_patience=2"))
     program = build_functions(make_static_config(config, 20))

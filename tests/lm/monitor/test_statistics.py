@@ -176,6 +176,7 @@ def test_a_device_that_sums_up_itself_tells_the_same(
         ("model.cell=gru", "optimizer=adam", "model.dropout=0.3", "model.layers=2"),
         ("model.cell=rnn", "optimizer=rmsprop", *SAMPLED, "model.weight_drop=0.2"),
         ("optimizer=sgd", "loss.kind=nce", "loss.samples=5", "model.embedding_dropout=0.4", *TIED),
+        ("optimizer=lion", "optimizer.schedule=cosine", "optimizer.warmup_steps=9"),
         ("train.predict=last", "loss.activation_penalty=2", "loss.slowness_penalty=1"),
         ("model.cell=lstm", "loss.over_time=sum", "optimizer.average_patience=1", *TIED),
     ],

@@ -145,6 +145,8 @@ def test_rows_that_are_given_back_are_written_once_and_others_stay(tiny: Compose
         "optimizer=adam",
         "optimizer.weight_decay=0.1",
         "optimizer.average_patience=2",
+        "optimizer.schedule=linear",
+        "optimizer.warmup_steps=3",
     ],
 )
 def test_all_rows_are_updated_where_no_closed_form_or_no_sampling_is(
