@@ -10,7 +10,13 @@ from sweeps.errors import UserError
 
 
 def train(predict: str, batch_size: int, sequence_length: int) -> Any:
-    return SimpleNamespace(predict=predict, batch_size=batch_size, sequence_length=sequence_length)
+    return SimpleNamespace(
+        predict=predict,
+        batch_size=batch_size,
+        accumulate=1,
+        streams=batch_size,
+        sequence_length=sequence_length,
+    )
 
 
 @pytest.mark.parametrize("predict", ["all", "last"])
