@@ -4,7 +4,7 @@ import math
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import partial
 from itertools import accumulate
-from typing import Any
+from typing import Any, TypeGuard
 
 import plotly.graph_objects as go
 from plotly.colors import qualitative, sample_colorscale
@@ -122,8 +122,7 @@ def slices(comparison: Comparison, axes: Sequence[str] = ()) -> go.Figure:
     """
     title = f"{', '.join(comparison.names)}: best {comparison.metric}"
     chosen = [_axis_key(comparison, axis) for axis in axes] or varied_axes(comparison)
-    values = [one.best for one in comparison.trials]
-    finite = [value for value in values if value is not None and math.isfinite(value)]
+    finite = [one.best for one in comparison.trials if _is_finite(one.best)]
     if not finite or not chosen:
         why = "no axis has two values" if finite else _nothing(comparison)
         return _empty(f"{title}: {why}")
@@ -135,48 +134,45 @@ def slices(comparison: Comparison, axes: Sequence[str] = ()) -> go.Figure:
     )
     for place, axis in enumerate(chosen):
         row, column = divmod(place, columns)
-        labels = [one.settings[axis] for one in comparison.trials]
-        is_numeric = are_numbers(labels)
-        known = [index for index, label in enumerate(labels) if label != MISSING]
-        lost = [not _is_finite(values[index]) for index in known]
-        figure.add_trace(
-            go.Scatter(
-                x=[
-                    parse_number(labels[index]) if is_numeric else plain(texts(axis, labels[index]))
-                    for index in known
-                ],
-                y=[
-                    worst if gone else values[index]
-                    for index, gone in zip(known, lost, strict=True)
-                ],
-                mode="markers",
-                marker={
-                    "symbol": ["x" if gone else "circle" for gone in lost],
-                    "color": ["#d62728" if gone else "#1f77b4" for gone in lost],
-                    "size": 8,
-                },
-                hovertemplate=[
-                    _hover(comparison.trials[index], names, texts) + "<extra></extra>"
-                    for index in known
-                ],
-                showlegend=False,
-            ),
-            row=row + 1,
-            col=column + 1,
-        )
-        numbers = [number for label in labels if (number := parse_number(label)) is not None]
-        order = [plain(texts(axis, label)) for label in sort_labels(labels)]
-        kind = (
-            _axis(numbers)
-            if is_numeric
-            else {"type": "category", "categoryorder": "array", "categoryarray": order}
-            | _short_ticks(axis, labels, texts)
-        )
+        points, kind = _slice(comparison, axis, worst, names, texts)
+        figure.add_trace(points, row=row + 1, col=column + 1)
         figure.update_xaxes(title_text=plain(names[axis]), row=row + 1, col=column + 1, **kind)
         figure.update_yaxes(row=row + 1, col=column + 1, **_axis(finite))
     figure.update_yaxes(title_text=plain(f"best {comparison.metric}"), col=1)
     figure.update_layout(template="plotly_white", title=plain(title))
     return figure
+
+
+def _slice(
+    comparison: Comparison, axis: str, worst: float, names: Mapping[str, str], texts: ValueTexts
+) -> tuple[go.Scatter, dict[str, Any]]:
+    """A panel's points, and the axis below them; what has no finite value stands at `worst`."""
+    known = [one for one in comparison.trials if one.settings[axis] != MISSING]
+    labels = [one.settings[axis] for one in comparison.trials]
+    is_numeric = are_numbers(labels)
+    lost = [not _is_finite(one.best) for one in known]
+    points = go.Scatter(
+        x=[
+            parse_number(one.settings[axis])
+            if is_numeric
+            else plain(texts(axis, one.settings[axis]))
+            for one in known
+        ],
+        y=[worst if gone else one.best for one, gone in zip(known, lost, strict=True)],
+        mode="markers",
+        marker={
+            "symbol": ["x" if gone else "circle" for gone in lost],
+            "color": ["#d62728" if gone else "#1f77b4" for gone in lost],
+            "size": 8,
+        },
+        hovertemplate=[_hover(one, names, texts) + "<extra></extra>" for one in known],
+        showlegend=False,
+    )
+    if is_numeric:
+        return points, _axis([number for x in labels if (number := parse_number(x)) is not None])
+    order = [plain(texts(axis, label)) for label in sort_labels(labels)]
+    category = {"type": "category", "categoryorder": "array", "categoryarray": order}
+    return points, category | _short_ticks(axis, labels, texts)
 
 
 def history(comparison: Comparison) -> go.Figure:
@@ -331,7 +327,7 @@ def _axis_key(comparison: Comparison, name: str) -> str:
     raise UserError(f"{name} is no axis; {did_you_mean(name, comparison.axes)}.")
 
 
-def _is_finite(value: float | None) -> bool:
+def _is_finite(value: float | None) -> TypeGuard[float]:
     return value is not None and math.isfinite(value)
 
 

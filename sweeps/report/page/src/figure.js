@@ -2,6 +2,7 @@
 
 import { axisBottom, axisLeft } from "d3-axis";
 import { select } from "d3-selection";
+import { tone } from "./colours.js";
 import { element } from "./elements.js";
 import { short, shorten } from "./text.js";
 
@@ -186,6 +187,27 @@ export function drawMark(context, mark, x, y, size, colour, paper) {
   if (mark !== "×" && mark !== "○") context.fill();
   context.stroke();
   context.restore();
+}
+
+/** The trial of the point that is nearest to a place, and its words; null where none is near. */
+export function nearestPoint(app, points, x, y, near) {
+  let found = null;
+  for (const point of points) {
+    const gap = Math.hypot(point.x - x, point.y - y);
+    if (gap < near && (!found || gap < found.gap)) found = { gap, trial: point.trial };
+  }
+  if (!found) return null;
+  const { trial } = found;
+  const first = trial.best === null ? "no value" : `best ${app.data.metric} ${short(trial.best)}`;
+  return { trial, words: tellTrial(app, trial, first) };
+}
+
+/** Draw the points of what is pointed at or kept on a figure's upper canvas. */
+export function highlightPoints(app, figure, points, colourOf) {
+  const lit = points.filter((point) => app.isLit(point.trial));
+  const context = figure.overlay(lit.length > 0);
+  for (const { trial, x, y, cross } of lit)
+    drawMark(context, cross ? "×" : "", x, y, 12, colourOf(trial), tone("ink"));
 }
 
 /** What floats beside the pointer. */

@@ -4,9 +4,9 @@
 import { scaleLinear } from "d3-scale";
 import { painter, tone } from "./colours.js";
 import { padded } from "./curves.js";
-import { drawMark, Figure, tellTrial } from "./figure.js";
+import { drawMark, Figure, highlightPoints, nearestPoint } from "./figure.js";
 import { bestSoFar, bounds, withoutOutliers } from "./statistics.js";
-import { count, short } from "./text.js";
+import { count } from "./text.js";
 
 const NEAR = 18;
 const EDGE = 8;
@@ -23,7 +23,7 @@ export function makeHistory(app) {
   let last = [];
   let points = [];
   let paint = null;
-  figure.points(app, nearest);
+  figure.points(app, (x, y) => nearestPoint(app, points, x, y, NEAR));
 
   function draw(trials) {
     last = trials;
@@ -106,40 +106,8 @@ export function makeHistory(app) {
     highlight();
   }
 
-  function nearest(px, py) {
-    let found = null;
-    for (const point of points) {
-      const gap = Math.hypot(point.x - px, point.y - py);
-      if (gap < NEAR && (!found || gap < found.gap)) found = { gap, trial: point.trial };
-    }
-    return (
-      found && {
-        trial: found.trial,
-        words: tellTrial(
-          app,
-          found.trial,
-          found.trial.best === null
-            ? "no value"
-            : `best ${app.data.metric} ${short(found.trial.best)}`,
-        ),
-      }
-    );
-  }
-
   function highlight() {
-    if (!points.length) return;
-    const lit = points.filter((point) => app.isLit(point.trial));
-    const context = figure.overlay(lit.length > 0);
-    for (const point of lit)
-      drawMark(
-        context,
-        point.cross ? "×" : "",
-        point.x,
-        point.y,
-        12,
-        paint(point.trial),
-        tone("ink"),
-      );
+    if (points.length) highlightPoints(app, figure, points, paint);
   }
 
   return { draw, highlight };

@@ -4,9 +4,8 @@ import { scaleLinear, scaleLog } from "d3-scale";
 import { painter, tone } from "./colours.js";
 import { padded } from "./curves.js";
 import { element } from "./elements.js";
-import { drawMark, Figure, tellTrial } from "./figure.js";
+import { drawMark, Figure, highlightPoints, nearestPoint } from "./figure.js";
 import { bounds, mean, withoutOutliers } from "./statistics.js";
-import { short } from "./text.js";
 
 const NEAR = 18;
 const EDGE = 8;
@@ -24,7 +23,7 @@ export function makeOptions(app) {
       place.append(box);
       const one = { dimension, box, points: [], figure: null };
       one.figure = new Figure(box, margin, () => draw(last));
-      one.figure.points(app, (x, y) => nearest(one, x, y));
+      one.figure.points(app, (x, y) => nearestPoint(app, one.points, x, y, NEAR));
       return one;
     });
   let last = [];
@@ -142,32 +141,8 @@ export function makeOptions(app) {
     });
   }
 
-  function nearest(one, px, py) {
-    let found = null;
-    for (const point of one.points) {
-      const gap = Math.hypot(point.x - px, point.y - py);
-      if (gap < NEAR && (!found || gap < found.gap)) found = { gap, trial: point.trial };
-    }
-    if (!found) return null;
-    const { trial } = found;
-    const first = trial.best === null ? "no value" : `best ${app.data.metric} ${short(trial.best)}`;
-    return { trial, words: tellTrial(app, trial, first) };
-  }
-
   function highlightOne(one) {
-    const lit = one.points.filter((point) => app.isLit(point.trial));
-    if (!one.points.length) return;
-    const context = one.figure.overlay(lit.length > 0);
-    for (const point of lit)
-      drawMark(
-        context,
-        point.cross ? "×" : "",
-        point.x,
-        point.y,
-        12,
-        paint(point.trial),
-        tone("ink"),
-      );
+    if (one.points.length) highlightPoints(app, one.figure, one.points, paint);
   }
 
   function highlight() {

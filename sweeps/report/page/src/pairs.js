@@ -6,7 +6,7 @@ import { geoPath, geoTransform } from "d3-geo";
 import { scaleLinear, scaleLog } from "d3-scale";
 import { bestIs, graded, shareOf, tone } from "./colours.js";
 import { padded } from "./curves.js";
-import { drawMark, Figure, tellTrial } from "./figure.js";
+import { drawMark, Figure, nearestPoint } from "./figure.js";
 import { bounds, deviation, mean } from "./statistics.js";
 import { count, short } from "./text.js";
 
@@ -26,7 +26,7 @@ export function makePairs(app) {
   );
   let last = [];
   let found = { cells: [], points: [] };
-  figure.points(app, (x, y) => nearestPoint(x, y) ?? cellAt(x, y));
+  figure.points(app, (x, y) => nearestPoint(app, found.points, x, y, NEAR) ?? cellAt(x, y));
 
   function draw(trials) {
     last = trials;
@@ -165,20 +165,6 @@ export function makePairs(app) {
         : tone(trial.status);
       drawMark(context, trial.counted ? "" : "×", point.x, point.y, 8, colour, paper);
     }
-  }
-
-  function nearestPoint(px, py) {
-    let best = null;
-    for (const point of found.points) {
-      const gap = Math.hypot(point.x - px, point.y - py);
-      if (gap < NEAR && (!best || gap < best.gap)) best = { gap, trial: point.trial };
-    }
-    return (
-      best && {
-        trial: best.trial,
-        words: tellTrial(app, best.trial, `best ${app.data.metric} ${short(best.trial.best)}`),
-      }
-    );
   }
 
   function cellAt(px, py) {
