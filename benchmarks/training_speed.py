@@ -3,6 +3,7 @@
     python -m benchmarks.training_speed                                  # four configurations, LSTM
     python -m benchmarks.training_speed --cells rnn,gru,lstm --markdown  # all cells, to paste
     python -m benchmarks.training_speed sherlock --threads 1 model.layers=2
+    python -m benchmarks.training_speed ptb_medium --bfloat16            # and products of bfloat16
 
 prints a table for each configuration and cell. The text is synthetic (Zipf's law), so no corpus is
 needed. All implementations take turns, round after round, so that a slow moment of the machine
@@ -12,7 +13,7 @@ configuration, cell and number of threads.
 
 import argparse
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from benchmarks.harness import command_line, interleaving, tables
@@ -32,6 +33,8 @@ MODULES = {
     "ours": "benchmarks.implementations.lm_training",
 }
 DEFAULT = ["default", "sherlock", "ptb_small", "ptb_medium"]
+WITH_BFLOAT16 = ("PyTorch", "ours")
+"""PyTorch has it by autocast, ours by `train.precision=bfloat16`."""
 CELLS = ("rnn", "gru", "lstm")
 HEADER = (
     *("", "threads", "ms", "least", "most", "words/s", "ratio"),
@@ -40,7 +43,7 @@ HEADER = (
 
 
 def measure(
-    values: Mapping[str, Any], threads: Sequence[int], plan: TimingPlan
+    values: Mapping[str, Any], threads: Sequence[int], plan: TimingPlan, *, bfloat16: bool = False
 ) -> dict[int, list[Measurement]]:
     """Time every implementation with each number of threads.
 
@@ -48,14 +51,22 @@ def measure(
       values: a composed configuration.
       threads: that an implementation may compute with.
       plan: how long.
+      bfloat16: whether those that can are timed with products of bfloat16, too.
     """
     return {
-        count: run_interleaved(
-            [Implementation(name, module, values, count) for name, module in _installed().items()],
-            plan,
-        )
+        count: run_interleaved(list(_implementations(values, count, bfloat16)), plan)
         for count in threads
     }
+
+
+def _implementations(
+    values: Mapping[str, Any], threads: int, bfloat16: bool
+) -> Iterator[Implementation]:
+    narrow = {**values, "train": {**values["train"], "precision": "bfloat16"}}
+    for name, module in _installed().items():
+        yield Implementation(name, module, values, threads)
+        if bfloat16 and name in WITH_BFLOAT16:
+            yield Implementation(f"{name}, bfloat16", module, narrow, threads)
 
 
 def main(arguments: Sequence[str]) -> None:
@@ -68,7 +79,7 @@ def main(arguments: Sequence[str]) -> None:
         page.say("PyTorch is left out: pip install -e '.[bench]' would bring it.")
     peaks = dict.fromkeys(options.threads, 0.0)
     for (name, cell), values in jobs_values.items():
-        measured = measure(values, options.threads, plan)
+        measured = measure(values, options.threads, plan, bfloat16=options.bfloat16)
         # The best so far, for a busy moment lowers it; so every table is preceded by another look.
         peaks = {count: max(peak, measure_peak_flops(count)) for count, peak in peaks.items()}
         page.show(_table(f"{name}, {cell}", values, measured, peaks, plan))
@@ -135,6 +146,9 @@ def _parse(arguments: Sequence[str]) -> argparse.Namespace:
     )
     parser.add_argument("--threads", type=int, action="append", help="of each (default: 1 and 2)")
     parser.add_argument("--cells", default="lstm", help="as in rnn,gru,lstm (default: lstm)")
+    parser.add_argument(
+        "--bfloat16", action="store_true", help="time products of bfloat16, too, where there are"
+    )
     interleaving.add_options(parser)
     options = parser.parse_intermixed_args(arguments)
     options.threads = options.threads or [1, 2]

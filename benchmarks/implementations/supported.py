@@ -24,13 +24,17 @@ SUPPORTED = {
     "optimizer.average_patience": (None,),
     "train.accumulate": (1,),
     "train.predict": ("all",),
-    "train.precision": ("float32",),
 }
 
 
-def check_supported(config: Config) -> None:
-    """Raise UserError for a configuration that PyTorch and Flax are not programmed for here."""
-    for key, supported in SUPPORTED.items():
+def check_supported(config: Config, precisions: tuple[str, ...] = ("float32",)) -> None:
+    """Raise UserError for a configuration that PyTorch and Flax are not programmed for here.
+
+    Args:
+      config: what is to be trained.
+      precisions: values of `train.precision` that the implementation has.
+    """
+    for key, supported in {**SUPPORTED, "train.precision": precisions}.items():
         value = attrgetter("optimizer.kind" if key == "optimizer" else key)(config)
         if value not in supported:
             shown = "null" if supported[0] is None else supported[0]

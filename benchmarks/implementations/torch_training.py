@@ -90,7 +90,7 @@ class Training:
         Raises:
           UserError: the configuration has no counterpart here.
         """
-        check_supported(config)
+        check_supported(config, precisions=("float32", "bfloat16"))
         torch.set_flush_denormal(True)
         torch.set_float32_matmul_precision("high")  # TF32 on a GPU, as JAX has it
         vocab_size, batch_size = config.data.vocab_size, config.train.batch_size
@@ -147,8 +147,10 @@ class Training:
         return window[:-1], window[1:].reshape(-1)
 
     def _step(self, inputs_tb: Tensor, targets: Tensor) -> Tensor:
-        features, state = self.model(inputs_tb, self.state)
-        loss = self._loss(features, targets)
+        narrow = self.config.train.precision == "bfloat16"
+        with torch.autocast(inputs_tb.device.type, torch.bfloat16, enabled=narrow):
+            features, state = self.model(inputs_tb, self.state)
+            loss = self._loss(features, targets)
         self.optimizer.zero_grad()
         loss.backward()
         if self.config.train.clip_norm is not None:

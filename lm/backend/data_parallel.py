@@ -145,9 +145,7 @@ def _part(parts: int, number: Array, x: Array, axis: int) -> Array:
     return lax.dynamic_slice_in_dim(x, number * size, size, axis)
 
 
-def jit_data_parallel(
-    shards: int, function: Callable[..., Any], **kind: bool
-) -> Callable[..., Any]:
+def jit_data_parallel(shards: int, function: Callable[..., Any], **kind: Any) -> Callable[..., Any]:
     """Compile a function that each device computes for its shard; the first argument is donated.
 
     Args:

@@ -10,10 +10,10 @@ from typing import Any, NamedTuple, TypeVar
 
 import jax
 
+from lm.backend import bfloat16
 from lm.backend.devices import has_one_thread, prefers_eigen
 from lm.backend.numpy_interpreter import Interpreted, UnsupportedOperationError
 from lm.config import ModelConfig, TrainConfig
-from sweeps.errors import UserError
 
 log = logging.getLogger(__name__)
 
@@ -69,16 +69,8 @@ def plan_execution(
       gradient: numbers in the gradient of a step.
       cudnn_available: says whether cuDNN's LSTM works here; called only where it would be used.
       stacked: whether the program trains several trials side by side.
-
-    Raises:
-      UserError: this device does not have the precision.
     """
     platform = jax.default_backend()
-    if train.precision == "bfloat16" and platform == "cpu":
-        raise UserError(
-            "train.precision=bfloat16 is for GPUs and TPUs; on this CPU take "
-            "train.precision=float32."
-        )
     fits = model.cell == "lstm" and train.precision == "float32" and not stacked
     by_cudnn = fits and platform == "gpu" and cudnn_available()
     shards = _shards(train, gradient) if platform == "cpu" and not stacked else 1
@@ -107,16 +99,19 @@ def in_precision(precision: str, function: Callable[..., T]) -> Callable[..., T]
     """
     if precision == "float32":
         return function
+    bfloat16.cast_factors()
 
     @wraps(function)
     def traced(*arguments: Any, **choices: Any) -> T:
-        with jax.default_matmul_precision("BF16_BF16_F32"):
+        with jax.default_matmul_precision(bfloat16.ALGORITHM):
             return function(*arguments, **choices)
 
     return traced
 
 
-def compiler_options(*, seldom: bool = False, multiplies: bool = False) -> Options:
+def compiler_options(
+    *, seldom: bool = False, multiplies: bool = False, precision: str = "float32"
+) -> Options:
     """Options for XLA's compiler on a CPU, as far as this version of it knows them.
 
     With one thread the code is one part: code in many parts, which are compiled side by side, took
@@ -125,25 +120,27 @@ def compiler_options(*, seldom: bool = False, multiplies: bool = False) -> Optio
     Args:
       seldom: the program runs seldom, so that compiling it takes longer than running it.
       multiplies: the program runs often, and spends most of its time in matrix products.
+      precision: of these products. Eigen has no fast ones of bfloat16 factors.
     """
-    wanted = _wanted_options(seldom, multiplies)
+    wanted = _wanted_options(seldom, multiplies, precision)
     refused = _refused_options() if wanted else ()
     return {name: value for name, value in wanted.items() if name not in refused}
 
 
 def refused_options() -> list[str]:
     """Return the options that programs would have here and this version of XLA does not know."""
-    wanted = _wanted_options(seldom=True, multiplies=True)
+    wanted = _wanted_options(seldom=True, multiplies=True, precision="float32")
     return sorted(_refused_options() & wanted.keys()) if wanted else []
 
 
-def _wanted_options(seldom: bool, multiplies: bool) -> Options:
+def _wanted_options(seldom: bool, multiplies: bool, precision: str) -> Options:
     if jax.default_backend() != "cpu":
         return {}
+    by_eigen = multiplies and precision == "float32" and prefers_eigen()
     return {
         **(ONE_PART if has_one_thread() else {}),
         **(O2 if multiplies else {}),
-        **(EIGEN if multiplies and prefers_eigen() else {}),
+        **(EIGEN if by_eigen else {}),
         **(QUICK if seldom else {}),
     }
 

@@ -313,8 +313,8 @@ class TrainConfig:
     )
     report_every: int = option("updates between two reports", unit="updates", at_least=1)
     precision: str = option(
-        "of matrix products; bfloat16 (GPUs; experimental): factors are rounded to it, sums and "
-        "parameters stay float32",
+        "of matrix products; bfloat16 (experimental; for GPUs, and no faster on a CPU): factors "
+        "are rounded to it, sums and parameters stay float32",
         choices=("float32", "bfloat16"),
     )
     checkpoint_minutes: float = option(

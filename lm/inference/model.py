@@ -94,10 +94,7 @@ class Model:
 
     @property
     def config(self) -> Config:
-        """The options of its trial; `lm.config.schema` says what each means.
-
-        On a CPU `train.precision` is float32 here, whatever the trial had.
-        """
+        """The options of its trial; `lm.config.schema` says what each means."""
         return self._trained.config
 
     @property

@@ -165,7 +165,9 @@ class CompiledFunctions:
           seldom, multiplies: the kind of program, see `lm.backend.execution.compiler_options`.
           options: of `jax.jit`.
         """
-        kind = compiler_options(seldom=seldom, multiplies=multiplies)
+        kind = compiler_options(
+            seldom=seldom, multiplies=multiplies, precision=self.compute.precision
+        )
         traced = self._of_spec(function, recurrence)
         return jax.jit(traced, compiler_options=kind, **options)
 
@@ -221,7 +223,8 @@ def build_functions(static: StaticConfig) -> CompiledFunctions:
     def in_its_precision(function: Callable[..., T], spec: StepSpec) -> Callable[..., T]:
         return in_precision(compute.precision, partial(function, spec))
 
-    multiplies = partial(jax.jit, compiler_options=compiler_options(multiplies=True))
+    products: dict[str, Any] = {"multiplies": True, "precision": compute.precision}
+    multiplies = partial(jax.jit, compiler_options=compiler_options(**products))
     seldom = partial(jax.jit, compiler_options=compiler_options(seldom=True))
     data_parallel = partial(jit_data_parallel, compute.shards)
     return CompiledFunctions(
@@ -231,7 +234,7 @@ def build_functions(static: StaticConfig) -> CompiledFunctions:
         initialize=initialize,
         shapes=shapes,
         presample=partial(_presample, static, seldom(presample, static_argnums=0)),
-        train=data_parallel(in_its_precision(train_steps, spec), multiplies=True),
+        train=data_parallel(in_its_precision(train_steps, spec), **products),
         flush=data_parallel(partial(flush, spec), seldom=True),
         evaluate=multiplies(in_its_precision(evaluate, spec)),
         presample_lanes=partial(_presample, static, seldom(presample_lanes, static_argnums=0)),

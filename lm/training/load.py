@@ -3,7 +3,6 @@
 Nothing in the folder is changed, and the text that the model was trained on is not needed.
 """
 
-from dataclasses import replace
 from pathlib import Path
 from typing import NamedTuple
 
@@ -75,7 +74,7 @@ def load_trained(
       UserError: the folder is no trial's, or has no such checkpoint that can be read.
     """
     trial = _trial(directory)
-    config = _for_this_device(parse_config(location.apply(read_config(directory))))
+    config = parse_config(location.apply(read_config(directory)))
     vocabulary = Vocabulary.load(directory / "vocab.tsv")
     functions = build_functions(make_static_config(config, len(vocabulary)))
     like = Checkpoint(functions.shapes, hyperparameters(config, epoch=0))
@@ -142,10 +141,3 @@ def _no_checkpoint(trial: Trial, config: Config) -> str:
         f"{trial.directory} has no checkpoint yet, its status is {trial.status}; train it first, "
         f"with `{trial.train_command}`."
     )
-
-
-def _for_this_device(config: Config) -> Config:
-    """Take float32 products on a CPU; parameters are float32 in any case."""
-    if jax.default_backend() != "cpu":
-        return config
-    return replace(config, train=replace(config.train, precision="float32"))

@@ -6,6 +6,8 @@ from typing import Any
 
 import jax
 import jax.numpy as jnp
+import ml_dtypes
+import numpy as np
 import pytest
 
 from lm.backend import execution
@@ -17,7 +19,6 @@ from lm.backend.execution import (
     refused_options,
 )
 from lm.config import Config, parse_config
-from sweeps.errors import UserError
 
 Compose = Callable[..., dict[str, Any]]
 
@@ -55,35 +56,62 @@ def test_cudnn_is_taken_on_a_gpu_where_it_fits(
     ) == ExecutionPlan(recurrence=recurrence, precision=precision)
 
 
-def test_cpu_takes_the_scan_and_refuses_bfloat16(
-    config: Config, monkeypatch: pytest.MonkeyPatch
+@pytest.mark.parametrize("precision", ["float32", "bfloat16"])
+def test_cpu_takes_the_scan(
+    config: Config, monkeypatch: pytest.MonkeyPatch, precision: str
 ) -> None:
     monkeypatch.setattr(execution.jax, "default_backend", lambda: "cpu")
     assert plan_execution(
-        config.model, config.train, gradient=1, cudnn_available=lambda: False
-    ) == ExecutionPlan(recurrence="scan", precision="float32")
-    with pytest.raises(UserError, match=r"take train\.precision=float32"):
-        plan_execution(
-            config.model,
-            with_precision(config, "bfloat16"),
-            gradient=1,
-            cudnn_available=lambda: False,
-        )
+        config.model, with_precision(config, precision), gradient=1, cudnn_available=lambda: False
+    ) == ExecutionPlan(recurrence="scan", precision=precision)
 
 
-def test_bfloat16_products_keep_float32_sums() -> None:
-    # A CPU ignores it, so what the compiler is asked for has to do.
-    def product(a: jax.Array, b: jax.Array) -> jax.Array:
-        return a @ b
+@pytest.fixture
+def product() -> Callable[[jax.Array, jax.Array], jax.Array]:
+    # A function that JAX has not traced before.
+    return lambda a, b: a @ b
 
-    asked = (
-        jax.jit(in_precision("bfloat16", product))
-        .lower(jnp.ones((2, 3)), jnp.ones((3, 4)))
-        .as_text()
-    )
+
+def test_bfloat16_products_are_asked_for_with_float32_sums(
+    product: Callable[[jax.Array, jax.Array], jax.Array],
+) -> None:
+    traced = jax.jit(in_precision("bfloat16", product)).trace(jnp.ones((2, 3)), jnp.ones((3, 4)))
+    asked = traced.lower(lowering_platforms=("cuda",)).as_text()
     assert "lhs_precision_type = bf16" in asked
     assert "accumulation_type = f32" in asked
     assert "tensor<2x3xf32>" in asked
+
+
+def test_bfloat16_products_round_factors_on_a_cpu_too(
+    product: Callable[[jax.Array, jax.Array], jax.Array],
+) -> None:
+    factors = [np.random.default_rng(0).normal(size=(6, 40)).astype(np.float32) for _ in "ab"]
+    a, b = factors[0], factors[1].T
+    rounded = [x.astype(ml_dtypes.bfloat16).astype(np.float64) for x in (a, b)]
+    narrow = jax.jit(in_precision("bfloat16", product))(a, b)
+    np.testing.assert_allclose(narrow, rounded[0] @ rounded[1], rtol=1e-5, atol=1e-5)
+    assert np.abs(narrow - a @ b).max() > 1e-3
+
+
+def test_bfloat16_gradients_round_factors_on_a_cpu_too(
+    product: Callable[[jax.Array, jax.Array], jax.Array],
+) -> None:
+    def gradient(a: jax.Array, b: jax.Array) -> tuple[jax.Array, ...]:
+        return jax.grad(lambda a, b: product(a, b).sum(), (0, 1))(a, b)
+
+    lowered = jax.jit(in_precision("bfloat16", gradient)).lower(jnp.ones((2, 3)), jnp.ones((3, 4)))
+    products = [line for line in lowered.as_text().splitlines() if "dot_general" in line]
+    assert products
+    assert all(line.count("xbf16>") == 2 for line in products)
+
+
+def test_float32_products_are_as_they_were_after_bfloat16_ones(
+    product: Callable[[jax.Array, jax.Array], jax.Array],
+) -> None:
+    a, b = jnp.full((2, 3), 1 / 3), jnp.full((3, 4), 1 / 7)
+    before = jax.jit(lambda a, b: product(a, b))(a, b)
+    jax.jit(in_precision("bfloat16", product))(a, b)
+    np.testing.assert_array_equal(jax.jit(lambda a, b: product(a, b))(a, b), before)
 
 
 @pytest.mark.parametrize(("one_thread", "parts"), [(True, 1), (False, None)])
